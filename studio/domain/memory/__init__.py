@@ -1,0 +1,1 @@
+"""The analytic memory model: from architecture and recipe to bytes."""

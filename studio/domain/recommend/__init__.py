@@ -1,0 +1,1 @@
+"""Proposing a recipe that fits a memory budget, with reasons."""

@@ -1,0 +1,1 @@
+"""The trainer process; the only package that imports torch and its libraries."""

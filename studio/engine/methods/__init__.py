@@ -1,0 +1,1 @@
+"""One training method a file, flat, readable from top to bottom."""

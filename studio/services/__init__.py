@@ -1,0 +1,1 @@
+"""The application layer: Qt signals and slots, no widgets."""

@@ -1,0 +1,1 @@
+"""The machine: cards, memory, processes, paths, resources."""
