@@ -1,0 +1,202 @@
+"""The recipe: everything that decides what a training run does.
+
+A recipe is frozen; a change makes a new one. Its fields are the option table, its
+document form is what `recipe.toml` holds, and contradictions between options are
+named in one place, `contradictions`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Self
+
+from studio.domain.errors import StudioError, refusal
+from studio.domain.finding import Finding, error
+from studio.domain.options import Option, Value, collect
+from studio.domain.recipe_options import (
+    AdapterDtype,
+    ComputeDtype,
+    DataOptions,
+    LoraOptions,
+    ModelOptions,
+    Precision,
+    TrainOptions,
+)
+
+RECIPE_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One training run, decided in full.
+
+    Attributes:
+        model: Which model, and how its weights are held.
+        lora: The adapter.
+        data: What it learns from.
+        train: How.
+    """
+
+    model: ModelOptions = field(default_factory=ModelOptions)
+    lora: LoraOptions = field(default_factory=LoraOptions)
+    data: DataOptions = field(default_factory=DataOptions)
+    train: TrainOptions = field(default_factory=TrainOptions)
+
+    def value(self, key: str) -> Value:
+        """The value of an option.
+
+        Raises:
+            StudioError: The key is not in the option table.
+        """
+        option = option_for(key)
+        group, _, name = option.key.partition(".")
+        value: Value = getattr(getattr(self, group), name)
+        return value
+
+    def with_value(self, key: str, value: object) -> Self:
+        """The same recipe with one option set.
+
+        Raises:
+            StudioError: Unknown key, or a value that the option refuses.
+        """
+        option = option_for(key)
+        group, _, name = key.partition(".")
+        changed = replace(getattr(self, group), **{name: option.check(value)})
+        return replace(self, **{group: changed})
+
+    def with_typed(self, assignment: str) -> Self:
+        """The same recipe with one ``key=value`` of a command line applied.
+
+        Raises:
+            StudioError: No ``=`` in it, unknown key, or a refused value.
+        """
+        key, equals, typed = assignment.partition("=")
+        if not equals:
+            raise refusal(
+                "recipe.assignment",
+                f"“{assignment}” sets nothing.",
+                fix="Write key=value, such as train.epochs=2.",
+            )
+        key = key.strip()
+        return self.with_value(key, option_for(key).parse(typed))
+
+    def effective_batch(self) -> int:
+        """Rows per optimizer step."""
+        return self.train.micro_batch * self.train.accumulation
+
+    def total_steps(self, training_rows: int) -> int:
+        """Optimizer steps of the whole run over `training_rows` rows.
+
+        A last incomplete batch of a pass is a step of its own, as in transformers'
+        Trainer.
+        """
+        if self.train.max_steps:
+            return self.train.max_steps
+        batches = -(-training_rows // self.train.micro_batch)
+        steps_a_pass = -(-batches // self.train.accumulation)
+        return max(1, math.ceil(steps_a_pass * self.train.epochs))
+
+    def to_document(self) -> dict[str, object]:
+        """The recipe as nested plain values, every option spelt out."""
+        document: dict[str, object] = {"version": RECIPE_VERSION}
+        for key in OPTIONS:
+            group, _, name = key.partition(".")
+            table = document.setdefault(group, {})
+            assert isinstance(table, dict)
+            table[name] = _plain(self.value(key))
+        return document
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, object], where: str = "") -> Self:
+        """Read a recipe from nested plain values of the current version.
+
+        Args:
+            document: What `to_document` wrote, or a part of it.
+            where: The file's name, for the sentence of an error.
+
+        Raises:
+            StudioError: Unknown keys, refused values, contradictions.
+        """
+        recipe = cls()
+        for group, table in document.items():
+            if group == "version":
+                continue
+            if not isinstance(table, Mapping):
+                raise _unknown(group, where)
+            for name, value in table.items():
+                try:
+                    recipe = recipe.with_value(f"{group}.{name}", value)
+                except StudioError as refused:
+                    raise _located(refused, where) from None
+        return recipe
+
+    def contradictions(self) -> list[Finding]:
+        """Every pair of options that can't hold together, both named."""
+        found: list[Finding] = []
+        precision, compute = self.model.precision, self.model.compute_dtype
+        if precision is Precision.BF16 and compute is ComputeDtype.FP16:
+            found.append(_clash("model.precision", "model.compute_dtype", "bf16"))
+        if precision is Precision.FP16 and compute is ComputeDtype.BF16:
+            found.append(_clash("model.precision", "model.compute_dtype", "fp16"))
+        if compute is ComputeDtype.FP16 and self.lora.adapter_dtype is not (
+            AdapterDtype.FP32
+        ):
+            found.append(_clash("model.compute_dtype", "lora.adapter_dtype", "fp32"))
+        if self.train.eval_steps and not self.data.held_out:
+            found.append(
+                error(
+                    "recipe.contradiction",
+                    "train.eval_steps measures on held-out rows, "
+                    "but data.held_out keeps none.",
+                    fix="Set data.held_out to 0.05, or train.eval_steps to 0.",
+                    where="train.eval_steps",
+                )
+            )
+        return found
+
+
+OPTIONS: Mapping[str, Option] = collect(Recipe)
+
+
+def option_for(key: str) -> Option:
+    """The option of that key.
+
+    Raises:
+        StudioError: There is none; the nearest key is named.
+    """
+    if key in OPTIONS:
+        return OPTIONS[key]
+    raise _unknown(key, "")
+
+
+def _unknown(key: str, where: str) -> StudioError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, OPTIONS, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}?" if near else "See snugtune train --help."
+    return refusal(
+        "recipe.key", f"There is no option “{key}”.", fix=hint, where=where or key
+    )
+
+
+def _located(refused: StudioError, where: str) -> StudioError:
+    finding = refused.finding
+    place = f"{where}, {finding.where}" if where else finding.where
+    return StudioError(replace(finding, where=place), refused.exit_code)
+
+
+def _clash(first: str, second: str, needed: str) -> Finding:
+    return error(
+        "recipe.contradiction",
+        f"{first} and {second} can't hold together.",
+        why="Gradients would be lost between the two formats.",
+        fix=f"Set {second} to {needed}.",
+        where=second,
+    )
+
+
+def _plain(value: Value) -> object:
+    if isinstance(value, StrEnum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value

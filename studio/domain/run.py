@@ -1,0 +1,212 @@
+"""A run as it can be told from its journal: states, points, and a snapshot.
+
+The snapshot is a value. It is folded from events (services/run_journal), whether
+they come from a live engine, a file or a test, and views are made from it alone.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from studio.domain.finding import Finding
+
+
+class RunState(StrEnum):
+    """Where a run stands; told from the journal and the live process."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    LOST = "lost"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self in {
+            RunState.FINISHED,
+            RunState.STOPPED,
+            RunState.FAILED,
+            RunState.LOST,
+        }
+
+
+class Phase(StrEnum):
+    """What the engine is doing."""
+
+    STARTING = "starting"
+    PREPARING_MODEL = "preparing-model"
+    LOADING_MODEL = "loading-model"
+    PREPARING_DATA = "preparing-data"
+    EVALUATING = "evaluating"
+    SAMPLING = "sampling"
+    TRAINING = "training"
+    SAVING = "saving"
+    MERGING = "merging"
+
+    @property
+    def words(self) -> str:
+        """The phase as a person would say it."""
+        return {
+            Phase.STARTING: "Starting",
+            Phase.PREPARING_MODEL: "Preparing the model",
+            Phase.LOADING_MODEL: "Loading the weights",
+            Phase.PREPARING_DATA: "Reading the data",
+            Phase.EVALUATING: "Measuring the held-out loss",
+            Phase.SAMPLING: "Asking the sample prompts",
+            Phase.TRAINING: "Training",
+            Phase.SAVING: "Saving",
+            Phase.MERGING: "Merging",
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class StepPoint:
+    """One optimizer step.
+
+    Attributes:
+        step: From 1.
+        loss: Mean training loss of the step, nats a token.
+        learning_rate: That was used.
+        grad_norm: Before clipping; None when not reported.
+        tokens_per_s: Since the step before.
+        seconds: Since training began.
+    """
+
+    step: int
+    loss: float
+    learning_rate: float
+    grad_norm: float | None
+    tokens_per_s: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutPoint:
+    """A held-out loss in nats a token; step 0 is before training."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPoint:
+    """Memory of the engine at a moment, in bytes.
+
+    Attributes:
+        step: The step under way.
+        process_bytes: The engine's resident main memory.
+        allocated_bytes: By torch on the device; None on a CPU.
+        reserved_bytes: By torch's allocator on the device; None on a CPU.
+        device_used_bytes: On the whole device, all programs; None if unknown.
+    """
+
+    step: int
+    process_bytes: int
+    allocated_bytes: int | None
+    reserved_bytes: int | None
+    device_used_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An answer to a sample prompt; step 0 is before training."""
+
+    step: int
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """How far a countable stage has come; eta in seconds, None when unknown."""
+
+    stage: str
+    done: float
+    total: float
+    unit: str
+    eta_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineIdentity:
+    """The process that runs it: a pid alone may be reused, so with its start."""
+
+    pid: int
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSnapshot:
+    """All that the journal tells about a run so far.
+
+    Attributes:
+        name: The run directory's name.
+        directory: The run directory.
+        state: As the events alone tell it; the live process decides the rest.
+        phase: What the engine is doing.
+        engine: Which process runs it; None before its first word.
+        device: What it trains on, in words.
+        progress: Of the stage under way.
+        total_steps: 0 until known.
+        steps: Every step, in order.
+        held_out: Every held-out loss, in order.
+        memory: Samples of memory, in order.
+        samples: Answers, in order.
+        checkpoints: (step, path relative to the run directory).
+        findings: Warnings on the way.
+        failure: Why it failed.
+        adapter: Path of the adapter, relative to the run directory.
+        merged: Path of the merged model, relative; None until merged.
+        seconds: From the first to the last event.
+        peak_bytes: Highest memory of this run on its device.
+    """
+
+    name: str
+    directory: Path
+    state: RunState = RunState.STARTING
+    phase: Phase = Phase.STARTING
+    engine: EngineIdentity | None = None
+    device: str = ""
+    progress: StageProgress | None = None
+    total_steps: int = 0
+    steps: tuple[StepPoint, ...] = ()
+    held_out: tuple[HeldOutPoint, ...] = ()
+    memory: tuple[MemoryPoint, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    checkpoints: tuple[tuple[int, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    failure: Finding | None = None
+    adapter: str | None = None
+    merged: str | None = None
+    started_at: float | None = None
+    seconds: float = 0.0
+
+    @property
+    def step(self) -> int:
+        """The last finished step, 0 before the first."""
+        return self.steps[-1].step if self.steps else 0
+
+    @property
+    def fraction(self) -> float:
+        """Share of the steps that are done, 0 to 1."""
+        return min(1.0, self.step / self.total_steps) if self.total_steps else 0.0
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory the engine was seen to hold on its device."""
+        held = [
+            point.process_bytes
+            if point.reserved_bytes is None
+            else point.reserved_bytes
+            for point in self.memory
+        ]
+        return max(held, default=None)
+
+    def held_out_before_and_after(self) -> tuple[float, float] | None:
+        """First and last held-out loss, when both were measured."""
+        if len(self.held_out) < 2:  # noqa: PLR2004 - a before and an after
+            return None
+        return self.held_out[0].loss, self.held_out[-1].loss

@@ -1,0 +1,69 @@
+"""Lines to messages and back; the only place where the wire's JSON is known."""
+
+import msgspec
+
+from studio.domain.finding import Finding, Severity
+from studio.protocol.commands import EngineCommand
+from studio.protocol.events import EngineEvent, Told
+
+
+class WireError(ValueError):
+    """A line that is no message of this protocol; says which part is not."""
+
+
+_encoder = msgspec.json.Encoder()
+_events: msgspec.json.Decoder[EngineEvent] = msgspec.json.Decoder(EngineEvent)
+_commands: msgspec.json.Decoder[EngineCommand] = msgspec.json.Decoder(EngineCommand)
+
+
+def encode(message: EngineEvent | EngineCommand) -> bytes:
+    """One message as one line, newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_event(line: bytes) -> EngineEvent:
+    """Read an engine's line.
+
+    Raises:
+        WireError: The line is torn, or of another protocol.
+    """
+    try:
+        return _events.decode(line)
+    except msgspec.DecodeError as fault:
+        raise WireError(str(fault)) from fault
+
+
+def decode_command(line: bytes) -> EngineCommand:
+    """Read a window's line.
+
+    Raises:
+        WireError: The line is torn, or of another protocol.
+    """
+    try:
+        return _commands.decode(line)
+    except msgspec.DecodeError as fault:
+        raise WireError(str(fault)) from fault
+
+
+def told(finding: Finding) -> Told:
+    """A finding in its wire form."""
+    return Told(
+        code=finding.code,
+        severity=finding.severity.value,
+        what=finding.what,
+        why=finding.why,
+        how_to_fix=finding.how_to_fix,
+        where=finding.where,
+    )
+
+
+def heard(message: Told) -> Finding:
+    """A finding from its wire form."""
+    return Finding(
+        code=message.code,
+        severity=Severity(message.severity),
+        what=message.what,
+        why=message.why,
+        how_to_fix=message.how_to_fix,
+        where=message.where,
+    )

@@ -1,0 +1,30 @@
+"""What the window says to a running engine, one JSON line each on its stdin."""
+
+import msgspec
+
+
+class Command(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="command",
+    forbid_unknown_fields=True,
+):
+    """Anything that a running engine can be told."""
+
+
+class Stop(Command, frozen=True, tag="stop"):
+    """End after the step under way; with `save`, write the adapter first."""
+
+    save: bool = True
+
+
+class SaveNow(Command, frozen=True, tag="save-now"):
+    """Write a checkpoint after the step under way."""
+
+
+class SampleNow(Command, frozen=True, tag="sample-now"):
+    """Answer the sample prompts after the step under way."""
+
+
+EngineCommand = Stop | SaveNow | SampleNow

@@ -1,0 +1,241 @@
+"""What the engine says: one typed message for each thing that can happen.
+
+Each message is one JSON line with its type under ``event`` and its UTC time under
+``at``. The same lines go to the run's journal and over the wire, so a reader can't
+tell a live engine from a file. Unknown fields are refused: a reader that meets a
+newer protocol says so (`Hello.protocol`) instead of guessing.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class Event(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="event",
+    forbid_unknown_fields=True,
+):
+    """Anything that the engine reports; `at` is when it happened, UTC."""
+
+    at: datetime = msgspec.field(default_factory=now)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A finding on the wire; see `studio.domain.finding.Finding`."""
+
+    code: str
+    severity: str
+    what: str
+    why: str = ""
+    how_to_fix: str = ""
+    where: str = ""
+
+
+class Hello(Event, frozen=True, tag="hello"):
+    """The engine's first word: who speaks, and in which protocol.
+
+    Attributes:
+        protocol: `PROTOCOL_VERSION` of the engine.
+        verb: What it was started to do.
+        pid: Its process id.
+        started_at: When its process was created, seconds since the epoch.
+        device: What it computes on, in words.
+        versions: Of the libraries that matter, by name.
+    """
+
+    protocol: int
+    verb: str
+    pid: int
+    started_at: float
+    device: str = ""
+    versions: dict[str, str] = {}
+
+
+class PhaseChanged(Event, frozen=True, tag="phase"):
+    """The engine began something else; `phase` is a `studio.domain.run.Phase`."""
+
+    phase: str
+
+
+class Progress(Event, frozen=True, tag="progress"):
+    """How far a countable stage has come.
+
+    Attributes:
+        stage: What is counted, in words.
+        done: Of `total`.
+        total: 0 when unknown.
+        unit: Such as ``B``, ``rows`` or ``tensors``.
+        eta_s: Seconds left; None while unknown.
+    """
+
+    stage: str
+    done: float
+    total: float
+    unit: str
+    eta_s: float | None = None
+
+
+class LogLine(Event, frozen=True, tag="log"):
+    """A line worth keeping that is no event of its own."""
+
+    level: str
+    text: str
+
+
+class StepFinished(Event, frozen=True, tag="step"):
+    """One optimizer step is done.
+
+    Attributes:
+        step: From 1 to `total`.
+        total: Steps of the run.
+        epoch: Passes over the data so far.
+        loss: Mean over the step's trained tokens, nats.
+        lr: Learning rate that was used.
+        grad_norm: Before clipping.
+        tokens_per_s: Tokens, padding left out, since the step before.
+    """
+
+    step: int
+    total: int
+    epoch: float
+    loss: float
+    lr: float
+    grad_norm: float | None = None
+    tokens_per_s: float | None = None
+
+
+class MemorySample(Event, frozen=True, tag="memory"):
+    """Memory in bytes; a device's figures are None on a CPU."""
+
+    step: int
+    process_bytes: int
+    allocated_bytes: int | None = None
+    reserved_bytes: int | None = None
+    device_used_bytes: int | None = None
+
+
+class EvalFinished(Event, frozen=True, tag="eval"):
+    """A held-out loss in nats a token; step 0 is before training."""
+
+    step: int
+    loss: float
+    rows: int
+
+
+class SampleProduced(Event, frozen=True, tag="sample"):
+    """A sample prompt was answered; step 0 is before training."""
+
+    step: int
+    prompt: str
+    text: str
+
+
+class CheckpointSaved(Event, frozen=True, tag="checkpoint"):
+    """A checkpoint is whole on disk; `path` is relative to the run directory."""
+
+    step: int
+    path: str
+
+
+class Warned(Event, frozen=True, tag="warned"):
+    """Something doubtful that doesn't end the run."""
+
+    finding: Told
+
+
+class Stopping(Event, frozen=True, tag="stopping"):
+    """The order to stop arrived; the step under way is finished first."""
+
+
+class RunFailed(Event, frozen=True, tag="failed"):
+    """The run ended by a fault that could be named.
+
+    Attributes:
+        kind: A stable name, such as ``out-of-memory`` or ``data.empty``.
+        message: What happened, and where.
+        advice: What the user can do.
+    """
+
+    kind: str
+    message: str
+    advice: str = ""
+
+
+class RunFinished(Event, frozen=True, tag="finished"):
+    """The run ended as it should, or as it was told to.
+
+    Attributes:
+        adapter: The adapter's path relative to the run directory; empty if none.
+        steps: How many steps were done.
+        stopped: Whether the user ended it early.
+    """
+
+    adapter: str
+    steps: int
+    stopped: bool = False
+
+
+class ModelPrepared(Event, frozen=True, tag="model-prepared"):
+    """A model of the store is ready to load from `path`."""
+
+    path: str
+
+
+class Merged(Event, frozen=True, tag="merged"):
+    """A merged model is whole on disk.
+
+    Attributes:
+        path: Where it lies, absolute.
+        dtype: Its weights' format.
+        size_bytes: Of its files.
+    """
+
+    path: str
+    dtype: str
+    size_bytes: int
+
+
+class Generated(Event, frozen=True, tag="generated"):
+    """An answer, whole."""
+
+    prompt: str
+    text: str
+
+
+class Diagnosed(Event, frozen=True, tag="diagnosed"):
+    """One check of the engine's environment."""
+
+    check: str
+    passed: bool
+    detail: str
+
+
+EngineEvent = (
+    Hello
+    | PhaseChanged
+    | Progress
+    | LogLine
+    | StepFinished
+    | MemorySample
+    | EvalFinished
+    | SampleProduced
+    | CheckpointSaved
+    | Warned
+    | Stopping
+    | RunFailed
+    | RunFinished
+    | ModelPrepared
+    | Merged
+    | Generated
+    | Diagnosed
+)
