@@ -27,4 +27,12 @@ class SampleNow(Command, frozen=True, tag="sample-now"):
     """Answer the sample prompts after the step under way."""
 
 
-EngineCommand = Stop | SaveNow | SampleNow
+class KeepRunning(Command, frozen=True, tag="keep-running"):
+    """The window is about to close and the run shall go on without it.
+
+    The engine then takes neither the end of its input nor its parent's death as an
+    order to stop.
+    """
+
+
+EngineCommand = Stop | SaveNow | SampleNow | KeepRunning
