@@ -1,0 +1,181 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.errors import StudioError
+from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.memory.estimate import Group, Verdict
+from studio.domain.memory.formula import adapter_weights, estimate_memory
+from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import ComputeDtype, Optimizer, Precision
+from studio.domain.recommend.propose import headroom_bytes, propose
+
+# Each from the model's published config.json.
+LLAMA_3_8B = {
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "intermediate_size": 14336,
+    "vocab_size": 128256,
+    "max_position_embeddings": 8192,
+    "tie_word_embeddings": False,
+}
+LLAMA_2_70B = {
+    "model_type": "llama",
+    "hidden_size": 8192,
+    "num_hidden_layers": 80,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "intermediate_size": 28672,
+    "vocab_size": 32000,
+    "max_position_embeddings": 4096,
+    "tie_word_embeddings": False,
+}
+SMOLLM2_135M = {
+    "model_type": "llama",
+    "hidden_size": 576,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "intermediate_size": 1536,
+    "vocab_size": 49152,
+    "max_position_embeddings": 8192,
+    "tie_word_embeddings": True,
+}
+
+
+def card(total_gib: float, free_gib: float | None = None, bf16: bool = True):
+    free = total_gib if free_gib is None else free_gib
+    return TrainingDevice(
+        kind="cuda",
+        name="Test card",
+        total_bytes=int(total_gib * GIB),
+        free_bytes=int(free * GIB),
+        has_bf16=bf16,
+        compute_capability=(8, 9) if bf16 else (7, 5),
+    )
+
+
+def shape(config):
+    return ModelArchitecture.from_config(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "published"),
+    [
+        (LLAMA_3_8B, 8_030_261_248),
+        (LLAMA_2_70B, 68_976_648_192),
+        (SMOLLM2_135M, 134_515_008),
+    ],
+)
+def test_that_parameters_are_counted_as_published(config, published):
+    assert shape(config).parameters == published
+
+
+def test_that_an_unknown_family_is_refused_in_words():
+    with pytest.raises(StudioError, match="“mamba” can’t be priced yet"):
+        shape({"model_type": "mamba"})
+
+
+def test_that_a_config_without_its_width_names_what_is_missing():
+    broken = {k: v for k, v in LLAMA_3_8B.items() if k != "hidden_size"}
+    with pytest.raises(StudioError, match="hidden_size"):
+        shape(broken)
+
+
+def test_that_double_quantisation_saves_thirty_seven_hundredths_of_a_bit():
+    model, device = shape(LLAMA_3_8B), card(24)
+    with_it = estimate_memory(model, Recipe(), device)
+    without = Recipe().with_value("model.double_quant", False)
+    saved = estimate_memory(model, without, device).peak_bytes - with_it.peak_bytes
+    assert saved * 8 / model.linear_weights == pytest.approx(0.373, abs=0.001)
+
+
+def test_that_llama_adapters_are_counted_as_peft_counts_them():
+    # peft prints 41,943,040 for Llama-3-8B, rank 16, all linear layers.
+    assert adapter_weights(shape(LLAMA_3_8B), Recipe()) == 41_943_040
+
+
+def test_that_seventy_billion_weights_fit_a_48_gib_card_in_four_bits():
+    estimate = estimate_memory(
+        shape(LLAMA_2_70B),
+        Recipe().with_value("train.sequence_length", 512),
+        card(48),
+    )
+    assert 34 * GIB < estimate.peak_bytes < 48 * GIB
+
+
+recipes = st.builds(
+    lambda rank, length, rows, checkpointing, optimizer, compute: (
+        Recipe()
+        .with_value("lora.rank", rank)
+        .with_value("train.sequence_length", length)
+        .with_value("train.micro_batch", rows)
+        .with_value("train.checkpointing", checkpointing)
+        .with_value("train.optimizer", optimizer)
+        .with_value("model.compute_dtype", compute)
+    ),
+    st.integers(1, 256),
+    st.integers(16, 8192),
+    st.integers(1, 16),
+    st.booleans(),
+    # 8-bit and paged states begin at a tensor size, so there a higher rank may
+    # take less; that threshold is the library's own.
+    st.sampled_from([Optimizer.ADAMW_FUSED, Optimizer.ADAMW_FOREACH]),
+    st.sampled_from(list(ComputeDtype)),
+)
+
+
+@given(
+    recipes,
+    st.sampled_from(["lora.rank", "train.sequence_length", "train.micro_batch"]),
+    st.integers(1, 64),
+)
+def test_that_more_never_costs_less(recipe, key, more):
+    model, device = shape(LLAMA_3_8B), card(24)
+    larger = recipe.with_value(key, recipe.value(key) + more)
+    peak = estimate_memory(model, recipe, device).peak_bytes
+    assert estimate_memory(model, larger, device).peak_bytes >= peak
+
+
+@given(recipes)
+def test_that_groups_sum_to_the_peak(recipe):
+    estimate = estimate_memory(shape(SMOLLM2_135M), recipe, card(8))
+    assert sum(estimate.by_group().values()) == estimate.peak_bytes
+    assert set(estimate.by_group()) == set(Group)
+    assert estimate.low_bytes <= estimate.peak_bytes <= estimate.high_bytes
+
+
+@given(st.floats(1, 96), st.floats(0, 1), st.integers(0, 40_000))
+def test_that_a_proposal_fits_or_says_that_it_does_not(total, share, characters):
+    device = card(total, total * share)
+    proposal = propose(shape(LLAMA_3_8B), device, Recipe(), characters)
+    spare = device.free_bytes - proposal.estimate.peak_bytes
+    assert (proposal.verdict is Verdict.FITS) == (spare >= headroom_bytes(device))
+    assert not proposal.recipe.contradictions()
+    assert Recipe.from_document(proposal.recipe.to_document()) == proposal.recipe
+    assert all(reason.why.endswith(".") for reason in proposal.reasons)
+
+
+@given(st.floats(4, 90), st.floats(0, 6))
+def test_that_more_memory_never_shortens_the_rows(total, more):
+    small = propose(shape(LLAMA_3_8B), card(total), Recipe())
+    large = propose(shape(LLAMA_3_8B), card(total + more), Recipe())
+    length = "train.sequence_length"
+    assert large.recipe.value(length) >= small.recipe.value(length)
+
+
+def test_that_a_card_without_bf16_gets_fp16_and_full_precision_adapters():
+    proposal = propose(shape(SMOLLM2_135M), card(15, bf16=False), Recipe())
+    assert proposal.recipe.model.compute_dtype is ComputeDtype.FP16
+    assert not proposal.recipe.contradictions()
+    assert any("no BF16" in reason.why for reason in proposal.reasons)
+
+
+def test_that_8_billion_weights_get_a_recipe_on_a_12_gib_card():
+    proposal = propose(shape(LLAMA_3_8B), card(12, 10.9), Recipe())
+    assert proposal.verdict is Verdict.FITS
+    assert proposal.recipe.model.precision is Precision.NF4
