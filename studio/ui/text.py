@@ -1,0 +1,61 @@
+"""Numbers as the window writes them: grouped, with unit, never mixed units.
+
+Free of Qt, so that view models use the same words as the widgets.
+"""
+
+from typing import Final
+
+GIB: Final = 1024**3
+MIB: Final = 1024**2
+
+
+def gib(size_bytes: float) -> str:
+    """Bytes as GiB with two decimals and no unit, such as ``10.89``."""
+    return f"{size_bytes / GIB:.2f}"
+
+
+def size(size_bytes: float) -> str:
+    """Bytes with the unit that suits: ``726 MiB`` below 1 GiB, else ``8.24 GiB``."""
+    if size_bytes < GIB:
+        return f"{size_bytes / MIB:,.0f} MiB"
+    return f"{gib(size_bytes)} GiB"
+
+
+def signed_gib(size_bytes: float) -> str:
+    """A change in GiB with its sign, a true minus, not a hyphen; 0 has none."""
+    hundredths = round(abs(size_bytes) / GIB * 100)
+    if hundredths == 0:
+        return "0"
+    sign = "−" if size_bytes < 0 else "+"
+    return f"{sign}{hundredths / 100:.2f}"
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """A number with its noun, such as ``1,841 rows``."""
+    noun = singular if number == 1 else plural or f"{singular}s"
+    return f"{number:,} {noun}"
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """A share from 0 to 1 as ``65 %``."""
+    return f"{share * 100:.{decimals}f} %"
+
+
+def duration(seconds: float) -> str:
+    """A span of time in its two largest units, such as ``24 min 31 s``."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {left} s"
+    return f"{left} s"
+
+
+def duration_range(low_seconds: float, high_seconds: float) -> str:
+    """An uncertain span, such as ``12 to 15 min``; below two minutes in seconds."""
+    low, high = sorted((max(0.0, low_seconds), max(0.0, high_seconds)))
+    unit, scale = ("s", 1) if high < 120 else ("min", 60)  # noqa: PLR2004 - two minutes
+    first, last = round(low / scale), round(high / scale)
+    return f"{last} {unit}" if first == last else f"{first} to {last} {unit}"
