@@ -1,0 +1,327 @@
+"""Where models lie: names Snugtune knows, local folders, the Hugging Face cache.
+
+Nothing here opens a connection, and nothing but safetensors counts as weights: other
+formats can run code when they are loaded.
+"""
+
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from studio.domain.errors import StudioError, refusal
+from studio.storage.documents import read_toml
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+
+
+class ModelState(StrEnum):
+    """Whether a model can be loaded now."""
+
+    READY = "ready"
+    CONVERTIBLE = "convertible"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPlace:
+    """A model and where it lies.
+
+    Attributes:
+        name: What a recipe calls it.
+        title: What people call it.
+        state: Whether it can be loaded now.
+        folder: Where its safetensors lie; where they will lie when convertible.
+        gguf: The file that it is converted from.
+        config: Its ``config.json``; None when that is not known yet.
+        hub_id: ``owner/name`` on the hub; empty when it has none.
+        licence: As its maker names it; empty when unknown.
+        context: Most tokens it reads; 0 when unknown.
+        parameters: How many weights; 0 when unknown.
+        size_bytes: Of its weight files; 0 when none are here.
+        description: One sentence; empty when there is none.
+        source: ``wheel``, ``hub`` or ``folder``.
+    """
+
+    name: str
+    title: str
+    state: ModelState
+    folder: Path | None = None
+    gguf: Path | None = None
+    config: Mapping[str, object] | None = None
+    hub_id: str = ""
+    licence: str = ""
+    context: int = 0
+    parameters: int = 0
+    size_bytes: int = 0
+    description: str = ""
+    source: str = "folder"
+
+
+class _KnownModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row of resources/models.toml."""
+
+    name: str
+    title: str
+    hub_id: str
+    source: str
+    licence: str
+    context: int
+    parameters: int
+    description: str
+    config: dict[str, object]
+    package: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStore:
+    """The models of this machine.
+
+    Attributes:
+        list_file: The models that Snugtune knows, resources/models.toml.
+        converted: Where models lie that were converted from another format.
+    """
+
+    list_file: Path
+    converted: Path
+
+    def known(self) -> Sequence[ModelPlace]:
+        """Every model of the list, with its state on this machine."""
+        return [_place_of(known, self.converted) for known in self._list()]
+
+    def on_disk(self) -> Sequence[ModelPlace]:
+        """Models that the list doesn't name but the Hugging Face cache holds."""
+        listed = {known.hub_id for known in self._list()}
+        found = (_cached(hub_id) for hub_id in _cached_ids() if hub_id not in listed)
+        return [place for place in found if place is not None]
+
+    def find(self, name: str) -> ModelPlace:
+        """Find a model by what a recipe calls it.
+
+        Args:
+            name: A name or hub id of the list, a folder, or a hub id.
+
+        Returns:
+            Where it lies; a hub id that is not in the cache is `ModelState.MISSING`.
+
+        Raises:
+            StudioError: No name, a folder that is no model, or a name nobody knows.
+        """
+        if not name:
+            raise _none_chosen()
+        known = self._list()
+        for model in known:
+            if name in {model.name, model.hub_id}:
+                return _place_of(model, self.converted)
+        folder = Path(name).expanduser()
+        if folder.exists():
+            return _place_of_folder(folder.absolute())
+        if _HUB_ID.fullmatch(name):
+            return _cached(name) or _absent(name)
+        raise _unknown(name, [model.name for model in known])
+
+    def _list(self) -> Sequence[_KnownModel]:
+        document = read_toml(self.list_file, "models")
+        return msgspec.convert(document["models"], list[_KnownModel])
+
+
+def hub_cache() -> Path:
+    """The Hugging Face cache, where the environment may have moved it."""
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser()
+    if home := os.environ.get("HF_HOME"):
+        return Path(home).expanduser() / "hub"
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "huggingface" / "hub"
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder holds a config and safetensors weights."""
+    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+
+
+def _place_of(known: _KnownModel, converted: Path) -> ModelPlace:
+    state, folder, gguf = _whereabouts(known, converted / known.name)
+    return ModelPlace(
+        name=known.name,
+        title=known.title,
+        state=state,
+        folder=folder,
+        gguf=gguf,
+        config=known.config,
+        hub_id=known.hub_id,
+        licence=known.licence,
+        context=known.context,
+        parameters=known.parameters,
+        size_bytes=_weight_bytes(folder, gguf),
+        description=known.description,
+        source=known.source,
+    )
+
+
+def _whereabouts(
+    known: _KnownModel, converted: Path
+) -> tuple[ModelState, Path | None, Path | None]:
+    if is_model_folder(converted):
+        return ModelState.READY, converted, _packaged_gguf(known.package)
+    snapshot = _snapshot(known.hub_id)
+    if snapshot is not None:
+        return ModelState.READY, snapshot, None
+    gguf = _packaged_gguf(known.package)
+    if gguf is not None:
+        return ModelState.CONVERTIBLE, converted, gguf
+    return ModelState.MISSING, None, None
+
+
+def _packaged_gguf(package: str) -> Path | None:
+    # Found without importing: the package would pull in another runtime.
+    spec = importlib.util.find_spec(package) if package else None
+    if spec is None or spec.origin is None:
+        return None
+    return next(iter(sorted(Path(spec.origin).parent.glob("*.gguf"))), None)
+
+
+def _place_of_folder(folder: Path) -> ModelPlace:
+    if not is_model_folder(folder):
+        raise _not_a_model(folder)
+    config = _read_config(folder)
+    return ModelPlace(
+        name=str(folder),
+        title=folder.name,
+        state=ModelState.READY,
+        folder=folder,
+        config=config,
+        context=_context_of(config),
+        size_bytes=_weight_bytes(folder, None),
+    )
+
+
+def _cached(hub_id: str) -> ModelPlace | None:
+    folder = _snapshot(hub_id)
+    if folder is None:
+        return None
+    config = _read_config(folder)
+    return ModelPlace(
+        name=hub_id,
+        title=hub_id.partition("/")[2],
+        state=ModelState.READY,
+        folder=folder,
+        config=config,
+        hub_id=hub_id,
+        context=_context_of(config),
+        size_bytes=_weight_bytes(folder, None),
+        source="hub",
+    )
+
+
+def _cached_ids() -> Iterator[str]:
+    for folder in sorted(hub_cache().glob("models--*--*")):
+        yield folder.name.removeprefix("models--").replace("--", "/", 1)
+
+
+def _snapshot(hub_id: str) -> Path | None:
+    """The whole snapshot of a cached model: that of main, else the newest."""
+    repository = hub_cache() / f"models--{hub_id.replace('/', '--')}"
+    snapshots = [
+        folder
+        for folder in repository.glob("snapshots/*")
+        if is_model_folder(folder) and not _has_gaps(folder)
+    ]
+    if not snapshots:
+        return None
+    main = repository / "refs" / "main"
+    commit = main.read_text(encoding="ascii").strip() if main.is_file() else ""
+    by_commit = {folder.name: folder for folder in snapshots}
+    newest = max(snapshots, key=lambda folder: folder.stat().st_mtime)
+    return by_commit.get(commit, newest)
+
+
+def _has_gaps(folder: Path) -> bool:
+    """Whether a download broke off: the index names a shard that is not here."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return False
+    weight_map = _read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict):
+        return True
+    return not all((folder / str(name)).is_file() for name in weight_map.values())
+
+
+def _read_config(folder: Path) -> Mapping[str, object]:
+    return _read_json(folder / "config.json")
+
+
+def _read_json(path: Path) -> Mapping[str, object]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        read = None
+    if isinstance(read, dict):
+        return read
+    raise refusal(
+        "model.config",
+        f"The model's {path.name} can't be read.",
+        fix="Fetch the model again, or choose another one.",
+        where=str(path),
+    )
+
+
+def _context_of(config: Mapping[str, object]) -> int:
+    context = config.get("max_position_embeddings")
+    return context if isinstance(context, int) else 0
+
+
+def _weight_bytes(folder: Path | None, gguf: Path | None) -> int:
+    files = list(folder.glob("*.safetensors")) if folder else []
+    if not files and gguf is not None:
+        files = [gguf]
+    return sum(file.stat().st_size for file in files)
+
+
+def _not_a_model(folder: Path) -> StudioError:
+    if (folder / "adapter_config.json").is_file():
+        what, fix = "This is an adapter, not a model.", "Name the base model instead."
+    elif folder.is_file():
+        what = "This is a file; a model is a folder."
+        fix = "Name the folder that holds config.json and the .safetensors files."
+    elif not (folder / "config.json").is_file():
+        what = "This folder is no model: it holds no config.json."
+        fix = "Name a folder that holds config.json and .safetensors files."
+    else:
+        what = "This folder holds a config but no .safetensors weights."
+        fix = "Save the model as safetensors; other formats can run code when loaded."
+    return refusal("model.not-a-model", what, fix=fix, where=str(folder))
+
+
+def _none_chosen() -> StudioError:
+    return refusal(
+        "model.none",
+        "No model is chosen.",
+        fix="Choose one on the Model page, or set model.name.",
+        where="model.name",
+    )
+
+
+def _absent(hub_id: str) -> ModelPlace:
+    return ModelPlace(
+        name=hub_id,
+        title=hub_id.partition("/")[2],
+        state=ModelState.MISSING,
+        hub_id=hub_id,
+        source="hub",
+    )
+
+
+def _unknown(name: str, known: Sequence[str]) -> StudioError:
+    return refusal(
+        "model.unknown",
+        f"There is no model “{name}”: not in Snugtune's list, and no such folder.",
+        fix=f"Choose {', '.join(known)}, a folder, or a hub id such as owner/name.",
+        where="model.name",
+    )

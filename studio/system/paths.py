@@ -1,0 +1,39 @@
+"""Where a user's files go; `SNUGTUNE_HOME` moves all of them to one folder."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+_APP = "snugtune"
+HOME_VARIABLE = "SNUGTUNE_HOME"
+
+
+def data_dir() -> Path:
+    """Projects and their runs: what a user would miss."""
+    return _home("data") or Path(platformdirs.user_data_dir(_APP, appauthor=False))
+
+
+def cache_dir() -> Path:
+    """What can be made again, such as converted models."""
+    return _home("cache") or Path(platformdirs.user_cache_dir(_APP, appauthor=False))
+
+
+def config_dir() -> Path:
+    """Preferences."""
+    return _home("config") or Path(platformdirs.user_config_dir(_APP, appauthor=False))
+
+
+def projects_dir() -> Path:
+    """One folder a project."""
+    return data_dir() / "projects"
+
+
+def models_dir() -> Path:
+    """Models that were converted from another format."""
+    return cache_dir() / "models"
+
+
+def _home(part: str) -> Path | None:
+    home = os.environ.get(HOME_VARIABLE)
+    return Path(home).expanduser().absolute() / part if home else None

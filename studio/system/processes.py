@@ -1,0 +1,94 @@
+"""Processes by identity: a pid alone may already belong to somebody else."""
+
+import os
+import signal
+import sys
+from typing import TypedDict
+
+import psutil  # type: ignore[import-untyped]  # psutil ships no types
+
+from studio.domain.run import EngineIdentity
+
+# A clock that is set while a process lives moves its start time by that much.
+_SAME_START_S = 2.0
+
+
+class GroupOptions(TypedDict, total=False):
+    """What `subprocess.Popen` needs to start a child in its own group."""
+
+    start_new_session: bool
+    creationflags: int
+
+
+def own_group() -> GroupOptions:
+    """Options for `subprocess.Popen`: a group of its own, so all of it can be ended."""
+    if sys.platform == "win32":
+        import subprocess
+
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def identity_of(pid: int) -> EngineIdentity | None:
+    """Who has this pid now; None when nobody alive has."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return EngineIdentity(pid, process.create_time())
+    except psutil.Error:
+        return None
+
+
+def is_alive(identity: EngineIdentity) -> bool:
+    """Whether this very process still runs (a zombie doesn't)."""
+    present = identity_of(identity.pid)
+    return present is not None and (
+        abs(present.started_at - identity.started_at) < _SAME_START_S
+    )
+
+
+def terminate_group(identity: EngineIdentity) -> None:
+    """Ask a process started in its own group, and its children, to end."""
+    _signal_group(identity, signal.SIGTERM)
+
+
+def kill_group(identity: EngineIdentity) -> None:
+    """End a process started in its own group, and its children, at once."""
+    if sys.platform == "win32":
+        _end_tree(identity)
+    else:
+        _signal_group(identity, signal.SIGKILL)
+
+
+def _signal_group(identity: EngineIdentity, number: signal.Signals) -> None:
+    if sys.platform == "win32":
+        _end_tree(identity)
+        return
+    # The leader may be gone while its children live on in the group; but a pid that
+    # somebody else has got must never be signalled.
+    present = identity_of(identity.pid)
+    if present is not None and not is_alive(identity):
+        return
+    try:
+        if present is None or os.getpgid(identity.pid) == identity.pid:
+            os.killpg(identity.pid, number)
+        else:
+            os.kill(identity.pid, number)
+    except ProcessLookupError:
+        return  # it ended meanwhile, which is what was asked
+
+
+def _end_tree(identity: EngineIdentity) -> None:
+    if not is_alive(identity):
+        return
+    try:
+        leader = psutil.Process(identity.pid)
+        family = [*leader.children(recursive=True), leader]
+    except psutil.Error:
+        return
+    for process in family:
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
