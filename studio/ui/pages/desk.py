@@ -1,0 +1,48 @@
+"""What every page is handed: the services, and the way to another page.
+
+Pages know no concrete window and build no service; whatever they work with lies on the
+desk. Services are named for the type checker only, so that importing a page costs
+nothing at the window's start.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from studio.services.hardware_monitor import HardwareMonitor
+    from studio.services.model_shelf import ModelShelf
+    from studio.services.notices import Notices
+    from studio.services.preferences import Preferences
+    from studio.services.projects import Projects
+    from studio.services.run_controller import RunController
+    from studio.ui.pages.project_data import ProjectData
+    from studio.ui.theme import Theme
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The services of the window, shared by all pages.
+
+    Attributes:
+        preferences: The user's own settings.
+        projects: All projects and the current one, whose recipe every page edits.
+        data: The chats of the current project's data file, as far as read.
+        hardware: The machine, measured once a second.
+        models: The models of this machine.
+        controller: The one training run of this window.
+        notices: Where problems are posted that no page shows at its own place.
+        theme: The palette in force and the switch for movement.
+        go_to: Shows another page by its key: start, hardware, model, data, recipe,
+            run, runs, export, settings or help.
+    """
+
+    preferences: "Preferences"
+    projects: "Projects"
+    data: "ProjectData"
+    hardware: "HardwareMonitor"
+    models: "ModelShelf"
+    controller: "RunController"
+    notices: "Notices"
+    theme: "Theme"
+    go_to: Callable[[str], None]
