@@ -1,0 +1,86 @@
+"""From what is measured and predicted to the pictures that pages share.
+
+Start, Model and Recipe show the same bar of the same run; it is put together here, free
+of Qt, so that no page rounds or judges in its own way.
+"""
+
+from typing import Final
+
+from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.memory import estimate as prediction
+from studio.domain.memory.estimate import Group, MemoryEstimate
+from studio.domain.recommend.propose import headroom_bytes
+from studio.ui.text import gib
+from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment, Verdict
+
+_SEGMENTS: Final = {
+    Group.WEIGHTS: Segment.WEIGHTS,
+    Group.ADAPTER: Segment.ADAPTER,
+    Group.ACTIVATIONS: Segment.ACTIVATIONS,
+    Group.LOSS: Segment.LOSS,
+    Group.OVERHEAD: Segment.OVERHEAD,
+}
+_MUCH_ROOM: Final = 1 / 3
+"""Share of the free memory that must stay for a run to have much room."""
+
+
+def measured_bar(device: TrainingDevice) -> MemoryBarState:
+    """The device as it is now: what other programs hold, and what is free."""
+    used = {Segment.OTHER: device.used_bytes}
+    return MemoryBarState.filled(device.total_bytes, used, measured=True)
+
+
+def predicted_bar(estimate: MemoryEstimate, device: TrainingDevice) -> MemoryBarState:
+    """A run on top of what other programs hold now.
+
+    The head-room shrinks to what is left; a run that doesn't fit has none, and its
+    segments reach beyond the device.
+    """
+    left = max(0, device.free_bytes - estimate.peak_bytes)
+    used = {Segment.OTHER: device.used_bytes}
+    used |= {_SEGMENTS[group]: held for group, held in estimate.by_group().items()}
+    used[Segment.HEADROOM] = min(left, headroom_bytes(device))
+    return MemoryBarState.filled(
+        device.total_bytes,
+        used,
+        verdict=verdict_of(estimate, device),
+        band=(estimate.peak_bytes, estimate.low_bytes, estimate.high_bytes),
+    )
+
+
+def verdict_of(estimate: MemoryEstimate, device: TrainingDevice) -> Verdict:
+    """Whether the predicted peak fits what is free now, head-room kept."""
+    match estimate.verdict(device, headroom_bytes(device)):
+        case prediction.Verdict.DOES_NOT_FIT:
+            return Verdict.SHORT
+        case prediction.Verdict.TIGHT:
+            return Verdict.TIGHT
+        case prediction.Verdict.FITS:
+            left = device.free_bytes - estimate.peak_bytes
+            much = left > device.free_bytes * _MUCH_ROOM
+            return Verdict.MUCH_ROOM if much else Verdict.FITS
+
+
+def short_by_bytes(estimate: MemoryEstimate, device: TrainingDevice) -> int:
+    """What is missing for the peak to fit; 0 when it does."""
+    return max(0, estimate.peak_bytes - device.free_bytes)
+
+
+def fit_words(estimate: MemoryEstimate, device: TrainingDevice) -> str:
+    """The words of a fit mark, such as ``Short by 0.63``."""
+    match verdict_of(estimate, device):
+        case Verdict.SHORT:
+            # A shortage is never shown as nothing.
+            missing = max(0.01, short_by_bytes(estimate, device) / GIB)
+            return f"Short by {missing:.2f}"
+        case Verdict.TIGHT:
+            return "Tight"
+        case Verdict.MUCH_ROOM:
+            return "Fits, much room"
+        case _:
+            return "Fits"
+
+
+def peak_range(estimate: MemoryEstimate) -> str:
+    """The predicted peak in GiB as what it is, a range: ``0.62 to 0.84``."""
+    return f"{gib(estimate.low_bytes)} to {gib(estimate.high_bytes)}"

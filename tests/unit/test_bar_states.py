@@ -1,0 +1,92 @@
+"""The bars that pages share: judged and rounded in one place."""
+
+import pytest
+
+from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
+from studio.ui.pages.bar_states import (
+    fit_words,
+    measured_bar,
+    peak_range,
+    predicted_bar,
+    verdict_of,
+)
+from studio.ui.widgets.memory_bar_state import Segment, Verdict
+
+
+def device(free: float, total: float = 12.0) -> TrainingDevice:
+    return TrainingDevice(
+        kind="cuda",
+        name="Card",
+        total_bytes=round(total * GIB),
+        free_bytes=round(free * GIB),
+        has_bf16=True,
+    )
+
+
+def estimate(peak: float) -> MemoryEstimate:
+    return MemoryEstimate(
+        components=(
+            Component("weights", Group.WEIGHTS, round(peak * GIB / 2)),
+            Component("rest", Group.ACTIVATIONS, round(peak * GIB / 2)),
+        ),
+        phase="backward",
+        basis=Basis.FORMULA,
+        expected_error=0.1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("peak", "verdict", "words"),
+    [
+        (2.0, Verdict.MUCH_ROOM, "Fits, much room"),
+        (8.0, Verdict.FITS, "Fits"),
+        (9.9, Verdict.TIGHT, "Tight"),
+        (10.63, Verdict.SHORT, "Short by 0.63"),
+    ],
+)
+def test_that_a_peak_is_judged_against_what_is_free_now(peak, verdict, words):
+    assert verdict_of(estimate(peak), device(free=10)) is verdict
+    assert fit_words(estimate(peak), device(free=10)) == words
+
+
+def test_that_a_shortage_of_a_single_byte_is_not_shown_as_nothing():
+    short = MemoryEstimate(
+        components=(Component("w", Group.WEIGHTS, 10 * GIB + 1),),
+        phase="backward",
+        basis=Basis.FORMULA,
+        expected_error=0.1,
+    )
+    assert fit_words(short, device(free=10)) == "Short by 0.01"
+
+
+def test_that_a_prediction_stands_on_top_of_other_programs():
+    bar = predicted_bar(estimate(4), device(free=10))
+    assert bar.held(Segment.OTHER) == 2 * GIB
+    assert bar.held(Segment.HEADROOM) == GIB // 2
+    assert bar.sum_bytes == 12 * GIB
+    assert bar.on_card(bar.peak_bytes) == 6 * GIB
+
+
+def test_that_the_head_room_shrinks_to_what_is_left():
+    bar = predicted_bar(estimate(9.75), device(free=10))
+    assert bar.held(Segment.HEADROOM) == GIB // 4
+    assert bar.held(Segment.FREE) == 0
+    assert bar.sum_bytes == 12 * GIB
+
+
+def test_that_a_run_that_does_not_fit_reaches_beyond_the_card():
+    bar = predicted_bar(estimate(11), device(free=10))
+    assert bar.held(Segment.HEADROOM) == 0
+    assert bar.sum_bytes == 13 * GIB
+
+
+def test_that_a_measured_bar_has_no_prediction_in_it():
+    bar = measured_bar(device(free=10))
+    assert bar.measured
+    assert bar.peak_bytes is None
+    assert bar.figures() == ((Segment.OTHER, "2.00"), (Segment.FREE, "10.00"))
+
+
+def test_that_a_predicted_peak_is_told_as_a_range():
+    assert peak_range(estimate(1)) == "0.90 to 1.10"
