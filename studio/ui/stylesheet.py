@@ -71,6 +71,10 @@ QPushButton[kind="flat"] {
   padding: 0 8px }
 QPushButton[kind="flat"]:hover { color: $accent_hover; background: $raised }
 QPushButton[kind="flat"]:disabled { color: $disabled; background: transparent }
+QPushButton[kind="status"] {
+  border: 1px solid transparent; background: transparent; color: $muted;
+  font-size: 9pt; font-weight: 400; min-height: 22px; padding: 0 8px }
+QPushButton[kind="status"]:hover { color: $text; background: $raised }
 QPushButton[kind="project"] {
   min-height: 38px; padding: 0 12px; text-align: left; border-color: $border }
 QPushButton[segment] { border-radius: 0; font-weight: 400 }

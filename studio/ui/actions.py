@@ -1,0 +1,58 @@
+"""The window's named actions: each shortcut is declared once and can be found."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+
+class ActionRegistry:
+    """Named actions of a widget, with their shortcuts."""
+
+    def __init__(self, owner: QWidget) -> None:
+        """Make an empty registry; shortcuts work while `owner`'s window is active."""
+        self._owner = owner
+        self._actions: dict[str, QAction] = {}
+
+    def add(
+        self,
+        name: str,
+        text: str,
+        slot: Callable[[], object],
+        shortcuts: Sequence[str] = (),
+    ) -> QAction:
+        """Declare an action.
+
+        Args:
+            name: What it is found by, such as ``run.stop``.
+            text: What it is called in menus and help.
+            slot: A bound method of an object in the window's thread.
+            shortcuts: Key sequences, such as ``Ctrl+S``.
+
+        Raises:
+            ValueError: The name or a shortcut is taken.
+        """
+        taken = {
+            key.toString() for a in self._actions.values() for key in a.shortcuts()
+        }
+        keys = [QKeySequence(shortcut) for shortcut in shortcuts]
+        clash = taken & {key.toString() for key in keys}
+        if name in self._actions or clash:
+            message = (
+                f"the action {name} or a shortcut of it is declared twice: {clash}"
+            )
+            raise ValueError(message)
+        action = QAction(text, self._owner)
+        action.setObjectName(name)
+        action.setShortcuts(keys)
+        action.triggered.connect(slot)
+        self._owner.addAction(action)
+        self._actions[name] = action
+        return action
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._actions[name]
+
+    def names(self) -> list[str]:
+        """All actions, in the order in which they were declared."""
+        return list(self._actions)

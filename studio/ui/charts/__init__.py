@@ -1,0 +1,1 @@
+"""Charts, loaded on first use."""

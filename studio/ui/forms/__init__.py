@@ -1,0 +1,1 @@
+"""Edit forms made from an option table: they know kinds, not meanings."""

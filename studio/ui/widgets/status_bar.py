@@ -1,0 +1,150 @@
+"""The status bar: the card as it is now, and the state of the run, on every page."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from typing_extensions import override
+
+from studio.ui.icons import SMALL_SIZE, IconName, paint_icon, set_icon
+from studio.ui.palette import current_tokens
+from studio.ui.text import gib
+from studio.ui.tokens import Height, Space, Tone, ink_for
+from studio.ui.widgets.labels import ElidedLabel, Role, Sentence, label, line
+from studio.ui.widgets.memory_bar import MemoryBar
+from studio.ui.widgets.memory_bar_layout import BarHeight
+from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
+
+_BAR_WIDTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardReading:
+    """What the status bar tells of the card.
+
+    Attributes:
+        name: The card, or a sentence that there is none.
+        memory: Its memory now, or None when it can't be read.
+        temperature_c: Degrees Celsius, or None when unknown.
+        driver: The driver's version, empty when unknown.
+    """
+
+    name: str
+    memory: MemoryBarState | None = None
+    temperature_c: int | None = None
+    driver: str = ""
+
+
+class IconLabel(QWidget):
+    """An icon that stands by itself as a picture, without being a control."""
+
+    def __init__(
+        self,
+        name: IconName,
+        tone: Tone = Tone.NORMAL,
+        size: int = SMALL_SIZE,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._name = name
+        self._tone = tone
+        self.setFixedSize(QSize(size, size))
+
+    def set_icon(self, name: IconName, tone: Tone = Tone.NORMAL) -> None:
+        """Show another icon."""
+        self._name, self._tone = name, tone
+        self.update()
+
+    @override
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        colour = ink_for(current_tokens(), self._tone)
+        paint_icon(painter, self._name, colour, QRectF(self.rect()))
+
+
+class StatusBar(QFrame):
+    """32 px at the window's foot.
+
+    Attributes:
+        memory_bar: The card's memory now, with a tick at the predicted peak.
+
+    Signals:
+        card_clicked: The memory bar was clicked.
+        state_clicked: The state of the run was clicked.
+    """
+
+    card_clicked = Signal()
+    state_clicked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("ground", "status")
+        self.setFixedHeight(Height.STATUS_BAR)
+        self._card_name = ElidedLabel("", Role.CAPTION_STRONG)
+        self._free = Sentence("", Role.CAPTION, Tone.MUTED)
+        self._temperature = label("", Role.CAPTION, Tone.MUTED)
+        self._driver = label("", Role.CAPTION, Tone.MUTED)
+        self._lines = (line(vertical=True), line(vertical=True))
+        self.memory_bar = MemoryBar(BarHeight.STATUS)
+        self.memory_bar.setFixedWidth(_BAR_WIDTH)
+        self.memory_bar.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.memory_bar.bar_clicked.connect(self.card_clicked)
+        self._state = QPushButton()
+        self._state.setProperty("kind", "status")
+        self._state.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._state.clicked.connect(self.state_clicked)
+        self._lay_out()
+        self.show_card(CardReading(name="Looking for a card"))
+        self.show_state("Ready", IconName.CHECK)
+
+    def show_card(self, card: CardReading) -> None:
+        """Show a reading of the card."""
+        self._card_name.set_text(card.name)
+        self._card_name.setFixedWidth(self._width_of(self._card_name, card.name))
+        self.memory_bar.setVisible(card.memory is not None)
+        self._free.setVisible(card.memory is not None)
+        if card.memory is not None:
+            self.memory_bar.set_state(card.memory)
+            free = gib(card.memory.held(Segment.FREE))
+            self._free.set_text(f"**{free}** of {card.memory.total_figure()} GiB free")
+        self._show_fact(0, self._temperature, self._degrees(card.temperature_c))
+        driver = f"Driver {card.driver}" if card.driver else ""
+        self._show_fact(1, self._driver, driver)
+
+    def show_state(self, words: str, icon: IconName) -> None:
+        """Show the state of the run, or the last deed."""
+        self._state.setText(f" {words}".replace("&", "&&"))
+        self._state.setAccessibleName(words)
+        set_icon(self._state, icon)
+
+    def _show_fact(self, place: int, fact: QLabel, text: str) -> None:
+        fact.setText(text)
+        fact.setVisible(bool(text))
+        self._lines[place].setVisible(bool(text))
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(Space.LARGE, 0, Space.SMALL, 0)
+        row.setSpacing(Space.MEDIUM)
+        row.addWidget(IconLabel(IconName.CHIP))
+        row.addWidget(self._card_name)
+        row.addWidget(self.memory_bar)
+        row.addWidget(self._free)
+        for divider, fact in zip(
+            self._lines, (self._temperature, self._driver), strict=True
+        ):
+            divider.setFixedHeight(Space.LARGE)
+            row.addWidget(divider)
+            row.addWidget(fact)
+        row.addStretch(1)
+        row.addWidget(self._state)
+
+    @staticmethod
+    def _degrees(temperature_c: int | None) -> str:
+        return "" if temperature_c is None else f"{temperature_c} °C"
+
+    @staticmethod
+    def _width_of(name: ElidedLabel, text: str) -> int:
+        name.ensurePolished()
+        return min(name.fontMetrics().horizontalAdvance(text) + 2, 2 * _BAR_WIDTH)
