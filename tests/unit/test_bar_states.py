@@ -5,10 +5,10 @@ import pytest
 from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
 from studio.ui.pages.bar_states import (
-    fit_words,
     measured_bar,
     peak_range,
     predicted_bar,
+    short_by_bytes,
     verdict_of,
 )
 from studio.ui.widgets.memory_bar_state import Segment, Verdict
@@ -37,27 +37,21 @@ def estimate(peak: float) -> MemoryEstimate:
 
 
 @pytest.mark.parametrize(
-    ("peak", "verdict", "words"),
+    ("peak", "verdict"),
     [
-        (2.0, Verdict.MUCH_ROOM, "Fits, much room"),
-        (8.0, Verdict.FITS, "Fits"),
-        (9.9, Verdict.TIGHT, "Tight"),
-        (10.63, Verdict.SHORT, "Short by 0.63"),
+        (2.0, Verdict.MUCH_ROOM),
+        (8.0, Verdict.FITS),
+        (9.9, Verdict.TIGHT),
+        (10.63, Verdict.SHORT),
     ],
 )
-def test_that_a_peak_is_judged_against_what_is_free_now(peak, verdict, words):
+def test_that_a_peak_is_judged_against_what_is_free_now(peak, verdict):
     assert verdict_of(estimate(peak), device(free=10)) is verdict
-    assert fit_words(estimate(peak), device(free=10)) == words
 
 
-def test_that_a_shortage_of_a_single_byte_is_not_shown_as_nothing():
-    short = MemoryEstimate(
-        components=(Component("w", Group.WEIGHTS, 10 * GIB + 1),),
-        phase="backward",
-        basis=Basis.FORMULA,
-        expected_error=0.1,
-    )
-    assert fit_words(short, device(free=10)) == "Short by 0.01"
+def test_that_a_shortage_is_what_the_peak_lacks_of_the_free_memory():
+    assert short_by_bytes(estimate(11), device(free=10)) == GIB
+    assert short_by_bytes(estimate(9), device(free=10)) == 0
 
 
 def test_that_a_prediction_stands_on_top_of_other_programs():

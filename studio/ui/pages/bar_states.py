@@ -6,7 +6,7 @@ of Qt, so that no page rounds or judges in its own way.
 
 from typing import Final
 
-from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.hardware import TrainingDevice
 from studio.domain.memory import estimate as prediction
 from studio.domain.memory.estimate import Group, MemoryEstimate
 from studio.domain.recommend.propose import headroom_bytes
@@ -64,21 +64,6 @@ def verdict_of(estimate: MemoryEstimate, device: TrainingDevice) -> Verdict:
 def short_by_bytes(estimate: MemoryEstimate, device: TrainingDevice) -> int:
     """What is missing for the peak to fit; 0 when it does."""
     return max(0, estimate.peak_bytes - device.free_bytes)
-
-
-def fit_words(estimate: MemoryEstimate, device: TrainingDevice) -> str:
-    """The words of a fit mark, such as ``Short by 0.63``."""
-    match verdict_of(estimate, device):
-        case Verdict.SHORT:
-            # A shortage is never shown as nothing.
-            missing = max(0.01, short_by_bytes(estimate, device) / GIB)
-            return f"Short by {missing:.2f}"
-        case Verdict.TIGHT:
-            return "Tight"
-        case Verdict.MUCH_ROOM:
-            return "Fits, much room"
-        case _:
-            return "Fits"
 
 
 def peak_range(estimate: MemoryEstimate) -> str:

@@ -7,6 +7,7 @@ nothing at the window's start.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +17,22 @@ if TYPE_CHECKING:
     from studio.services.preferences import Preferences
     from studio.services.projects import Projects
     from studio.services.run_controller import RunController
+    from studio.ui.actions import ActionRegistry
     from studio.ui.pages.project_data import ProjectData
     from studio.ui.theme import Theme
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where the user's files lie, for those who want to look.
+
+    Attributes:
+        data: Projects and their runs.
+        cache: What can be made again, such as converted models.
+    """
+
+    data: Path
+    cache: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +47,8 @@ class Desk:
         models: The models of this machine.
         controller: The one training run of this window.
         notices: Where problems are posted that no page shows at its own place.
+        folders: Where the user's files lie.
+        actions: The window's named actions; a page declares its shortcuts here.
         theme: The palette in force and the switch for movement.
         go_to: Shows another page by its key: start, hardware, model, data, recipe,
             run, runs, export, settings or help.
@@ -44,5 +61,7 @@ class Desk:
     models: "ModelShelf"
     controller: "RunController"
     notices: "Notices"
+    folders: Folders
+    actions: "ActionRegistry"
     theme: "Theme"
     go_to: Callable[[str], None]
