@@ -55,8 +55,8 @@ QPushButton:pressed { background: $sunken }
 QPushButton:disabled {
   color: $disabled; border-color: $border; background: $window }
 QPushButton::menu-indicator { width: 0; height: 0 }
-QPushButton[size="large"] { min-height: 38px }
-QPushButton[size="start"] { min-height: 46px; padding: 0 28px }
+QPushButton[extent="large"] { min-height: 38px }
+QPushButton[extent="start"] { min-height: 46px; padding: 0 28px }
 QPushButton[kind="primary"] {
   background: $accent; border-color: $accent; color: $on_accent; font-weight: 600 }
 QPushButton[kind="primary"]:hover, QPushButton[kind="primary"]:pressed {
@@ -75,8 +75,6 @@ QPushButton[kind="status"] {
   border: 1px solid transparent; background: transparent; color: $muted;
   font-size: 9pt; font-weight: 400; min-height: 22px; padding: 0 8px }
 QPushButton[kind="status"]:hover { color: $text; background: $raised }
-QPushButton[kind="project"] {
-  min-height: 38px; padding: 0 12px; text-align: left; border-color: $border }
 QPushButton[segment] { border-radius: 0; font-weight: 400 }
 QPushButton[segment="middle"], QPushButton[segment="last"] { border-left: 0 }
 QPushButton[segment="first"] {

@@ -36,7 +36,7 @@ def button(
     """A push button in the window's style."""
     result = QPushButton(text, parent)
     result.setProperty("kind", kind.value)
-    result.setProperty("size", size.value)
+    result.setProperty("extent", size.value)
     result.setAutoDefault(False)
     if icon is not None:
         # The space is the 8 px that a style sheet can't put beside an icon.

@@ -75,7 +75,7 @@ class Card(QFrame):
 
     def _make_header(self, title: str, note: str) -> QWidget:
         holder = QWidget()
-        holder.setMinimumHeight(Height.CARD_HEADER)
+        holder.setFixedHeight(Height.CARD_HEADER)
         self.header = QHBoxLayout(holder)
         self.header.setContentsMargins(Space.LARGE, 0, Space.LARGE, 0)
         self.header.setSpacing(Space.SMALL)

@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import QRectF, QSize
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
-from studio.ui.fonts import MEDIUM, sans
-from studio.ui.icons import SMALL_SIZE, IconName, paint_icon
+from studio.ui.fonts import MEDIUM, SEMI_BOLD, sans
+from studio.ui.icons import SIZE, SMALL_SIZE, IconName, paint_icon
 from studio.ui.palette import current_tokens
 from studio.ui.text import gib
 from studio.ui.tokens import PointSize, Tokens, Tone, ink_for
 from studio.ui.widgets.memory_bar_state import Verdict
 
-_GAP: Final = 4
+_GAP: Final = 5
 _HEIGHT: Final = 20
 
 
@@ -47,24 +47,32 @@ def mark_for(verdict: Verdict, short_bytes: int = 0) -> Mark:
             return NOT_PRICED
 
 
-def mark_width(mark: Mark) -> int:
+def mark_width(mark: Mark, *, large: bool = False) -> int:
     """The room that a mark takes, in device-independent pixels."""
-    metrics = QFontMetricsF(sans(PointSize.CAPTION, MEDIUM))
-    return round(SMALL_SIZE + _GAP + metrics.horizontalAdvance(mark.words) + 1)
+    edge = SIZE if large else SMALL_SIZE
+    words = QFontMetricsF(_font(large=large)).horizontalAdvance(mark.words)
+    return round(edge + _GAP + words + 1)
 
 
-def paint_mark(painter: QPainter, mark: Mark, rect: QRectF, tokens: Tokens) -> None:
+def paint_mark(
+    painter: QPainter, mark: Mark, rect: QRectF, tokens: Tokens, *, large: bool = False
+) -> None:
     """Draw a mark at the left of a rectangle, in its vertical middle."""
     colour = ink_for(tokens, mark.tone)
-    top = rect.center().y() - SMALL_SIZE / 2
-    target = QRectF(round(rect.left()), round(top), SMALL_SIZE, SMALL_SIZE)
+    edge = SIZE if large else SMALL_SIZE
+    top = rect.center().y() - edge / 2
+    target = QRectF(round(rect.left()), round(top), edge, edge)
     paint_icon(painter, mark.icon, colour, target)
-    painter.setFont(sans(PointSize.CAPTION, MEDIUM))
+    painter.setFont(_font(large=large))
     painter.setPen(QColor(colour))
-    words = rect.adjusted(SMALL_SIZE + _GAP, 0, 0, 0)
-    flags = painter.fontMetrics()
-    baseline = words.center().y() + (flags.ascent() - flags.descent()) / 2
-    painter.drawText(round(words.left()), round(baseline), mark.words)
+    flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+    painter.drawText(rect.adjusted(edge + _GAP, 0, 2, 0), flags, mark.words)
+
+
+def _font(*, large: bool) -> QFont:
+    if large:
+        return sans(PointSize.CARD_TITLE, SEMI_BOLD)
+    return sans(PointSize.CAPTION, MEDIUM)
 
 
 class FitMark(QWidget):
@@ -75,18 +83,25 @@ class FitMark(QWidget):
     """
 
     def __init__(
-        self, mark: Mark = NOT_PRICED, about: str = "", parent: QWidget | None = None
+        self,
+        mark: Mark = NOT_PRICED,
+        about: str = "",
+        *,
+        large: bool = False,
+        parent: QWidget | None = None,
     ) -> None:
         """Make a mark.
 
         Args:
             mark: What it says.
             about: Whom it speaks of, read aloud before the words.
+            large: In the size of a card's title, as a page's answer.
             parent: The parent widget.
         """
         super().__init__(parent)
         self.mark = mark
         self._about = about
+        self._large = large
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.set_mark(mark)
 
@@ -103,9 +118,10 @@ class FitMark(QWidget):
 
     @override
     def sizeHint(self) -> QSize:
-        return QSize(mark_width(self.mark), _HEIGHT)
+        return QSize(mark_width(self.mark, large=self._large), _HEIGHT)
 
     @override
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        paint_mark(painter, self.mark, QRectF(self.rect()), current_tokens())
+        rect = QRectF(self.rect())
+        paint_mark(painter, self.mark, rect, current_tokens(), large=self._large)

@@ -23,6 +23,8 @@ class PageHeader(QWidget):
         self.facts_label = ElidedLabel(facts, Role.BODY, Tone.MUTED)
         self._notes = QVBoxLayout()
         self._notes.setSpacing(2)
+        self._notes.addStretch(1)
+        self._notes.addStretch(1)
         self._actions = QHBoxLayout()
         self._actions.setSpacing(Space.SMALL)
         texts = QVBoxLayout()
@@ -49,7 +51,7 @@ class PageHeader(QWidget):
     def add_note(self, note: QLabel) -> None:
         """Put a right-aligned line of text before the actions."""
         note.setAlignment(note.alignment().AlignRight | note.alignment().AlignVCenter)
-        self._notes.addWidget(note)
+        self._notes.insertWidget(self._notes.count() - 1, note)
 
     def add_action_widget(self, widget: QWidget) -> None:
         """Put an action at the right; the primary one is added last."""

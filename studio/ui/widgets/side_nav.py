@@ -8,18 +8,18 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QMenu,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 from typing_extensions import override
 
-from studio.ui.icons import IconName, paint_icon, set_icon
+from studio.ui.icons import IconName, paint_icon
 from studio.ui.pages import NavGroup, PageSpec
 from studio.ui.palette import current_tokens
 from studio.ui.tokens import NAV_WIDTH, NAV_WIDTH_FOLDED, Height, Space
 from studio.ui.widgets.labels import Role, label, line
 from studio.ui.widgets.nav_item import NavItem
+from studio.ui.widgets.project_button import ProjectButton
 
 
 class _Logo(QWidget):
@@ -62,7 +62,7 @@ class SideNav(QFrame):
         self._name = label("Snugtune", Role.CARD_TITLE)
         self._projects = QMenu(self)
         self._project_actions: QActionGroup | None = None
-        self.project_button = self._make_project_button()
+        self.project_button = ProjectButton(self._projects)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(Space.SMALL, 0, Space.SMALL + 1, Space.SMALL)
         layout.setSpacing(0)
@@ -106,8 +106,8 @@ class SideNav(QFrame):
         self._name.setVisible(not folded)
         for item in self._items.values():
             item.set_folded(folded=folded)
+        self.project_button.set_folded(folded=folded)
         self.setFixedWidth(NAV_WIDTH_FOLDED if folded else NAV_WIDTH)
-        self._show_project_name()
 
     def set_projects(self, names: Sequence[str], current: str) -> None:
         """List the projects in the switcher and name the open one."""
@@ -124,8 +124,7 @@ class SideNav(QFrame):
         self._projects.addSeparator()
         new = self._projects.addAction("New project…")
         new.triggered.connect(self.new_project_requested)
-        self.project_button.setProperty("project", current)
-        self._show_project_name()
+        self.project_button.set_project(current)
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -150,14 +149,6 @@ class SideNav(QFrame):
         row.addStretch(1)
         return holder
 
-    def _make_project_button(self) -> QPushButton:
-        result = QPushButton()
-        result.setProperty("kind", "project")
-        result.setProperty("project", "")
-        result.setMenu(self._projects)
-        set_icon(result, IconName.FOLDER)
-        return result
-
     def _add_items(self, layout: QVBoxLayout, pages: Sequence[PageSpec]) -> None:
         shown = sorted(pages, key=lambda spec: spec.group)
         previous: NavGroup | None = None
@@ -179,17 +170,6 @@ class SideNav(QFrame):
         layout.addSpacing(Space.SMALL)
         layout.addWidget(line())
         layout.addSpacing(Space.SMALL)
-
-    def _show_project_name(self) -> None:
-        name = str(self.project_button.property("project"))
-        room = NAV_WIDTH - 80
-        shown = self.project_button.fontMetrics().elidedText(
-            name, Qt.TextElideMode.ElideRight, room
-        )
-        escaped = shown.replace("&", "&&")
-        self.project_button.setText("" if self._folded else f" {escaped}")
-        self.project_button.setAccessibleName(f"Project {name}")
-        self.project_button.setToolTip(name)
 
     def _on_item_clicked(self) -> None:
         sender = self.sender()

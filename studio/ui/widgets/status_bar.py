@@ -11,12 +11,13 @@ from studio.ui.icons import SMALL_SIZE, IconName, paint_icon, set_icon
 from studio.ui.palette import current_tokens
 from studio.ui.text import gib
 from studio.ui.tokens import Height, Space, Tone, ink_for
-from studio.ui.widgets.labels import ElidedLabel, Role, Sentence, label, line
+from studio.ui.widgets.labels import Role, Sentence, label, line
 from studio.ui.widgets.memory_bar import MemoryBar
 from studio.ui.widgets.memory_bar_layout import BarHeight
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 
 _BAR_WIDTH = 200
+_NAME_WIDTH = 320
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class StatusBar(QFrame):
         super().__init__(parent)
         self.setProperty("ground", "status")
         self.setFixedHeight(Height.STATUS_BAR)
-        self._card_name = ElidedLabel("", Role.CAPTION_STRONG)
+        self._card_name = label("", Role.CAPTION_STRONG)
         self._free = Sentence("", Role.CAPTION, Tone.MUTED)
         self._temperature = label("", Role.CAPTION, Tone.MUTED)
         self._driver = label("", Role.CAPTION, Tone.MUTED)
@@ -100,8 +101,10 @@ class StatusBar(QFrame):
 
     def show_card(self, card: CardReading) -> None:
         """Show a reading of the card."""
-        self._card_name.set_text(card.name)
-        self._card_name.setFixedWidth(self._width_of(self._card_name, card.name))
+        metrics = self._card_name.fontMetrics()
+        mode = Qt.TextElideMode.ElideRight
+        self._card_name.setText(metrics.elidedText(card.name, mode, _NAME_WIDTH))
+        self._card_name.setToolTip(card.name)
         self.memory_bar.setVisible(card.memory is not None)
         self._free.setVisible(card.memory is not None)
         if card.memory is not None:
@@ -143,8 +146,3 @@ class StatusBar(QFrame):
     @staticmethod
     def _degrees(temperature_c: int | None) -> str:
         return "" if temperature_c is None else f"{temperature_c} °C"
-
-    @staticmethod
-    def _width_of(name: ElidedLabel, text: str) -> int:
-        name.ensurePolished()
-        return min(name.fontMetrics().horizontalAdvance(text) + 2, 2 * _BAR_WIDTH)
