@@ -160,6 +160,8 @@ class RunSnapshot:
         failure: Why it failed.
         adapter: Path of the adapter, relative to the run directory.
         merged: Path of the merged model, relative; None until merged.
+        started_at: When the first event happened, seconds since the epoch.
+        training_at: When the first step began, likewise; None before.
         seconds: From the first to the last event.
         peak_bytes: Highest memory of this run on its device.
     """
@@ -182,6 +184,7 @@ class RunSnapshot:
     adapter: str | None = None
     merged: str | None = None
     started_at: float | None = None
+    training_at: float | None = None
     seconds: float = 0.0
 
     @property

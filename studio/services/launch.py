@@ -1,0 +1,47 @@
+"""How an engine is started: its command line and its environment.
+
+Window, command line and tests start the same engine, so they share these two.
+"""
+
+import os
+import sys
+
+KEEP_RUNNING = "SNUGTUNE_KEEP_RUNNING"
+PARENT_PID = "SNUGTUNE_PARENT_PID"
+
+_ALWAYS = {
+    # Read when the libraries are imported, so it can't be set later: a run must not
+    # depend on a connection.
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONUTF8": "1",
+    # NVML counts cards in this order.
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+}
+
+
+def engine_command(verb: str, *arguments: str) -> list[str]:
+    """The command line that makes an engine do one thing.
+
+    Args:
+        verb: Such as ``train``.
+        arguments: Of the verb.
+    """
+    return [sys.executable, "-m", "studio.engine", verb, *arguments]
+
+
+def engine_environment(*, keep_running: bool) -> dict[str, str]:
+    """The whole environment of an engine.
+
+    Args:
+        keep_running: The engine shall outlive the program that starts it. If not, it
+            is told whose child it is, and ends when that process does.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {KEEP_RUNNING, PARENT_PID}
+    }
+    tie = {KEEP_RUNNING: "1"} if keep_running else {PARENT_PID: str(os.getpid())}
+    return environment | _ALWAYS | tie

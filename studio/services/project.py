@@ -1,0 +1,206 @@
+"""A project: a folder with a name, a recipe, and the runs made from it.
+
+Nothing here needs Qt, so the command line works without its libraries. Whatever is
+changed is on disk when the call returns; two windows on one project see each other's
+changes, because each change is applied to what lies on disk, under a lock.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from studio.domain.errors import ExitCode, StudioError, refusal
+from studio.domain.finding import error
+from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.run import RunSnapshot
+from studio.services.library import RUNS, runs_in
+from studio.services.run_journal import newest_first, snapshot_of, with_liveness
+from studio.storage.disk import disk_refusal
+from studio.storage.documents import read_toml, write_toml_atomically
+from studio.storage.recipes import load_recipe, save_recipe
+from studio.storage.run_directory import RunDirectory
+
+_LOCK_PATIENCE_S = 5.0
+
+Listener = Callable[[Recipe], None]
+_Stamp = tuple[int, int, bool]
+
+
+class Project:
+    """One project on disk.
+
+    Attributes:
+        name: What people call it.
+        directory: Its folder; its name is the project's slug.
+        on_recipe_saved: Called with each recipe that this object saved or found.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Open the project of a folder.
+
+        Raises:
+            StudioError: The folder holds no project, or its recipe can't be read.
+        """
+        self.directory = directory
+        document = read_toml(directory / "project.toml", "project")
+        self.name = str(document.get("name") or directory.name)
+        self.on_recipe_saved: Listener | None = None
+        self._recipe = load_recipe(self._recipe_path)
+        self._told: dict[Path, tuple[_Stamp, RunSnapshot]] = {}
+
+    @property
+    def slug(self) -> str:
+        """The folder's name, by which programs find the project."""
+        return self.directory.name
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as this object last read or saved it."""
+        return self._recipe
+
+    def set_value(self, key: str, value: object) -> None:
+        """Set one option, at once.
+
+        Raises:
+            StudioError: Unknown key, refused value, or the disk refuses; nothing is
+                changed then.
+        """
+        with self._locked():
+            self._store(load_recipe(self._recipe_path).with_value(key, value))
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Take another recipe, at once.
+
+        Options that it leaves as they were keep what another window made of them.
+
+        Raises:
+            StudioError: The disk refuses; nothing is changed then.
+        """
+        with self._locked():
+            merged = load_recipe(self._recipe_path)
+            for key in OPTIONS:
+                if recipe.value(key) != self._recipe.value(key):
+                    merged = merged.with_value(key, recipe.value(key))
+            self._store(merged)
+
+    def reload(self) -> None:
+        """Read the recipe again, in case that another window changed it.
+
+        Raises:
+            StudioError: It can't be read.
+        """
+        found = load_recipe(self._recipe_path)
+        if found != self._recipe:
+            self._take(found)
+
+    def new_run(self, recipe: Recipe) -> RunDirectory:
+        """Make the directory of a new run, named after the project.
+
+        Raises:
+            StudioError: The disk refuses; no folder is left then.
+        """
+        return RunDirectory.create(self.directory / RUNS, self.slug, recipe)
+
+    def run_directories(self) -> Sequence[RunDirectory]:
+        """Every run's directory, by name."""
+        return runs_in(self.directory)
+
+    def runs(self) -> list[RunSnapshot]:
+        """What every run's journal tells, newest first.
+
+        A journal that has not grown is not read again.
+        """
+        return list(newest_first(map(self._tell, self.run_directories())))
+
+    def _tell(self, run: RunDirectory) -> RunSnapshot:
+        stamp = _stamp_of(run)
+        known = self._told.get(run.path)
+        if known is not None and known[0] == stamp:
+            return with_liveness(known[1])
+        snapshot = snapshot_of(run)
+        self._told[run.path] = stamp, snapshot
+        return snapshot
+
+    @property
+    def _recipe_path(self) -> Path:
+        return self.directory / "recipe.toml"
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        path = self.directory / ".lock"
+        lock = FileLock(path, timeout=_LOCK_PATIENCE_S)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise _busy(self.directory) from None
+        except OSError as fault:
+            raise disk_refusal(fault, path) from fault
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _store(self, recipe: Recipe) -> None:
+        save_recipe(self._recipe_path, recipe)
+        self._take(recipe)
+
+    def _take(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        if self.on_recipe_saved is not None:
+            self.on_recipe_saved(recipe)
+
+
+def write_project(directory: Path, name: str, created: str, recipe: Recipe) -> None:
+    """Write a new project's documents; ``project.toml`` last, for it makes it one.
+
+    Raises:
+        StudioError: The disk refuses.
+    """
+    save_recipe(directory / "recipe.toml", recipe)
+    document = {"name": name, "created": created}
+    write_toml_atomically(directory / "project.toml", "project", document)
+
+
+def is_project(directory: Path) -> bool:
+    """Whether a folder is a whole project."""
+    return (directory / "project.toml").is_file()
+
+
+def tidy_name(name: str) -> str:
+    """A name without line breaks, doubled spaces and control characters.
+
+    Raises:
+        StudioError: Nothing is left of it.
+    """
+    shown = "".join(c if c.isprintable() else " " for c in name)
+    tidy = " ".join(shown.split())
+    if tidy:
+        return tidy
+    raise refusal(
+        "project.name",
+        "A project needs a name.",
+        fix="Type at least one character that can be seen.",
+        where="name",
+    )
+
+
+def _stamp_of(run: RunDirectory) -> _Stamp:
+    merged = run.merged_path.exists()
+    try:
+        status = run.journal_path.stat()
+    except OSError:
+        return 0, 0, merged
+    return status.st_mtime_ns, status.st_size, merged
+
+
+def _busy(directory: Path) -> StudioError:
+    finding = error(
+        "project.busy",
+        "Another window is saving this project.",
+        why="The change was not made.",
+        fix="Try again, or close the other window.",
+        where=str(directory),
+    )
+    return StudioError(finding, ExitCode.DISK)
