@@ -5,7 +5,6 @@ asks for a pixmap at each paint; a button is given its icon by name, and the nam
 on it so that a change of palette can tint it again.
 """
 
-from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
@@ -15,55 +14,15 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from studio.services.assets import icon_svg
+from studio.ui.icon_names import IconName
 from studio.ui.palette import current_tokens
 from studio.ui.tokens import Tokens, Tone, ink_for
+
+__all__ = ["IconName", "icon", "icon_pixmap", "paint_icon", "refresh_icons", "set_icon"]
 
 SIZE: Final = 20
 SMALL_SIZE: Final = 16
 _NAME_PROPERTY: Final = "icon_name"
-
-
-class IconName(StrEnum):
-    """The icons that come with the program, named as their files."""
-
-    BARS = "bars"
-    BOLT = "bolt"
-    CHAT = "chat"
-    CHECK = "check"
-    CHECK_CIRCLE = "check-circle"
-    CHEVRON_DOWN = "chevron-down"
-    CHEVRON_RIGHT = "chevron-right"
-    CHIP = "chip"
-    CLOCK = "clock"
-    COPY = "copy"
-    CROSS = "cross"
-    CROSS_CIRCLE = "cross-circle"
-    CUBE = "cube"
-    EXPORT = "export"
-    FILE = "file"
-    FILTER = "filter"
-    FLAG = "flag"
-    FOLDER = "folder"
-    GEAR = "gear"
-    HELP = "help"
-    HOME = "home"
-    INFO = "info"
-    LOCK = "lock"
-    LOGO = "logo"
-    MORE = "more"
-    PAUSE = "pause"
-    PLAY = "play"
-    PLUS = "plus"
-    PULSE = "pulse"
-    REFRESH = "refresh"
-    SAVE = "save"
-    SEARCH = "search"
-    SHIELD = "shield"
-    SLIDERS = "sliders"
-    STOP = "stop"
-    TABLE = "table"
-    THERMOMETER = "thermometer"
-    WARNING = "warning"
 
 
 @lru_cache(maxsize=512)

@@ -3,7 +3,7 @@
 - `labels`: `label(text, role, tone)`, `Sentence` (one line with **strong** figures),
   `line()`, `set_tone`.
 - `buttons`: `button(text, kind, icon)`, `icon_button(icon, name)`.
-- `inputs`: `ChoiceBox`, `IntegerField`, `NumberField`, `TextField`, `SearchField`,
+- `inputs`: `ChoiceBox`, `IntegerField`, `TextField`, `SearchField`,
   `set_error`; none of them takes the wheel without the focus.
 - `card`: `Card(title, note)`, with `body` and header widgets.
 - `page`: `PageFrame` (header, content that scrolls when too low), `TwoColumns`.
@@ -14,6 +14,7 @@
 - `finding_card`: `FindingCard`: what, consequence, at most three fixes.
 - `metric_tile`: `MetricTile`: caption, value, change.
 - `progress_header`: `ProgressHeader`: time left, step, bar, figures.
+- `icon_label`: `IconLabel`, an icon that is a picture, not a control.
 - `empty_state`: `EmptyState`: icon, sentence, the button that helps.
 - `table`: `DataTable` and its delegates for marks and small memory bars.
 - `side_nav`, `status_bar`: the frame of the window; pages don't touch them.

@@ -1,6 +1,5 @@
-"""Marks: an icon and words, so that colour is never the only carrier."""
+"""How a mark is drawn, by itself or in a table's cell."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
@@ -9,42 +8,15 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from studio.ui.fonts import MEDIUM, SEMI_BOLD, sans
-from studio.ui.icons import SIZE, SMALL_SIZE, IconName, paint_icon
+from studio.ui.icons import SIZE, SMALL_SIZE, paint_icon
 from studio.ui.palette import current_tokens
-from studio.ui.text import gib
-from studio.ui.tokens import PointSize, Tokens, Tone, ink_for
-from studio.ui.widgets.memory_bar_state import Verdict
+from studio.ui.tokens import PointSize, Tokens, ink_for
+from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for
+
+__all__ = ["NOT_PRICED", "FitMark", "Mark", "mark_for", "mark_width", "paint_mark"]
 
 _GAP: Final = 5
 _HEIGHT: Final = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What a mark says."""
-
-    icon: IconName
-    words: str
-    tone: Tone
-
-
-NOT_PRICED: Final = Mark(IconName.INFO, "Not priced yet", Tone.MUTED)
-
-
-def mark_for(verdict: Verdict, short_bytes: int = 0) -> Mark:
-    """The mark of a verdict; a run that is short says by how much."""
-    match verdict:
-        case Verdict.FITS:
-            return Mark(IconName.CHECK_CIRCLE, "Fits", Tone.SUCCESS)
-        case Verdict.MUCH_ROOM:
-            return Mark(IconName.CHECK_CIRCLE, "Fits, much room", Tone.SUCCESS)
-        case Verdict.TIGHT:
-            return Mark(IconName.WARNING, "Tight", Tone.WARNING)
-        case Verdict.SHORT:
-            words = f"Short by {gib(short_bytes)}"
-            return Mark(IconName.CROSS_CIRCLE, words, Tone.DANGER)
-        case Verdict.NOT_PRICED:
-            return NOT_PRICED
 
 
 def mark_width(mark: Mark, *, large: bool = False) -> int:

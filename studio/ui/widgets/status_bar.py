@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
-from typing_extensions import override
 
-from studio.ui.icons import SMALL_SIZE, IconName, paint_icon, set_icon
-from studio.ui.palette import current_tokens
+from studio.ui.icons import IconName, set_icon
 from studio.ui.text import gib
-from studio.ui.tokens import Height, Space, Tone, ink_for
+from studio.ui.tokens import Height, Space, Tone
+from studio.ui.widgets.icon_label import IconLabel
 from studio.ui.widgets.labels import Role, Sentence, label, line
 from studio.ui.widgets.memory_bar import MemoryBar
 from studio.ui.widgets.memory_bar_layout import BarHeight
@@ -35,33 +33,6 @@ class CardReading:
     memory: MemoryBarState | None = None
     temperature_c: int | None = None
     driver: str = ""
-
-
-class IconLabel(QWidget):
-    """An icon that stands by itself as a picture, without being a control."""
-
-    def __init__(
-        self,
-        name: IconName,
-        tone: Tone = Tone.NORMAL,
-        size: int = SMALL_SIZE,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._name = name
-        self._tone = tone
-        self.setFixedSize(QSize(size, size))
-
-    def set_icon(self, name: IconName, tone: Tone = Tone.NORMAL) -> None:
-        """Show another icon."""
-        self._name, self._tone = name, tone
-        self.update()
-
-    @override
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        colour = ink_for(current_tokens(), self._tone)
-        paint_icon(painter, self._name, colour, QRectF(self.rect()))
 
 
 class StatusBar(QFrame):

@@ -1,0 +1,269 @@
+"""Tables: row lines instead of a grid, a ring inside the current row, painted cells.
+
+A model gives plain text as usual; for a mark or a small memory bar it returns a `Mark`
+or a `MemoryBarState` under `Qt.ItemDataRole.UserRole` and the column gets the delegate.
+"""
+
+from typing import Final
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+from typing_extensions import override
+
+from studio.ui.focus_ring import keyboard_leads
+from studio.ui.fonts import MEDIUM, sans
+from studio.ui.palette import current_tokens
+from studio.ui.tokens import Height, PointSize, Radius, Tokens
+from studio.ui.widgets.fit_mark import Mark, mark_width, paint_mark
+from studio.ui.widgets.memory_bar_layout import BarHeight, spans
+from studio.ui.widgets.memory_bar_paint import BarPicture, paint_bar
+from studio.ui.widgets.memory_bar_state import MemoryBarState
+
+PADDING: Final = 12
+CAPTION_ROLE: Final = Qt.ItemDataRole.UserRole + 1
+"""A second, smaller line below the cell's text."""
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class RowDelegate(QStyledItemDelegate):
+    """Ground, row line and texts of a cell; two lines when there is a caption."""
+
+    @override
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: _Index
+    ) -> None:
+        tokens = current_tokens()
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_row_ground(painter, option, index, tokens)
+        self.paint_content(painter, option, index, tokens)
+        painter.restore()
+
+    def paint_content(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: _Index,
+        tokens: Tokens,
+    ) -> None:
+        """Draw what the cell holds; the ground is there already."""
+        rect = QRectF(_rect(option)).adjusted(PADDING, 0, -PADDING, 0)
+        caption = index.data(CAPTION_ROLE)
+        alignment = index.data(Qt.ItemDataRole.TextAlignmentRole)
+        side = Qt.AlignmentFlag.AlignLeft
+        if alignment is not None:
+            side = Qt.AlignmentFlag(alignment) & Qt.AlignmentFlag.AlignHorizontal_Mask
+        text = str(index.data(Qt.ItemDataRole.DisplayRole) or "")
+        weight = MEDIUM if index.column() == 0 else sans().weight()
+        if caption:
+            half = rect.height() / 2
+            upper = rect.adjusted(0, 4, 0, -half + 2)
+            lower = rect.adjusted(0, half, 0, -4)
+            _draw(painter, upper, text, PointSize.BODY, (side, tokens.text))
+            _draw(painter, lower, str(caption), PointSize.CAPTION, (side, tokens.muted))
+            return
+        painter.setFont(sans(PointSize.BODY, weight))
+        _draw(painter, rect, text, None, (side, tokens.text))
+
+
+class MarkDelegate(RowDelegate):
+    """Draws a `Mark`."""
+
+    @override
+    def paint_content(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: _Index,
+        tokens: Tokens,
+    ) -> None:
+        mark = index.data(Qt.ItemDataRole.UserRole)
+        if isinstance(mark, Mark):
+            rect = QRectF(_rect(option)).adjusted(PADDING, 0, -PADDING, 0)
+            paint_mark(painter, mark, rect, tokens)
+
+    @override
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        mark = index.data(Qt.ItemDataRole.UserRole)
+        width = mark_width(mark) if isinstance(mark, Mark) else 0
+        return QSize(width + 2 * PADDING, Height.ROW)
+
+
+class MemoryBarDelegate(RowDelegate):
+    """Draws a `MemoryBarState` as a 12 px bar; the rows share one scale."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._scale_bytes = 0
+
+    def set_scale(self, scale_bytes: int) -> None:
+        """Let all bars of the column stand for this many bytes."""
+        self._scale_bytes = scale_bytes
+
+    @override
+    def paint_content(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: _Index,
+        tokens: Tokens,
+    ) -> None:
+        state = index.data(Qt.ItemDataRole.UserRole)
+        if not isinstance(state, MemoryBarState):
+            return
+        cell = QRectF(_rect(option)).adjusted(PADDING, 0, -PADDING, 0)
+        top = round(cell.center().y() - BarHeight.LIST / 2)
+        rect = QRectF(cell.left(), top, cell.width(), BarHeight.LIST)
+        scale = max(state.scale_bytes, self._scale_bytes)
+        picture = BarPicture(
+            rect=rect,
+            state=state,
+            placed=spans(state, rect.width(), scale),
+            scale_bytes=scale,
+            tokens=tokens,
+        )
+        paint_bar(painter, picture)
+
+
+class DataTable(QTableView):
+    """A table that selects rows, scrolls inside its card and keeps its header."""
+
+    def __init__(
+        self,
+        model: QAbstractItemModel,
+        *,
+        name: str,
+        row_height: Height = Height.ROW,
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show a model.
+
+        Args:
+            model: The rows.
+            name: What is listed, for screen readers.
+            row_height: 36 dense, 40, or 48 for two lines.
+            parent: The parent widget.
+        """
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setModel(model)
+        self.setItemDelegate(RowDelegate(self))
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setMouseTracking(True)
+        self.setTabKeyNavigation(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        rows = self.verticalHeader()
+        rows.hide()
+        rows.setDefaultSectionSize(row_height)
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        columns = self.horizontalHeader()
+        columns.setFixedHeight(Height.TABLE_HEADER)
+        columns.setHighlightSections(False)
+        columns.setSectionsClickable(False)
+        columns.setDefaultAlignment(
+            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        )
+        columns.setMinimumSectionSize(32)
+
+    def stretch_column(self, column: int) -> None:
+        """Let one column take the room that the others leave."""
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+
+    def set_widths(self, widths: dict[int, int]) -> None:
+        """Give columns fixed widths, in device-independent pixels."""
+        for column, width in widths.items():
+            self.setColumnWidth(column, width)
+
+    def current_row(self) -> int:
+        """The current row; -1 without one."""
+        return self.currentIndex().row()
+
+
+def paint_row_ground(
+    painter: QPainter, option: QStyleOptionViewItem, index: _Index, tokens: Tokens
+) -> None:
+    """Draw selection or hover, the row line, and the keyboard's ring."""
+    rect = QRectF(_rect(option))
+    state = _state(option)
+    if state & QStyle.StateFlag.State_Selected:
+        painter.fillRect(rect, QColor(tokens.selection))
+    elif state & QStyle.StateFlag.State_MouseOver:
+        painter.fillRect(rect, QColor(tokens.raised))
+    last = rect.adjusted(0, rect.height() - 1, 0, 0)
+    painter.fillRect(last, QColor(tokens.border))
+    view = _view(option)
+    if view is None or not view.hasFocus() or not keyboard_leads():
+        return
+    if view.currentIndex().row() == index.row():
+        _paint_inset_ring(painter, view, index, tokens)
+
+
+def _paint_inset_ring(
+    painter: QPainter, view: QTableView, index: _Index, tokens: Tokens
+) -> None:
+    model = index.model()
+    first = view.visualRect(model.index(index.row(), 0))
+    final = view.visualRect(model.index(index.row(), model.columnCount() - 1))
+    painter.save()
+    painter.setPen(QPen(QColor(tokens.text), 2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    ring = QRectF(first.united(final)).adjusted(2, 2, -2, -3)
+    painter.setClipRect(QRectF(view.visualRect(index)))
+    painter.drawRoundedRect(ring, Radius.BAR, Radius.BAR)
+    painter.restore()
+
+
+def _draw(
+    painter: QPainter,
+    rect: QRectF,
+    text: str,
+    size: PointSize | None,
+    look: tuple[Qt.AlignmentFlag, str],
+) -> None:
+    if size is not None:
+        weight = MEDIUM if size is PointSize.BODY else sans().weight()
+        painter.setFont(sans(size, weight))
+    side, colour = look
+    painter.setPen(QColor(colour))
+    shown = painter.fontMetrics().elidedText(
+        text, Qt.TextElideMode.ElideRight, int(rect.width())
+    )
+    painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter, shown)
+
+
+# The stubs of PySide6 don't declare the fields that QStyleOption inherits.
+def _rect(option: QStyleOptionViewItem) -> QRectF:
+    return QRectF(option.rect)  # type: ignore[attr-defined]
+
+
+def _state(option: QStyleOptionViewItem) -> QStyle.StateFlag:
+    state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+    return state
+
+
+def _view(option: QStyleOptionViewItem) -> QTableView | None:
+    widget = option.widget  # type: ignore[attr-defined]
+    return widget if isinstance(widget, QTableView) else None
