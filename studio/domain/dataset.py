@@ -56,6 +56,7 @@ class ChatFile:
         findings: What is wrong with the others, with line numbers.
         size_bytes: The file's size.
         form: How rows are recognised, in words.
+        left_out: How many rows can't be trained on.
     """
 
     path: str
@@ -63,6 +64,7 @@ class ChatFile:
     findings: tuple[Finding, ...]
     size_bytes: int
     form: str
+    left_out: int = 0
 
 
 class RowError(ValueError):

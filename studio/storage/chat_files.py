@@ -198,7 +198,8 @@ def _checked(collected: _Collected, path: Path, size: int) -> ChatFile:
         _told(reason, lines, len(chats))
         for reason, lines in list(faults.items())[:_MOST_REASONS]
     )
-    return ChatFile(str(path), tuple(chats), findings, size, collected.form)
+    left_out = sum(map(len, faults.values()))
+    return ChatFile(str(path), tuple(chats), findings, size, collected.form, left_out)
 
 
 def _told(reason: str, lines: list[int], kept: int) -> Finding:
