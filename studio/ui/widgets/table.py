@@ -64,7 +64,7 @@ class RowDelegate(QStyledItemDelegate):
         tokens: Tokens,
     ) -> None:
         """Draw what the cell holds; the ground is there already."""
-        rect = QRectF(_rect(option)).adjusted(PADDING, 0, -PADDING, 0)
+        rect = _rect(option).adjusted(PADDING, 0, -PADDING, 0)
         caption = index.data(CAPTION_ROLE)
         alignment = index.data(Qt.ItemDataRole.TextAlignmentRole)
         side = Qt.AlignmentFlag.AlignLeft
@@ -96,7 +96,7 @@ class MarkDelegate(RowDelegate):
     ) -> None:
         mark = index.data(Qt.ItemDataRole.UserRole)
         if isinstance(mark, Mark):
-            rect = QRectF(_rect(option)).adjusted(PADDING, 0, -PADDING, 0)
+            rect = _rect(option).adjusted(PADDING, 0, -PADDING, 0)
             paint_mark(painter, mark, rect, tokens)
 
     @override
@@ -128,7 +128,7 @@ class MemoryBarDelegate(RowDelegate):
         state = index.data(Qt.ItemDataRole.UserRole)
         if not isinstance(state, MemoryBarState):
             return
-        cell = QRectF(_rect(option)).adjusted(PADDING, 0, -PADDING, 0)
+        cell = _rect(option).adjusted(PADDING, 0, -PADDING, 0)
         top = round(cell.center().y() - BarHeight.LIST / 2)
         rect = QRectF(cell.left(), top, cell.width(), BarHeight.LIST)
         scale = max(state.scale_bytes, self._scale_bytes)
@@ -206,7 +206,7 @@ def paint_row_ground(
     painter: QPainter, option: QStyleOptionViewItem, index: _Index, tokens: Tokens
 ) -> None:
     """Draw selection or hover, the row line, and the keyboard's ring."""
-    rect = QRectF(_rect(option))
+    rect = _rect(option)
     state = _state(option)
     if state & QStyle.StateFlag.State_Selected:
         painter.fillRect(rect, QColor(tokens.selection))
@@ -254,16 +254,15 @@ def _draw(
     painter.drawText(rect, side | Qt.AlignmentFlag.AlignVCenter, shown)
 
 
-# The stubs of PySide6 don't declare the fields that QStyleOption inherits.
 def _rect(option: QStyleOptionViewItem) -> QRectF:
-    return QRectF(option.rect)  # type: ignore[attr-defined]
+    return QRectF(option.rect)
 
 
 def _state(option: QStyleOptionViewItem) -> QStyle.StateFlag:
-    state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+    state: QStyle.StateFlag = option.state
     return state
 
 
 def _view(option: QStyleOptionViewItem) -> QTableView | None:
-    widget = option.widget  # type: ignore[attr-defined]
+    widget = option.widget
     return widget if isinstance(widget, QTableView) else None
