@@ -1,0 +1,1 @@
+"""Table models: rows of cells that view models make."""

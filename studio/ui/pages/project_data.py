@@ -1,0 +1,99 @@
+"""The current project's chats, read once and shared by all pages.
+
+Side nav, Data and Recipe speak of the same file; it is read again when the project or
+its `data.path` changes, in the background.
+"""
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from studio.domain.dataset import ChatFile
+from studio.domain.finding import Finding
+from studio.services.data_reader import DataReader
+from studio.services.projects import Projects
+
+
+class ProjectData(QObject):
+    """What the current project learns from, as far as it is read.
+
+    Attributes:
+        path: The file that the recipe names; empty without one.
+        chat_file: Its rows; None until they are read, or when they can't be.
+        finding: Why the file can't be used; None when it can.
+
+    Signals:
+        data_changed: Any of the attributes changed.
+    """
+
+    data_changed = Signal()
+
+    def __init__(
+        self, projects: Projects, reader: DataReader, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.path = ""
+        self.chat_file: ChatFile | None = None
+        self.finding: Finding | None = None
+        self._projects = projects
+        self._reader = reader
+        reader.file_read.connect(self._on_file_read)
+        reader.reading_failed.connect(self._on_reading_failed)
+        projects.current_changed.connect(self._on_project_changed)
+        projects.recipe_changed.connect(self._on_recipe_changed)
+        self._follow()
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a file is named whose rows are still to come."""
+        return bool(self.path) and self.chat_file is None and self.finding is None
+
+    def read_again(self) -> None:
+        """Read the same file once more, in case that it was changed."""
+        if self.path:
+            self._read(self.path)
+
+    def longest_row_characters(self) -> int:
+        """The length of the longest chat; 0 while no chats are read."""
+        if self.chat_file is None:
+            return 0
+        return max(
+            sum(len(turn.content) for turn in chat.turns)
+            for chat in self.chat_file.chats
+        )
+
+    def close(self) -> None:
+        """Wait for a file that is being read; for a window that closes."""
+        self._reader.close()
+
+    def _follow(self) -> None:
+        project = self._projects.current
+        path = "" if project is None else project.recipe.data.path
+        if path != self.path:
+            self._read(path)
+
+    def _read(self, path: str) -> None:
+        self.path, self.chat_file, self.finding = path, None, None
+        if path:
+            self._reader.read(path)
+        self.data_changed.emit()
+
+    @Slot(object)
+    def _on_file_read(self, chat_file: ChatFile) -> None:
+        if not self.path:
+            return  # the project was changed to one without data
+        self.chat_file = chat_file
+        self.data_changed.emit()
+
+    @Slot(object)
+    def _on_reading_failed(self, finding: Finding) -> None:
+        if not self.path:
+            return
+        self.finding = finding
+        self.data_changed.emit()
+
+    @Slot(object)
+    def _on_project_changed(self) -> None:
+        self._follow()
+
+    @Slot(object)
+    def _on_recipe_changed(self) -> None:
+        self._follow()

@@ -1,0 +1,157 @@
+"""What the frame says on every page: captions, status bar, the title's percent.
+
+The side nav's captions are the project's summary: the present answer of each page, and
+nothing where there is none yet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from studio.domain.dataset import ChatFile
+from studio.domain.hardware import GpuReading, MachineReading
+from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.recipe import Recipe
+from studio.domain.run import RunSnapshot, RunState
+from studio.ui.icon_names import IconName
+from studio.ui.pages.bar_states import measured_bar
+from studio.ui.text import count, gib
+from studio.ui.widgets.memory_bar_state import MemoryBarState
+from studio.ui.widgets.status_bar import CardReading
+
+_STATE_ICONS: Final = {
+    RunState.STARTING: IconName.PLAY,
+    RunState.RUNNING: IconName.PLAY,
+    RunState.STOPPING: IconName.STOP,
+    RunState.FINISHED: IconName.CHECK,
+    RunState.STOPPED: IconName.STOP,
+    RunState.FAILED: IconName.CROSS_CIRCLE,
+    RunState.LOST: IconName.WARNING,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShellFacts:
+    """All that the frame's words depend on.
+
+    Attributes:
+        reading: The machine; None before the first reading.
+        recipe: Of the current project; None without one.
+        data: The project's chats; None when none are read.
+        data_refused: Whether its file can't be used.
+        estimate: The recipe's predicted peak; None when it can't be priced.
+        run: The window's run; None before the first.
+        runs: How many runs the project has.
+    """
+
+    reading: MachineReading | None = None
+    recipe: Recipe | None = None
+    data: ChatFile | None = None
+    data_refused: bool = False
+    estimate: MemoryEstimate | None = None
+    run: RunSnapshot | None = None
+    runs: int = 0
+
+
+def captions(facts: ShellFacts) -> Mapping[str, str]:
+    """The present answer of each page, by its key; empty where there is none."""
+    return {
+        "hardware": _free(facts.reading),
+        "model": _model(facts.recipe),
+        "data": "" if facts.data is None else count(len(facts.data.chats), "row"),
+        "recipe": _peak(facts.estimate),
+        "run": _run(facts.run),
+        "runs": f"{facts.runs:,}" if facts.runs else "",
+        "help": "F1",
+    }
+
+
+def card_in_use(reading: MachineReading) -> GpuReading | None:
+    """The card that a run would use, as `MachineReading.device` chooses it."""
+    for card in reading.gpus:
+        if card.total_bytes is not None and card.free_bytes is not None:
+            return card
+    return None
+
+
+def card_reading(
+    reading: MachineReading | None, estimate: MemoryEstimate | None
+) -> CardReading:
+    """The status bar's card; without one, the processor and main memory."""
+    if reading is None:
+        return CardReading(name="Looking for a card")
+    device = reading.device()
+    card = card_in_use(reading)
+    return CardReading(
+        name=device.name,
+        memory=_bar_with_peak(measured_bar(device), estimate),
+        temperature_c=None if card is None else card.temperature_c,
+        driver="" if card is None else reading.driver_version,
+    )
+
+
+def state_words(run: RunSnapshot | None) -> tuple[str, IconName]:
+    """The state of the run for the status bar, and its icon."""
+    if run is None:
+        return "Ready", IconName.CHECK
+    words = {
+        RunState.STARTING: "starting",
+        RunState.RUNNING: _course(run),
+        RunState.STOPPING: "stopping after this step",
+        RunState.FINISHED: "finished",
+        RunState.STOPPED: f"stopped at step {run.step:,}",
+        RunState.FAILED: "failed",
+        RunState.LOST: "broke off",
+    }
+    return f"{run.name}: {words[run.state]}", _STATE_ICONS[run.state]
+
+
+def percent_of(run: RunSnapshot | None) -> int | None:
+    """The title's percent; None when no run is under way or its length is unknown."""
+    if run is None or run.state.is_over or not run.total_steps:
+        return None
+    return int(run.fraction * 100)
+
+
+def short_model_name(name: str) -> str:
+    """A model's name without its owner, its folder and the customary ending."""
+    return Path(name).name.removesuffix("-Instruct")
+
+
+def _free(reading: MachineReading | None) -> str:
+    return "" if reading is None else f"{gib(reading.device().free_bytes)} free"
+
+
+def _model(recipe: Recipe | None) -> str:
+    return "" if recipe is None else short_model_name(recipe.model.name)
+
+
+def _peak(estimate: MemoryEstimate | None) -> str:
+    return "" if estimate is None else f"{gib(estimate.peak_bytes)} GiB"
+
+
+def _run(run: RunSnapshot | None) -> str:
+    if run is None or run.state.is_over:
+        return ""
+    percent = percent_of(run)
+    return "starting" if percent is None else f"{percent} %"
+
+
+def _course(run: RunSnapshot) -> str:
+    if run.steps and run.total_steps:
+        return f"step {run.step:,} of {run.total_steps:,}"
+    return run.phase.words.lower()
+
+
+def _bar_with_peak(
+    bar: MemoryBarState, estimate: MemoryEstimate | None
+) -> MemoryBarState:
+    if estimate is None:
+        return bar
+    return MemoryBarState(
+        total_bytes=bar.total_bytes,
+        segments=bar.segments,
+        peak_bytes=estimate.peak_bytes,
+        measured=True,
+    )
