@@ -209,7 +209,7 @@ def _for_cards(facts: Facts, matrix: Matrix) -> Plan | Refusal:
         refusal = _needs_newer_driver(largest, facts, matrix)
         if refusal:
             return refusal
-    return _cuda(facts, matrix, chosen)
+    return _cuda(facts, matrix, chosen, _why(facts, matrix, chosen))
 
 
 def _needs_newer_driver(card: Gpu, facts: Facts, matrix: Matrix) -> Refusal | None:
@@ -246,27 +246,30 @@ def _served_memory(build: CudaBuild, cards: Iterable[Gpu], platform: str) -> int
     return sum(card.memory_mib or 1 for card in _served(build, cards, platform))
 
 
-def _cuda(facts: Facts, matrix: Matrix, build: CudaBuild) -> Plan:
-    platform = f"{facts.system} {facts.machine}"
-    cards = facts.nvidia.gpus
-    used = _served(build, cards, platform)
+def _cuda(facts: Facts, matrix: Matrix, build: CudaBuild, reason: str) -> Plan:
+    used = _served(build, facts.nvidia.gpus, f"{facts.system} {facts.machine}")
     known = [card.capability for card in used if card.capability]
     four_bit = not known or max(known) >= matrix.oldest_nf4_capability
-    driver = facts.nvidia.driver
-    under = f" under driver {driver}" if driver else ""
-    reasons = [f"{build.name} build: it serves {_names(used)}{under}."]
-    reasons += _passed_over(facts, matrix, build)
     return Plan(
         tag=build.tag,
         torch=f"{build.torch}+{build.tag}",
         index=build.index,
-        device="cuda",
-        nf4_device="cuda" if four_bit else "cpu",
+        device="cuda" if used else "cpu",
+        nf4_device="cuda" if used and four_bit else "cpu",
         disk_bytes=matrix.cuda_bytes,
-        reason=" ".join(reasons),
+        reason=reason,
         capabilities=tuple(dict.fromkeys(dotted(pair) for pair in known)),
         notes=tuple(_card_notes(facts, matrix, used)),
     )
+
+
+def _why(facts: Facts, matrix: Matrix, build: CudaBuild) -> str:
+    """Say what a build serves and why it was preferred."""
+    used = _served(build, facts.nvidia.gpus, f"{facts.system} {facts.machine}")
+    driver = facts.nvidia.driver
+    under = f" under driver {driver}" if driver else ""
+    serves = f"{build.name} build: it serves {_names(used)}{under}."
+    return " ".join([serves, *_passed_over(facts, matrix, build)])
 
 
 def _passed_over(facts: Facts, matrix: Matrix, chosen: CudaBuild) -> list[str]:
@@ -323,13 +326,10 @@ def _as_asked(facts: Facts, matrix: Matrix, wanted: str) -> Plan | Refusal:
         disk = matrix.cuda_bytes if large else matrix.processor_bytes
         device = "cuda" if facts.nvidia.gpus and torch else "cpu"
         return Plan(wanted, torch, None, device, device, disk, reason, by_user=True)
+    platform = f"{facts.system} {facts.machine}"
     for build in matrix.cuda:
-        platform = f"{facts.system} {facts.machine}"
         if build.tag == wanted and platform in build.capabilities:
-            plan = _cuda(facts, matrix, build)
-            if not facts.nvidia.gpus:
-                plan = replace(plan, device="cpu", nf4_device="cpu")
-            return replace(plan, reason=reason, by_user=True)
+            return replace(_cuda(facts, matrix, build, reason), by_user=True)
     return Refusal(
         f'There is no build "{wanted}" for {facts.system} on {facts.machine}.',
         f"Known are: {', '.join(tags(matrix))}.",
