@@ -112,6 +112,8 @@ QLineEdit[invalid="true"], QComboBox[invalid="true"],
 QAbstractSpinBox[invalid="true"] { border-color: $danger }
 QLineEdit[inset="true"], QComboBox[inset="true"], QAbstractSpinBox[inset="true"] {
   min-height: 26px; border-radius: 3px; padding: 0 6px }
+QAbstractSpinBox QLineEdit {
+  min-height: 0; padding: 0; border: 0; background: transparent }
 QComboBox { padding: 0 0 0 10px; font-weight: 500 }
 QComboBox::drop-down { border: 0; width: 28px }
 QComboBox::down-arrow { image: url("$chevron"); width: 16px; height: 16px }

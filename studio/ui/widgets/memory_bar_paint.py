@@ -218,7 +218,9 @@ def _paint_label(
 def _paint_band(painter: QPainter, picture: BarPicture) -> None:
     low = picture.state.on_card(picture.state.low_bytes)
     high = picture.state.on_card(picture.state.high_bytes)
-    if low is None or high is None or picture.rect.height() < BarHeight.PAGE:
+    if low is None or high is None or picture.state.measured:
+        return
+    if picture.rect.height() < BarHeight.PAGE:
         return
     left, right = picture.x(low), picture.x(high)
     band = QRectF(left, picture.rect.top(), right - left, picture.rect.height())

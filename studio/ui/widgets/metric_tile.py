@@ -31,6 +31,7 @@ class MetricTile(QWidget):
         column.setSpacing(2)
         column.addWidget(self.caption_label)
         column.addLayout(row)
+        column.addStretch(1)
         self.set_value(value)
 
     def set_value(

@@ -130,6 +130,9 @@ class TwoColumns(QWidget):
         room = round(self.width() * self._side_width / _CONTENT_AT_1280)
         width = min(max(self._side_width, room), round(self._side_width * _SIDE_GROWTH))
         self._side.setFixedWidth(min(width, max(self._side_width, self.width() // 2)))
+        # The row was laid out before this event with the width of before.
+        self._row.invalidate()
+        self._row.activate()
 
     @staticmethod
     def _column(holder: QWidget) -> QVBoxLayout:
