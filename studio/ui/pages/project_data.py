@@ -51,15 +51,6 @@ class ProjectData(QObject):
         if self.path:
             self._read(self.path)
 
-    def longest_row_characters(self) -> int:
-        """The length of the longest chat; 0 while no chats are read."""
-        if self.chat_file is None:
-            return 0
-        return max(
-            sum(len(turn.content) for turn in chat.turns)
-            for chat in self.chat_file.chats
-        )
-
     def close(self) -> None:
         """Wait for a file that is being read; for a window that closes."""
         self._reader.close()

@@ -1,0 +1,43 @@
+"""A finding as the card that shows it; the words are the finding's own."""
+
+from typing import Final
+
+from PySide6.QtWidgets import QVBoxLayout
+
+from studio.domain.finding import Finding, Severity
+from studio.ui.widgets.finding_card import FindingCard, FindingKind, FindingText, Fix
+
+_KINDS: Final = {
+    Severity.ERROR: FindingKind.ERROR,
+    Severity.WARNING: FindingKind.WARNING,
+    Severity.INFO: FindingKind.INFO,
+}
+
+
+def finding_text(finding: Finding, fixes: tuple[Fix, ...] = ()) -> FindingText:
+    """What a card says of a finding; the place stands with the consequence."""
+    below = [finding.why, finding.how_to_fix, finding.where]
+    return FindingText(
+        kind=_KINDS[finding.severity],
+        what=finding.what,
+        consequence=" ".join(part for part in below if part),
+        fixes=fixes,
+    )
+
+
+def show_findings(
+    layout: QVBoxLayout, findings: list[Finding], *, soft: bool = True
+) -> None:
+    """Put a card for each finding into a layout, in place of what it held."""
+    clear(layout)
+    for finding in findings:
+        layout.addWidget(FindingCard(finding_text(finding), soft=soft))
+
+
+def clear(layout: QVBoxLayout) -> None:
+    """Take everything out of a layout."""
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
