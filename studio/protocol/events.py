@@ -157,6 +157,14 @@ class Stopping(Event, frozen=True, tag="stopping"):
     """The order to stop arrived; the step under way is finished first."""
 
 
+class Detached(Event, frozen=True, tag="detached"):
+    """The order to keep running was carried out: nothing ties the engine to a window.
+
+    The window waits for this word before it closes, for its end may otherwise reach
+    the engine before its order does.
+    """
+
+
 class RunFailed(Event, frozen=True, tag="failed"):
     """The run ended by a fault that could be named.
 
@@ -232,6 +240,7 @@ EngineEvent = (
     | CheckpointSaved
     | Warned
     | Stopping
+    | Detached
     | RunFailed
     | RunFinished
     | ModelPrepared

@@ -65,7 +65,7 @@ class ProcessOutcome:
             case RunFinished(stopped=True, steps=steps):
                 return f"Stopped after step {steps:,}."
             case RunFinished(steps=steps):
-                return f"Finished after {steps:,} steps."
+                return f"Finished after {steps:,} {'step' if steps == 1 else 'steps'}."
             case RunFailed(message=message):
                 return message
             case None:

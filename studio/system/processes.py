@@ -40,6 +40,14 @@ def identity_of(pid: int) -> EngineIdentity | None:
         return None
 
 
+def name_of(pid: int) -> str:
+    """The name of a process's executable; empty when the system hides it."""
+    try:
+        return str(psutil.Process(pid).name())
+    except psutil.Error:
+        return ""
+
+
 def is_alive(identity: EngineIdentity) -> bool:
     """Whether this very process still runs (a zombie doesn't)."""
     present = identity_of(identity.pid)
@@ -75,8 +83,8 @@ def _signal_group(identity: EngineIdentity, number: signal.Signals) -> None:
             os.killpg(identity.pid, number)
         else:
             os.kill(identity.pid, number)
-    except ProcessLookupError:
-        return  # it ended meanwhile, which is what was asked
+    except (ProcessLookupError, PermissionError):
+        return  # it ended meanwhile (macOS says EPERM then), which is what was asked
 
 
 def _end_tree(identity: EngineIdentity) -> None:

@@ -1,0 +1,59 @@
+"""How much disk a run will take: its adapter, its checkpoints, its merged model."""
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.dataset import split_rows
+from studio.domain.errors import StudioError
+from studio.domain.hardware import MIB
+from studio.domain.memory.formula import adapter_weights
+from studio.domain.recipe import Recipe
+from studio.storage.models import ModelPlace, ModelState
+
+# Journal, log, tokenizer and chat template.
+_REST = 32 * MIB
+_FP32 = 4
+_BF16 = 2
+
+
+def run_bytes(recipe: Recipe, place: ModelPlace, rows: int) -> int | None:
+    """What a run writes at most, with its model's conversion when that is due.
+
+    Args:
+        recipe: Of the run.
+        place: Its model.
+        rows: Of the data file; 0 when unknown.
+
+    Returns:
+        Bytes; None when the model's shape is unknown.
+    """
+    model = architecture_of(place)
+    if model is None:
+        return None
+    adapter = adapter_weights(model, recipe) * _FP32
+    # A checkpoint holds the adapter and two optimizer states of each of its weights.
+    saved = adapter + 3 * adapter * _checkpoints(recipe, rows)
+    converted = place.state is ModelState.CONVERTIBLE
+    return saved + _REST + (model.parameters * _FP32 if converted else 0)
+
+
+def merge_bytes(place: ModelPlace) -> int:
+    """What the merged model takes in 16 bits; 0 when the model's shape is unknown."""
+    model = architecture_of(place)
+    return model.parameters * _BF16 if model else 0
+
+
+def architecture_of(place: ModelPlace) -> ModelArchitecture | None:
+    """A model's shape; None when its kind can't be priced yet."""
+    if place.config is None:
+        return None
+    try:
+        return ModelArchitecture.from_config(place.config)
+    except StudioError:
+        return None
+
+
+def _checkpoints(recipe: Recipe, rows: int) -> int:
+    if not recipe.train.save_steps:
+        return 1
+    training, _ = split_rows(rows, recipe.data.held_out, recipe.train.seed)
+    steps = recipe.total_steps(len(training)) if rows or recipe.train.max_steps else 0
+    return steps // recipe.train.save_steps + 1

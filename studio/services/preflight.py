@@ -1,0 +1,290 @@
+"""What speaks against a start: every finding at once, each with its remedy.
+
+`preflight` judges what it is given and touches nothing but the data file's name;
+`refuse_errors` first gathers what it needs from this machine, for programs without a
+window.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from studio.domain.dataset import ChatFile, split_rows
+from studio.domain.errors import StudioError
+from studio.domain.finding import Finding, Severity, error, warning
+from studio.domain.hardware import TrainingDevice, gib
+from studio.domain.memory.estimate import MemoryEstimate, Verdict
+from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import Attention, ComputeDtype, Optimizer
+from studio.domain.recommend.propose import headroom_bytes
+from studio.services.disk_need import merge_bytes, run_bytes
+from studio.services.model_places import store
+from studio.services.pricing import price
+from studio.storage.chat_files import read_chats
+from studio.storage.models import ModelPlace, ModelState
+from studio.system.machine import disk_free, read_machine
+from studio.system.nvml import Nvml
+from studio.system.paths import data_dir
+
+_FLASH_CAPABILITY = (8, 0)
+_PAGED = frozenset({Optimizer.PAGED_ADAMW_32BIT, Optimizer.PAGED_ADAMW_8BIT})
+
+
+def preflight(
+    recipe: Recipe,
+    place: ModelPlace | Finding,
+    device: TrainingDevice | None,
+    disk_free_bytes: int | None,
+    data: ChatFile | Finding | None = None,
+) -> list[Finding]:
+    """Everything that speaks against training by a recipe, errors first.
+
+    Args:
+        recipe: What is to be trained.
+        place: Its model, or why there is none.
+        device: Where, as measured now; None while that is unknown.
+        disk_free_bytes: Where the run will lie; None while that is unknown.
+        data: The data file as read, or why it can't be; None while it is not read,
+            when only its presence is looked at.
+    """
+    found = [
+        *recipe.contradictions(),
+        *_model_findings(place),
+        *_data_findings(recipe, data),
+        *(_device_findings(recipe, device) if device else ()),
+    ]
+    if isinstance(place, ModelPlace):
+        if device is not None:
+            found += _memory_findings(recipe, place, device)
+        if disk_free_bytes is not None:
+            rows = len(data.chats) if isinstance(data, ChatFile) else 0
+            found += _disk_findings(recipe, place, disk_free_bytes, rows)
+    return sorted(found, key=lambda finding: _ORDER[finding.severity])
+
+
+def refuse_errors(recipe: Recipe) -> Sequence[Finding]:
+    """Check a recipe against this machine, the data file read to its end.
+
+    Returns:
+        Warnings and remarks.
+
+    Raises:
+        StudioError: The first error.
+    """
+    nvml = Nvml()
+    try:
+        device = read_machine(nvml.survey()).device()
+    finally:
+        nvml.close()
+    found = preflight(
+        recipe,
+        model_of(recipe),
+        device,
+        disk_free(data_dir()),
+        _data_of(recipe),
+    )
+    raise_first_error(found)
+    return found
+
+
+def raise_first_error(findings: Sequence[Finding]) -> None:
+    """Refuse a deed that an error speaks against.
+
+    Raises:
+        StudioError: The first error among the findings.
+    """
+    for finding in findings:
+        if finding.severity is Severity.ERROR:
+            raise StudioError(finding)
+
+
+def model_of(recipe: Recipe) -> ModelPlace | Finding:
+    """The recipe's model on this machine, or why there is none."""
+    try:
+        return store().find(recipe.model.name)
+    except StudioError as refused:
+        return refused.finding
+
+
+def _data_of(recipe: Recipe) -> ChatFile | Finding | None:
+    if not recipe.data.path:
+        return None
+    try:
+        return read_chats(Path(recipe.data.path))
+    except StudioError as refused:
+        return refused.finding
+
+
+_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def _model_findings(place: ModelPlace | Finding) -> Iterator[Finding]:
+    if isinstance(place, Finding):
+        yield place
+    elif place.state is ModelState.MISSING:
+        yield error(
+            "model.missing",
+            f"{place.title} is not on this machine.",
+            fix="Choose a model that is here, or name a folder that holds it.",
+            where="model.name",
+        )
+
+
+def _data_findings(
+    recipe: Recipe, data: ChatFile | Finding | None
+) -> Iterator[Finding]:
+    if not recipe.data.path:
+        yield error(
+            "data.none",
+            "No data file is chosen.",
+            fix="Choose one on the Data page, or set data.path.",
+            where="data.path",
+        )
+    elif isinstance(data, Finding):
+        yield data
+    elif data is None:
+        yield from _unread_findings(Path(recipe.data.path))
+    else:
+        yield from data.findings
+        yield from _split_findings(recipe, len(data.chats))
+
+
+def _unread_findings(path: Path) -> Iterator[Finding]:
+    if not path.is_file():
+        yield error(
+            "data.missing",
+            "There is no such data file.",
+            fix="Choose another file, or set data.path.",
+            where=str(path),
+        )
+
+
+def _split_findings(recipe: Recipe, rows: int) -> Iterator[Finding]:
+    train = recipe.train
+    _, held_out = split_rows(rows, recipe.data.held_out, train.seed)
+    if recipe.data.held_out and not held_out:
+        yield warning(
+            "data.nothing-held-out",
+            f"{rows} row is too few to hold one back.",
+            why="The run can't tell whether it learned more than the rows by heart.",
+            fix="Add rows, or set data.held_out and train.eval_steps to 0.",
+            where="data.held_out",
+        )
+
+
+def _device_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]:
+    yield from _format_findings(recipe, device)
+    yield from _attention_findings(recipe, device)
+    if device.kind == "cpu" and recipe.train.optimizer in _PAGED:
+        yield warning(
+            "device.paged-on-processor",
+            "A paged optimizer has nothing to page to on the processor.",
+            why="It works like the one that isn't paged.",
+            fix="Set train.optimizer to adamw_fused or adamw_8bit.",
+            where="train.optimizer",
+        )
+
+
+def _format_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]:
+    compute = recipe.model.compute_dtype
+    if compute is ComputeDtype.BF16 and not device.has_bf16:
+        if device.kind == "cuda":
+            yield error(
+                "device.no-bf16",
+                f"{device.name} does not compute in BF16.",
+                fix="Set model.compute_dtype to fp16 and lora.adapter_dtype to fp32.",
+                where="model.compute_dtype",
+            )
+        else:
+            yield warning(
+                "device.slow-bf16",
+                "This processor emulates BF16, which is slow.",
+                fix="Set model.compute_dtype to fp32.",
+                where="model.compute_dtype",
+            )
+    if compute is ComputeDtype.FP16 and device.kind == "cpu":
+        yield warning(
+            "device.slow-fp16",
+            "FP16 is for cards; on a processor it is slow.",
+            fix=f"Set model.compute_dtype to {'bf16' if device.has_bf16 else 'fp32'}.",
+            where="model.compute_dtype",
+        )
+
+
+def _attention_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]:
+    if recipe.model.attention is not Attention.FLASH:
+        return
+    capability = device.compute_capability
+    if device.kind == "cpu" or (capability and capability < _FLASH_CAPABILITY):
+        yield error(
+            "device.no-flash",
+            f"FlashAttention does not run on {device.name}.",
+            fix="Set model.attention to sdpa.",
+            where="model.attention",
+        )
+
+
+def _memory_findings(
+    recipe: Recipe, place: ModelPlace, device: TrainingDevice
+) -> Iterator[Finding]:
+    estimate = price(recipe, place, device)
+    if isinstance(estimate, Finding):
+        yield Finding(
+            code=estimate.code,
+            severity=Severity.INFO,
+            what=estimate.what,
+            why=estimate.why,
+            how_to_fix=estimate.how_to_fix,
+            where=estimate.where,
+        )
+        return
+    match estimate.verdict(device, headroom_bytes(device)):
+        case Verdict.DOES_NOT_FIT:
+            yield _short(estimate, device)
+        case Verdict.TIGHT:
+            spare = device.free_bytes - estimate.peak_bytes
+            yield warning(
+                "memory.tight",
+                f"Tight: {gib(spare)} stay free on {device.name}.",
+                why="Another program that takes memory could stop this run.",
+                fix="Close other programs, or lower train.sequence_length.",
+                where="train.sequence_length",
+            )
+        case Verdict.FITS:
+            return
+
+
+def _short(estimate: MemoryEstimate, device: TrainingDevice) -> Finding:
+    # A processor's memory can be swapped out: slow, but it may still end well.
+    refuse = error if device.kind == "cuda" else warning
+    return refuse(
+        "memory.short",
+        f"Short by {gib(estimate.peak_bytes - device.free_bytes)} on {device.name}.",
+        why=f"The run is predicted to take {gib(estimate.peak_bytes)}, "
+        f"and {gib(device.free_bytes)} are free.",
+        fix="Lower train.micro_batch or train.sequence_length, turn on "
+        "train.checkpointing, or close other programs.",
+        where="train.micro_batch",
+    )
+
+
+def _disk_findings(
+    recipe: Recipe, place: ModelPlace, free: int, rows: int
+) -> Iterator[Finding]:
+    need = run_bytes(recipe, place, rows)
+    if need is None:
+        return
+    if need > free:
+        yield error(
+            "disk.short",
+            f"The run needs {gib(need)} of disk, and {gib(free)} are free.",
+            fix="Free some space, or save less often (train.save_steps).",
+            where=str(data_dir()),
+        )
+    elif need + merge_bytes(place) > free:
+        yield warning(
+            "disk.short-for-merge",
+            f"The run fits on the disk, but merging it needs {gib(merge_bytes(place))} "
+            "more than is free then.",
+            fix="Free some space before merging.",
+            where=str(data_dir()),
+        )

@@ -1,0 +1,70 @@
+"""What a recipe will take of a device, and which recipe would suit it."""
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.dataset import ChatFile
+from studio.domain.errors import StudioError
+from studio.domain.finding import Finding, Severity
+from studio.domain.hardware import TrainingDevice
+from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.memory.formula import estimate_memory
+from studio.domain.recipe import Recipe
+from studio.domain.recommend.propose import Proposal, propose
+from studio.storage.models import ModelPlace
+
+
+def price(
+    recipe: Recipe, place: ModelPlace, device: TrainingDevice
+) -> MemoryEstimate | Finding:
+    """Predict the peak memory of a recipe; microseconds, for every keystroke.
+
+    Returns:
+        The estimate, or why this model can't be priced.
+    """
+    model = _architecture(place)
+    if isinstance(model, Finding):
+        return model
+    return estimate_memory(model, recipe, device)
+
+
+def propose_for(
+    base: Recipe,
+    place: ModelPlace,
+    device: TrainingDevice,
+    data: ChatFile | None = None,
+) -> Proposal | Finding:
+    """Find a recipe that fits what is free on a device.
+
+    Args:
+        base: Carries what is not proposed: the data, the prompts, the seed.
+        place: The model; it becomes the recipe's.
+        device: As measured now.
+        data: What is trained on; None while none is read.
+
+    Returns:
+        The proposal, or why this model can't be priced.
+    """
+    model = _architecture(place)
+    if isinstance(model, Finding):
+        return model
+    named = base.with_value("model.name", place.name)
+    return propose(model, device, named, longest_row_characters(data))
+
+
+def longest_row_characters(data: ChatFile | None) -> int:
+    """The characters of the longest chat; 0 without data."""
+    chats = data.chats if data else ()
+    return max((sum(len(t.content) for t in c.turns) for c in chats), default=0)
+
+
+def _architecture(place: ModelPlace) -> ModelArchitecture | Finding:
+    if place.config is None:
+        return Finding(
+            code="model.no-config",
+            severity=Severity.INFO,
+            what=f"{place.title} can't be priced before it is on this machine.",
+            where=place.name,
+        )
+    try:
+        return ModelArchitecture.from_config(place.config)
+    except StudioError as unknown:
+        return unknown.finding

@@ -1,0 +1,306 @@
+"""The one training run of the window: started or joined, followed, stopped, ended."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
+
+from studio.domain.errors import StudioError, refusal
+from studio.domain.recipe import Recipe
+from studio.domain.run import RunSnapshot, RunState
+from studio.protocol.events import EngineEvent
+from studio.services.background import WorkerThread
+from studio.services.engine_process import EngineProcess
+from studio.services.hardware_monitor import HardwareMonitor
+from studio.services.journal_tail import JournalTail
+from studio.services.launch import engine_command
+from studio.services.preferences import KeepRunning, Preferences
+from studio.services.preflight import model_of, preflight, raise_first_error
+from studio.services.process_outcome import Ordered, ProcessOutcome
+from studio.services.project import Project
+from studio.services.run_journal import (
+    empty_snapshot,
+    fold_all,
+    lost,
+    saved_words,
+    snapshot_of,
+)
+from studio.services.trainer_process import GRACE_S, TrainingWorker
+from studio.storage.run_directory import RunDirectory
+from studio.system.machine import disk_free
+from studio.system.processes import kill_group, terminate_group
+
+CommandFor = Callable[[RunDirectory], Sequence[str]]
+
+_CLOSING_GRACE_S = 10.0
+
+
+class RunController(QObject):
+    """Starts a run or joins one that lives, and tells how it goes.
+
+    Signals:
+        snapshot_changed(object): A new `RunSnapshot`, at most ten times a second.
+        run_ended(str): How the run ended, one or two sentences; `snapshot` says more.
+    """
+
+    snapshot_changed = Signal(object)
+    run_ended = Signal(str)
+
+    def __init__(
+        self,
+        preferences: Preferences,
+        hardware: HardwareMonitor,
+        *,
+        command_for: CommandFor | None = None,
+        grace_s: float = GRACE_S,
+        parent: QObject | None = None,
+    ) -> None:
+        """Make a controller without a run.
+
+        Args:
+            preferences: Whether runs outlive the window.
+            hardware: What a start is checked against.
+            command_for: The engine's command line, for tests.
+            grace_s: Seconds of silence after a stop before the engine is ended.
+            parent: Qt's owner.
+        """
+        super().__init__(parent)
+        self._preferences = preferences
+        self._hardware = hardware
+        self._command_for = command_for or _train_command
+        self._grace_s = grace_s
+        self._directory: RunDirectory | None = None
+        self._snapshot: RunSnapshot | None = None
+        self._worker: TrainingWorker | None = None
+        self._thread: WorkerThread | None = None
+        self._tail: JournalTail | None = None
+        self._ordered = Ordered.NOTHING
+
+    @property
+    def snapshot(self) -> RunSnapshot | None:
+        """The run as far as it is told; None before the first."""
+        return self._snapshot
+
+    @property
+    def directory(self) -> RunDirectory | None:
+        """Where the run lies; None before the first."""
+        return self._directory
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is started or joined and its end has not been told."""
+        return self._worker is not None or self._tail is not None
+
+    @property
+    def takes_commands(self) -> bool:
+        """Whether this window can order saving and sampling: it started the run."""
+        return self._worker is not None
+
+    @property
+    def ordered(self) -> Ordered:
+        """The highest rung of the ladder that the user went up for this run."""
+        return self._ordered
+
+    def start(self, project: Project, recipe: Recipe) -> RunSnapshot:
+        """Check the recipe, make the run's directory, and start the engine.
+
+        Returns:
+            The snapshot of a run that has said nothing yet.
+
+        Raises:
+            StudioError: A run is under way, an error speaks against the start (then
+                nothing is made), or the disk refuses.
+        """
+        self._require_idle()
+        reading = self._hardware.latest
+        found = preflight(
+            recipe,
+            model_of(recipe),
+            reading.device() if reading else None,
+            disk_free(project.directory),
+        )
+        raise_first_error(found)
+        directory = project.new_run(recipe)
+        self._begin(directory, empty_snapshot(directory))
+        self._run_engine(directory)
+        return self._told()
+
+    def attach(self, directory: RunDirectory) -> RunSnapshot:
+        """Follow a run by its journal; one that is over is only shown.
+
+        Raises:
+            StudioError: A run is under way, or the journal can't be read.
+        """
+        self._require_idle()
+        self._begin(directory, snapshot_of(directory))
+        if not self._told().state.is_over:
+            self._tail = JournalTail(directory, self)
+            self._tail.snapshot_changed.connect(self._on_tail_changed)
+            self._tail.tail_ended.connect(self._on_tail_ended)
+            self._tail.start()
+        return self._told()
+
+    def stop(self, *, save: bool = True) -> None:
+        """End the run after the step under way; a joined run is asked by a signal.
+
+        Args:
+            save: Write the adapter first; a joined run always does.
+        """
+        if self._worker is not None:
+            self._ordered = Ordered.STOP
+            self._worker.stop(save=save)
+        elif self._tail is not None:
+            self.terminate()
+
+    def terminate(self) -> None:
+        """End the run without finishing the step under way."""
+        self._ordered = Ordered.TERMINATE
+        if self._worker is not None:
+            self._worker.terminate()
+        elif self._tail is not None and self._tail.snapshot.engine is not None:
+            terminate_group(self._tail.snapshot.engine)
+
+    def kill(self) -> None:
+        """End the run at once; what was saved before stays."""
+        self._ordered = Ordered.KILL
+        if self._worker is not None:
+            self._worker.kill()
+        elif self._tail is not None and self._tail.snapshot.engine is not None:
+            kill_group(self._tail.snapshot.engine)
+
+    def save_now(self) -> None:
+        """Order a checkpoint after the step under way; see `takes_commands`."""
+        if self._worker is not None:
+            self._worker.save_now()
+
+    def sample_now(self) -> None:
+        """Order answers to the sample prompts; see `takes_commands`."""
+        if self._worker is not None:
+            self._worker.sample_now()
+
+    def refresh(self) -> None:
+        """Read the run from disk again, such as after it was merged.
+
+        Raises:
+            StudioError: The journal can't be read.
+        """
+        if self._directory is not None and not self.is_running:
+            self._tell(snapshot_of(self._directory))
+
+    def close(self, *, keep_running: bool) -> None:
+        """Let the run go on by itself or end it, and wait until that is so.
+
+        A window that wants to show the run's end calls `stop` and waits for
+        `run_ended` before; this is for the last moment, and takes at most half a
+        minute.
+
+        Args:
+            keep_running: The user chose to let it run on.
+        """
+        if self._worker is not None and self._thread is not None:
+            if keep_running:
+                self._worker.let_go()
+            else:
+                self._worker.stop(save=True, grace_s=_CLOSING_GRACE_S)
+            self._thread.join()
+            # The worker's last words lie in this thread's queue.
+            QCoreApplication.sendPostedEvents(self)
+        elif self._tail is not None:
+            if not keep_running:
+                self.terminate()
+            self._drop_tail()
+
+    def _require_idle(self) -> None:
+        if self.is_running:
+            raise refusal(
+                "run.busy",
+                f"{self._told().name} is still running.",
+                fix="Wait for its end, or stop it first.",
+            )
+
+    def _begin(self, directory: RunDirectory, snapshot: RunSnapshot) -> None:
+        self._directory = directory
+        self._ordered = Ordered.NOTHING
+        self._tell(snapshot)
+
+    def _run_engine(self, directory: RunDirectory) -> None:
+        engine = EngineProcess(
+            self._command_for(directory),
+            log_path=directory.log_path,
+            keep_running=self._preferences.keep_running is KeepRunning.YES,
+        )
+        self._worker = TrainingWorker(engine, grace_s=self._grace_s)
+        self._worker.events_arrived.connect(self._on_events_arrived)
+        self._worker.run_ended.connect(self._on_run_ended)
+        self._thread = WorkerThread(self._worker, self._worker.run)
+        self._thread.start()
+
+    @Slot(list)
+    def _on_events_arrived(self, events: list[EngineEvent]) -> None:
+        self._tell(fold_all(self._told(), events))
+
+    @Slot(object)
+    def _on_run_ended(self, outcome: ProcessOutcome) -> None:
+        assert self._thread is not None
+        self._thread.join()
+        self._worker = self._thread = None
+        self._tell(self._final(outcome))
+        self.run_ended.emit(outcome.sentence())
+
+    def _final(self, outcome: ProcessOutcome) -> RunSnapshot:
+        """The story from the journal, which holds what the wire may have lost."""
+        told = self._told()
+        if self._directory is not None:
+            told = _fuller(told, self._directory)
+        failure = outcome.finding()
+        if told.state.is_over or failure is None:
+            return told
+        return lost(told, failure)
+
+    @Slot(object)
+    def _on_tail_changed(self, snapshot: RunSnapshot) -> None:
+        self._tell(snapshot)
+
+    @Slot(object)
+    def _on_tail_ended(self, snapshot: RunSnapshot) -> None:
+        self._drop_tail()
+        self._tell(snapshot)
+        self.run_ended.emit(_ending_of(snapshot))
+
+    def _drop_tail(self) -> None:
+        if self._tail is not None:
+            self._tail.stop()
+            self._tail.deleteLater()
+            self._tail = None
+
+    def _told(self) -> RunSnapshot:
+        assert self._snapshot is not None
+        return self._snapshot
+
+    def _tell(self, snapshot: RunSnapshot) -> None:
+        self._snapshot = snapshot
+        self.snapshot_changed.emit(snapshot)
+
+
+def _train_command(directory: RunDirectory) -> Sequence[str]:
+    return engine_command("train", str(directory.path))
+
+
+def _fuller(told: RunSnapshot, directory: RunDirectory) -> RunSnapshot:
+    try:
+        written = fold_all(empty_snapshot(directory), directory.events())
+    except StudioError:
+        return told
+    return written if len(written.steps) >= len(told.steps) else told
+
+
+def _ending_of(snapshot: RunSnapshot) -> str:
+    """How a run that was only read about ended, as a sentence."""
+    match snapshot.state:
+        case RunState.FINISHED:
+            return f"Finished after {snapshot.step:,} steps."
+        case RunState.STOPPED:
+            return f"Stopped after step {snapshot.step:,}."
+        case _ if snapshot.failure is not None:
+            return snapshot.failure.what
+        case _:
+            return f"The run ended. {saved_words(snapshot)}"

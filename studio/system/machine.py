@@ -1,0 +1,75 @@
+"""The machine besides its cards: processor, main memory, disk."""
+
+import functools
+import platform
+import shutil
+import time
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # psutil ships no types
+
+from studio.domain.hardware import MachineReading
+from studio.system.nvml import GpuSurvey
+from studio.system.paths import data_dir
+
+_CPUINFO = Path("/proc/cpuinfo")
+# Matrix products in bf16: without one of these they are emulated, slower than fp32.
+_BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def read_machine(survey: GpuSurvey) -> MachineReading:
+    """The whole machine now, with the cards as they were just surveyed."""
+    memory = psutil.virtual_memory()
+    return MachineReading(
+        gpus=survey.gpus,
+        gpu_finding=survey.finding,
+        driver_version=survey.driver_version,
+        cuda_version=survey.cuda_version,
+        processor=processor_name(),
+        processor_cores=processor_cores(),
+        processor_has_bf16=processor_has_bf16(),
+        ram_total_bytes=memory.total,
+        ram_available_bytes=memory.available,
+        disk_free_bytes=disk_free(data_dir()),
+        read_at=time.time(),
+    )
+
+
+def disk_free(path: Path) -> int:
+    """Bytes free on the disk where a path lies or would lie."""
+    place = path.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+@functools.cache
+def processor_name() -> str:
+    """The processor as its maker calls it."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+@functools.cache
+def processor_cores() -> int:
+    """Physical cores."""
+    return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+
+
+@functools.cache
+def processor_has_bf16() -> bool:
+    """Whether it multiplies bf16 at full speed; false where that can't be told."""
+    # Intel and AMD list "flags", Arm "Features".
+    flags = _cpuinfo("flags") or _cpuinfo("Features")
+    return bool(_BF16_FLAGS & set(flags.split()))
+
+
+def _cpuinfo(key: str) -> str:
+    try:
+        text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""
