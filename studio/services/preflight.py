@@ -21,8 +21,7 @@ from studio.services.model_places import store
 from studio.services.pricing import price
 from studio.storage.chat_files import read_chats
 from studio.storage.models import ModelPlace, ModelState
-from studio.system.machine import disk_free, read_machine
-from studio.system.nvml import Nvml
+from studio.system.machine import disk_free, read_machine_once
 from studio.system.paths import data_dir
 
 _FLASH_CAPABILITY = (8, 0)
@@ -70,15 +69,10 @@ def refuse_errors(recipe: Recipe) -> Sequence[Finding]:
     Raises:
         StudioError: The first error.
     """
-    nvml = Nvml()
-    try:
-        device = read_machine(nvml.survey()).device()
-    finally:
-        nvml.close()
     found = preflight(
         recipe,
         model_of(recipe),
-        device,
+        read_machine_once().device(),
         disk_free(data_dir()),
         _data_of(recipe),
     )

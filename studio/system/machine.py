@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]  # psutil ships no types
 
 from studio.domain.hardware import MachineReading
-from studio.system.nvml import GpuSurvey
+from studio.system.nvml import GpuSurvey, Nvml
 from studio.system.paths import data_dir
 
 _CPUINFO = Path("/proc/cpuinfo")
@@ -33,6 +33,15 @@ def read_machine(survey: GpuSurvey) -> MachineReading:
         disk_free_bytes=disk_free(data_dir()),
         read_at=time.time(),
     )
+
+
+def read_machine_once() -> MachineReading:
+    """The whole machine now, cards included, for programs that look once."""
+    nvml = Nvml()
+    try:
+        return read_machine(nvml.survey())
+    finally:
+        nvml.close()
 
 
 def disk_free(path: Path) -> int:

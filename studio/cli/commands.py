@@ -1,0 +1,192 @@
+"""The commands of `snugtune`: what each takes, and what it prints."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studio import __version__
+from studio.cli import reports, terminal, training
+from studio.cli.engine_run import run_engine
+from studio.domain.errors import refusal
+from studio.domain.recipe import OPTIONS, Recipe
+from studio.protocol.events import Generated
+from studio.services import project_store
+from studio.services.library import find_run
+from studio.services.preflight import refuse_errors
+from studio.services.project import Project
+from studio.storage.recipes import load_recipe
+from studio.system.machine import read_machine_once
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run’s name or its directory.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set an option of the recipe; may be repeated.",
+    ),
+]
+
+app = typer.Typer(
+    name="snugtune",
+    help="Fine-tune language models on the GPU in front of you. "
+    "Without a command the window opens.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _option_lines() -> str:
+    lines = (
+        f"{key} ({option.expectation()}; default {option.show(option.default) or '-'})"
+        for key, option in OPTIONS.items()
+    )
+    return "Options for --set:\n\n" + "\n\n".join(lines)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.")
+    ] = False,
+) -> None:
+    """Fine-tune language models on the GPU in front of you."""
+    if version:
+        terminal.say(f"snugtune {__version__}")
+
+
+@app.command(epilog=_option_lines())
+def train(
+    recipe_file: Annotated[
+        Path, typer.Argument(metavar="RECIPE.toml", help="The recipe to train by.")
+    ],
+    assignments: Assignments = None,
+    project: Annotated[
+        str, typer.Option("--project", help="Which project keeps the run.")
+    ] = "Terminal",
+    *,
+    json: Json = False,
+) -> None:
+    """Train by a recipe; Ctrl+C ends after the step."""
+    recipe = _with(load_recipe(recipe_file), assignments)
+    _train(project_store.open_or_create(project), recipe, json=json)
+
+
+@app.command()
+def demo(
+    assignments: Assignments = None,
+    *,
+    merge: Annotated[
+        bool, typer.Option(help="Merge the adapter into the base afterwards.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Fine-tune the example; show answers before and after."""
+    example = project_store.ensure_example()
+    project_store.suit_example(example, read_machine_once().device())
+    _train(example, _with(example.recipe, assignments), json=json, merge=merge)
+
+
+@app.command()
+def hardware(*, json: Json = False) -> None:
+    """Show the cards, their memory and who holds it."""
+    reports.hardware(json=json)
+
+
+@app.command()
+def runs(*, json: Json = False) -> None:
+    """List all runs, newest first."""
+    reports.runs(json=json)
+
+
+@app.command()
+def merge(
+    run: RunName,
+    out: Annotated[Path, typer.Option("--out", help="The folder to write.")],
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="Weights as bf16, fp16 or fp32.")
+    ] = "bf16",
+    *,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what lies there.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Merge a run’s adapter into its base model."""
+    if dtype not in {"bf16", "fp16", "fp32"}:
+        raise refusal(
+            "merge.dtype",
+            f"“{dtype}” is no format of merged weights.",
+            fix="Give bf16, fp16 or fp32.",
+            where="--dtype",
+        )
+    options = ["--dtype", dtype, *(["--overwrite"] if overwrite else [])]
+    merged = training.run_merge(find_run(run), str(out.absolute()), *options)
+    if json:
+        terminal.say_json(
+            {"path": merged.path, "dtype": merged.dtype, "bytes": merged.size_bytes}
+        )
+    else:
+        terminal.say(f"Merged model  {merged.path}")
+
+
+@app.command()
+def generate(
+    run: RunName,
+    prompt: Annotated[str, typer.Option("--prompt", help="What to ask.")],
+    max_new_tokens: Annotated[
+        int, typer.Option("--max-new-tokens", min=1, help="Longest answer, in tokens.")
+    ] = 128,
+    *,
+    base: Annotated[
+        bool, typer.Option("--base", help="Ask the base, without the adapter.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Ask a trained run one question."""
+    arguments = [str(find_run(run).path), "--prompt", prompt]
+    arguments += ["--max-new-tokens", str(max_new_tokens)]
+    arguments += ["--base"] if base else []
+    answered = run_engine("generate", *arguments, listener=lambda _event: None)
+    assert isinstance(answered, Generated)
+    if json:
+        terminal.say_json({"prompt": answered.prompt, "text": answered.text})
+    else:
+        terminal.say(answered.text)
+
+
+@app.command()
+def doctor(*, json: Json = False) -> None:
+    """Check that this machine can train."""
+    raise typer.Exit(reports.doctor(json=json))
+
+
+def _with(recipe: Recipe, assignments: list[str] | None) -> Recipe:
+    for assignment in assignments or ():
+        recipe = recipe.with_typed(assignment)
+    return recipe
+
+
+def _train(
+    project: Project, recipe: Recipe, *, json: bool, merge: bool = False
+) -> None:
+    for finding in refuse_errors(recipe):
+        terminal.say_finding(finding)
+    directory = project.new_run(recipe)
+    report = training.run_training(directory)
+    merged = None
+    if merge and report.finished is not None and not report.finished.stopped:
+        merged = training.run_merge(directory, str(directory.merged_path))
+    if json:
+        extra = {"merged": merged.path} if merged else {}
+        terminal.say_json(report.document() | extra)
+    else:
+        training.say_report(report, merged)
+    raise typer.Exit(training.verdict_code(report))

@@ -1,0 +1,116 @@
+"""The commands that only look: hardware, runs, doctor."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from studio.cli import terminal
+from studio.cli.engine_run import run_engine
+from studio.domain.errors import ExitCode
+from studio.domain.hardware import GpuReading, MachineReading, gib
+from studio.domain.run import RunSnapshot
+from studio.protocol.events import Diagnosed, EngineEvent
+from studio.services.library import all_runs
+from studio.services.run_journal import newest_first, snapshot_of
+from studio.system.machine import read_machine_once
+
+
+def hardware(*, json: bool) -> None:
+    """Print what this machine has and what is free of it."""
+    reading = read_machine_once()
+    if json:
+        terminal.say_json(msgspec.to_builtins(reading))
+        return
+    if reading.gpu_finding is not None:
+        terminal.say_finding(reading.gpu_finding)
+    for gpu in reading.gpus:
+        _say_gpu(gpu, reading)
+    terminal.say(f"Processor    {reading.processor}, {reading.processor_cores} cores")
+    terminal.say(
+        f"Main memory  {gib(reading.ram_available_bytes)} free "
+        f"of {gib(reading.ram_total_bytes)}"
+    )
+    terminal.say(f"Disk         {gib(reading.disk_free_bytes)} free")
+
+
+def runs(*, json: bool) -> None:
+    """Print all runs, newest first."""
+    snapshots = newest_first(map(snapshot_of, all_runs()))
+    if json:
+        terminal.say_json([_run_document(snapshot) for snapshot in snapshots])
+    elif snapshots:
+        header = ("Run", "State", "Steps", "Held-out loss", "When")
+        terminal.say_table(header, [_run_row(snapshot) for snapshot in snapshots])
+    else:
+        terminal.say("No runs yet. snugtune demo makes one.")
+
+
+def doctor(*, json: bool) -> ExitCode:
+    """Check the training stack in a process of its own; say what failed."""
+    checks: list[Diagnosed] = []
+
+    def hear(event: EngineEvent) -> None:
+        if isinstance(event, Diagnosed):
+            checks.append(event)
+
+    run_engine("doctor", listener=hear)
+    if json:
+        terminal.say_json(
+            [{"check": c.check, "passed": c.passed, "detail": c.detail} for c in checks]
+        )
+    else:
+        rows = [("ok" if c.passed else "FAILED", c.check, c.detail) for c in checks]
+        terminal.say_table(("", "Check", "Detail"), rows)
+    passed = bool(checks) and all(check.passed for check in checks)
+    return ExitCode.OK if passed else ExitCode.FAILED
+
+
+def _say_gpu(gpu: GpuReading, reading: MachineReading) -> None:
+    terminal.say(f"Card {gpu.index}       {gpu.name}")
+    if gpu.free_bytes is not None and gpu.total_bytes is not None:
+        free = f"{gib(gpu.free_bytes)} free of {gib(gpu.total_bytes)}"
+        terminal.say(f"  Memory     {free}")
+    for process in gpu.processes:
+        held = process.used_bytes
+        amount = "not reported" if held is None else gib(held)
+        terminal.say(f"  Held by    {process.name or '?'} ({process.pid}): {amount}")
+    if gpu.temperature_c is not None:
+        terminal.say(f"  Heat       {gpu.temperature_c} °C")
+    driver = f"{reading.driver_version}, CUDA {reading.cuda_version}"
+    terminal.say(f"  Driver     {driver}")
+
+
+def _run_row(snapshot: RunSnapshot) -> tuple[str, ...]:
+    losses = snapshot.held_out_before_and_after()
+    return (
+        snapshot.name,
+        snapshot.state.value,
+        f"{snapshot.step} of {snapshot.total_steps}" if snapshot.total_steps else "-",
+        f"{losses[0]:.4f} -> {losses[1]:.4f}" if losses else "not measured",
+        _when(snapshot.started_at),
+    )
+
+
+def _run_document(snapshot: RunSnapshot) -> dict[str, object]:
+    losses = snapshot.held_out_before_and_after()
+    failure = snapshot.failure
+    return {
+        "run": snapshot.name,
+        "directory": str(snapshot.directory),
+        "state": snapshot.state.value,
+        "step": snapshot.step,
+        "total_steps": snapshot.total_steps,
+        "engine_pid": snapshot.engine.pid if snapshot.engine else None,
+        "held_out_loss": {"before": losses[0], "after": losses[1]} if losses else None,
+        "adapter": snapshot.adapter,
+        "merged": snapshot.merged,
+        "failure": failure.sentence() if failure else None,
+        "started_at": _when(snapshot.started_at),
+    }
+
+
+def _when(moment: float | None) -> str:
+    if moment is None:
+        return "-"
+    local = datetime.fromtimestamp(moment, UTC).astimezone()
+    return local.strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,157 @@
+"""`snugtune train` and `snugtune demo`: a run in the terminal, told as it goes."""
+
+from dataclasses import dataclass, field
+
+from studio.cli import terminal
+from studio.cli.engine_run import run_engine
+from studio.domain.errors import ExitCode
+from studio.domain.run import HeldOutPoint, Phase, Sample
+from studio.protocol.codec import heard
+from studio.protocol.events import (
+    CheckpointSaved,
+    EngineEvent,
+    EvalFinished,
+    Hello,
+    Merged,
+    PhaseChanged,
+    Progress,
+    RunFinished,
+    SampleProduced,
+    StepFinished,
+    Stopping,
+    Warned,
+)
+from studio.storage.run_directory import RunDirectory
+
+
+@dataclass
+class RunReport:
+    """What a run in the terminal came to; also its event listener.
+
+    Attributes:
+        directory: The run's.
+        display: Where progress is shown.
+        held_out: Losses, first before training.
+        samples: Answers, first those before training.
+        finished: The engine's last word.
+    """
+
+    directory: RunDirectory
+    display: terminal.ProgressDisplay
+    held_out: list[HeldOutPoint] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    finished: RunFinished | None = None
+
+    def hear(self, event: EngineEvent) -> None:
+        """Take one event in and show it."""
+        self._keep(event)
+        match event:
+            case Hello(device=device):
+                self.display.line(f"Trains on: {device}")
+            case PhaseChanged(phase=phase):
+                self.display.show(Phase(phase).words, 0, 0)
+            case Progress(stage=stage, done=done, total=total, unit=unit):
+                self.display.show(stage, done, total, f"{done:,.0f} {unit}")
+            case StepFinished(step=step, total=total, loss=loss):
+                note = f"step {step} of {total}, loss {loss:.3f}"
+                self.display.show("Training", step, total, note)
+            case EvalFinished(step=step, loss=loss):
+                self.display.line(f"Held-out loss at step {step}: {loss:.4f}")
+            case CheckpointSaved(step=step):
+                self.display.line(f"Saved at step {step}")
+            case Stopping():
+                self.display.line("Ends after this step. Ctrl+C again ends it now.")
+            case Warned(finding=finding):
+                terminal.say_finding(heard(finding))
+
+    def _keep(self, event: EngineEvent) -> None:
+        match event:
+            case EvalFinished(step=step, loss=loss):
+                self.held_out.append(HeldOutPoint(step, loss))
+            case SampleProduced(step=step, prompt=prompt, text=text):
+                self.samples.append(Sample(step, prompt, text))
+            case RunFinished():
+                self.finished = event
+
+    def document(self) -> dict[str, object]:
+        """The report for programs."""
+        first, last = self.first_and_last_loss()
+        return {
+            "run": self.directory.name,
+            "directory": str(self.directory.path),
+            "adapter": str(self.directory.adapter_path),
+            "steps": self.finished.steps if self.finished else 0,
+            "stopped": self.finished.stopped if self.finished else False,
+            "held_out_loss": {"before": first, "after": last},
+            "samples": [
+                {"step": s.step, "prompt": s.prompt, "text": s.text}
+                for s in self.samples
+            ],
+        }
+
+    def first_and_last_loss(self) -> tuple[float | None, float | None]:
+        """Held-out losses before and after; None where none was measured."""
+        if not self.held_out:
+            return None, None
+        return self.held_out[0].loss, self.held_out[-1].loss
+
+
+def run_training(directory: RunDirectory) -> RunReport:
+    """Train by the recipe in a run directory, showing progress.
+
+    Raises:
+        StudioError: The run failed; the sentence says how.
+    """
+    with terminal.ProgressDisplay() as display:
+        report = RunReport(directory, display)
+        run_engine(
+            "train",
+            str(directory.path),
+            listener=report.hear,
+            log_path=directory.log_path,
+        )
+    return report
+
+
+def run_merge(directory: RunDirectory, out: str, *options: str) -> Merged:
+    """Merge a run's adapter into its base, showing progress.
+
+    Raises:
+        StudioError: The merge failed; nothing half-written is left.
+    """
+    with terminal.ProgressDisplay() as display:
+        report = RunReport(directory, display)
+        arguments = (str(directory.path), "--out", out, *options)
+        merged = run_engine("merge", *arguments, listener=report.hear)
+    assert isinstance(merged, Merged)
+    return merged
+
+
+def say_report(report: RunReport, merged: Merged | None = None) -> None:
+    """Print what a run came to: losses, answers, and where things lie."""
+    before, after = report.first_and_last_loss()
+    terminal.say()
+    if before is not None and after is not None:
+        verdict = "lower" if after < before else "not lower"
+        terminal.say(
+            f"Held-out loss: {before:.4f} before, {after:.4f} after: {verdict}."
+        )
+    for prompt in dict.fromkeys(sample.prompt for sample in report.samples):
+        answers = [s for s in report.samples if s.prompt == prompt]
+        terminal.say()
+        terminal.say(f"“{prompt}”")
+        terminal.say_block("before", answers[0].text)
+        if len(answers) > 1:
+            terminal.say_block("after", answers[-1].text)
+    terminal.say()
+    terminal.say(f"Run           {report.directory.path}")
+    terminal.say(f"Adapter       {report.directory.adapter_path}")
+    if merged is not None:
+        terminal.say(f"Merged model  {merged.path}")
+
+
+def verdict_code(report: RunReport) -> ExitCode:
+    """A run that was ended by hand has its own code."""
+    if report.finished is not None and report.finished.stopped:
+        return ExitCode.STOPPED
+    return ExitCode.OK
