@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from studio.services.projects import Projects
     from studio.services.run_controller import RunController
     from studio.ui.actions import ActionRegistry
+    from studio.ui.pages.hardware.history import ReadingHistory
     from studio.ui.pages.project_data import ProjectData
     from studio.ui.theme import Theme
 
@@ -44,6 +45,7 @@ class Desk:
         projects: All projects and the current one, whose recipe every page edits.
         data: The chats of the current project's data file, as far as read.
         hardware: The machine, measured once a second.
+        history: What was measured in the last five minutes.
         models: The models of this machine.
         controller: The one training run of this window.
         notices: Where problems are posted that no page shows at its own place.
@@ -58,6 +60,7 @@ class Desk:
     projects: "Projects"
     data: "ProjectData"
     hardware: "HardwareMonitor"
+    history: "ReadingHistory"
     models: "ModelShelf"
     controller: "RunController"
     notices: "Notices"

@@ -1,0 +1,1 @@
+"""The machine: how much memory is free, who holds the rest, and its health."""

@@ -1,0 +1,259 @@
+"""The Hardware page's words and figures, made from one reading of the machine.
+
+Whatever the platform doesn't report reads "not reported" with the reason; nothing is
+shown as zero because it is unknown.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from studio.domain.finding import Finding
+from studio.domain.hardware import GIB, MIB, GpuProcess, GpuReading, MachineReading
+from studio.ui.icon_names import IconName
+from studio.ui.pages.bar_states import measured_bar
+from studio.ui.shell_model import card_in_use
+from studio.ui.text import count, gib, percent
+from studio.ui.tokens import Tone
+from studio.ui.widgets.marks import Mark
+from studio.ui.widgets.memory_bar_state import MemoryBarState
+
+NOT_REPORTED: Final = "not reported"
+NOT_LISTED: Final = "Not listed yet."
+LITTLE_MEMORY: Final = 2 * GIB
+LITTLE_DISK: Final = 5 * GIB
+"""Below these, a run of even the smallest model may fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRow:
+    """A fact of the machine's health: its name, its value, and a mark or a reason."""
+
+    name: str
+    value: str
+    mark: Mark | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRow:
+    """A program that holds memory; `share` is of what the largest one holds."""
+
+    name: str
+    pid: int
+    held: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardwareView:
+    """All that the page shows of one reading.
+
+    Attributes:
+        facts: The line below the title.
+        answer: How much is free, the page's first words.
+        beside: What the rest is.
+        bar: The memory, measured.
+        mark: Whether training can begin here.
+        finding: Why there is no card, or what is wrong with its driver.
+        programs: Who holds memory, largest first.
+        programs_note: What they hold in all.
+        programs_missing: Why nobody is listed.
+        health: Rows of facts.
+    """
+
+    facts: str
+    answer: str
+    beside: str
+    bar: MemoryBarState
+    mark: Mark
+    finding: Finding | None
+    programs: tuple[ProgramRow, ...]
+    programs_note: str
+    programs_missing: str
+    health: tuple[HealthRow, ...]
+
+
+def hardware_view(
+    reading: MachineReading, programs: Sequence[GpuProcess] = ()
+) -> HardwareView:
+    """Put a reading into words.
+
+    Args:
+        reading: The machine now.
+        programs: The largest programs in main memory, for a machine without a card.
+    """
+    device = reading.device()
+    card = card_in_use(reading)
+    holders = programs if card is None else card.processes
+    rows = tuple(_program_rows(holders))
+    return HardwareView(
+        facts=_facts(reading, card),
+        answer=f"{gib(device.free_bytes)} GiB free",
+        beside=_beside(reading, card),
+        bar=measured_bar(device),
+        mark=_ready_mark(card),
+        finding=reading.gpu_finding,
+        programs=rows,
+        programs_note=_programs_note(holders, card),
+        programs_missing="" if rows else _programs_missing(card),
+        health=tuple(_health(reading, card)),
+    )
+
+
+def report(view: HardwareView) -> str:
+    """The reading as plain text, to be pasted where somebody asks for it."""
+    lines = [view.facts, f"Memory: {view.answer} {view.beside}"]
+    lines += [
+        f"{row.name}: {row.value}{f' ({row.reason})' if row.reason else ''}"
+        for row in view.health
+    ]
+    lines += [f"Program {row.name} {row.pid}: {row.held}" for row in view.programs]
+    if view.finding is not None:
+        lines.append(view.finding.sentence())
+    return "\n".join(lines) + "\n"
+
+
+def _facts(reading: MachineReading, card: GpuReading | None) -> str:
+    cores = count(reading.processor_cores, "core")
+    if card is None:
+        return f"{reading.processor or 'Processor'} · {cores} · no NVIDIA card"
+    parts = [card.name]
+    if len(reading.gpus) > 1:
+        parts[0] = f"Card {card.index}, {card.name}: runs use it"
+        parts.append(f"{len(reading.gpus)} cards")
+    if card.compute_capability is not None:
+        major, minor = card.compute_capability
+        parts.append(f"compute {major}.{minor}")
+    if reading.driver_version:
+        parts.append(f"driver {reading.driver_version}")
+    if reading.cuda_version:
+        parts.append(f"CUDA {reading.cuda_version}")
+    return " · ".join(parts)
+
+
+def _beside(reading: MachineReading, card: GpuReading | None) -> str:
+    device = reading.device()
+    held, total = gib(device.used_bytes), gib(device.total_bytes)
+    if card is None:
+        return f"of {total} main memory. Programs and the system hold {held} GiB."
+    if not card.processes:
+        return f"of {total}. Other programs and the driver hold {held} GiB."
+    programs = count(len(card.processes), "other program")
+    verb = "holds" if len(card.processes) == 1 else "hold"
+    return f"of {total}. {programs} and the driver {verb} {held} GiB."
+
+
+def _ready_mark(card: GpuReading | None) -> Mark:
+    if card is None:
+        return Mark(IconName.INFO, "Small models, on the processor", Tone.MUTED)
+    return Mark(IconName.CHECK_CIRCLE, "Ready to train", Tone.SUCCESS)
+
+
+def _program_rows(programs: Sequence[GpuProcess]) -> Iterator[ProgramRow]:
+    most = max((p.used_bytes or 0 for p in programs), default=0)
+    for program in programs:
+        held = program.used_bytes
+        yield ProgramRow(
+            name=program.name or "hidden by the system",
+            pid=program.pid,
+            held=NOT_REPORTED if held is None else f"{held / MIB:,.0f}",
+            share=(held or 0) / most if most else 0.0,
+        )
+
+
+def _programs_note(programs: Sequence[GpuProcess], card: GpuReading | None) -> str:
+    known = [p.used_bytes for p in programs if p.used_bytes is not None]
+    if not known:
+        return ""
+    whose = "the largest programs" if card is None else "in all"
+    return f"{sum(known) / MIB:,.0f} MiB, {whose}"
+
+
+def _programs_missing(card: GpuReading | None) -> str:
+    if card is None:
+        return NOT_LISTED
+    return card.missing.get("processes", "No program holds memory of this card.")
+
+
+def _health(reading: MachineReading, card: GpuReading | None) -> Iterator[HealthRow]:
+    if card is None:
+        reason = "no NVIDIA card answers"
+        yield HealthRow("Temperature", NOT_REPORTED, reason=reason)
+        yield HealthRow("Power", NOT_REPORTED, reason=reason)
+    else:
+        yield _temperature(card)
+        yield _power(card)
+        yield _load(card)
+    free, total = gib(reading.ram_available_bytes), gib(reading.ram_total_bytes)
+    low = reading.ram_available_bytes < LITTLE_MEMORY
+    yield HealthRow("Main memory", f"{free} of {total} GiB free", _enough(low=low))
+    disk = reading.disk_free_bytes
+    yield HealthRow(
+        "Disk", f"{disk / GIB:,.0f} GiB free", _enough(low=disk < LITTLE_DISK)
+    )
+
+
+def _temperature(card: GpuReading) -> HealthRow:
+    if card.temperature_c is None:
+        return _not_reported("Temperature", card, "temperature_c")
+    mark = None
+    if card.slowdown_c is not None:
+        mark = Mark(
+            IconName.CHECK_CIRCLE, f"Slows at {card.slowdown_c} °C", Tone.SUCCESS
+        )
+        if card.temperature_c >= card.slowdown_c:
+            mark = Mark(IconName.WARNING, "Slowing down", Tone.WARNING)
+    return HealthRow("Temperature", f"{card.temperature_c} °C", mark)
+
+
+def _power(card: GpuReading) -> HealthRow:
+    if card.power_w is None:
+        return _not_reported("Power", card, "power_w")
+    if card.power_limit_w is None:
+        return HealthRow("Power", f"{card.power_w:.0f} W")
+    return HealthRow("Power", f"{card.power_w:.0f} of {card.power_limit_w:.0f} W")
+
+
+def _load(card: GpuReading) -> HealthRow:
+    if card.utilization is None:
+        return _not_reported("Load", card, "utilization")
+    return HealthRow("Load", f"{percent(card.utilization)} of the last second")
+
+
+def _not_reported(name: str, card: GpuReading, field: str) -> HealthRow:
+    return HealthRow(name, NOT_REPORTED, reason=card.missing.get(field, ""))
+
+
+def _enough(*, low: bool) -> Mark:
+    if low:
+        return Mark(IconName.WARNING, "Little left", Tone.WARNING)
+    return Mark(IconName.CHECK_CIRCLE, "Enough", Tone.SUCCESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One reading for the three histories; None where nothing is reported.
+
+    Attributes:
+        seconds: When, by the readings' own clock.
+        memory_gib: In use on the device.
+        temperature_c: Of the card.
+        power_w: Of the card.
+    """
+
+    seconds: float
+    memory_gib: float
+    temperature_c: float | None
+    power_w: float | None
+
+
+def point_of(reading: MachineReading) -> Point:
+    """A reading as a point of the histories."""
+    card = card_in_use(reading)
+    return Point(
+        seconds=reading.read_at,
+        memory_gib=reading.device().used_bytes / GIB,
+        temperature_c=None if card is None else card.temperature_c,
+        power_w=None if card is None else card.power_w,
+    )

@@ -1,0 +1,1 @@
+"""The first page: what this machine is, and the shortest way to a result."""
