@@ -17,8 +17,14 @@ _CPUINFO = Path("/proc/cpuinfo")
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
-def read_machine(survey: GpuSurvey) -> MachineReading:
-    """The whole machine now, with the cards as they were just surveyed."""
+def read_machine(survey: GpuSurvey | None = None) -> MachineReading:
+    """The whole machine now.
+
+    Args:
+        survey: Its cards, as they were just surveyed; when left out they are asked
+            here and now, and a wedged driver keeps the caller waiting.
+    """
+    survey = survey or _survey_once()
     memory = psutil.virtual_memory()
     return MachineReading(
         gpus=survey.gpus,
@@ -40,6 +46,14 @@ def read_machine_once() -> MachineReading:
     nvml = Nvml()
     try:
         return read_machine(nvml.survey())
+    finally:
+        nvml.close()
+
+
+def _survey_once() -> GpuSurvey:
+    nvml = Nvml()
+    try:
+        return nvml.survey()
     finally:
         nvml.close()
 
