@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from studio.system import machine
+from studio.system.machine import disk_free, processor_has_bf16, processor_name
+from studio.system.nvml import GpuSurvey
+from studio.system.paths import (
+    cache_dir,
+    config_dir,
+    data_dir,
+    models_dir,
+    projects_dir,
+)
+
+
+@pytest.fixture
+def cpuinfo(tmp_path, monkeypatch):
+    file = tmp_path / "cpuinfo"
+    monkeypatch.setattr(machine, "_CPUINFO", file)
+    cached = (processor_has_bf16, processor_name)
+    for function in cached:
+        function.cache_clear()
+    yield file
+    for function in cached:
+        function.cache_clear()
+
+
+def test_that_all_folders_follow_the_home_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("SNUGTUNE_HOME", str(tmp_path))
+    assert data_dir() == tmp_path / "data"
+    assert cache_dir() == tmp_path / "cache"
+    assert config_dir() == tmp_path / "config"
+    assert projects_dir() == tmp_path / "data" / "projects"
+    assert models_dir() == tmp_path / "cache" / "models"
+
+
+def test_that_without_the_variable_the_systems_folders_are_taken(monkeypatch):
+    monkeypatch.delenv("SNUGTUNE_HOME", raising=False)
+    assert all("snugtune" in str(f()) for f in (data_dir, cache_dir, config_dir))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model name\t: Some CPU\nflags\t\t: fpu sse avx512_bf16\n", True),
+        ("model name\t: Some CPU\nflags\t\t: fpu amx_bf16 amx_tile\n", True),
+        ("model name\t: Some CPU\nflags\t\t: fpu sse avx2\n", False),
+        ("Features\t: fp asimd bf16\n", True),
+        ("", False),
+    ],
+)
+def test_that_bf16_is_told_from_the_processors_flags(cpuinfo, text, expected):
+    cpuinfo.write_text(text)
+    assert processor_has_bf16() is expected
+
+
+def test_that_bf16_is_not_claimed_where_flags_can_t_be_read(cpuinfo):
+    assert processor_has_bf16() is False
+
+
+def test_that_the_processors_name_is_its_makers(cpuinfo):
+    cpuinfo.write_text("processor : 0\nmodel name\t: Some CPU @ 3 GHz\n")
+    assert processor_name() == "Some CPU @ 3 GHz"
+
+
+def test_that_disk_is_measured_where_a_folder_would_be_made(tmp_path):
+    assert disk_free(tmp_path / "not" / "yet" / "here") == disk_free(tmp_path)
+    assert disk_free(Path("/")) > 0
+
+
+def test_that_a_reading_without_cards_trains_on_the_processor():
+    reading = machine.read_machine(GpuSurvey())
+    device = reading.device()
+    assert device.kind == "cpu"
+    assert 0 < device.free_bytes <= device.total_bytes
+    assert reading.processor_cores >= 1
+    assert reading.disk_free_bytes > 0
