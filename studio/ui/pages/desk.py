@@ -6,9 +6,11 @@ nothing at the window's start.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from studio.ui.pages.run.chosen_run import ChosenRun
 
 if TYPE_CHECKING:
     from studio.services.hardware_monitor import HardwareMonitor
@@ -54,6 +56,7 @@ class Desk:
         theme: The palette in force and the switch for movement.
         go_to: Shows another page by its key: start, hardware, model, data, recipe,
             run, runs, export, settings or help.
+        chosen_run: The run that the user opened, which Run and Export show.
     """
 
     preferences: "Preferences"
@@ -67,4 +70,5 @@ class Desk:
     folders: Folders
     actions: "ActionRegistry"
     theme: "Theme"
-    go_to: Callable[[str], None]
+    go_to: Callable[[str], object]
+    chosen_run: ChosenRun = field(default_factory=ChosenRun)

@@ -1,0 +1,1 @@
+"""The Export page: what came of a run, and how to take it along."""

@@ -1,0 +1,1 @@
+"""The Recipe page: does it fit, and why."""

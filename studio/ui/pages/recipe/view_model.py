@@ -1,0 +1,310 @@
+"""The Recipe page's words and figures: the verdict, the choices, why, and what is open.
+
+Nothing is measured here. The caller hands over what is known, and whatever is missing
+is said to be missing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.dataset import ChatFile
+from studio.domain.finding import Finding, Severity
+from studio.domain.hardware import TrainingDevice
+from studio.domain.memory.estimate import Basis, MemoryEstimate
+from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.recommend.propose import Proposal, headroom_bytes
+from studio.ui.icon_names import IconName
+from studio.ui.pages.bar_states import (
+    measured_bar,
+    predicted_bar,
+    short_by_bytes,
+    verdict_of,
+)
+from studio.ui.pages.recipe.reasons import ReasonRow, reason_rows
+from studio.ui.pages.recipe.remedies import Remedy, remedies
+from studio.ui.pages.recipe.simple_rows import (
+    HoldBackRow,
+    SliderRow,
+    Split,
+    hold_back_row,
+    length_row,
+    passes_row,
+    rank_row,
+)
+from studio.ui.text import count, gib, percent, signed_gib
+from studio.ui.tokens import Tone
+from studio.ui.widgets.finding_card import FindingKind, FindingText, Fix
+from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for
+from studio.ui.widgets.memory_bar_state import MemoryBarState, Verdict
+
+REMEDY: Final = "remedy"
+GO: Final = "go"
+FIND: Final = "find"
+_KINDS: Final = {
+    Severity.ERROR: FindingKind.ERROR,
+    Severity.WARNING: FindingKind.WARNING,
+    Severity.INFO: FindingKind.INFO,
+}
+_BASES: Final = {
+    Basis.FORMULA: "by formula",
+    Basis.DRY_RUN: "by a dry run",
+    Basis.MEASURED: "measured",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeInputs:
+    """What is known when the page is drawn.
+
+    Attributes:
+        recipe: The current project's.
+        model_title: What people call the model; empty when none is chosen.
+        model: Its shape; None when it isn't known.
+        device: Where it would be trained, with the memory that is free now.
+        chats: The data file as read; None while it isn't.
+        estimate: The predicted peak, or why there is none.
+        proposal: What is recommended here.
+        findings: What preflight says of this recipe.
+        busy: Why no run can begin although the recipe may; empty when one can.
+    """
+
+    recipe: Recipe
+    model_title: str = ""
+    model: ModelArchitecture | None = None
+    device: TrainingDevice | None = None
+    chats: ChatFile | None = None
+    estimate: MemoryEstimate | Finding | None = None
+    proposal: Proposal | None = None
+    findings: tuple[Finding, ...] = ()
+    busy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLine:
+    """The page's first words: whether it fits, and the sentence beside."""
+
+    mark: Mark
+    sentence: str
+    basis: str
+    bar: MemoryBarState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What has to be chosen first, and the page that supplies it."""
+
+    page: str
+    what: str
+    button: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeView:
+    """All that the page shows.
+
+    Attributes:
+        facts: The line below the title.
+        steps: How long the run is, in steps; empty while unknown.
+        missing: What has to be chosen first; empty when the page can be used.
+        verdict: Does it fit.
+        sliders: The simple form.
+        hold_back: Its last row.
+        reasons: Why the recipe is so.
+        findings: What is open before the start.
+        remedies: What the findings' remedy buttons apply, by their number.
+        checks: How many findings stand open, in words.
+        refused: Why the run can't start; empty when it can.
+        can_propose: Whether the proposal differs from the recipe.
+    """
+
+    facts: str
+    steps: str
+    missing: tuple[Missing, ...]
+    verdict: VerdictLine
+    sliders: tuple[SliderRow, ...]
+    hold_back: HoldBackRow
+    reasons: tuple[ReasonRow, ...]
+    findings: tuple[FindingText, ...]
+    remedies: tuple[Remedy, ...]
+    refused: str
+    can_propose: bool
+
+
+def recipe_view(inputs: RecipeInputs) -> RecipeView:
+    """Put what is known into words."""
+    ways_out = _ways_out(inputs)
+    return RecipeView(
+        facts=_facts(inputs),
+        steps=_steps(inputs),
+        missing=tuple(_missing(inputs.recipe)),
+        verdict=_verdict(inputs),
+        sliders=_sliders(inputs),
+        hold_back=hold_back_row(inputs.recipe, inputs.chats),
+        reasons=_reasons(inputs),
+        findings=tuple(_finding_texts(inputs, ways_out)),
+        remedies=ways_out,
+        refused=_refused(inputs),
+        can_propose=_can_propose(inputs),
+    )
+
+
+def _facts(inputs: RecipeInputs) -> str:
+    parts = [inputs.model_title] if inputs.model_title else []
+    if inputs.chats is not None:
+        split = Split.of(inputs.recipe, inputs.chats)
+        parts.append(
+            f"{count(split.trained, 'row')} to train on, {split.held_back:,} held back"
+        )
+    return " · ".join(parts)
+
+
+def _steps(inputs: RecipeInputs) -> str:
+    recipe = inputs.recipe
+    if inputs.chats is None and not recipe.train.max_steps:
+        return ""
+    rows = 0 if inputs.chats is None else Split.of(recipe, inputs.chats).trained
+    return count(recipe.total_steps(rows), "step")
+
+
+def _missing(recipe: Recipe) -> Iterator[Missing]:
+    if not recipe.model.name:
+        yield Missing("model", "No model is chosen", "Choose a model")
+    if not recipe.data.path:
+        yield Missing("data", "No data is chosen", "Choose the data")
+
+
+def _verdict(inputs: RecipeInputs) -> VerdictLine:
+    estimate, device = inputs.estimate, inputs.device
+    if device is None:
+        return VerdictLine(NOT_PRICED, "The free memory is not measured yet.", "", None)
+    if isinstance(estimate, Finding):
+        return VerdictLine(NOT_PRICED, estimate.what, "", measured_bar(device))
+    if estimate is None:
+        sentence = "The need of this recipe is not known yet."
+        return VerdictLine(NOT_PRICED, sentence, "", measured_bar(device))
+    verdict = verdict_of(estimate, device)
+    return VerdictLine(
+        mark_for(verdict, short_by_bytes(estimate, device)),
+        _need(estimate, device, verdict),
+        _basis(estimate),
+        predicted_bar(estimate, device),
+    )
+
+
+def _need(estimate: MemoryEstimate, device: TrainingDevice, verdict: Verdict) -> str:
+    where = "" if device.kind == "cuda" else " of main memory"
+    free = f"the {gib(device.free_bytes)} GiB{where} that are free"
+    need = f"The run needs **{gib(estimate.peak_bytes)} GiB** of {free}."
+    left = device.free_bytes - estimate.peak_bytes
+    match verdict:
+        case Verdict.SHORT:
+            return (
+                f"The run needs **{gib(estimate.peak_bytes)} GiB**, more than {free}."
+            )
+        case Verdict.TIGHT:
+            return f"{need} {gib(left)} GiB stay: another program could stop this run."
+        case _:
+            kept = min(left, headroom_bytes(device))
+            rest = f"{gib(kept)} as head-room, {gib(left - kept)} free"
+            return f"{need} {gib(left)} GiB stay: {rest}."
+
+
+def _basis(estimate: MemoryEstimate) -> str:
+    share = percent(estimate.expected_error)
+    spread = f"{gib(estimate.low_bytes)} to {gib(estimate.high_bytes)} GiB"
+    return f"Predicted {_BASES[estimate.basis]}, ± {share}: {spread}"
+
+
+def _sliders(inputs: RecipeInputs) -> tuple[SliderRow, ...]:
+    recipe, model = inputs.recipe, inputs.model
+    return (
+        length_row(recipe, model, inputs.device, inputs.chats),
+        rank_row(recipe, model),
+        passes_row(recipe, inputs.chats),
+    )
+
+
+def _reasons(inputs: RecipeInputs) -> tuple[ReasonRow, ...]:
+    proposal, model, device = inputs.proposal, inputs.model, inputs.device
+    if proposal is None or model is None or device is None:
+        return ()
+    return reason_rows(inputs.recipe, proposal, model, device)
+
+
+def _ways_out(inputs: RecipeInputs) -> tuple[Remedy, ...]:
+    model, device, estimate = inputs.model, inputs.device, inputs.estimate
+    if model is None or device is None or not isinstance(estimate, MemoryEstimate):
+        return ()
+    if verdict_of(estimate, device) is not Verdict.SHORT:
+        return ()
+    return remedies(inputs.recipe, model, device, inputs.proposal)
+
+
+def _finding_texts(
+    inputs: RecipeInputs, ways_out: tuple[Remedy, ...]
+) -> Iterator[FindingText]:
+    order = list(Severity)
+    for finding in sorted(inputs.findings, key=lambda f: order.index(f.severity)):
+        is_short = finding.code.startswith("memory.")
+        yield FindingText(
+            kind=_KINDS[finding.severity],
+            what=finding.what,
+            consequence=_consequence(finding, ways_out if is_short else ()),
+            fixes=_remedy_fixes(ways_out) if is_short else _fixes(finding),
+        )
+
+
+def _consequence(finding: Finding, ways_out: tuple[Remedy, ...]) -> str:
+    if len(ways_out) > 1:
+        return f"{finding.why} Each is enough:".strip()
+    if ways_out:
+        return f"{finding.why} This is enough:".strip()
+    return f"{finding.why} {finding.how_to_fix}".strip()
+
+
+def _remedy_fixes(ways_out: tuple[Remedy, ...]) -> tuple[Fix, ...]:
+    return tuple(
+        Fix(f"{REMEDY}:{place}", f"{way.words} ({signed_gib(-way.saves_bytes)})")
+        for place, way in enumerate(ways_out)
+    )
+
+
+def _fixes(finding: Finding) -> tuple[Fix, ...]:
+    if finding.where in OPTIONS and not finding.code.startswith(("model.", "data.")):
+        return (Fix(f"{FIND}:{finding.where}", "Show the setting"),)
+    if finding.code.startswith("model."):
+        return (Fix(f"{GO}:model", "Go to the model"),)
+    if finding.code.startswith("data."):
+        return (Fix(f"{GO}:data", "Go to the data"),)
+    return ()
+
+
+def _refused(inputs: RecipeInputs) -> str:
+    if inputs.busy:
+        return inputs.busy
+    for missing in _missing(inputs.recipe):
+        return f"{missing.what}."
+    if inputs.device is None:
+        return "The free memory is not measured yet."
+    errors = [f for f in inputs.findings if f.severity is Severity.ERROR]
+    return errors[0].what if errors else ""
+
+
+def _can_propose(inputs: RecipeInputs) -> bool:
+    return inputs.proposal is not None and inputs.proposal.recipe != inputs.recipe
+
+
+def checks_mark(view: RecipeView) -> Mark:
+    """What stands at the right of “Before you start”."""
+    kinds = [finding.kind for finding in view.findings]
+    errors = kinds.count(FindingKind.ERROR)
+    if errors:
+        return Mark(IconName.CROSS_CIRCLE, f"{errors} to mend", Tone.DANGER)
+    warnings = kinds.count(FindingKind.WARNING)
+    if warnings:
+        return Mark(IconName.WARNING, count(warnings, "doubt"), Tone.WARNING)
+    if view.refused:
+        return Mark(IconName.INFO, "Not checked yet", Tone.MUTED)
+    return Mark(IconName.CHECK_CIRCLE, "Nothing stands in the way", Tone.SUCCESS)

@@ -1,0 +1,1 @@
+"""The Run page: how long, and is it going well."""

@@ -1,0 +1,115 @@
+"""How a run ended: what is so, what was kept, and what to do next."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from studio.domain.run import RunSnapshot, RunState
+from studio.services.run_journal import saved_words
+from studio.ui.icon_names import IconName
+from studio.ui.text import count, duration, percent
+from studio.ui.tokens import Tone
+
+
+class NextDeed(StrEnum):
+    """What can be done after a run, each a button."""
+
+    RESULT = "result"
+    RECIPE = "recipe"
+    FOLDER = "folder"
+
+    @property
+    def words(self) -> str:
+        """The button's text."""
+        return {
+            NextDeed.RESULT: "Go on to the result",
+            NextDeed.RECIPE: "Go to the recipe",
+            NextDeed.FOLDER: "Open folder",
+        }[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        icon: Its kind.
+        tone: Of the icon.
+        headline: What is so, in one short sentence.
+        text: What was kept and what to do; figures between ``**`` stand out.
+        deeds: The first is the one that helps most.
+    """
+
+    icon: IconName
+    tone: Tone
+    headline: str
+    text: str
+    deeds: tuple[NextDeed, ...]
+
+
+def ending_of(snapshot: RunSnapshot) -> Ending:
+    """Tell the end of a run that is over."""
+    match snapshot.state:
+        case RunState.FINISHED:
+            return _finished(snapshot)
+        case RunState.STOPPED:
+            return _stopped(snapshot)
+        case _:
+            return _broken(snapshot)
+
+
+def measured_change(snapshot: RunSnapshot) -> str:
+    """Held-out loss before and after, with both numbers; empty when not measured."""
+    pair = snapshot.held_out_before_and_after()
+    if pair is None:
+        return ""
+    before, after = pair
+    figures = f"Held-out loss **{before:.3f}** before, **{after:.3f}** after"
+    if before <= 0 or f"{before:.3f}" == f"{after:.3f}":
+        return f"{figures}."
+    word = "lower" if after < before else "higher"
+    return f"{figures}: {percent(abs(after / before - 1))} {word}."
+
+
+def _finished(snapshot: RunSnapshot) -> Ending:
+    steps = count(snapshot.step, "step")
+    measured = measured_change(snapshot) or "No rows were held back to measure with."
+    return Ending(
+        icon=IconName.CHECK_CIRCLE,
+        tone=Tone.SUCCESS,
+        headline=f"Finished {steps} in {duration(snapshot.seconds)}",
+        text=f"{measured} {saved_words(snapshot)}",
+        deeds=(NextDeed.RESULT,),
+    )
+
+
+def _stopped(snapshot: RunSnapshot) -> Ending:
+    kept = saved_words(snapshot)
+    where = (
+        f"after step {snapshot.step:,}" if snapshot.steps else "before the first step"
+    )
+    deeds = (NextDeed.RESULT,) if snapshot.adapter else (NextDeed.RECIPE,)
+    return Ending(
+        icon=IconName.STOP,
+        tone=Tone.NORMAL,
+        headline=f"Stopped {where}",
+        text=f"{measured_change(snapshot)} {kept}".strip(),
+        deeds=deeds,
+    )
+
+
+def _broken(snapshot: RunSnapshot) -> Ending:
+    failure = snapshot.failure
+    lost = snapshot.state is RunState.LOST
+    if failure is None:
+        headline, rest = "The run broke off", ""
+    else:
+        headline, rest = failure.what, f"{failure.why} {failure.how_to_fix}".strip()
+    kept = saved_words(snapshot)
+    text = rest if kept in headline else f"{kept} {rest}".strip()
+    return Ending(
+        icon=IconName.WARNING if lost else IconName.CROSS_CIRCLE,
+        tone=Tone.WARNING if lost else Tone.DANGER,
+        headline=headline,
+        text=text,
+        deeds=(NextDeed.RECIPE, NextDeed.FOLDER),
+    )

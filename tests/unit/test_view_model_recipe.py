@@ -1,0 +1,279 @@
+"""The Recipe page's words: verdict, choices, reasons, and what stands in the way."""
+
+from dataclasses import replace
+
+import pytest
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.dataset import Chat, ChatFile, Turn
+from studio.domain.finding import Finding, Severity, error, warning
+from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.memory.formula import estimate_memory
+from studio.domain.recipe import Recipe
+from studio.domain.recommend.propose import propose
+from studio.ui.pages.recipe.ladders import nearest, sequence_lengths
+from studio.ui.pages.recipe.view_model import (
+    FIND,
+    GO,
+    REMEDY,
+    RecipeInputs,
+    checks_mark,
+    recipe_view,
+)
+from studio.ui.tokens import Tone
+from studio.ui.widgets.memory_bar_state import Segment, Verdict
+
+MODEL = ModelArchitecture(
+    family="llama",
+    hidden=576,
+    layers=30,
+    heads=9,
+    kv_heads=3,
+    head_width=64,
+    feed_forward=1536,
+    vocabulary=49_152,
+    tied=True,
+    context=8192,
+)
+
+
+def device(free_gib: float = 8.0, kind: str = "cuda") -> TrainingDevice:
+    return TrainingDevice(
+        kind=kind,
+        name="Card",
+        total_bytes=12 * GIB,
+        free_bytes=round(free_gib * GIB),
+        has_bf16=True,
+    )
+
+
+def chats(rows: int = 100, characters: int = 300) -> ChatFile:
+    turns = (Turn("user", "x" * (characters // 2)), Turn("assistant", "y" * 10))
+    return ChatFile(
+        path="chats.jsonl",
+        chats=tuple(Chat(turns, line) for line in range(1, rows + 1)),
+        findings=(),
+        size_bytes=1,
+        form="Chat rows",
+    )
+
+
+def chosen(**values: object) -> Recipe:
+    recipe = Recipe().with_value("model.name", "SmolLM2-135M-Instruct")
+    recipe = recipe.with_value("data.path", "chats.jsonl")
+    for name, value in values.items():
+        recipe = recipe.with_value(name.replace("__", "."), value)
+    return recipe
+
+
+def inputs(recipe: Recipe | None = None, free_gib: float = 8.0) -> RecipeInputs:
+    """All that can be known about a recipe on a card."""
+    recipe = recipe or chosen()
+    card = device(free_gib)
+    return RecipeInputs(
+        recipe=recipe,
+        model_title="SmolLM2 135M",
+        model=MODEL,
+        device=card,
+        chats=chats(),
+        estimate=estimate_memory(MODEL, recipe, card),
+        proposal=propose(MODEL, card, recipe, 300),
+    )
+
+
+def test_that_the_verdict_says_what_is_needed_of_what_is_free() -> None:
+    given = inputs()
+    view = recipe_view(given)
+    peak = given.estimate.peak_bytes / GIB
+    assert f"needs **{peak:.2f} GiB** of the 8.00 GiB that are free" in (
+        view.verdict.sentence
+    )
+    assert view.verdict.basis.startswith("Predicted by formula, ± 15 %: ")
+    assert view.verdict.bar is not None
+    assert view.verdict.bar.peak_bytes == given.estimate.peak_bytes
+
+
+def test_that_main_memory_is_called_so_on_a_processor() -> None:
+    given = replace(inputs(), device=device(kind="cpu"))
+    assert "GiB of main memory that are free" in recipe_view(given).verdict.sentence
+
+
+def test_that_nothing_is_priced_before_the_memory_is_measured() -> None:
+    view = recipe_view(replace(inputs(), device=None, estimate=None, proposal=None))
+    assert view.verdict.bar is None
+    assert view.verdict.mark.words == "Not priced yet"
+    assert view.refused == "The free memory is not measured yet."
+    assert view.reasons == ()
+
+
+def test_that_a_model_of_unknown_shape_says_why_there_is_no_figure() -> None:
+    unknown = Finding(code="x", severity=Severity.INFO, what="Can’t be priced yet.")
+    view = recipe_view(replace(inputs(), estimate=unknown, model=None, proposal=None))
+    assert view.verdict.sentence == "Can’t be priced yet."
+    assert view.verdict.bar is not None
+    assert view.verdict.bar.peak_bytes is None
+
+
+def test_that_a_tight_run_says_that_another_program_could_stop_it() -> None:
+    recipe = chosen()
+    peak = estimate_memory(MODEL, recipe, device()).peak_bytes
+    view = recipe_view(inputs(recipe, free_gib=(peak + GIB // 10) / GIB))
+    assert view.verdict.mark.words == "Tight"
+    assert "0.10 GiB stay: another program could stop this run." in (
+        view.verdict.sentence
+    )
+
+
+def test_that_a_run_that_is_short_gets_remedies_that_are_each_enough() -> None:
+    big = chosen(train__sequence_length=8192, train__micro_batch=8)
+    short = error("memory.short", "Short by 1 GiB.")
+    given = replace(inputs(big, free_gib=2.0), findings=(short,))
+    view = recipe_view(given)
+    assert view.verdict.bar is not None
+    assert view.verdict.bar.verdict is Verdict.SHORT
+    assert 1 <= len(view.remedies) <= 3
+    for remedy in view.remedies:
+        need = estimate_memory(MODEL, remedy.recipe, given.device).peak_bytes
+        assert need <= given.device.free_bytes
+    fixes = view.findings[0].fixes
+    assert [fix.key for fix in fixes] == [
+        f"{REMEDY}:{place}" for place in range(len(view.remedies))
+    ]
+    assert all("(−" in fix.text for fix in fixes)
+    assert "enough:" in view.findings[0].consequence
+
+
+def test_that_fewer_rows_at_a_time_keep_the_batch_of_a_step() -> None:
+    big = chosen(train__sequence_length=4096, train__micro_batch=8)
+    big = big.with_value("train.accumulation", 2)
+    halved = big.with_value("train.micro_batch", 4)
+    enough = estimate_memory(MODEL, halved, device()).peak_bytes / GIB
+    given = replace(inputs(big, free_gib=enough + 0.01), proposal=None)
+    ways = recipe_view(given).remedies
+    fewer = [way.recipe for way in ways if "at a time" in way.words]
+    assert fewer
+    assert all(recipe.effective_batch() == 16 for recipe in fewer)
+
+
+def test_that_a_start_is_refused_with_the_first_error_in_words() -> None:
+    findings = (
+        warning("data.row", "Line 3 is empty."),
+        error("device.no-bf16", "Card does not compute in BF16."),
+    )
+    view = recipe_view(replace(inputs(), findings=findings))
+    assert view.refused == "Card does not compute in BF16."
+    assert view.findings[0].what == "Card does not compute in BF16."
+    assert checks_mark(view).words == "1 to mend"
+
+
+def test_that_a_warning_lets_the_run_start() -> None:
+    findings = (warning("data.row", "Line 3 is empty."),)
+    view = recipe_view(replace(inputs(), findings=findings))
+    assert view.refused == ""
+    assert checks_mark(view).words == "1 doubt"
+
+
+def test_that_another_run_under_way_refuses_the_start() -> None:
+    view = recipe_view(replace(inputs(), busy="cheese-3 is still running."))
+    assert view.refused == "cheese-3 is still running."
+
+
+@pytest.mark.parametrize(
+    ("finding", "key"),
+    [
+        (error("model.missing", "Not here.", where="model.name"), f"{GO}:model"),
+        (error("data.missing", "No file.", where="/x"), f"{GO}:data"),
+        (
+            error("recipe.contradiction", "Clash.", where="train.eval_steps"),
+            f"{FIND}:train.eval_steps",
+        ),
+    ],
+)
+def test_that_a_finding_leads_to_the_place_where_it_is_mended(
+    finding: Finding, key: str
+) -> None:
+    view = recipe_view(replace(inputs(), findings=(finding,)))
+    assert [fix.key for fix in view.findings[0].fixes] == [key]
+
+
+def test_that_a_missing_model_and_missing_data_name_their_pages() -> None:
+    view = recipe_view(RecipeInputs(recipe=Recipe()))
+    assert [missing.page for missing in view.missing] == ["model", "data"]
+    assert view.refused == "No model is chosen."
+
+
+def test_that_the_facts_count_rows_as_the_engine_will_split_them() -> None:
+    view = recipe_view(inputs(chosen(data__held_out=0.1)))
+    assert view.facts == "SmolLM2 135M · 90 rows to train on, 10 held back"
+    assert view.hold_back.title == "Hold back 10 % to measure with"
+    assert view.hold_back.caption == "10 rows are never trained on."
+
+
+def test_that_holding_nothing_back_says_what_is_lost() -> None:
+    view = recipe_view(inputs(chosen(data__held_out=0.0)))
+    assert not view.hold_back.on
+    assert "learns by heart" in view.hold_back.caption
+
+
+def test_that_the_length_says_how_many_rows_may_be_cut_and_what_more_costs() -> None:
+    given = replace(
+        inputs(chosen(train__sequence_length=128)), chats=chats(characters=4000)
+    )
+    length = recipe_view(given).sliders[0]
+    assert length.value == "128 tokens"
+    assert "100 of 100 rows may be cut." in length.caption
+    assert "192 would cost" in length.caption
+
+
+def test_that_the_longest_length_is_what_the_model_reads() -> None:
+    length = recipe_view(inputs(chosen(train__sequence_length=8192))).sliders[0]
+    assert "This model reads at most 8,192 tokens." in length.caption
+    assert length.place == len(length.steps) - 1
+
+
+def test_that_passes_tell_the_steps_that_they_come_to() -> None:
+    passes = recipe_view(inputs()).sliders[2]
+    steps = chosen().total_steps(95)
+    assert passes.value == "3"
+    assert passes.caption == f"{steps} steps of 16 rows."
+
+
+def test_that_a_fixed_number_of_steps_says_how_many_passes_it_is() -> None:
+    recipe = chosen(train__max_steps=40, train__micro_batch=4, train__accumulation=1)
+    view = recipe_view(inputs(recipe))
+    assert view.sliders[2].value == "40 steps, 1.7 passes"
+    assert view.steps == "40 steps"
+
+
+def test_that_a_followed_reason_tells_what_it_saves_in_green() -> None:
+    given = inputs()
+    given = replace(given, recipe=given.proposal.recipe)
+    first = recipe_view(given).reasons[0]
+    assert first.what == "4-bit weights (NF4, double quant)"
+    assert first.effect.startswith("−")
+    assert first.effect.endswith(" GiB")
+    assert first.tone is Tone.SUCCESS
+    assert first.segment is Segment.WEIGHTS
+    assert not first.yours
+
+
+def test_that_an_overridden_reason_shows_what_was_recommended() -> None:
+    given = inputs()
+    own = given.proposal.recipe.with_value("model.precision", "bf16")
+    first = recipe_view(replace(given, recipe=own)).reasons[0]
+    assert first.yours
+    assert first.what == "Base weights: BF16"
+    assert first.why == ("Chosen here. Recommended: 4-bit weights (NF4, double quant).")
+    assert first.effect.startswith("+")
+
+
+def test_that_the_ladder_of_lengths_ends_where_the_model_does() -> None:
+    assert sequence_lengths(1000) == (128, 192, 256, 384, 512, 768)
+    assert sequence_lengths(64) == (64,)
+
+
+@pytest.mark.parametrize(("value", "place"), [(1, 0), (130, 0), (180, 1), (9999, 2)])
+def test_that_a_value_off_the_ladder_stands_at_the_nearest_stop(
+    value: float, place: int
+) -> None:
+    assert nearest((128, 192, 256), value) == place
