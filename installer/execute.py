@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 
 from commands import CommandError, Run
 from console import Console, Phase, SetUpError
-from qt_libraries import debian_packages, install_line, missing_libraries
+from qt_libraries import (
+    debian_packages,
+    install_line,
+    missing_libraries,
+    stops_everything,
+)
 from support import venv_package
 
 if TYPE_CHECKING:
@@ -80,30 +85,40 @@ def execute(job: Job) -> Facts:
 
 
 def _install_system_packages(job: Job) -> Facts:
-    """Install what Qt and venv miss where this user may, else name it."""
-    facts = job.facts
+    """Install what Qt and venv miss where this user may, else name it.
+
+    Raises:
+        SetUpError: A library is missing that nothing works without.
+    """
     packages = _wanted_packages(job)
-    if not packages:
-        if facts.missing_qt_libraries:
-            job.console.say(f"Qt's windows need more of the system: {_hint(facts)}")
-        return facts
+    facts = _run_apt(job, packages) if packages else job.facts
+    missing = stops_everything(facts)
+    if missing:
+        raise SetUpError(
+            f"This system lacks {', '.join(missing)}, which Snugtune needs also"
+            " without a window.",
+            f"Run this, and start the set-up again:\n{install_line(facts)}",
+        )
+    if facts.missing_qt_libraries:
+        job.console.say("Windows need libraries that this system lacks. Run:")
+        job.console.say(install_line(facts))
+    return facts
+
+
+def _run_apt(job: Job, packages: list[str]) -> Facts:
+    """Install Debian packages; a failure is told, and decided on by what is missing."""
     line = f"apt-get install {' '.join(packages)}"
     if not job.confirm(f"System packages are missing. Run {line}?"):
-        job.console.say(f"Left out: {line}")
-        return facts
+        return job.facts
+    install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
     variables = {"DEBIAN_FRONTEND": "noninteractive"}
     with job.console.phase(f"Install {len(packages)} system packages") as phase:
         try:
             job.run(["apt-get", "update"], progress=phase.progress)
-            job.run(
-                ["apt-get", "install", "-y", "--no-install-recommends", *packages],
-                progress=phase.progress,
-                variables=variables,
-            )
-        except CommandError as error:
-            phase.result = f"apt-get failed, {job.environment.log_file} says why"
-            job.console.say(f"\n{error.output}")
-    return replace(facts, missing_qt_libraries=missing_libraries())
+            job.run(install, progress=phase.progress, variables=variables)
+        except CommandError:
+            phase.result = f"apt-get failed, see {job.environment.log_file}"
+    return replace(job.facts, missing_qt_libraries=missing_libraries())
 
 
 def _wanted_packages(job: Job) -> list[str]:
@@ -116,11 +131,6 @@ def _wanted_packages(job: Job) -> list[str]:
     if TEST in job.extras and not facts.has_xvfb:
         packages.append("xvfb")
     return packages
-
-
-def _hint(facts: Facts) -> str:
-    missing = ", ".join(facts.missing_qt_libraries)
-    return f"{missing}. {install_line(facts)}"
 
 
 def _make_environment(job: Job) -> None:

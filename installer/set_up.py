@@ -74,10 +74,21 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class _State:
-    """What was found in the folder."""
+class _Site:
+    """All that one set-up looks at, none of it changing while it works."""
 
-    manifest: Manifest | None
+    environment: Environment
+    project: Project
+    facts: Facts
+    matrix: Matrix
+    request: Request
+    console: Console
+
+
+@dataclass(frozen=True)
+class _State:
+    """What was found in the folder, and what is wanted there."""
+
     wanted: str
     extras: tuple[str, ...]
     faults: list[str]
@@ -135,108 +146,94 @@ def set_up(
     Raises:
         SetUpError: This machine can't be served as it is, or a step failed.
     """
-    environment = Environment(request.prefix)
     facts = probe_machine(request.prefix)
-    matrix = load_matrix()
-    project = read_project(request.repository)
-    state = _look(environment, request, project, facts, matrix)
-    if not state.faults:
-        return _ready(environment, facts, state, console)
-    environment.claim()
-    with hold(environment.lock_file, console) as descriptor:
-        state = _look(environment, request, project, facts, matrix)
+    site = _Site(
+        environment=Environment(request.prefix),
+        project=read_project(request.repository),
+        facts=facts,
+        matrix=load_matrix(),
+        request=request,
+        console=console,
+    )
+    if not _look(site).faults:
+        return _ready(site)
+    site.environment.claim()
+    with hold(site.environment.lock_file, console) as descriptor:
+        state = _look(site)  # a set-up that was waited for may have done it all
         if not state.faults:
-            return _ready(environment, facts, state, console)
-        plan = _plan(environment, request, state, facts, matrix)
-        _tell(console, environment, project, state, plan, facts)
+            return _ready(site)
+        plan = _plan(site, state)
+        _tell(site, state, plan)
         keep_open = () if sys.platform == "win32" else (descriptor,)
-        run = commands(environment.log_file, keep_open)
-        job = Job(
-            repository=request.repository,
-            environment=environment,
-            extras=state.extras,
-            plan=plan,
-            facts=facts,
-            run=run,
-            console=console,
-            confirm=request.confirm,
-        )
-        return _carry_out(job, project)
+        run = commands(site.environment.log_file, keep_open)
+        return _carry_out(site, state, plan, run)
 
 
-def _look(
-    environment: Environment,
-    request: Request,
-    project: Project,
-    facts: Facts,
-    matrix: Matrix,
-) -> _State:
+def _look(site: _Site) -> _State:
     """Find out what keeps the environment from being used as it is."""
-    manifest = read_manifest(environment)
+    request = site.request
+    manifest = read_manifest(site.environment)
     # A build that the user once asked for stays until another is asked for.
     asked_before = manifest.plan.tag if manifest and manifest.plan.by_user else None
     wanted = request.wanted or asked_before or AUTOMATIC
     extras = request.extras
     if wanted == "none":
         extras = tuple(extra for extra in extras if extra != ENGINE)
-    chosen = choose(replace(facts, free_disk_bytes=None), matrix, wanted, request.index)
+    facts = replace(site.facts, free_disk_bytes=None)
+    chosen = choose(facts, site.matrix, wanted, request.index)
     plan = chosen if isinstance(chosen, Plan) else None
-    faults = find_faults(environment, manifest, project, extras, plan)
-    return _State(manifest, wanted, extras, faults)
+    faults = find_faults(site.environment, manifest, site.project, extras, plan)
+    return _State(wanted, extras, faults)
 
 
-def _plan(
-    environment: Environment,
-    request: Request,
-    state: _State,
-    facts: Facts,
-    matrix: Matrix,
-) -> Plan:
+def _plan(site: _Site, state: _State) -> Plan:
     """Choose torch for good: refuse what can't be, and a disk that is too full."""
-    free = facts.free_disk_bytes
+    free = site.facts.free_disk_bytes
     if free is not None:
         # What a set-up that was cut off left here need not be paid for again.
-        free += environment.size_bytes()
-    measured = replace(facts, free_disk_bytes=free)
-    chosen = choose(measured, matrix, state.wanted, request.index)
+        free += site.environment.size_bytes()
+    facts = replace(site.facts, free_disk_bytes=free)
+    chosen = choose(facts, site.matrix, state.wanted, site.request.index)
     if isinstance(chosen, Refusal):
         raise SetUpError(chosen.what, chosen.remedy)
     return chosen
 
 
-def _ready(
-    environment: Environment, facts: Facts, state: _State, console: Console
-) -> Ready:
-    torch = state.manifest.plan.torch if state.manifest else None
-    console.say(f"Snugtune is set up in {environment.prefix} (torch {torch}).")
-    return Ready(environment, facts)
+def _ready(site: _Site) -> Ready:
+    site.console.say(f"Snugtune is set up in {site.environment.prefix}.")
+    return Ready(site.environment, site.facts)
 
 
-def _tell(
-    console: Console,
-    environment: Environment,
-    project: Project,
-    state: _State,
-    plan: Plan,
-    facts: Facts,
-) -> None:
+def _tell(site: _Site, state: _State, plan: Plan) -> None:
     """Say what is going to be done, and why."""
-    begun = (environment.prefix / "pyvenv.cfg").exists()
+    say, prefix = site.console.say, site.environment.prefix
+    begun = (prefix / "pyvenv.cfg").exists()
     verb = "Repairing" if begun else "Setting up"
-    console.say(f"{verb} Snugtune {project.version} in {environment.prefix}")
+    say(f"{verb} Snugtune {site.project.version} in {prefix}")
     if begun:
-        console.say(f"Because {'; '.join(state.faults)}.")
+        say(f"Because {'; '.join(state.faults)}.")
+    facts = site.facts
     name = facts.distribution[0] if facts.distribution else facts.system
-    console.say(f"Machine: {name} on {facts.machine}, Python {facts.python}.")
-    console.say(f"torch {plan.torch}. {plan.reason}")
+    say(f"Machine: {name} on {facts.machine}, Python {facts.python}.")
+    say(f"torch {plan.torch}. {plan.reason}")
     for note in plan.notes:
-        console.say(f"Note: {note}")
-    console.say(f"Full output: {environment.log_file}")
+        say(f"Note: {note}")
+    say(f"Full output: {site.environment.log_file}")
 
 
-def _carry_out(job: Job, project: Project) -> Ready:
+def _carry_out(site: _Site, state: _State, plan: Plan, run: Run) -> Ready:
     """Do the work between the removal of the old manifest and the new one."""
-    environment = job.environment
+    environment = site.environment
+    job = Job(
+        repository=site.request.repository,
+        environment=environment,
+        extras=state.extras,
+        plan=plan,
+        facts=site.facts,
+        run=run,
+        console=site.console,
+        confirm=site.request.confirm,
+    )
     remove_manifest(environment)
     facts = execute(job)
     checks = verify(job, facts)
@@ -244,14 +241,13 @@ def _carry_out(job: Job, project: Project) -> Ready:
         version=VERSION,
         prefix=str(environment.prefix),
         base_python=base_python(environment),
-        project=project,
-        extras=job.extras,
-        plan=job.plan,
+        project=site.project,
+        extras=state.extras,
+        plan=plan,
         packages=environment.installed(),
         facts=facts_to_json(facts),
         checks=checks,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_manifest(environment, manifest)
-    job.console.say(f"Snugtune is set up in {environment.prefix}.")
-    return Ready(environment, facts)
+    return _ready(replace(site, facts=facts))

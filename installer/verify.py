@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from commands import CommandError
 from console import SetUpError
 from execute import ENGINE, TEST, Job
-from qt_libraries import install_line, stops_offscreen
+from qt_libraries import stops_drawing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,10 +79,10 @@ def verify(job: Job, facts: Facts) -> dict[str, str]:
     results: dict[str, str] = {}
     for proof in _proofs(job):
         name = proof.arguments[0]
-        if name == "window" and stops_offscreen(facts):
-            missing = ", ".join(stops_offscreen(facts))
+        if name == "window" and stops_drawing(facts):
+            missing = ", ".join(stops_drawing(facts))
             results[name] = f"left out: {missing} missing"
-            job.console.say(f"No window yet: {missing} missing. {install_line(facts)}")
+            job.console.say(f"{proof.title} ... left out: {missing} missing")
             continue
         results[name] = _prove(job, proof)
     return results

@@ -337,6 +337,16 @@ def test_that_the_window_proof_is_left_out_where_qt_cannot_load(place):
     )
     place.set_up(facts)
     assert not any(text.endswith("smoke.py window") for text in place.commands.ran)
-    assert "No window yet: libEGL.so.1 missing" in place.said
+    assert "Check a window ... left out: libEGL.so.1 missing" in place.said
     manifest = read_manifest(Environment(place.prefix))
     assert manifest.checks["window"] == "left out: libEGL.so.1 missing"
+
+
+def test_that_a_system_without_glib_is_refused_before_anything_is_made(place):
+    facts = dataclasses.replace(
+        NO_GPU, has_apt=True, missing_qt_libraries=("libglib-2.0.so.0",)
+    )
+    with pytest.raises(SetUpError, match=r"lacks libglib-2\.0\.so\.0") as error:
+        place.set_up(facts)
+    assert error.value.remedy.endswith("\nsudo apt-get install libglib2.0-0")
+    assert place.commands.ran == []
