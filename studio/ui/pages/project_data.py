@@ -81,10 +81,10 @@ class ProjectData(QObject):
         self.finding = finding
         self.data_changed.emit()
 
-    @Slot(object)
+    @Slot()
     def _on_project_changed(self) -> None:
         self._follow()
 
-    @Slot(object)
+    @Slot()
     def _on_recipe_changed(self) -> None:
         self._follow()
