@@ -17,6 +17,7 @@ from shiboken6 import isValid
 
 from studio.ui.theme import ColourScheme, Theme
 
+pytest.register_assert_rewrite("tests.ui.helpers")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 

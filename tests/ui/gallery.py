@@ -4,6 +4,7 @@ Run it with a folder to write to: ``python tests/ui/gallery.py FOLDER``.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
@@ -21,6 +22,10 @@ from PySide6.QtWidgets import (
 )
 from typing_extensions import override
 
+from studio.domain.recipe import OPTIONS, Recipe
+from studio.ui.forms.option_form import OptionForm
+from studio.ui.forms.option_rows import OptionRow, SetBy
+from studio.ui.forms.option_table import OptionTable
 from studio.ui.icons import IconName
 from studio.ui.theme import ColourScheme, Theme
 from studio.ui.tokens import Height, Space, Tone
@@ -337,7 +342,34 @@ def states_page() -> PageFrame:
     return page
 
 
-PAGES = {"memory": memory_page, "states": states_page}
+def forms_page() -> PageFrame:
+    page = PageFrame("Recipe", "SmolLM2-135M-Instruct · 135 rows to train on")
+    columns = TwoColumns(side_width=448)
+    choices = Card("Choices", divided=True, flush=True)
+    table = OptionTable()
+    choices.add_header_widget(table.find_field)
+    recipe = Recipe()
+    rows = [OptionRow(option=o, value=recipe.value(k)) for k, o in OPTIONS.items()]
+    rows[0] = replace(rows[0], value="SmolLM2-135M-Instruct", set_by=SetBy.ONLY_ONE)
+    rows[1] = replace(rows[1], effect_bytes=-round(9.02 * GIB))
+    rows[5] = replace(rows[5], set_by=SetBy.YOURS, effect_bytes=round(0.08 * GIB))
+    table.set_rows(rows)
+    table.select_option("lora.rank")
+    table._model.setData(table._model.index(6, 1), "40,000")
+    choices.body.addWidget(table)
+    columns.left.addWidget(choices)
+    few = Card("A few", divided=True)
+    simple = ("lora.rank", "train.epochs", "model.precision", "model.double_quant")
+    form = OptionForm((OPTIONS[key], recipe.value(key)) for key in simple)
+    form.set_error("train.epochs", "“many” is not accepted. Give a number.")
+    few.body.addWidget(form)
+    few.body.addStretch(1)
+    columns.right.addWidget(few)
+    page.content.addWidget(columns, 1)
+    return page
+
+
+PAGES = {"memory": memory_page, "states": states_page, "forms": forms_page}
 
 
 def render(theme: Theme, folder: Path) -> list[Path]:

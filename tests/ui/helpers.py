@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QToolButton, QWidget
 def focusable_widgets(root: QWidget) -> Iterator[QWidget]:
     """Every widget that Tab or a click can land on, but no inner part of a control."""
     for widget in [root, *root.findChildren(QWidget)]:
-        is_inner = widget.objectName().startswith("qt_")
-        if widget.focusPolicy() is not Qt.FocusPolicy.NoFocus and not is_inner:
+        if widget.focusPolicy() is not Qt.FocusPolicy.NoFocus and not _is_inner(widget):
             yield widget
 
 
@@ -42,7 +41,7 @@ def mute_icon_buttons(root: QWidget) -> list[str]:
         button.accessibleName()
         for button in root.findChildren(QToolButton)
         if not button.text() and not button.toolTip() and button.isVisibleTo(root)
-        if not button.objectName().startswith("qt_")
+        if not _is_inner(button)
     ]
 
 
@@ -51,6 +50,17 @@ def assert_reachable(root: QWidget) -> None:
     assert nameless_widgets(root) == []
     assert unguarded_fields(root) == []
     assert mute_icon_buttons(root) == []
+
+
+def _is_inner(widget: QWidget) -> bool:
+    """Whether Qt made the widget as a part of a control that has the name."""
+    holder = widget.parentWidget()
+    in_popup = holder is not None and "PrivateContainer" in _class_name(holder)
+    return in_popup or widget.objectName().startswith("qt_")
+
+
+def _class_name(widget: QWidget) -> str:
+    return widget.metaObject().className()
 
 
 def _overrides(widget: QWidget) -> set[str]:

@@ -14,6 +14,7 @@ from studio.ui.widgets.icon_label import IconLabel
 from studio.ui.widgets.labels import Role, label
 
 MOST_FIXES: Final = 3
+_ALMOST_ALL: Final = 1000
 
 
 class FindingKind(StrEnum):
@@ -110,7 +111,9 @@ class FindingCard(QFrame):
         top = Qt.AlignmentFlag.AlignTop
         row.addWidget(IconLabel(icon, tone, SIZE), 0, top)
         texts = self._make_texts()
-        row.addLayout(texts, 1)
+        row.addLayout(texts, _ALMOST_ALL)
+        # Texts stop at their widest; without this the icon's cell would grow instead.
+        row.addStretch(1)
         self._add_fixes(row, texts)
 
     def _make_texts(self) -> QVBoxLayout:

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -27,9 +27,9 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from studio.ui.focus_ring import keyboard_leads
-from studio.ui.fonts import MEDIUM, sans
+from studio.ui.fonts import MEDIUM, REGULAR, sans
 from studio.ui.palette import current_tokens
-from studio.ui.tokens import Height, PointSize, Radius, Tokens
+from studio.ui.tokens import Height, PointSize, Radius, Tokens, Tone, ink_for
 from studio.ui.widgets.fit_mark import Mark, mark_width, paint_mark
 from studio.ui.widgets.memory_bar_layout import BarHeight, spans
 from studio.ui.widgets.memory_bar_paint import BarPicture, paint_bar
@@ -38,6 +38,8 @@ from studio.ui.widgets.memory_bar_state import MemoryBarState
 PADDING: Final = 12
 CAPTION_ROLE: Final = Qt.ItemDataRole.UserRole + 1
 """A second, smaller line below the cell's text."""
+TONE_ROLE: Final = Qt.ItemDataRole.UserRole + 2
+"""The `Tone` of the cell's text."""
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -65,22 +67,7 @@ class RowDelegate(QStyledItemDelegate):
     ) -> None:
         """Draw what the cell holds; the ground is there already."""
         rect = _rect(option).adjusted(PADDING, 0, -PADDING, 0)
-        caption = index.data(CAPTION_ROLE)
-        alignment = index.data(Qt.ItemDataRole.TextAlignmentRole)
-        side = Qt.AlignmentFlag.AlignLeft
-        if alignment is not None:
-            side = Qt.AlignmentFlag(alignment) & Qt.AlignmentFlag.AlignHorizontal_Mask
-        text = str(index.data(Qt.ItemDataRole.DisplayRole) or "")
-        weight = MEDIUM if index.column() == 0 else sans().weight()
-        if caption:
-            half = rect.height() / 2
-            upper = rect.adjusted(0, 4, 0, -half + 2)
-            lower = rect.adjusted(0, half, 0, -4)
-            _draw(painter, upper, text, PointSize.BODY, (side, tokens.text))
-            _draw(painter, lower, str(caption), PointSize.CAPTION, (side, tokens.muted))
-            return
-        painter.setFont(sans(PointSize.BODY, weight))
-        _draw(painter, rect, text, None, (side, tokens.text))
+        paint_cell_text(painter, rect, index, tokens)
 
 
 class MarkDelegate(RowDelegate):
@@ -202,6 +189,29 @@ class DataTable(QTableView):
         return self.currentIndex().row()
 
 
+def paint_cell_text(
+    painter: QPainter, rect: QRectF, index: _Index, tokens: Tokens
+) -> None:
+    """Draw a cell's text, and below it the caption if there is one."""
+    alignment = index.data(Qt.ItemDataRole.TextAlignmentRole)
+    side = Qt.AlignmentFlag.AlignLeft
+    if alignment is not None:
+        side = Qt.AlignmentFlag(alignment) & Qt.AlignmentFlag.AlignHorizontal_Mask
+    text = index.data(Qt.ItemDataRole.DisplayRole)
+    ink = ink_for(tokens, index.data(TONE_ROLE) or Tone.NORMAL)
+    words = "" if text is None else str(text)
+    body = sans(PointSize.BODY, MEDIUM if index.column() == 0 else REGULAR)
+    caption = index.data(CAPTION_ROLE)
+    if not caption:
+        draw_words(painter, rect, words, body, (side, ink))
+        return
+    half = rect.height() / 2
+    upper, lower = rect.adjusted(0, 4, 0, 2 - half), rect.adjusted(0, half, 0, -4)
+    draw_words(painter, upper, words, sans(PointSize.BODY, MEDIUM), (side, ink))
+    small = sans(PointSize.CAPTION)
+    draw_words(painter, lower, str(caption), small, (side, tokens.muted))
+
+
 def paint_row_ground(
     painter: QPainter, option: QStyleOptionViewItem, index: _Index, tokens: Tokens
 ) -> None:
@@ -236,16 +246,15 @@ def _paint_inset_ring(
     painter.restore()
 
 
-def _draw(
+def draw_words(
     painter: QPainter,
     rect: QRectF,
     text: str,
-    size: PointSize | None,
+    font: QFont,
     look: tuple[Qt.AlignmentFlag, str],
 ) -> None:
-    if size is not None:
-        weight = MEDIUM if size is PointSize.BODY else sans().weight()
-        painter.setFont(sans(size, weight))
+    """Draw one line, shortened at its end; `look` is its side and its colour."""
+    painter.setFont(font)
     side, colour = look
     painter.setPen(QColor(colour))
     shown = painter.fontMetrics().elidedText(
