@@ -6,6 +6,7 @@ environment is recognised in milliseconds.
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
@@ -102,16 +103,14 @@ class Environment:
         return found
 
     def remove_broken(self) -> list[str]:
-        """Remove what an interrupted pip left and would later stumble over.
+        """Remove the records of packages that aren't whole, so that pip puts them back.
+
+        pip believes its records alone, and stumbles over those it left half written.
 
         Returns:
-            The names of the folders removed.
+            The names of what was removed.
         """
-        broken = [
-            folder
-            for folder in self._distributions()
-            if not (folder / "RECORD").is_file()
-        ]
+        broken = [folder for folder in self._distributions() if not _is_whole(folder)]
         broken += sorted(self.site_packages.glob("~*"))  # pip's uninstall in progress
         for folder in broken:
             if folder.is_dir():
@@ -162,6 +161,22 @@ class Environment:
 
     def _distributions(self) -> list[Path]:
         return sorted(self.site_packages.glob(f"*{_DIST_INFO}"))
+
+
+def _is_whole(distribution: Path) -> bool:
+    """Return whether every file of a package is there in its recorded size."""
+    record = distribution / "RECORD"
+    if not record.is_file():
+        return False
+    with record.open(encoding="utf-8", newline="") as file:
+        for row in csv.reader(file):
+            name, size = row[0], row[-1]
+            path = distribution.parent / name
+            if name.endswith(".pyc") or not size:
+                continue
+            if not path.is_file() or path.stat().st_size != int(size):
+                return False
+    return True
 
 
 def package_name(name: str) -> str:

@@ -100,7 +100,7 @@ def _install_system_packages(job: Job) -> Facts:
             f"Run this, and start the set-up again:\n{install_line(facts)}",
         )
     if facts.missing_qt_libraries:
-        job.console.say("Windows need libraries that this system lacks. Run:")
+        job.console.say("To open its window, this system needs more libraries:")
         job.console.say(install_line(facts))
     return facts
 

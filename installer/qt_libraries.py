@@ -80,7 +80,6 @@ x11:
 wayland:
   libwayland-client.so.0  libwayland-client0  libwayland-client   wayland
   libwayland-cursor.so.0  libwayland-cursor0  libwayland-cursor   wayland
-  libwayland-egl.so.1     libwayland-egl1     libwayland-egl      wayland
 """
 
 
@@ -91,7 +90,8 @@ def _read_table() -> tuple[QtLibrary, ...]:
         if line.endswith(":"):
             need = Need(line.removesuffix(":"))
         else:
-            libraries.append(QtLibrary(*line.split(), need=need))
+            file, debian, fedora, arch = line.split()
+            libraries.append(QtLibrary(file, debian, fedora, arch, need))
     return tuple(libraries)
 
 

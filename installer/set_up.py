@@ -125,7 +125,10 @@ def ask(question: str) -> bool:
     """Ask on the terminal; without one the answer is yes, as for a script."""
     if not sys.stdin or not sys.stdin.isatty():
         return True
-    return input(f"{question} [Y/n] ").strip().lower() in {"", "y", "yes"}
+    try:
+        return input(f"{question} [Y/n] ").strip().lower() in {"", "y", "yes"}
+    except EOFError:
+        return False
 
 
 def set_up(

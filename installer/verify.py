@@ -108,12 +108,13 @@ def _proofs(job: Job) -> list[Proof]:
     engine = ENGINE in job.extras
     modules = _WINDOW_MODULES + _ENGINE_MODULES * engine
     modules += _TEST_MODULES * (TEST in job.extras)
-    log = f"The whole output is in {job.environment.log_file}."
+    log = (
+        f"The whole output is in {job.environment.log_file}. To begin anew, delete"
+        f" {job.environment.prefix} and start the set-up again."
+    )
     proofs = [Proof("Check the imports", ["imports", *modules], log)]
     if engine and plan.torch:
-        proofs.append(
-            Proof("Check torch's build", ["torch", plan.torch], f"Start again. {log}")
-        )
+        proofs.append(Proof("Check torch's build", ["torch", plan.torch], log))
         proofs.append(
             Proof(
                 "Check 4-bit training",

