@@ -66,7 +66,9 @@ class EngineProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._identity: EngineIdentity | None = None
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._reader: threading.Thread | None = None
+        # Joining a thread from a QThread leaves a dummy of that behind in Python's
+        # list of threads, so the reader's end is told by an event.
+        self._reader_ended = threading.Event()
         self._log: IO[bytes] | None = None
         self._wire_closed = False
         self._exited_at: float | None = None
@@ -91,10 +93,7 @@ class EngineProcess:
         )
         pid = self._process.pid
         self._identity = identity_of(pid) or EngineIdentity(pid, time.time())
-        self._reader = threading.Thread(
-            target=self._listen, name="engine wire", daemon=True
-        )
-        self._reader.start()
+        threading.Thread(target=self._listen, name="engine wire", daemon=True).start()
 
     def read_batch(self, seconds: float) -> list[EngineEvent]:
         """Everything said within so many seconds; sooner when the wire closes."""
@@ -174,6 +173,7 @@ class EngineProcess:
         for line in self._process.stdout:
             self._lines.put(line)
         self._lines.put(None)
+        self._reader_ended.set()
 
     def _hear(self, line: bytes | None, events: list[EngineEvent]) -> None:
         if line is None:
@@ -199,10 +199,8 @@ class EngineProcess:
         self.kill()  # also children that outlived the engine and hold its memory
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_REAP_PATIENCE_S)
-        if self._reader is not None:
-            self._reader.join(_REAP_PATIENCE_S)
-            if not self._reader.is_alive() and self._process.stdout is not None:
-                self._process.stdout.close()
+        if self._reader_ended.wait(_REAP_PATIENCE_S) and self._process.stdout:
+            self._process.stdout.close()
 
 
 def _decoded(line: bytes) -> EngineEvent:

@@ -26,7 +26,7 @@ class Bounded(Generic[Answer]):
         self._function = function
         self._questions: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._is_working = False
         self._is_asked = False
 
     def ask(self, limit_s: float, give_up: threading.Event) -> Answer | None:
@@ -39,11 +39,11 @@ class Bounded(Generic[Answer]):
         Returns:
             Its answer, or None when there is none in time.
         """
-        if self._thread is None:
-            self._thread = threading.Thread(
+        if not self._is_working:
+            self._is_working = True
+            threading.Thread(
                 target=self._work, name="bounded call", daemon=True
-            )
-            self._thread.start()
+            ).start()
         if not self._is_asked:
             self._is_asked = True
             self._questions.put(True)
@@ -58,13 +58,10 @@ class Bounded(Generic[Answer]):
         return None
 
     def close(self) -> None:
-        """End the thread unless the function blocks it."""
-        if self._thread is None:
-            return
-        self._questions.put(False)
-        if not self._is_asked:
-            self._thread.join()
-        self._thread = None
+        """End the thread as soon as the function lets it."""
+        if self._is_working:
+            self._is_working = False
+            self._questions.put(False)
 
     def _work(self) -> None:
         while self._questions.get():

@@ -112,6 +112,13 @@ def play(scene: str) -> int:  # noqa: C901, PLR0912 - a list of scenes
             os.write(1, b'{"event": "st')
         case "steps":
             train_until_told(0.05)
+        case "busy-stopping":
+            while "stop" not in ORDERS:
+                time.sleep(0.02)
+            for number in range(1, 8):
+                say(event="progress", stage="s", done=number, total=7, unit="rows")
+                time.sleep(0.3)
+            finish(1, stopped=True)
         case "deaf":
             signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
             while True:
