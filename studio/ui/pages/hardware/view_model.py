@@ -178,14 +178,15 @@ def _programs_missing(card: GpuReading | None) -> str:
 
 def _health(reading: MachineReading, card: GpuReading | None) -> Iterator[HealthRow]:
     if card is None:
-        reason = "no NVIDIA card answers"
+        reason = "no card to ask"
         yield HealthRow("Temperature", NOT_REPORTED, reason=reason)
         yield HealthRow("Power", NOT_REPORTED, reason=reason)
     else:
         yield _temperature(card)
         yield _power(card)
         yield _load(card)
-    free, total = gib(reading.ram_available_bytes), gib(reading.ram_total_bytes)
+    free = f"{reading.ram_available_bytes / GIB:.1f}"
+    total = f"{reading.ram_total_bytes / GIB:.1f}"
     low = reading.ram_available_bytes < LITTLE_MEMORY
     yield HealthRow("Main memory", f"{free} of {total} GiB free", _enough(low=low))
     disk = reading.disk_free_bytes

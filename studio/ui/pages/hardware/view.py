@@ -1,0 +1,194 @@
+"""The Hardware page's layout."""
+
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.ui.charts.history_chart import HistoryChart
+from studio.ui.icon_names import IconName
+from studio.ui.item_models.cells import CellModel, Column
+from studio.ui.tokens import Height, Space, Tone
+from studio.ui.widgets.buttons import button
+from studio.ui.widgets.card import Card
+from studio.ui.widgets.fit_mark import FitMark
+from studio.ui.widgets.labels import ElidedLabel, Role, label, line
+from studio.ui.widgets.memory_bar import MemoryBar
+from studio.ui.widgets.page import PageFrame, TwoColumns
+from studio.ui.widgets.table import DataTable, MemoryBarDelegate
+
+_SIDE_WIDTH = 360
+_SHARE_COLUMN = 3
+_TABLE_HEIGHT = 184
+_HISTORIES_HEIGHT = 152
+_NAME_WIDTH = 96
+FIRST_WORDS = "Not measured yet"
+
+
+class HealthLine(QWidget):
+    """One fact: its name, its value, and a mark or the reason at the right.
+
+    Attributes:
+        name, value: The texts.
+        mark: What the value means; hidden without one.
+        reason: Why there is no value.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMinimumHeight(Height.ROW)
+        self.name = label("", tone=Tone.MUTED)
+        self.name.setFixedWidth(_NAME_WIDTH)
+        self.value = label("", Role.STRONG)
+        self.mark = FitMark()
+        self.reason = ElidedLabel("", Role.CAPTION, Tone.MUTED)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(Space.LARGE, 0, Space.LARGE, 0)
+        row.setSpacing(Space.SMALL)
+        row.addWidget(self.name)
+        row.addWidget(self.value)
+        row.addWidget(self.reason, 1)
+        row.addStretch(0)
+        row.addWidget(self.mark)
+
+
+class History(QWidget):
+    """A chart with its name and the newest value above it.
+
+    Attributes:
+        name: What is shown.
+        value: The newest reading.
+        chart: The line.
+        missing: Why there is no line; hidden when there is one.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = label(name, Role.CAPTION, Tone.MUTED)
+        self.value = label("", Role.CAPTION_ANSWER)
+        self.chart = HistoryChart(name, 0, 1)
+        # A plot would like to be 480 px high and make the page scroll.
+        self.chart.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
+        )
+        self.missing = label("", tone=Tone.MUTED, wraps=True)
+        self.missing.hide()
+        heads = QHBoxLayout()
+        heads.addWidget(self.name)
+        heads.addStretch(1)
+        heads.addWidget(self.value)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(Space.HAIR)
+        column.addLayout(heads)
+        column.addWidget(self.chart, 1)
+        column.addWidget(self.missing, 1)
+
+
+class HardwareView(PageFrame):
+    """How much is free, who holds the rest, health, and five minutes of history.
+
+    Attributes:
+        look_again, copy_report: The header's buttons.
+        answer, beside, mark, memory: The first card.
+        findings: Why there is no card, between the first card and the rest.
+        programs, programs_table, programs_missing, holders: Who holds memory.
+        health: The layout of the health lines.
+        memory_history, temperature_history, power_history: The charts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Hardware", FIRST_WORDS)
+        self.look_again = button("Look again", icon=IconName.REFRESH)
+        self.look_again.setToolTip("F5")
+        self.copy_report = button("Copy report", icon=IconName.COPY)
+        self.header.add_action_widget(self.look_again)
+        self.header.add_action_widget(self.copy_report)
+        self.findings = QVBoxLayout()
+        self.content.addWidget(self._make_answer())
+        self.content.addLayout(self.findings)
+        columns = TwoColumns(side_width=_SIDE_WIDTH)
+        columns.left.addWidget(self._make_programs())
+        columns.right.addWidget(self._make_health())
+        self.content.addWidget(columns, 2)
+        self.content.addWidget(self._make_histories(), 1)
+
+    def _make_answer(self) -> Card:
+        card = Card()
+        self.answer: QLabel = label(FIRST_WORDS, Role.NUMBER)
+        self.beside = label("", tone=Tone.MUTED)
+        self.mark = FitMark()
+        self.mark.hide()
+        row = QHBoxLayout()
+        row.setSpacing(Space.MEDIUM)
+        row.addWidget(self.answer)
+        row.addWidget(self.beside)
+        row.addStretch(1)
+        row.addWidget(self.mark)
+        self.memory = MemoryBar(shows_prediction=False)
+        card.body.addLayout(row)
+        card.body.addWidget(self.memory)
+        return card
+
+    def _make_programs(self) -> Card:
+        self.holders = Card("Who holds memory", " ", flush=True)
+        self.programs = CellModel(
+            [
+                Column("Program"),
+                Column("Process", at_right=True),
+                Column("MiB", at_right=True),
+                Column(""),
+            ],
+            self.holders,
+        )
+        self.programs_table = DataTable(self.programs, name="Who holds memory")
+        bars = MemoryBarDelegate(self.programs_table)
+        self.programs_table.setItemDelegateForColumn(_SHARE_COLUMN, bars)
+        self.programs_table.set_widths({1: 90, 2: 110, 3: 160})
+        self.programs_table.stretch_column(0)
+        self.programs_table.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
+        )
+        self.programs_missing = label("", tone=Tone.MUTED, wraps=True)
+        self.programs_missing.setContentsMargins(Space.LARGE, 0, Space.LARGE, 0)
+        self.holders.body.addWidget(self.programs_table)
+        self.holders.body.addWidget(self.programs_missing)
+        self.holders.setMinimumHeight(_TABLE_HEIGHT)
+        return self.holders
+
+    def _make_health(self) -> Card:
+        card = Card("Health", divided=True, flush=True)
+        card.body.setSpacing(0)
+        self.health = QVBoxLayout()
+        self.health.setSpacing(0)
+        card.body.addLayout(self.health)
+        card.body.addStretch(1)
+        return card
+
+    def _make_histories(self) -> Card:
+        card = Card()
+        card.setMinimumHeight(_HISTORIES_HEIGHT)
+        self.memory_history = History("Memory in use, GiB")
+        self.temperature_history = History("Temperature, °C")
+        self.power_history = History("Power, W")
+        row = QHBoxLayout()
+        row.setSpacing(Space.PAGE)
+        for history in (
+            self.memory_history,
+            self.temperature_history,
+            self.power_history,
+        ):
+            row.addWidget(history, 1)
+        card.body.addLayout(row)
+        return card
+
+    def add_health_line(self) -> HealthLine:
+        """Add a line below the others, divided from them."""
+        if self.health.count():
+            self.health.addWidget(line())
+        made = HealthLine()
+        self.health.addWidget(made)
+        return made

@@ -1,0 +1,1 @@
+"""The model that is trained: what is here, what it needs, whether it fits."""

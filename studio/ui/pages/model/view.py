@@ -1,0 +1,196 @@
+"""The Model page's layout."""
+
+from typing import Final
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from studio.ui.icon_names import IconName
+from studio.ui.item_models.cells import CellModel, Column
+from studio.ui.pages.model.view_model import Part
+from studio.ui.pages.swatch import Swatch
+from studio.ui.tokens import Height, Space, Tone
+from studio.ui.widgets.buttons import ButtonKind, button
+from studio.ui.widgets.card import Card
+from studio.ui.widgets.fit_mark import FitMark
+from studio.ui.widgets.inputs import SearchField
+from studio.ui.widgets.labels import ElidedLabel, Role, label, line
+from studio.ui.widgets.memory_bar import MemoryBar
+from studio.ui.widgets.memory_bar_layout import BarHeight
+from studio.ui.widgets.page import PageFrame, TwoColumns
+from studio.ui.widgets.table import DataTable, MarkDelegate, MemoryBarDelegate
+
+_SIDE_WIDTH: Final = 360
+_SEARCH_WIDTH: Final = 216
+_BAR_COLUMN: Final = 2
+_MARK_COLUMN: Final = 4
+_FACT_WIDTH: Final = 104
+_ROW: Final = 24
+
+
+class PartLine(QWidget):
+    """A part of the peak: its swatch, name, what decides it, and its GiB."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__()
+        self.setFixedHeight(_ROW)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(Space.SMALL)
+        row.addWidget(Swatch(part.segment))
+        row.addWidget(label(part.name))
+        note = label(part.note, Role.CAPTION, Tone.MUTED)
+        row.addStretch(1)
+        row.addWidget(note)
+        row.addSpacing(Space.SMALL)
+        row.addWidget(label(part.figure, Role.ANSWER))
+
+
+class FactLine(QWidget):
+    """A fact about the model: its name and its value."""
+
+    def __init__(self, name: str, value: str) -> None:
+        super().__init__()
+        self.setFixedHeight(_ROW)
+        caption = label(name, tone=Tone.MUTED)
+        caption.setFixedWidth(_FACT_WIDTH)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(Space.SMALL)
+        row.addWidget(caption)
+        row.addWidget(ElidedLabel(value), 1)
+
+
+class Details(Card):
+    """All about the selected model.
+
+    Attributes:
+        title, mark, description, bar: What it is and whether it fits.
+        parts: The layout of the peak's parts.
+        peak_row, peak, peak_range: The peak in figures.
+        why_not_priced: The sentence in its place.
+        facts: The layout of its facts.
+        preparation: What happens before the first run.
+        open_folder: Shows where its files lie.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.title: QLabel = label("", Role.CARD_TITLE, wraps=True)
+        self.mark = FitMark()
+        self.description = label("", tone=Tone.MUTED, wraps=True)
+        self.bar = MemoryBar(BarHeight.DETAILS)
+        self.parts = QVBoxLayout()
+        self.parts.setSpacing(0)
+        self.peak_row = self._make_peak()
+        self.why_not_priced = label("", tone=Tone.MUTED, wraps=True)
+        self.facts = QVBoxLayout()
+        self.facts.setSpacing(0)
+        self.preparation = label("", Role.CAPTION, Tone.MUTED, wraps=True)
+        self.open_folder = button("Open folder", icon=IconName.FOLDER)
+        heads = QHBoxLayout()
+        heads.addWidget(self.title, 1)
+        heads.addWidget(self.mark)
+        body = self.body
+        body.addLayout(heads)
+        body.addWidget(self.description)
+        body.addWidget(self.bar)
+        body.addLayout(self.parts)
+        body.addWidget(self.peak_row)
+        body.addWidget(self.why_not_priced)
+        body.addSpacing(Space.SMALL)
+        body.addWidget(label("About", Role.ANSWER))
+        body.addLayout(self.facts)
+        body.addWidget(self.preparation)
+        body.addStretch(1)
+        body.addWidget(self.open_folder)
+
+    def _make_peak(self) -> QWidget:
+        holder = QWidget()
+        self.peak_range = label("", Role.CAPTION, Tone.MUTED)
+        self.peak = label("", Role.ANSWER)
+        row = QHBoxLayout()
+        row.setSpacing(Space.SMALL)
+        row.addWidget(label("Peak of the run", Role.ANSWER))
+        row.addWidget(self.peak_range)
+        row.addStretch(1)
+        row.addWidget(self.peak)
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(line())
+        column.addLayout(row)
+        return holder
+
+
+class ModelView(PageFrame):
+    """The list of models, and all about the selected one.
+
+    Attributes:
+        from_folder, use: The header's buttons.
+        findings: Why a folder is no model.
+        search: Filters the list.
+        models, models_table, nothing, clear_search: The list, or that nothing matches.
+        details: All about the selected model.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Model", "Looking for models")
+        self.from_folder = button("From a folder…", icon=IconName.FOLDER)
+        self.use = button("Use", ButtonKind.PRIMARY)
+        self.header.add_action_widget(self.from_folder)
+        self.header.add_action_widget(self.use)
+        columns = TwoColumns(side_width=_SIDE_WIDTH)
+        self.findings = QVBoxLayout()
+        columns.left.addLayout(self.findings)
+        columns.left.addLayout(self._make_filters())
+        columns.left.addWidget(self._make_list(), 1)
+        self.details = Details()
+        columns.right.addWidget(self.details, 1)
+        self.content.addWidget(columns, 1)
+
+    def _make_filters(self) -> QHBoxLayout:
+        self.search = SearchField(name="Find a model", hint="Find a model")
+        self.search.setFixedWidth(_SEARCH_WIDTH)
+        self.search.setClearButtonEnabled(True)
+        row = QHBoxLayout()
+        row.addWidget(self.search)
+        row.addStretch(1)
+        return row
+
+    def _make_list(self) -> Card:
+        card = Card(flush=True)
+        self.models = CellModel(
+            [
+                Column("Model"),
+                Column("Weights", at_right=True),
+                Column("Memory at its peak"),
+                Column("GiB", at_right=True),
+                Column("Fits"),
+            ],
+            card,
+        )
+        self.models_table = DataTable(
+            self.models, name="Models", row_height=Height.ROW_TWO_LINES
+        )
+        self.bars = MemoryBarDelegate(self.models_table)
+        marks = MarkDelegate(self.models_table)
+        self.models_table.setItemDelegateForColumn(_BAR_COLUMN, self.bars)
+        self.models_table.setItemDelegateForColumn(_MARK_COLUMN, marks)
+        self.models_table.set_widths({1: 74, 2: 132, 3: 106, 4: 136})
+        self.models_table.stretch_column(0)
+        self.models_table.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
+        )
+        self.nothing = QWidget()
+        empty = QVBoxLayout(self.nothing)
+        empty.setContentsMargins(Space.LARGE, Space.LARGE, Space.LARGE, Space.LARGE)
+        empty.addWidget(label("No model of that name.", tone=Tone.MUTED))
+        self.clear_search = button("Clear the search")
+        row = QHBoxLayout()
+        row.addWidget(self.clear_search)
+        row.addStretch(1)
+        empty.addLayout(row)
+        empty.addStretch(1)
+        self.nothing.hide()
+        card.body.addWidget(self.models_table, 1)
+        card.body.addWidget(self.nothing, 1)
+        return card

@@ -1,0 +1,257 @@
+"""The Model page's rows and details, made from places, predictions and the device.
+
+A model that can't be priced says why in its row; nothing is guessed for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from studio.domain.finding import Finding
+from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.memory.estimate import Group, MemoryEstimate
+from studio.domain.recipe import Recipe
+from studio.services.model_shelf import ModelPlace, ModelState
+from studio.ui.pages.bar_states import (
+    peak_range,
+    predicted_bar,
+    short_by_bytes,
+    verdict_of,
+)
+from studio.ui.text import count, gib, size
+from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for
+from studio.ui.widgets.memory_bar_state import (
+    MemoryBarState,
+    Segment,
+    Verdict,
+    rounded_hundredths,
+)
+
+Price = MemoryEstimate | Finding
+
+_BILLION: Final = 1_000_000_000
+_MILLION: Final = 1_000_000
+_ORDER: Final = (Verdict.MUCH_ROOM, Verdict.FITS, Verdict.TIGHT, Verdict.SHORT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """A model in the list.
+
+    Attributes:
+        name: What a recipe calls it.
+        title: What people call it.
+        whereabouts: Where it lies, or that it isn't here.
+        weights: How many weights, such as ``135 M``; empty when unknown.
+        bar: Its predicted peak on the device; None when it isn't priced.
+        peak: The peak's range in GiB; empty when it isn't priced.
+        mark: Whether it fits.
+        verdict: The same, for the order of the list.
+        in_use: Whether the project's recipe names it.
+    """
+
+    name: str
+    title: str
+    whereabouts: str
+    weights: str
+    bar: MemoryBarState | None
+    peak: str
+    mark: Mark
+    verdict: Verdict
+    in_use: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A row of the details: a segment, its name, what decides it, its GiB."""
+
+    segment: Segment
+    name: str
+    note: str
+    figure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDetails:
+    """All that the details card shows of one model.
+
+    Attributes:
+        title: What people call it.
+        description: One sentence; empty when there is none.
+        mark: Whether it fits.
+        bar: Its predicted peak; None when it isn't priced.
+        parts: What makes the peak.
+        peak: The peak with its unit; empty when it isn't priced.
+        peak_range: The range of the peak.
+        why_not_priced: The sentence in its place.
+        facts: Name and value pairs.
+        preparation: What has to happen before the first run; empty when nothing.
+        folder: Where the files lie; empty when they are not here.
+        can_use: Whether a run could load it.
+    """
+
+    title: str
+    description: str
+    mark: Mark
+    bar: MemoryBarState | None
+    parts: tuple[Part, ...]
+    peak: str
+    peak_range: str
+    why_not_priced: str
+    facts: tuple[tuple[str, str], ...]
+    preparation: str
+    folder: str
+    can_use: bool
+
+
+def model_row(
+    place: ModelPlace, price: Price | None, device: TrainingDevice, in_use: str
+) -> ModelRow:
+    """Put a model into a row.
+
+    Args:
+        place: The model and where it lies.
+        price: Its predicted peak, why there is none, or None before it was asked.
+        device: What it is priced for.
+        in_use: The name in the project's recipe.
+    """
+    estimate = price if isinstance(price, MemoryEstimate) else None
+    return ModelRow(
+        name=place.name,
+        title=place.title,
+        whereabouts=_whereabouts(place, in_use=place.name == in_use),
+        weights=weights_words(place.parameters),
+        bar=predicted_bar(estimate, device) if estimate else None,
+        peak=peak_range(estimate) if estimate else "",
+        mark=_mark(estimate, device),
+        verdict=verdict_of(estimate, device) if estimate else Verdict.NOT_PRICED,
+        in_use=place.name == in_use,
+    )
+
+
+def in_order(rows: Sequence[ModelRow]) -> list[ModelRow]:
+    """What fits first, then by the predicted peak; unpriced models last."""
+
+    def key(row: ModelRow) -> tuple[int, int, str]:
+        known = row.bar is not None and row.bar.peak_bytes is not None
+        fits = _ORDER.index(row.verdict) > _ORDER.index(Verdict.FITS) if known else 2
+        peak = row.bar.peak_bytes or 0 if row.bar is not None else 0
+        return int(fits), -peak, row.title.casefold()
+
+    return sorted(rows, key=key)
+
+
+def model_details(
+    place: ModelPlace, price: Price | None, device: TrainingDevice, recipe: Recipe
+) -> ModelDetails:
+    """Put a model into the details card."""
+    estimate = price if isinstance(price, MemoryEstimate) else None
+    return ModelDetails(
+        title=place.title,
+        description=place.description,
+        mark=_mark(estimate, device),
+        bar=predicted_bar(estimate, device) if estimate else None,
+        parts=_parts(estimate, recipe) if estimate else (),
+        peak=f"{gib(estimate.peak_bytes)} GiB" if estimate else "",
+        peak_range=peak_range(estimate) if estimate else "",
+        why_not_priced=price.sentence() if isinstance(price, Finding) else "",
+        facts=_facts(place),
+        preparation=_preparation(place),
+        folder=str(place.folder) if place.state is ModelState.READY else "",
+        can_use=place.state is not ModelState.MISSING,
+    )
+
+
+def matches(row: ModelRow, searched: str) -> bool:
+    """Whether a row holds each of the words that were typed."""
+    text = f"{row.title} {row.name} {row.whereabouts}".casefold()
+    return all(word in text for word in searched.casefold().split())
+
+
+def list_facts(models: int, device: TrainingDevice) -> str:
+    """The line below the page's title."""
+    free = gib(device.free_bytes)
+    whose = "main memory" if device.kind == "cpu" else "the card"
+    listed = count(models, "model")
+    return f"{listed}, priced by this recipe for {free} GiB free in {whose}"
+
+
+def weights_words(parameters: int) -> str:
+    """A number of weights as people say it: ``135 M``, ``7.62 B``; empty for 0."""
+    if parameters >= _BILLION:
+        return f"{parameters / _BILLION:.3g} B"
+    return f"{parameters / _MILLION:.0f} M" if parameters else ""
+
+
+def _mark(estimate: MemoryEstimate | None, device: TrainingDevice) -> Mark:
+    if estimate is None:
+        return NOT_PRICED
+    return mark_for(verdict_of(estimate, device), short_by_bytes(estimate, device))
+
+
+def _whereabouts(place: ModelPlace, *, in_use: bool) -> str:
+    match place.state, place.source:
+        case (ModelState.MISSING, _):
+            where = "Not on this disk"
+        case (_, "wheel"):
+            where = "Comes with Snugtune"
+        case (_, "hub"):
+            where = "Hugging Face cache"
+        case _:
+            where = "A folder of yours"
+    return f"In use · {where[0].lower()}{where[1:]}" if in_use else where
+
+
+def _preparation(place: ModelPlace) -> str:
+    if place.state is not ModelState.CONVERTIBLE:
+        return ""
+    return "Its weights are unpacked once, when the first run begins."
+
+
+def _parts(price: MemoryEstimate, recipe: Recipe) -> tuple[Part, ...]:
+    tokens = recipe.train.micro_batch * recipe.train.sequence_length
+    notes = {
+        Group.WEIGHTS: (Segment.WEIGHTS, "Weights", _weights_note(recipe)),
+        Group.ADAPTER: (
+            Segment.ADAPTER,
+            "Adapter + optimizer",
+            f"rank {recipe.lora.rank}",
+        ),
+        Group.ACTIVATIONS: (
+            Segment.ACTIVATIONS,
+            "Activations",
+            f"{tokens:,} tokens at a time",
+        ),
+        Group.LOSS: (Segment.LOSS, "Loss", "in tiles"),
+        Group.OVERHEAD: (Segment.OVERHEAD, "Overhead", "libraries and context"),
+    }
+    held = price.by_group()
+    # Rounded together, so that the figures add up to the peak below them.
+    rounded = rounded_hundredths([held[group] for group in notes])
+    return tuple(
+        Part(*notes[group], f"{hundredths / 100:.2f}")
+        for group, hundredths in zip(notes, rounded, strict=True)
+    )
+
+
+def _weights_note(recipe: Recipe) -> str:
+    if recipe.model.precision.is_four_bit:
+        return "linear layers in 4 bit"
+    return f"in {recipe.model.precision.value.upper()}"
+
+
+def _facts(place: ModelPlace) -> tuple[tuple[str, str], ...]:
+    facts = [("Name", place.hub_id or place.name)]
+    if place.licence:
+        facts.append(("Licence", place.licence))
+    if place.context:
+        facts.append(("Reads at most", count(place.context, "token")))
+    if place.parameters:
+        facts.append(("Weights", weights_words(place.parameters)))
+    if place.size_bytes:
+        facts.append(("Files", f"{_file_size(place.size_bytes)}, on this disk"))
+    return tuple(facts)
+
+
+def _file_size(size_bytes: int) -> str:
+    return size(size_bytes) if size_bytes < GIB else f"{size_bytes / GIB:.1f} GiB"
