@@ -5,6 +5,7 @@ Plain text only: the same output suits a terminal, a log and a pipe.
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from contextlib import contextmanager
@@ -96,6 +97,9 @@ class Console:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = sys.stdout if out is None else out
+        if isinstance(self._out, io.TextIOWrapper):
+            # A folder's name or a check's output may not fit the terminal's encoding.
+            self._out.reconfigure(errors="replace")
 
     def say(self, text: str = "") -> None:
         """Print one line."""

@@ -389,3 +389,10 @@ def test_that_a_terminal_sees_progress_on_the_same_line(monkeypatch):
 )
 def test_that_durations_read_well(seconds, words):
     assert duration(seconds) == words
+
+
+def test_that_letters_a_terminal_lacks_are_replaced_not_fatal():
+    bytes_written = io.BytesIO()
+    out = io.TextIOWrapper(bytes_written, encoding="ascii")
+    Console(out).say("Käse")
+    assert bytes_written.getvalue() == b"K?se\n"
