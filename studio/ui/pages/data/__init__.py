@@ -1,0 +1,1 @@
+"""What the model learns from: the file, its rows, and what was left out."""
