@@ -7,9 +7,9 @@ from typing import Final
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.formula import estimate_memory
-from studio.domain.options import Option
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recommend.propose import Proposal, Reason
+from studio.ui.forms.option_rows import value_words
 from studio.ui.text import count, signed_gib
 from studio.ui.tokens import Tone
 from studio.ui.widgets.memory_bar_state import Segment
@@ -21,7 +21,7 @@ _TOGETHER: Final[Mapping[str, tuple[str, ...]]] = {
     "train.micro_batch": ("train.micro_batch", "train.accumulation"),
 }
 
-_SEGMENTS: Final[Mapping[str, Segment]] = {
+SEGMENTS: Final[Mapping[str, Segment]] = {
     "model.precision": Segment.WEIGHTS,
     "model.double_quant": Segment.WEIGHTS,
     "lora.rank": Segment.ADAPTER,
@@ -76,18 +76,6 @@ def changed_keys(reason: Reason, recipe: Recipe, proposal: Proposal) -> tuple[st
     return tuple(k for k in keys if recipe.value(k) != proposal.recipe.value(k))
 
 
-def value_words(option: Option, recipe: Recipe) -> str:
-    """An option's value as a person would say it."""
-    value = recipe.value(option.key)
-    if option.choices:
-        return option.choice_titles[option.choices.index(value)]
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, int):
-        return f"{value:,} {option.unit}".strip()
-    return option.show(value)
-
-
 def _followed(reason: Reason) -> ReasonRow:
     return ReasonRow(
         reason.key,
@@ -96,7 +84,7 @@ def _followed(reason: Reason) -> ReasonRow:
         _effect_words(-reason.saves_bytes),
         Tone.SUCCESS if reason.saves_bytes > 0 else Tone.NORMAL,
         yours=False,
-        segment=_SEGMENTS.get(reason.key),
+        segment=SEGMENTS.get(reason.key),
     )
 
 
@@ -119,7 +107,7 @@ def _overridden(
         _effect_words(change),
         Tone.SUCCESS if change < 0 else Tone.NORMAL,
         yours=True,
-        segment=_SEGMENTS.get(reason.key),
+        segment=SEGMENTS.get(reason.key),
     )
 
 
@@ -128,7 +116,7 @@ def _own_words(key: str, recipe: Recipe) -> str:
         rows, times = recipe.train.micro_batch, recipe.train.accumulation
         return f"{count(rows, 'row')} at a time, {count(times, 'time')} per step"
     option = OPTIONS[key]
-    return f"{option.title}: {value_words(option, recipe)}"
+    return f"{option.title}: {value_words(option, recipe.value(key))}"
 
 
 def _effect_words(change_bytes: int) -> str:

@@ -15,6 +15,7 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import Basis, MemoryEstimate
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recommend.propose import Proposal, headroom_bytes
+from studio.ui.forms.option_rows import OptionRow
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import (
     measured_bar,
@@ -22,6 +23,7 @@ from studio.ui.pages.bar_states import (
     short_by_bytes,
     verdict_of,
 )
+from studio.ui.pages.recipe.expert_rows import expert_rows
 from studio.ui.pages.recipe.reasons import ReasonRow, reason_rows
 from studio.ui.pages.recipe.remedies import Remedy, remedies
 from studio.ui.pages.recipe.simple_rows import (
@@ -111,12 +113,11 @@ class RecipeView:
         verdict: Does it fit.
         sliders: The simple form.
         hold_back: Its last row.
+        expert: The expert form.
         reasons: Why the recipe is so.
         findings: What is open before the start.
         remedies: What the findings' remedy buttons apply, by their number.
-        checks: How many findings stand open, in words.
         refused: Why the run can't start; empty when it can.
-        can_propose: Whether the proposal differs from the recipe.
     """
 
     facts: str
@@ -125,11 +126,11 @@ class RecipeView:
     verdict: VerdictLine
     sliders: tuple[SliderRow, ...]
     hold_back: HoldBackRow
+    expert: tuple[OptionRow, ...]
     reasons: tuple[ReasonRow, ...]
     findings: tuple[FindingText, ...]
     remedies: tuple[Remedy, ...]
     refused: str
-    can_propose: bool
 
 
 def recipe_view(inputs: RecipeInputs) -> RecipeView:
@@ -142,11 +143,17 @@ def recipe_view(inputs: RecipeInputs) -> RecipeView:
         verdict=_verdict(inputs),
         sliders=_sliders(inputs),
         hold_back=hold_back_row(inputs.recipe, inputs.chats),
+        expert=expert_rows(
+            inputs.recipe,
+            inputs.proposal,
+            inputs.model,
+            inputs.device,
+            inputs.findings,
+        ),
         reasons=_reasons(inputs),
         findings=tuple(_finding_texts(inputs, ways_out)),
         remedies=ways_out,
         refused=_refused(inputs),
-        can_propose=_can_propose(inputs),
     )
 
 
@@ -194,27 +201,25 @@ def _verdict(inputs: RecipeInputs) -> VerdictLine:
 
 
 def _need(estimate: MemoryEstimate, device: TrainingDevice, verdict: Verdict) -> str:
-    where = "" if device.kind == "cuda" else " of main memory"
-    free = f"the {gib(device.free_bytes)} GiB{where} that are free"
-    need = f"The run needs **{gib(estimate.peak_bytes)} GiB** of {free}."
+    peak, free = gib(estimate.peak_bytes), gib(device.free_bytes)
+    have = f"the {free} GiB that are free"
+    if device.kind != "cuda":
+        have = f"{free} GiB free main memory"
     left = device.free_bytes - estimate.peak_bytes
     match verdict:
         case Verdict.SHORT:
-            return (
-                f"The run needs **{gib(estimate.peak_bytes)} GiB**, more than {free}."
-            )
+            return f"The run needs **{peak} GiB**, more than {have}."
         case Verdict.TIGHT:
-            return f"{need} {gib(left)} GiB stay: another program could stop this run."
+            stay = f"{gib(left)} GiB stay: another program could stop this run."
         case _:
             kept = min(left, headroom_bytes(device))
             rest = f"{gib(kept)} as head-room, {gib(left - kept)} free"
-            return f"{need} {gib(left)} GiB stay: {rest}."
+            stay = f"{gib(left)} GiB stay: {rest}."
+    return f"The run needs **{peak} GiB** of {have}. {stay}"
 
 
 def _basis(estimate: MemoryEstimate) -> str:
-    share = percent(estimate.expected_error)
-    spread = f"{gib(estimate.low_bytes)} to {gib(estimate.high_bytes)} GiB"
-    return f"Predicted {_BASES[estimate.basis]}, ± {share}: {spread}"
+    return f"{_BASES[estimate.basis]}, ± {percent(estimate.expected_error)}"
 
 
 def _sliders(inputs: RecipeInputs) -> tuple[SliderRow, ...]:
@@ -290,10 +295,6 @@ def _refused(inputs: RecipeInputs) -> str:
         return "The free memory is not measured yet."
     errors = [f for f in inputs.findings if f.severity is Severity.ERROR]
     return errors[0].what if errors else ""
-
-
-def _can_propose(inputs: RecipeInputs) -> bool:
-    return inputs.proposal is not None and inputs.proposal.recipe != inputs.recipe
 
 
 def checks_mark(view: RecipeView) -> Mark:

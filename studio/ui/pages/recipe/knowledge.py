@@ -1,0 +1,127 @@
+"""Gathers what the Recipe page's words depend on, from the services on the desk."""
+
+from dataclasses import replace
+
+from studio.domain.errors import StudioError
+from studio.domain.finding import Finding
+from studio.domain.hardware import MIB, TrainingDevice
+from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.recipe import Recipe
+from studio.domain.recommend.propose import Proposal
+from studio.services.model_shelf import ModelPlace
+from studio.services.preflight import preflight
+from studio.services.pricing import price, propose_for
+from studio.ui.pages.desk import Desk
+from studio.ui.pages.recipe.view_model import RecipeInputs
+
+_NO_PROJECT = Recipe()
+
+
+class Knowledge:
+    """What is known of the current project's recipe, on this machine, now.
+
+    The proposal is made for the memory as it was when it last changed by much, so that
+    a few MiB more or less don't rewrite the reasons each second.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._place: ModelPlace | Finding | None = None
+        self._looked_up = ""
+        self._steady: TrainingDevice | None = None
+
+    def look_again(self) -> None:
+        """Look up the model anew: another program may have fetched or moved it."""
+        self._place = None
+
+    def inputs(self) -> RecipeInputs:
+        """Everything that the page shows, as far as it is known."""
+        recipe, place = self._recipe(), self._model_place()
+        device = self._device()
+        here = place if isinstance(place, ModelPlace) else None
+        return RecipeInputs(
+            recipe=recipe,
+            model_title="" if here is None else here.title,
+            model=None if here is None else self._desk.models.architecture_of(here),
+            device=device,
+            chats=self._desk.data.chat_file,
+            estimate=self._estimate(recipe, place, device),
+            proposal=self.proposal(),
+            findings=self._findings(recipe, place, device),
+            busy=self._busy(),
+        )
+
+    def with_finding(self, inputs: RecipeInputs, finding: Finding) -> RecipeInputs:
+        """The same with the refusal of a start, unless it is told already."""
+        told = {known.what for known in inputs.findings}
+        if finding.what in told:
+            return inputs
+        return replace(inputs, findings=(finding, *inputs.findings))
+
+    def proposal(self) -> Proposal | None:
+        """What is recommended here; None until model and memory are known."""
+        place, device = self._model_place(), self._steady_device()
+        if not isinstance(place, ModelPlace) or device is None:
+            return None
+        found = propose_for(self._recipe(), place, device, self._desk.data.chat_file)
+        return None if isinstance(found, Finding) else found
+
+    def _recipe(self) -> Recipe:
+        project = self._desk.projects.current
+        return _NO_PROJECT if project is None else project.recipe
+
+    def _model_place(self) -> ModelPlace | Finding:
+        name = self._recipe().model.name
+        if self._place is None or name != self._looked_up:
+            self._looked_up = name
+            try:
+                self._place = self._desk.models.look_up(name)
+            except StudioError as refused:
+                self._place = refused.finding
+        return self._place
+
+    def _device(self) -> TrainingDevice | None:
+        reading = self._desk.hardware.latest
+        return None if reading is None else reading.device()
+
+    def _steady_device(self) -> TrainingDevice | None:
+        now, steady = self._device(), self._steady
+        if now is None:
+            return None
+        if (
+            steady is None
+            or replace(now, free_bytes=0) != replace(steady, free_bytes=0)
+            or abs(now.free_bytes - steady.free_bytes) > _noticeable(now)
+        ):
+            self._steady = now
+        return self._steady
+
+    @staticmethod
+    def _estimate(
+        recipe: Recipe, place: ModelPlace | Finding, device: TrainingDevice | None
+    ) -> MemoryEstimate | Finding | None:
+        if isinstance(place, Finding):
+            return place
+        return None if device is None else price(recipe, place, device)
+
+    def _findings(
+        self,
+        recipe: Recipe,
+        place: ModelPlace | Finding,
+        device: TrainingDevice | None,
+    ) -> tuple[Finding, ...]:
+        reading, data = self._desk.hardware.latest, self._desk.data
+        free = None if reading is None else reading.disk_free_bytes
+        read = data.finding or data.chat_file
+        return tuple(preflight(recipe, place, device, free, read))
+
+    def _busy(self) -> str:
+        controller = self._desk.controller
+        run = controller.snapshot
+        if not controller.is_running or run is None:
+            return ""
+        return f"{run.name} is still running."
+
+
+def _noticeable(device: TrainingDevice) -> int:
+    return max(256 * MIB, device.total_bytes // 20)

@@ -1,0 +1,342 @@
+"""The Recipe page: each change is saved at once, priced at once, and can be undone."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent, QUndoStack
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+from typing_extensions import override
+
+from studio.domain.errors import StudioError
+from studio.domain.options import Kind, Value
+from studio.domain.recipe import OPTIONS
+from studio.services.project import Project
+from studio.ui.pages.desk import Desk
+from studio.ui.pages.recipe.edits import RecipeChange, differences
+from studio.ui.pages.recipe.expert_rows import (
+    is_untouched,
+    own_changes,
+    proposed_values,
+    recommended,
+)
+from studio.ui.pages.recipe.knowledge import Knowledge
+from studio.ui.pages.recipe.reason_widget import ReasonWidget
+from studio.ui.pages.recipe.reasons import SEGMENTS
+from studio.ui.pages.recipe.view import EXPERT, RecipeView
+from studio.ui.pages.recipe.view_model import (
+    FIND,
+    GO,
+    REMEDY,
+    RecipeInputs,
+    checks_mark,
+    recipe_view,
+)
+from studio.ui.pages.recipe.view_model import RecipeView as Shown
+from studio.ui.tokens import Tone
+from studio.ui.widgets.finding_card import FindingCard
+from studio.ui.widgets.labels import set_tone
+from studio.ui.widgets.memory_bar_state import Segment
+
+if TYPE_CHECKING:
+    from studio.domain.finding import Finding
+
+_SAVED = "Everything below is saved as you change it"
+
+
+class RecipePage(QWidget):
+    """Wires the Recipe page.
+
+    Attributes:
+        view: The layout.
+        undo_stack: The changes of this session, newest last.
+    """
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._knowledge = Knowledge(desk)
+        self._shown: Shown | None = None
+        self._refusal: Finding | None = None
+        self._proposed: set[str] = set()
+        self._share = OPTIONS["data.held_out"].default
+        self.undo_stack = QUndoStack(self)
+        self.view = RecipeView()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        self._connect_services()
+        self._connect_choices()
+        self._declare_keys()
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._knowledge.look_again()
+        self.refresh()
+
+    def refresh(self, *, by_user: bool = False) -> None:
+        """Show what is known now; what hasn't changed isn't touched.
+
+        Args:
+            by_user: The change is the user's own, so the bar may move.
+        """
+        if not self.isVisible():
+            return  # shown anew when the page comes to the front
+        self._propose_first_time()
+        shown = recipe_view(self._inputs())
+        if shown != self._shown:
+            before, self._shown = self._shown, shown
+            self._show(shown, before, by_user=by_user)
+        self._show_propose()
+
+    def change(self, values: Mapping[str, Value], *, by_user: bool = True) -> None:
+        """Set options, at once; can be undone."""
+        project = self._desk.projects.current
+        if project is None or not values:
+            return
+        self._refusal = None
+        refused = self._desk.notices.post
+        self.undo_stack.push(RecipeChange(project, values, refused, by_user=by_user))
+
+    def _connect_services(self) -> None:
+        desk = self._desk
+        desk.projects.current_changed.connect(self._on_project_changed)
+        desk.projects.recipe_changed.connect(self._on_recipe_changed)
+        desk.data.data_changed.connect(self._on_news)
+        desk.hardware.reading_changed.connect(self._on_news)
+        desk.controller.run_ended.connect(self._on_news)
+
+    def _connect_choices(self) -> None:
+        view = self.view
+        view.start.clicked.connect(self._on_start)
+        view.propose.clicked.connect(self._on_propose)
+        view.to_model.clicked.connect(self._on_to_model)
+        view.to_data.clicked.connect(self._on_to_data)
+        view.memory.bar_clicked.connect(self._on_memory_clicked)
+        view.level.choice_changed.connect(view.show_level)
+        view.simple.value_chosen.connect(self._on_stop_chosen)
+        view.simple.hold_back_chosen.connect(self._on_hold_back_chosen)
+        view.expert.value_edited.connect(self._on_value_edited)
+        view.expert.reset_requested.connect(self._on_reset_requested)
+        view.expert.reset_all_requested.connect(self._on_reset_all_requested)
+        view.expert.option_selected.connect(self._on_option_selected)
+
+    def _declare_keys(self) -> None:
+        # Shortcuts of a page that isn't shown are silent, so pages may share keys.
+        QShortcut(QKeySequence("Ctrl+Return"), self, self._on_start)
+        QShortcut(QKeySequence("Ctrl+Enter"), self, self._on_start)
+        QShortcut(QKeySequence("Ctrl+Z"), self, self.undo_stack.undo)
+        QShortcut(QKeySequence("Ctrl+Shift+Z"), self, self.undo_stack.redo)
+        QShortcut(QKeySequence("Ctrl+F"), self, self._on_find)
+
+    def _inputs(self) -> RecipeInputs:
+        inputs = self._knowledge.inputs()
+        if self._refusal is None:
+            return inputs
+        return self._knowledge.with_finding(inputs, self._refusal)
+
+    def _propose_first_time(self) -> None:
+        """Propose unasked, once, for a project whose recipe nobody has touched."""
+        project, proposal = self._desk.projects.current, self._knowledge.proposal()
+        if project is None or proposal is None or self._desk.data.chat_file is None:
+            return
+        known = project.slug in self._proposed or project.run_directories()
+        if known or not is_untouched(project.recipe):
+            return
+        self._proposed.add(project.slug)
+        self.change(
+            proposed_values(project.recipe, proposal, frozenset()), by_user=False
+        )
+
+    def _own_keys(self) -> frozenset[str]:
+        """The options that the user set in this session and hasn't undone."""
+        done = (self.undo_stack.command(n) for n in range(self.undo_stack.index()))
+        changes = [c for c in done if isinstance(c, RecipeChange) and c.by_user]
+        return frozenset(key for change in changes for key in change.values)
+
+    def _show(self, shown: Shown, before: Shown | None, *, by_user: bool) -> None:
+        view = self.view
+        view.header.set_facts(shown.facts)
+        view.empty.setVisible(bool(shown.missing))
+        view.filled.setVisible(not shown.missing)
+        self._show_missing(shown)
+        self._show_start(shown)
+        self._show_verdict(shown, by_user=by_user)
+        view.simple.show_rows(shown.sliders, shown.hold_back)
+        view.checks.set_mark(checks_mark(shown))
+        if before is None or shown.expert != before.expert:
+            view.expert.set_rows(shown.expert)
+        if before is None or shown.reasons != before.reasons:
+            self._show_reasons(shown)
+        if before is None or shown.findings != before.findings:
+            self._show_findings(shown)
+
+    def _show_missing(self, shown: Shown) -> None:
+        pages = [missing.page for missing in shown.missing]
+        self.view.to_model.setVisible("model" in pages)
+        self.view.to_data.setVisible("data" in pages)
+        if pages:
+            words = " ".join(f"{missing.what}." for missing in shown.missing)
+            self.view.empty.headline.setText(words)
+
+    def _show_start(self, shown: Shown) -> None:
+        view = self.view
+        view.steps.setText(shown.steps)
+        view.start.setEnabled(not shown.refused)
+        view.start.setAccessibleDescription(shown.refused)
+        view.note.setText(shown.refused or _SAVED)
+        set_tone(view.note, Tone.NORMAL if shown.refused else Tone.MUTED)
+
+    def _show_verdict(self, shown: Shown, *, by_user: bool) -> None:
+        verdict, view = shown.verdict, self.view
+        view.mark.set_mark(verdict.mark)
+        view.sentence.set_text(verdict.sentence)
+        view.basis.setText(verdict.basis)
+        view.memory.set_state(verdict.bar, animated=by_user)
+
+    def _show_reasons(self, shown: Shown) -> None:
+        rows = [ReasonWidget(row) for row in shown.reasons]
+        for row in rows:
+            row.segment_spoken_of.connect(self._on_segment_spoken_of)
+        self.view.reasons.set_rows(rows)
+        self.view.reasons.setVisible(bool(rows))
+        self.view.reasons_note.setVisible(not rows)
+        self.view.reasons_note.setText(shown.verdict.sentence.replace("**", ""))
+
+    def _show_findings(self, shown: Shown) -> None:
+        cards = [FindingCard(text) for text in shown.findings]
+        for card in cards:
+            card.fix_chosen.connect(self._on_fix_chosen)
+        self.view.findings.set_rows(cards)
+
+    def _show_propose(self) -> None:
+        project = self._desk.projects.current
+        recipe = None if project is None else project.recipe
+        proposal = self._knowledge.proposal()
+        can = recipe is not None and bool(
+            proposed_values(recipe, proposal, self._own_keys())
+        )
+        self.view.propose.setVisible(can)
+
+    def _start(self, project: Project) -> None:
+        try:
+            self._desk.controller.start(project, project.recipe)
+        except StudioError as refused:
+            self._refusal = refused.finding
+            self.refresh()
+            return
+        self._desk.chosen_run.choose(None)
+        self._desk.go_to("run")
+
+    @Slot()
+    def _on_start(self) -> None:
+        project = self._desk.projects.current
+        self.refresh()
+        if project is not None and self._shown is not None and not self._shown.refused:
+            self._start(project)
+
+    @Slot()
+    def _on_propose(self) -> None:
+        project, proposal = self._desk.projects.current, self._knowledge.proposal()
+        if project is not None:
+            values = proposed_values(project.recipe, proposal, self._own_keys())
+            self.change(values, by_user=False)
+
+    @Slot(str, float)
+    def _on_stop_chosen(self, key: str, stop: float) -> None:
+        project = self._desk.projects.current
+        is_whole = OPTIONS[key].kind is Kind.INTEGER
+        values: dict[str, Value] = {key: int(stop) if is_whole else stop}
+        if key == "train.epochs" and project and project.recipe.train.max_steps:
+            values["train.max_steps"] = 0
+        self.change(values)
+
+    @Slot(bool)
+    def _on_hold_back_chosen(self, on: bool) -> None:
+        project = self._desk.projects.current
+        if on or project is None:
+            self.change({"data.held_out": self._share})
+            return
+        self._share = project.recipe.data.held_out or self._share
+        # Without held-out rows there is nothing to measure between steps.
+        self.change({"data.held_out": 0.0, "train.eval_steps": 0})
+
+    @Slot(str, object)
+    def _on_value_edited(self, key: str, value: Value) -> None:
+        self.change({key: value})
+
+    @Slot(str)
+    def _on_reset_requested(self, key: str) -> None:
+        value = recommended(key, self._knowledge.proposal())
+        self.change({key: value}, by_user=False)
+
+    @Slot()
+    def _on_reset_all_requested(self) -> None:
+        project = self._desk.projects.current
+        if project is not None:
+            values = own_changes(project.recipe, self._knowledge.proposal())
+            self.change(values, by_user=False)
+
+    @Slot(str)
+    def _on_option_selected(self, key: str) -> None:
+        self.view.memory.outline_segment(SEGMENTS.get(key))
+
+    @Slot(object)
+    def _on_segment_spoken_of(self, segment: Segment | None) -> None:
+        self.view.memory.outline_segment(segment)
+
+    @Slot(str)
+    def _on_fix_chosen(self, fix: str) -> None:
+        kind, _, what = fix.partition(":")
+        match kind:
+            case _ if kind == GO:
+                self._desk.go_to(what)
+            case _ if kind == FIND:
+                self._find(what)
+            case _ if kind == REMEDY:
+                self._remedy(int(what))
+
+    def _find(self, key: str) -> None:
+        self.view.show_level(EXPERT)
+        self.view.expert.find_field.setText(key)
+        self.view.expert.select_option(key)
+        self.view.expert.table.setFocus()
+
+    def _remedy(self, place: int) -> None:
+        project = self._desk.projects.current
+        if project is not None and self._shown is not None:
+            remedy = self._shown.remedies[place]
+            self.change(differences(project.recipe, remedy.recipe))
+
+    @Slot()
+    def _on_find(self) -> None:
+        self.view.show_level(EXPERT)
+        self.view.expert.focus_find()
+
+    @Slot()
+    def _on_to_model(self) -> None:
+        self._desk.go_to("model")
+
+    @Slot()
+    def _on_to_data(self) -> None:
+        self._desk.go_to("data")
+
+    @Slot()
+    def _on_memory_clicked(self) -> None:
+        self._desk.go_to("hardware")
+
+    @Slot()
+    def _on_project_changed(self) -> None:
+        self.undo_stack.clear()
+        self._refusal = None
+        self._knowledge.look_again()
+        self.refresh()
+
+    @Slot()
+    def _on_recipe_changed(self) -> None:
+        self.refresh(by_user=True)
+
+    @Slot()
+    def _on_news(self) -> None:
+        self.refresh()
