@@ -37,6 +37,7 @@ def _session_theme(qapp: QApplication) -> Theme:
 @pytest.fixture
 def theme(_session_theme: Theme) -> Iterator[Theme]:
     """The application's theme; whatever a test chose is light again after it."""
+    QApplication.instance().setProperty("snugtune_keyboard", False)
     yield _session_theme
     _session_theme.set_scheme(ColourScheme.LIGHT)
     _session_theme.set_reduced_motion(reduced=False)

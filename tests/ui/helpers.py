@@ -56,7 +56,8 @@ def _is_inner(widget: QWidget) -> bool:
     """Whether Qt made the widget as a part of a control that has the name."""
     holder = widget.parentWidget()
     in_popup = holder is not None and "PrivateContainer" in _class_name(holder)
-    return in_popup or widget.objectName().startswith("qt_")
+    is_glyph = _class_name(widget) == "QLineEditIconButton"
+    return in_popup or is_glyph or widget.objectName().startswith("qt_")
 
 
 def _class_name(widget: QWidget) -> str:

@@ -21,7 +21,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from typing_extensions import override
 
-from studio.ui.focus_ring import keyboard_leads
 from studio.ui.motion import motion_ms
 from studio.ui.palette import current_tokens
 from studio.ui.widgets import memory_bar_frame as frame
@@ -37,6 +36,11 @@ from studio.ui.widgets.memory_bar_paint import BarPicture, paint_bar
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 
 _SMALL_OVERHANG = 3
+_KEYBOARD_REASONS = (
+    Qt.FocusReason.TabFocusReason,
+    Qt.FocusReason.BacktabFocusReason,
+    Qt.FocusReason.ShortcutFocusReason,
+)
 
 
 class MemoryBar(QWidget):
@@ -161,7 +165,7 @@ class MemoryBar(QWidget):
     @override
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if keyboard_leads():
+        if event.reason() in _KEYBOARD_REASONS:
             self._current = neighbour(self._placed(), self._current, 0)
             self._show_segment_tip(self._current)
         self.update()
@@ -239,7 +243,7 @@ class MemoryBar(QWidget):
             scale_bytes=self._scale(),
             tokens=current_tokens(),
             enabled=self.isEnabled(),
-            outlined=self._current or self._outlined,
+            outlined=frozenset(s for s in (self._current, self._outlined) if s),
         )
 
     def _show_segment_tip(

@@ -32,7 +32,7 @@ class BarPicture:
         scale_bytes: What the bar's width stands for.
         tokens: The palette.
         enabled: Drawn at full strength.
-        outlined: A segment to outline, as current or as chosen elsewhere.
+        outlined: Segments to outline: the current one, one chosen elsewhere.
     """
 
     rect: QRectF
@@ -41,7 +41,7 @@ class BarPicture:
     scale_bytes: int
     tokens: Tokens
     enabled: bool = True
-    outlined: Segment | None = None
+    outlined: frozenset[Segment] = frozenset()
 
     def x(self, size_bytes: float) -> float:
         """The horizontal position of an amount of memory."""
@@ -233,7 +233,7 @@ def _paint_outline(painter: QPainter, picture: BarPicture) -> None:
     inner = picture.rect.adjusted(0.5, 0.5, -0.5, -0.5)
     painter.drawRoundedRect(inner, Radius.BAR, Radius.BAR)
     for span in picture.placed:
-        if span.segment is picture.outlined and span.width > 0:
+        if span.segment in picture.outlined and span.width > 0:
             painter.setPen(QPen(QColor(picture.tokens.text), 2))
             rect = _segment_rect(picture, span).adjusted(0, 0, 0, 0)
             painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 2, 2)
