@@ -170,8 +170,9 @@ class EngineProcess:
     def _listen(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
+        with self._process.stdout as wire:
+            for line in wire:
+                self._lines.put(line)
         self._lines.put(None)
         self._reader_ended.set()
 
@@ -199,8 +200,7 @@ class EngineProcess:
         self.kill()  # also children that outlived the engine and hold its memory
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_REAP_PATIENCE_S)
-        if self._reader_ended.wait(_REAP_PATIENCE_S) and self._process.stdout:
-            self._process.stdout.close()
+        self._reader_ended.wait(_REAP_PATIENCE_S)
 
 
 def _decoded(line: bytes) -> EngineEvent:

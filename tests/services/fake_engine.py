@@ -68,7 +68,7 @@ def hear() -> None:
         os._exit(14)
 
 
-def train_until_told(pause: float) -> None:
+def steps_until_told() -> None:
     number = 0
     while "stop" not in ORDERS:
         number += 1
@@ -79,76 +79,113 @@ def train_until_told(pause: float) -> None:
         if "sample-now" in ORDERS:
             ORDERS.remove("sample-now")
             say(event="sample", step=number, prompt="Why?", text="Because.")
-        time.sleep(pause)
+        time.sleep(0.05)
     say(event="stopping")
     finish(number, stopped=True)
 
 
-def play(scene: str) -> int:  # noqa: C901, PLR0912 - a list of scenes
-    hello()
-    match scene:
-        case "normal":
-            for number in range(1, 6):
-                step(number, 5)
-            checkpoint(5)
-            finish(5, stopped=False)
-        case "fails":
-            say(event="failed", kind="data.empty", message="No rows.", advice="Add.")
-            return 10
-        case "killed":
-            for number in range(1, 8):
-                step(number, 100)
-            checkpoint(7)
-            step(8, 100)
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "crash":
-            step(1, 5)
-            print("ZeroDivisionError: by zero", file=sys.stderr, flush=True)
-            os.abort()
-        case "garbage":
-            os.write(1, b'not json\n{"event": "nonsense"}\n\xff\xfe\n')
-            step(1, 1)
-            finish(1, stopped=False)
-            os.write(1, b'{"event": "st')
-        case "steps":
-            train_until_told(0.05)
-        case "busy-stopping":
-            while "stop" not in ORDERS:
-                time.sleep(0.02)
-            for number in range(1, 8):
-                say(event="progress", stage="s", done=number, total=7, unit="rows")
-                time.sleep(0.3)
-            finish(1, stopped=True)
-        case "deaf":
-            signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
-            while True:
-                time.sleep(0.05)
-        case "stuck":
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            while True:
-                time.sleep(0.05)
-        case "grandchild":
-            if os.fork() == 0:
-                time.sleep(300)
-            step(1, 5)
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "hangs-at-exit":
-            finish(1, stopped=False)
-            time.sleep(300)
-        case "merges":
-            say(event="merged", path="/somewhere", dtype="bf16", size_bytes=1)
-        case _:
-            raise AssertionError(scene)
-    return 0
+def normal() -> None:
+    for number in range(1, 6):
+        step(number, 5)
+    checkpoint(5)
+    finish(5, stopped=False)
 
+
+def fails() -> None:
+    say(event="failed", kind="data.empty", message="No rows.", advice="Add.")
+    os._exit(10)
+
+
+def mute() -> None:
+    os.close(1)
+    os.open(os.devnull, os.O_WRONLY)
+    for number in range(1, 4):
+        step(number, 3)
+    finish(3, stopped=False)
+
+
+def busy_stopping() -> None:
+    while "stop" not in ORDERS:
+        time.sleep(0.02)
+    for number in range(1, 8):
+        say(event="progress", stage="s", done=number, total=7, unit="rows")
+        time.sleep(0.3)
+    finish(1, stopped=True)
+
+
+def merges() -> None:
+    say(event="merged", path="/somewhere", dtype="bf16", size_bytes=1)
+
+
+def killed() -> None:
+    for number in range(1, 8):
+        step(number, 100)
+    checkpoint(7)
+    step(8, 100)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def crash() -> None:
+    step(1, 5)
+    print("ZeroDivisionError: by zero", file=sys.stderr, flush=True)
+    os.abort()
+
+
+def garbage() -> None:
+    os.write(1, b'not json\n{"event": "nonsense"}\n\xff\xfe\n')
+    step(1, 1)
+    finish(1, stopped=False)
+    os.write(1, b'{"event": "st')
+
+
+def deaf() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    while True:
+        time.sleep(0.05)
+
+
+def stuck() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(0.05)
+
+
+def grandchild() -> None:
+    if os.fork() == 0:
+        time.sleep(300)
+    step(1, 5)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hangs_at_exit() -> None:
+    finish(1, stopped=False)
+    time.sleep(300)
+
+
+SCENES = {
+    "normal": normal,
+    "steps": steps_until_told,
+    "fails": fails,
+    "mute": mute,
+    "busy-stopping": busy_stopping,
+    "merges": merges,
+    "killed": killed,
+    "crash": crash,
+    "garbage": garbage,
+    "deaf": deaf,
+    "stuck": stuck,
+    "grandchild": grandchild,
+    "hangs-at-exit": hangs_at_exit,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("scene")
+    parser.add_argument("scene", choices=SCENES)
     parser.add_argument("directory", nargs="?")
     given = parser.parse_args()
     JOURNAL = Path(given.directory) / "events.jsonl" if given.directory else None
     threading.Thread(target=hear, daemon=True).start()
-    code = play(given.scene)
+    hello()
+    SCENES[given.scene]()
     sys.stdout.flush()
-    os._exit(code)
+    os._exit(0)

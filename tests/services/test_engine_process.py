@@ -132,7 +132,6 @@ def test_that_an_engine_that_was_let_go_lives_on(started):
     kill_group(identity)
     os.waitpid(hello.pid, 0)
     assert engine._reader_ended.wait(10)
-    engine._process.stdout.close()
 
 
 def test_that_an_engine_is_tied_to_the_end_of_its_input(started):
