@@ -86,10 +86,12 @@ def _visible_windows() -> list[str]:
     return [f"window {type(w).__name__}" for w in shown if w.isVisible()]
 
 
-def _living_threads(before: set[threading.Thread]) -> list[str]:
+def _living_threads(
+    before: set[threading.Thread], patience_s: float = 2.0
+) -> list[str]:
     found = []
     for thread in set(threading.enumerate()) - before:
-        thread.join(timeout=2)
+        thread.join(timeout=patience_s)
         if thread.is_alive():
             found.append(f"thread {thread.name}")
     return found
