@@ -106,7 +106,9 @@ class Studio(QObject):
         self._theme = Theme(
             application,
             ColourScheme(self._preferences.theme.value),
+            reduced_motion=self._preferences.reduced_motion,
         )
+        self._preferences.preference_changed.connect(self._on_preference_changed)
         self._last_crash = ""
         self._on_shown: OnShown | None = None
         self.desk: Desk | None = None
@@ -152,6 +154,17 @@ class Studio(QObject):
         self.desk.hardware.start()
         self._rejoin(self.desk)
         self._tell_troubles(self.desk)
+
+    @Slot(str)
+    def _on_preference_changed(self, name: str) -> None:
+        match name:
+            case "theme":
+                self._theme.set_scheme(ColourScheme(self._preferences.theme.value))
+            case "reduced_motion":
+                reduced = self._preferences.reduced_motion
+                self._theme.set_reduced_motion(reduced=reduced)
+            case _:
+                return  # read where it matters
 
     def _the_desk(self) -> Desk:
         assert self.desk is not None  # pages are built after the desk was laid

@@ -76,6 +76,15 @@ class Preferences(QObject):
         self._set("keep_running", KeepRunning(keep_running).value)
 
     @property
+    def reduced_motion(self) -> bool:
+        """Whether nothing in the window moves by itself."""
+        return self._values.get("reduced_motion") is True
+
+    @reduced_motion.setter
+    def reduced_motion(self, reduced: bool) -> None:
+        self._set("reduced_motion", reduced)
+
+    @property
     def last_project(self) -> str:
         """The slug of the project that was open last; empty at first."""
         value = self._values.get("last_project", "")
@@ -91,7 +100,7 @@ class Preferences(QObject):
         except ValueError:
             return default  # written by hand; the next choice replaces it
 
-    def _set(self, name: str, value: str) -> None:
+    def _set(self, name: str, value: str | bool) -> None:
         if self._values.get(name) == value:
             return
         self._values[name] = value

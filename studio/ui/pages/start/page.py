@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QModelIndex, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from studio.domain.errors import StudioError
+from studio.domain.errors import StudioError, refusal
 from studio.ui.item_models.cells import Cell
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
@@ -17,6 +17,7 @@ from studio.ui.pages.finding_text import clear, show_findings
 from studio.ui.pages.start.recent import RecentRuns, recent_runs
 from studio.ui.pages.start.view import StartView
 from studio.ui.pages.start.view_model import (
+    LOOKING,
     RecentRun,
     device_answer,
     recent_run,
@@ -46,6 +47,8 @@ class StartPage(QWidget):
         self._connect_buttons()
         self._recent.errand_done.connect(self._on_runs_told)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
+        desk.projects.current_changed.connect(self._on_projects_changed)
+        desk.projects.projects_changed.connect(self._on_projects_changed)
         desk.controller.snapshot_changed.connect(self._on_run_changed)
         desk.controller.run_ended.connect(self._on_run_ended)
         self._show_machine()
@@ -89,6 +92,7 @@ class StartPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._recent.run()
+        self._show_projects()
 
     def _connect_buttons(self) -> None:
         view, desk = self.view, self._desk
@@ -100,6 +104,8 @@ class StartPage(QWidget):
         view.new_project.clicked.connect(self._on_new_project)
         view.all_runs.clicked.connect(self._on_all_runs)
         view.runs_table.activated.connect(self._on_all_runs)
+        view.projects_table.clicked.connect(self._on_project_clicked)
+        view.projects_table.activated.connect(self._on_project_clicked)
         view.naming.make.clicked.connect(self._on_make_project)
         view.naming.name.returnPressed.connect(self._on_make_project)
         view.naming.cancel.clicked.connect(self._on_cancelled)
@@ -121,11 +127,15 @@ class StartPage(QWidget):
 
     def _show_example_state(self) -> None:
         run = self._desk.controller.snapshot
-        busy = self._desk.controller.is_running and run is not None
-        note = f"{run.name} is training; one run at a time." if busy and run else ""
-        self.view.tune_example.setEnabled(not busy)
+        note = ""
+        if self._desk.hardware.latest is None:
+            note = f"{LOOKING}; the run is fitted to it."
+        elif self._desk.controller.is_running and run is not None:
+            note = f"{run.name} is training; one run at a time."
+        self.view.tune_example.setEnabled(not note)
+        self.view.tune_example.setAccessibleDescription(note)
         self.view.example_note.setText(note)
-        self.view.example_note.setVisible(busy)
+        self.view.example_note.setVisible(bool(note))
 
     def _try(self, deed: Callable[[], object]) -> bool:
         """Do something that may be refused; the refusal is shown by the example."""
@@ -138,10 +148,8 @@ class StartPage(QWidget):
         return True
 
     def _open_example(self) -> None:
-        projects, reading = self._desk.projects, self._desk.hardware.latest
+        projects = self._desk.projects
         projects.open(projects.ensure_example().slug)
-        if reading is not None:
-            projects.suit_example(reading.device())
 
     def _start_example(self) -> None:
         self._open_example()
@@ -150,9 +158,30 @@ class StartPage(QWidget):
         self._desk.controller.start(project, project.recipe)
 
     def _make_project(self) -> None:
-        project = self._desk.projects.create(self.view.naming.name.text())
+        name = self.view.naming.name.text()
+        if name.strip() in {project.name for project in self._desk.projects.all()}:
+            raise refusal(
+                "project.taken",
+                f"There is a project “{name.strip()}” already.",
+                fix="Type another name.",
+            )
+        project = self._desk.projects.create(name)
         if self._dropped:
             project.set_value("data.path", self._dropped)
+
+    def _show_projects(self) -> None:
+        view, current = self.view, self._desk.projects.current
+        opened = "" if current is None else current.slug
+        rows = [
+            (project.slug, [Cell(project.name), Cell("open")])
+            if project.slug == opened
+            else (project.slug, [Cell(project.name), Cell("")])
+            for project in self._desk.projects.all()
+        ]
+        view.projects.set_rows(rows)
+        view.projects_card.set_note(count(len(rows), "project") if rows else "")
+        view.projects_table.setVisible(bool(rows))
+        view.no_projects.setVisible(not rows)
 
     def _show_runs(self, rows: list[RecentRun], total: int) -> None:
         view = self.view
@@ -161,6 +190,18 @@ class StartPage(QWidget):
         view.no_runs.setVisible(not rows)
         view.all_runs.setText(f"All {count(total, 'run')}" if rows else "All runs")
         view.all_runs.setVisible(bool(rows))
+
+    @Slot(QModelIndex)
+    def _on_project_clicked(self, index: QModelIndex) -> None:
+        slug = self.view.projects.key_at(index.row())
+        current = self._desk.projects.current
+        if current is not None and current.slug == slug:
+            self._desk.go_to("model")
+            return
+        try:
+            self._desk.projects.open(slug)
+        except StudioError as refused:
+            self._desk.notices.post(refused.finding)
 
     @Slot()
     def _on_tune_example(self) -> None:
@@ -230,6 +271,11 @@ class StartPage(QWidget):
     @Slot()
     def _on_reading_changed(self) -> None:
         self._show_machine()
+        self._show_example_state()
+
+    @Slot()
+    def _on_projects_changed(self) -> None:
+        self._show_projects()
 
     @Slot()
     def _on_run_changed(self) -> None:

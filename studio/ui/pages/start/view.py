@@ -1,6 +1,6 @@
 """The Start page's layout."""
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
@@ -80,6 +80,7 @@ class StartView(PageFrame):
         findings: Where a refused start is told.
         drop_zone, new_project: The ways to a project of one's own.
         own_idle, naming, dropped: The three faces of that card.
+        projects, projects_table, no_projects: The projects, or that there are none.
         runs, runs_table, no_runs: The recent runs, or that there are none.
         all_runs: Leads to all of them.
     """
@@ -90,9 +91,10 @@ class StartView(PageFrame):
         self.header.add_action_widget(self.measure_again)
         columns = TwoColumns(side_width=_SIDE_WIDTH)
         columns.left.addWidget(self._make_answer())
+        columns.left.addWidget(self._make_example())
+        columns.left.addStretch(1)
         columns.right.addWidget(self._make_own())
-        columns.right.addStretch(1)
-        columns.left.addWidget(self._make_example(), 1)
+        columns.right.addWidget(self._make_projects(), 1)
         self.content.addWidget(columns)
         self.content.addLayout(self._make_runs_header())
         self.content.addWidget(self._make_runs(), 1)
@@ -154,6 +156,33 @@ class StartView(PageFrame):
         self.dropped.hide()
         return card
 
+    def _make_projects(self) -> Card:
+        card = Card("Projects", " ", divided=True, flush=True)
+        self.projects_card = card
+        self.projects = CellModel([Column("Project"), Column("", at_right=True)], card)
+        self.projects_table = DataTable(
+            self.projects, name="Projects", row_height=Height.ROW_DENSE
+        )
+        self.projects_table.horizontalHeader().hide()
+        self.projects_table.set_widths({1: 96})
+        self.projects_table.stretch_column(0)
+        self.projects_table.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
+        )
+        self.projects_table.setMinimumHeight(2 * Height.ROW_DENSE)
+        self.no_projects = label(
+            "None yet. The example is one, once you open it.",
+            tone=Tone.MUTED,
+            wraps=True,
+        )
+        self.no_projects.setContentsMargins(
+            Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM
+        )
+        card.body.addWidget(self.projects_table, 1)
+        card.body.addWidget(self.no_projects)
+        card.body.addStretch(0)
+        return card
+
     def _make_runs_header(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.addWidget(label("Recent runs", Role.CARD_TITLE))
@@ -181,13 +210,17 @@ class StartView(PageFrame):
         self.runs_table.setItemDelegateForColumn(_MARK_COLUMN, marks)
         self.runs_table.set_widths({1: 190, 2: 160, 3: 120, 4: 120, 5: 110, 6: 130})
         self.runs_table.stretch_column(0)
-        self.runs_table.setMinimumHeight(Height.TABLE_HEADER + 2 * Height.ROW)
+        self.runs_table.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
+        )
+        self.runs_table.setMinimumHeight(Height.TABLE_HEADER + 3 * Height.ROW)
         self.no_runs = label(NO_RUNS, tone=Tone.MUTED, wraps=True)
         self.no_runs.setContentsMargins(
             Space.LARGE, Space.LARGE, Space.LARGE, Space.LARGE
         )
-        card.body.addWidget(self.runs_table)
+        card.body.addWidget(self.runs_table, 1)
         card.body.addWidget(self.no_runs)
+        card.body.addStretch(0)
         self.runs_table.hide()
         return card
 

@@ -1,0 +1,1 @@
+"""How it works, the shortcuts, and what to copy when something is wrong."""
