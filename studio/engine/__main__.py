@@ -1,0 +1,66 @@
+"""The trainer process: ``python -m studio.engine VERB ...``.
+
+Reads its arguments and hands over; what is heavy is loaded by the verb that needs it.
+Events go to stdout, one JSON line each; whatever libraries print goes to stderr.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# As long as an answer to a sample prompt.
+_ANSWER_TOKENS = 96
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one verb.
+
+    Args:
+        arguments: Of the command line, without the program's name.
+
+    Returns:
+        An exit code of `studio.domain.errors.ExitCode`.
+    """
+    parsed = _parser().parse_args(arguments)
+
+    from studio.engine.session import Session
+
+    session = Session.of_this_process()
+    try:
+        from studio.engine.verbs import run_verb
+
+        return int(run_verb(session, parsed))
+    finally:
+        session.wire.close()
+        session.lifeline.release()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m studio.engine")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    train = verbs.add_parser("train", help="train the run of a directory")
+    train.add_argument("run", type=Path, metavar="RUN_DIR")
+
+    merge = verbs.add_parser("merge", help="work a run's adapter into its base")
+    merge.add_argument("run", type=Path, metavar="RUN_DIR")
+    merge.add_argument("--out", type=Path, required=True, metavar="DIR")
+    merge.add_argument("--dtype", choices=["bf16", "fp16", "fp32"], default="bf16")
+    merge.add_argument("--overwrite", action="store_true")
+
+    generate = verbs.add_parser("generate", help="answer prompts")
+    generate.add_argument("source", type=Path, metavar="RUN_OR_MODEL_DIR")
+    generate.add_argument("--prompt", action="append", required=True, metavar="TEXT")
+    generate.add_argument("--max-new-tokens", type=int, default=_ANSWER_TOKENS)
+    generate.add_argument("--base", action="store_true", help="leave the adapter off")
+
+    prepare = verbs.add_parser("prepare-model", help="make a known model loadable")
+    prepare.add_argument("name", metavar="NAME")
+
+    verbs.add_parser("doctor", help="check the engine's environment")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

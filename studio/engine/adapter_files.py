@@ -1,0 +1,93 @@
+"""An adapter on disk: weights, configuration, tokenizer, chat template and card.
+
+What the libraries write by themselves carries the base model's local path and their
+own empty card; here it is put right before the folder gets its name.
+"""
+
+import json
+from pathlib import Path
+
+from peft import PeftModelForCausalLM
+
+from studio.domain.errors import refusal
+from studio.engine.adapters import trained_bytes
+from studio.engine.model_card import Facts, model_card, public_name
+from studio.engine.model_loading import Model, Tokenizer
+from studio.engine.staging import need_space, whole_folder
+from studio.storage.documents import write_bytes_atomically
+
+_WEIGHTS = "adapter_model.safetensors"
+_CONFIG = "adapter_config.json"
+_CARD = "README.md"
+# Tokenizer, template, configuration and card.
+_REST_BYTES = 32 << 20
+
+
+def save_adapter(
+    model: PeftModelForCausalLM, tokenizer: Tokenizer, facts: Facts, target: Path
+) -> None:
+    """Write an adapter, whole or not at all.
+
+    Args:
+        model: Carries the adapter.
+        tokenizer: With the template that it was trained with.
+        facts: For its card.
+        target: The folder to make; it must not exist.
+
+    Raises:
+        StudioError: The disk is full or may not be written.
+    """
+    need_space(target.parent, trained_bytes(model) + _REST_BYTES, "The adapter")
+    with whole_folder(target) as draft:
+        # Asked to look for itself, peft would fetch the base model's config.
+        model.save_pretrained(str(draft), save_embedding_layers=False)
+        tokenizer.save_pretrained(draft)
+        _name_base_in_public(draft / _CONFIG, public_name(facts.place))
+        write_card(draft, model_card(facts))
+
+
+def renew_card(folder: Path, facts: Facts) -> None:
+    """Write the card anew, when more is known.
+
+    Raises:
+        StudioError: The disk is full or may not be written; the old card stays.
+    """
+    write_bytes_atomically(folder / _CARD, model_card(facts).encode())
+
+
+def card_of(folder: Path) -> str:
+    """The card in a folder; empty when it has none."""
+    card = folder / _CARD
+    return card.read_text(encoding="utf-8") if card.is_file() else ""
+
+
+def write_card(folder: Path, card: str) -> None:
+    """Write a card into a folder that is being filled, over what a library wrote."""
+    (folder / _CARD).write_text(card, encoding="utf-8")
+
+
+def put_adapter(model: Model, folder: Path) -> PeftModelForCausalLM:
+    """Put a saved adapter on its base model, in the format it was saved in.
+
+    Raises:
+        StudioError: The folder holds no adapter in safetensors.
+    """
+    if not (folder / _WEIGHTS).is_file() or not (folder / _CONFIG).is_file():
+        raise refusal(
+            "run.no-adapter",
+            "There is no adapter here: the run has not saved one.",
+            fix="Choose a run that has finished, or let this one go on.",
+            where=str(folder),
+        )
+    adapted = PeftModelForCausalLM.from_pretrained(
+        model, str(folder), autocast_adapter_dtype=False
+    )
+    assert isinstance(adapted, PeftModelForCausalLM)
+    adapted.eval()
+    return adapted
+
+
+def _name_base_in_public(config: Path, name: str) -> None:
+    document = json.loads(config.read_text(encoding="utf-8"))
+    document["base_model_name_or_path"] = name
+    config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

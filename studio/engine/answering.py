@@ -1,0 +1,94 @@
+"""The verb generate: a run, or any model folder, answers prompts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import ComputeDtype, ModelOptions, Precision
+from studio.domain.run import Phase
+from studio.engine.adapter_files import put_adapter
+from studio.engine.devices import choose_device, formats_of
+from studio.engine.generation import answers
+from studio.engine.model_loading import load_model, load_tokenizer
+from studio.engine.model_preparation import prepared_folder
+from studio.engine.progress_bars import reported
+from studio.engine.session import Session
+from studio.protocol.events import Generated
+from studio.storage.models import ModelPlace
+from studio.storage.run_directory import RunDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What is asked.
+
+    Attributes:
+        prompts: What the user says, each on its own.
+        most_tokens: An answer is cut off there.
+    """
+
+    prompts: Sequence[str]
+    most_tokens: int
+
+
+def answer_by_run(
+    session: Session,
+    run: RunDirectory,
+    place: ModelPlace,
+    questions: Questions,
+    *,
+    base_alone: bool,
+) -> None:
+    """Answer with a run's adapter on its base, held as it was in training.
+
+    Args:
+        session: Where to report.
+        run: Holds the adapter.
+        place: Its base model.
+        questions: What is asked.
+        base_alone: Leave the adapter off.
+
+    Raises:
+        StudioError: The run has no adapter, or its model is not there.
+    """
+    with session.lifeline.open():
+        folder = prepared_folder(session, place)
+        adapter = None if base_alone else run.adapter_path
+        _answer(session, folder, adapter, run.read_recipe(), questions)
+
+
+def answer_by_model(session: Session, folder: Path, questions: Questions) -> None:
+    """Answer with a model folder, such as a merged one, unquantised.
+
+    Raises:
+        StudioError: The folder holds no such model.
+    """
+    device = choose_device()
+    compute = ComputeDtype.BF16 if device.type == "cuda" else ComputeDtype.FP32
+    recipe = Recipe(
+        model=ModelOptions(precision=Precision(compute.value), compute_dtype=compute)
+    )
+    with session.lifeline.open():
+        _answer(session, folder, None, recipe, questions)
+
+
+def _answer(
+    session: Session,
+    folder: Path,
+    adapter: Path | None,
+    recipe: Recipe,
+    questions: Questions,
+) -> None:
+    device = choose_device()
+    formats = formats_of(recipe, device)
+    session.enter(Phase.LOADING_MODEL)
+    tokenizer = load_tokenizer(adapter or folder)
+    with reported(session, "Loading the weights"):
+        base = load_model(folder, recipe.model, formats, device)
+    model = put_adapter(base, adapter) if adapter else base
+    session.enter(Phase.SAMPLING)
+    for prompt, text in answers(
+        model, tokenizer, questions.prompts, formats, questions.most_tokens
+    ):
+        session.say(Generated(prompt=prompt, text=text))

@@ -1,0 +1,145 @@
+"""Chats become tokens, and the assistant's part of them becomes labels.
+
+Only what the assistant says is learnt, up to and including the token that ends its
+turn. Chat templates rarely mark that part, so it is found in the rendered text: an
+answer begins where the template's own generation prompt ends, as it will when the
+model is asked, and ends behind the special token that follows the answer's text. No
+template is changed, so what is trained is what is rendered later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import TemplateError
+
+from studio.domain.dataset import Chat, RowError, Turn
+from studio.engine.model_loading import Tokenizer
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """One chat as the trainer takes it.
+
+    Attributes:
+        input_ids: Its tokens.
+        labels: The same, `IGNORED` where nothing is learnt.
+        ends: Whether every answer is followed by a token that ends it.
+    """
+
+    input_ids: list[int]
+    labels: list[int]
+    ends: bool = True
+
+    @property
+    def trained_tokens(self) -> int:
+        """Tokens that are learnt; the first of a row is never predicted."""
+        return sum(label != IGNORED for label in self.labels[1:])
+
+    def cut(self, length: int) -> "TrainingRow":
+        """The first `length` tokens of it."""
+        return TrainingRow(self.input_ids[:length], self.labels[:length], self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A part of the text, in characters; `ends` when a special token closes it."""
+
+    start: int
+    stop: int
+    ends: bool
+
+
+def render(tokenizer: Tokenizer, turns: Sequence[Turn], *, asks: bool = False) -> str:
+    """A chat as text, by the model's own template.
+
+    Args:
+        tokenizer: Holds the template.
+        turns: The chat.
+        asks: End with the words after which the model answers.
+
+    Raises:
+        RowError: The template refuses this chat.
+    """
+    messages = [turn.as_message() for turn in turns]
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=asks
+            )
+        )
+    except TemplateError as fault:
+        raise RowError(f"is refused by the chat template: {fault}") from fault
+
+
+def training_row(tokenizer: Tokenizer, chat: Chat) -> TrainingRow:
+    """Render a chat and label what the assistant says in it.
+
+    Raises:
+        RowError: The template refuses the chat, or rewrites an answer.
+    """
+    text = render(tokenizer, chat.turns)
+    spans = _answers(tokenizer, chat.turns, text)
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
+    labels = [
+        token if _within(start, stop, spans) else IGNORED
+        for token, (start, stop) in zip(ids, offsets, strict=True)
+    ]
+    return TrainingRow(list(ids), labels, all(span.ends for span in spans))
+
+
+def _answers(tokenizer: Tokenizer, turns: Sequence[Turn], text: str) -> list[_Span]:
+    spans: list[_Span] = []
+    special = sorted(_special_tokens(tokenizer), key=len, reverse=True)
+    cursor = 0
+    for number, turn in enumerate(turns):
+        words = turn.content.strip()
+        if turn.role != "assistant":
+            # Step over it, so that an answer isn't found inside a question.
+            at = text.find(words, cursor)
+            cursor = at + len(words) if at >= 0 else cursor
+            continue
+        start = _start(tokenizer, turns[:number], text, cursor)
+        found = text.find(words, start)
+        if found < 0:
+            raise RowError("has an answer that the chat template rewrites")
+        begin = start if number else found
+        span = _closed(begin, found + len(words), text, special)
+        spans.append(span)
+        cursor = span.stop
+    return spans
+
+
+def _start(tokenizer: Tokenizer, before: Sequence[Turn], text: str, cursor: int) -> int:
+    """Where the template has the model begin to speak."""
+    if not before:
+        return cursor
+    asked = render(tokenizer, before, asks=True)
+    return max(cursor, _common_length(asked, text))
+
+
+def _common_length(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    differs = (at for at, (left, right) in pairs if left != right)
+    return next(differs, min(len(one), len(other)))
+
+
+def _closed(start: int, stop: int, text: str, special: Sequence[str]) -> _Span:
+    rest = text[stop:]
+    gap = len(rest) - len(rest.lstrip())
+    for token in special:
+        if rest.startswith(token, gap):
+            return _Span(start, stop + gap + len(token), ends=True)
+    return _Span(start, stop, ends=False)
+
+
+def _special_tokens(tokenizer: Tokenizer) -> set[str]:
+    added = tokenizer.added_tokens_decoder.values()
+    return {token.content for token in added if token.special and token.content}
+
+
+def _within(start: int, stop: int, spans: Sequence[_Span]) -> bool:
+    return start < stop and any(s.start <= start and stop <= s.stop for s in spans)

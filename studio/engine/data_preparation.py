@@ -1,0 +1,154 @@
+"""The data file becomes rows of tokens: some to train on, some to measure with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.domain.dataset import Chat, RowError, split_rows
+from studio.domain.errors import StudioError, refusal
+from studio.domain.finding import warning
+from studio.domain.recipe import Recipe
+from studio.engine.chat_rendering import TrainingRow, training_row
+from studio.engine.model_loading import Tokenizer
+from studio.engine.session import Session
+from studio.storage.chat_files import read_chats
+
+_DEFAULT_PROMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedData:
+    """What a run learns from and is measured by.
+
+    Attributes:
+        training: Rows to train on.
+        held_out: Rows to measure with; may be empty.
+        prompts: Questions to answer before and after.
+    """
+
+    training: list[TrainingRow]
+    held_out: list[TrainingRow]
+    prompts: tuple[str, ...]
+
+
+def prepare_data(
+    session: Session, recipe: Recipe, tokenizer: Tokenizer
+) -> PreparedData:
+    """Read, split, render and cut the rows of a run.
+
+    Args:
+        session: Told of progress, of rows left out and of rows cut.
+        recipe: Of the run.
+        tokenizer: Of its model.
+
+    Raises:
+        StudioError: No data, or nothing in it to learn.
+    """
+    file = read_chats(_path_of(recipe))
+    for finding in file.findings:
+        session.warn(finding)
+    train_at, held_at = split_rows(
+        len(file.chats), recipe.data.held_out, recipe.train.seed
+    )
+    rows = _rendered(session, recipe, tokenizer, file.chats)
+    training = [row for at in train_at if (row := rows[at]) is not None]
+    held_out = [row for at in held_at if (row := rows[at]) is not None]
+    if not training:
+        raise _nothing_to_learn(recipe)
+    asked_of = held_at or train_at
+    prompts = recipe.data.prompts or tuple(
+        question for at in asked_of if (question := file.chats[at].question())
+    )
+    return PreparedData(training, held_out, prompts[: _most_prompts(recipe)])
+
+
+def _most_prompts(recipe: Recipe) -> int:
+    return len(recipe.data.prompts) or _DEFAULT_PROMPTS
+
+
+def _path_of(recipe: Recipe) -> Path:
+    if not recipe.data.path:
+        raise refusal(
+            "data.none",
+            "No data file is chosen.",
+            fix="Choose one on the Data page, or set data.path.",
+            where="data.path",
+        )
+    return Path(recipe.data.path)
+
+
+def _rendered(
+    session: Session, recipe: Recipe, tokenizer: Tokenizer, chats: Sequence[Chat]
+) -> list[TrainingRow | None]:
+    """Every chat as a row; None for those that nothing can be learnt from."""
+    length = recipe.train.sequence_length
+    refused: dict[str, list[int]] = {}
+    rows: list[TrainingRow | None] = []
+    cut = endless = 0
+    for chat in session.counted(chats, "Reading the rows", "rows"):
+        try:
+            whole = training_row(tokenizer, chat)
+        except RowError as fault:
+            refused.setdefault(str(fault), []).append(chat.line)
+            rows.append(None)
+            continue
+        row = whole.cut(length)
+        cut += len(whole.input_ids) > length
+        endless += not whole.ends
+        if whole.trained_tokens and not row.trained_tokens:
+            reason = f"has no answer within its first {length:,} tokens"
+            refused.setdefault(reason, []).append(chat.line)
+        rows.append(row if row.trained_tokens else None)
+    _tell(session, recipe, refused, len(rows))
+    _tell_of_ends(session, cut, endless, recipe, len(rows))
+    return rows
+
+
+def _tell(
+    session: Session, recipe: Recipe, refused: dict[str, list[int]], rows: int
+) -> None:
+    for reason, lines in refused.items():
+        session.warn(
+            warning(
+                "data.row-left-out",
+                f"{len(lines):,} of {rows:,} rows are left out: the first {reason}.",
+                fix="Mend those rows, or set train.sequence_length higher.",
+                where=f"{Path(recipe.data.path).name}, line {lines[0]:,}",
+            )
+        )
+
+
+def _tell_of_ends(
+    session: Session, cut: int, endless: int, recipe: Recipe, rows: int
+) -> None:
+    if cut:
+        session.warn(
+            warning(
+                "data.cut",
+                f"{cut:,} of {rows:,} rows are longer than "
+                f"{recipe.train.sequence_length:,} tokens and were cut.",
+                why="The model doesn't learn how those answers end.",
+                fix="Set train.sequence_length higher, or shorten the rows.",
+                where="train.sequence_length",
+            )
+        )
+    if endless:
+        session.warn(
+            warning(
+                "data.no-end",
+                f"The chat template ends the answers of {endless:,} rows without a "
+                "special token.",
+                why="The model may not learn to stop.",
+                where="model.name",
+            )
+        )
+
+
+def _nothing_to_learn(recipe: Recipe) -> StudioError:
+    return refusal(
+        "data.nothing-to-learn",
+        "No row has an answer within its first "
+        f"{recipe.train.sequence_length:,} tokens, so there is nothing to learn.",
+        fix="Set train.sequence_length higher, or shorten the questions.",
+        where=recipe.data.path,
+    )

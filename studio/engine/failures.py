@@ -1,0 +1,106 @@
+"""Any exception becomes one last word and an exit code."""
+
+from dataclasses import dataclass
+
+from studio.domain.errors import ExitCode, StudioError
+from studio.protocol.events import RunFailed
+
+_OUT_OF_MEMORY_ADVICE = (
+    "Set train.micro_batch lower and train.accumulation higher, turn "
+    "train.checkpointing on, or lower train.sequence_length; model.precision nf4 "
+    "holds the weights in the least memory."
+)
+# How torch says on a CPU that malloc refused.
+_CPU_ALLOCATOR = "DefaultCPUAllocator"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a verb ends badly.
+
+    Attributes:
+        word: The last event.
+        exit_code: Of the process.
+        is_foreseen: Whether the words tell all; if not, the log needs the traceback.
+    """
+
+    word: RunFailed
+    exit_code: ExitCode
+    is_foreseen: bool = True
+
+
+def put_into_words(fault: Exception) -> Failure:
+    """What to tell the user about an exception."""
+    if isinstance(fault, StudioError):
+        return _told(fault)
+    if _is_out_of_memory(fault):
+        return _out_of_memory(fault)
+    if isinstance(fault, ImportError):
+        return _missing_library(fault)
+    return Failure(
+        RunFailed(
+            kind="internal",
+            message=f"The engine met a fault it doesn't know ({_in_short(fault)}).",
+            advice="The log has the details; please report it with them.",
+        ),
+        ExitCode.FAILED,
+        is_foreseen=False,
+    )
+
+
+def _told(fault: StudioError) -> Failure:
+    finding = fault.finding
+    place = f"{finding.where}: " if finding.where else ""
+    why = f" {finding.why}" if finding.why else ""
+    return Failure(
+        RunFailed(
+            kind=finding.code,
+            message=f"{place}{finding.what}{why}",
+            advice=finding.how_to_fix,
+        ),
+        fault.exit_code,
+    )
+
+
+def _is_out_of_memory(fault: Exception) -> bool:
+    import torch
+
+    if isinstance(fault, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(fault, RuntimeError) and _CPU_ALLOCATOR in str(fault)
+
+
+def _out_of_memory(fault: Exception) -> Failure:
+    return Failure(
+        RunFailed(
+            kind="out-of-memory",
+            message=f"The memory did not suffice: {_first_sentence(fault)}.",
+            advice=_OUT_OF_MEMORY_ADVICE,
+        ),
+        ExitCode.OUT_OF_MEMORY,
+        is_foreseen=False,
+    )
+
+
+def _missing_library(fault: ImportError) -> Failure:
+    return Failure(
+        RunFailed(
+            kind="engine.library",
+            message=f"A library of the engine is missing: {_first_sentence(fault)}.",
+            advice="Run python3 installer/start.py again; it mends the installation.",
+        ),
+        ExitCode.FAILED,
+        is_foreseen=False,
+    )
+
+
+def _in_short(fault: Exception) -> str:
+    said = _first_sentence(fault)
+    name = type(fault).__name__
+    return f"{name}: {said}" if said else name
+
+
+def _first_sentence(fault: Exception) -> str:
+    lines = str(fault).strip().splitlines()
+    first = lines[0] if lines else ""
+    return first.partition(". ")[0].rstrip(".")[:200]

@@ -1,0 +1,176 @@
+"""Supervised fine-tuning of a LoRA adapter, from the recipe to the saved adapter.
+
+Read `train` from top to bottom. trl's SFTTrainer runs the loop, for its output head
+computes the loss in tiles and never holds all logits. It is given rows that are ready,
+so that it trains on what `chat_rendering` labelled, and it writes nothing: saving is
+ours, because the trainer's own is neither atomic nor free of pickles.
+"""
+
+from collections.abc import Sequence
+
+from datasets import Dataset
+from transformers import PrinterCallback, set_seed
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import ComputeDtype, Optimizer, Schedule
+from studio.domain.run import Phase
+from studio.engine.adapters import attach, set_dtype
+from studio.engine.chat_rendering import TrainingRow
+from studio.engine.data_preparation import prepare_data
+from studio.engine.devices import Formats, choose_device, formats_of
+from studio.engine.lifeline import SAVE_S, Interrupted
+from studio.engine.model_card import sha256_of
+from studio.engine.model_loading import load_model, load_tokenizer
+from studio.engine.model_preparation import prepared_folder
+from studio.engine.progress import StepReporter
+from studio.engine.progress_bars import reported
+from studio.engine.session import Session
+from studio.engine.training_run import TrainingRun
+from studio.protocol.events import RunFinished
+from studio.storage.models import ModelPlace
+from studio.storage.run_directory import RunDirectory
+
+_OPTIMIZERS = {
+    Optimizer.ADAMW_FUSED: "adamw_torch_fused",
+    Optimizer.ADAMW_FOREACH: "adamw_torch",
+    Optimizer.ADAMW_8BIT: "adamw_bnb_8bit",
+    Optimizer.PAGED_ADAMW_32BIT: "paged_adamw_32bit",
+    Optimizer.PAGED_ADAMW_8BIT: "paged_adamw_8bit",
+}
+_SCHEDULES = {
+    Schedule.COSINE: "cosine",
+    Schedule.LINEAR: "linear",
+    Schedule.CONSTANT: "constant_with_warmup",
+}
+
+
+def train(
+    session: Session, directory: RunDirectory, recipe: Recipe, place: ModelPlace
+) -> None:
+    """Train an adapter and save it in the run's directory.
+
+    Args:
+        session: Where to report, and where orders come from.
+        directory: Of the run.
+        recipe: What to do.
+        place: The base model, ready or convertible.
+
+    Raises:
+        StudioError: Bad input, no space, or numbers that broke down.
+        Interrupted: The engine was told to end before the first step.
+    """
+    with session.lifeline.open():
+        run = _load(session, directory, recipe, place)
+        trainer = build_trainer(run)
+        run.evaluate(0)
+        run.sample(0)
+        session.enter(Phase.TRAINING)
+    try:
+        with session.lifeline.open():
+            trainer.train()
+    except Interrupted:
+        session.lifeline.grant(SAVE_S)
+
+    steps = trainer.state.global_step
+    stopped = steps < trainer.state.max_steps
+    if steps and (session.orders.keeps_work or not stopped):
+        run.finish(steps, stopped=stopped)
+    else:
+        session.say(RunFinished(adapter="", steps=steps, stopped=stopped))
+
+
+def _load(
+    session: Session, directory: RunDirectory, recipe: Recipe, place: ModelPlace
+) -> TrainingRun:
+    device = choose_device()
+    formats = formats_of(recipe, device)
+    folder = prepared_folder(session, place)
+
+    session.enter(Phase.LOADING_MODEL)
+    tokenizer = load_tokenizer(folder)
+    with reported(session, "Loading the weights"):
+        base = load_model(folder, recipe.model, formats, device)
+    set_seed(recipe.train.seed)
+    model = attach(base, recipe.lora)
+
+    session.enter(Phase.PREPARING_DATA)
+    data = prepare_data(session, recipe, tokenizer)
+    return TrainingRun(
+        session=session,
+        directory=directory,
+        recipe=recipe,
+        place=place,
+        model=model,
+        tokenizer=tokenizer,
+        data=data,
+        data_sha256=sha256_of(recipe.data.path),
+        formats=formats,
+    )
+
+
+def build_trainer(run: TrainingRun) -> SFTTrainer:
+    """Make the trainer of trl, ready to train and told to write nothing."""
+    device = next(run.model.parameters()).device
+    trainer = SFTTrainer(
+        model=run.model,
+        args=training_arguments(
+            run.recipe, run.formats, device.type, str(run.directory.path)
+        ),
+        train_dataset=_dataset(run.data.training),
+        processing_class=run.tokenizer,
+        callbacks=[StepReporter(run.session, run.recipe, run)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    # After trl, which casts the adapter of a quantised model to bf16 by itself.
+    set_dtype(run.model, run.formats.adapter)
+    return trainer
+
+
+def training_arguments(
+    recipe: Recipe, formats: Formats, device: str, folder: str
+) -> SFTConfig:
+    """The recipe in transformers' words.
+
+    Args:
+        recipe: Of the run.
+        formats: As decided for it.
+        device: ``cuda`` or ``cpu``.
+        folder: An existing folder; nothing is written there.
+    """
+    train, compute = recipe.train, recipe.model.compute_dtype
+    return SFTConfig(
+        output_dir=folder,
+        per_device_train_batch_size=train.micro_batch,
+        gradient_accumulation_steps=train.accumulation,
+        num_train_epochs=train.epochs,
+        max_steps=train.max_steps or -1,
+        learning_rate=train.learning_rate,
+        lr_scheduler_type=_SCHEDULES[train.schedule],
+        warmup_steps=train.warmup,
+        optim=_OPTIMIZERS[train.optimizer],
+        activation_checkpointing=train.checkpointing,
+        gradient_checkpointing=train.checkpointing,
+        max_length=train.sequence_length,
+        seed=train.seed,
+        bf16=formats.autocast and compute is ComputeDtype.BF16,
+        fp16=formats.autocast and compute is ComputeDtype.FP16,
+        use_cpu=device == "cpu",
+        # Rows of like length share a batch: a fifth less padding on short chats.
+        train_sampling_strategy="group_by_length",
+        dataset_kwargs={"skip_prepare_dataset": True},
+        logging_steps=1,
+        # True would draw a loss that is not a number as 0.0.
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        eval_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def _dataset(rows: Sequence[TrainingRow]) -> Dataset:
+    return Dataset.from_list(
+        [{"input_ids": row.input_ids, "labels": row.labels} for row in rows]
+    )

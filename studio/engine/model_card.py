@@ -1,0 +1,129 @@
+"""A model card of our own: what was trained, from what, with what result.
+
+Libraries write empty cards with the absolute path of the base model, and with it the
+user's name. This one names nothing of the machine.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.domain.recipe import OPTIONS, Recipe
+from studio.storage.models import ModelPlace
+
+# Texts that may hold a path, or that are told in words already.
+_NOT_LISTED = frozenset({"model.name", "data.path", "data.prompts"})
+_ADAPTER = "LoRA adapter"
+_PEFT = "library_name: peft"
+_TRANSFORMERS = "library_name: transformers"
+_TEMPLATE_NOTE = (
+    "The chat template beside the weights is the one that it was trained with."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a card tells of a run.
+
+    Attributes:
+        place: The base model.
+        recipe: Of the run.
+        data_sha256: Of the data file.
+        rows: Trained on.
+        steps: That were done.
+        losses: Held-out losses by step, nats a token.
+        versions: Of the libraries, by name.
+    """
+
+    place: ModelPlace
+    recipe: Recipe
+    data_sha256: str
+    rows: int
+    steps: int
+    losses: Mapping[int, float]
+    versions: Mapping[str, str]
+
+
+def public_name(place: ModelPlace) -> str:
+    """What a base model is called in public: its hub id, else its folder's name."""
+    return place.hub_id or Path(place.name).name
+
+
+def sha256_of(path: str) -> str:
+    """The digest of a file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_card(facts: Facts) -> str:
+    """An adapter's card as Markdown with the hub's front matter."""
+    name = Path(facts.recipe.data.path).name
+    return "\n".join(
+        [
+            _front_matter(facts),
+            f"# {_ADAPTER} of {public_name(facts.place)}",
+            "",
+            f"Trained with Snugtune in {facts.steps:,} steps on {facts.rows:,} chats.",
+            *_measured(facts),
+            "",
+            f"Data: `{name}`, SHA-256 `{facts.data_sha256}`.",
+            "",
+            _TEMPLATE_NOTE,
+            "",
+            "## Recipe",
+            "",
+            "| Option | Value |",
+            "|---|---|",
+            *_options(facts.recipe),
+            "",
+            "## Versions",
+            "",
+            *(f"- {name} {number}" for name, number in facts.versions.items()),
+            "",
+        ]
+    )
+
+
+def merged_card(adapter_card: str, dtype: str) -> str:
+    """A merged model's card, from that of the adapter that was merged.
+
+    Args:
+        adapter_card: As `model_card` wrote it; anything else is kept as it is.
+        dtype: Of the merged weights.
+    """
+    merged = f"Merged in fp32 and saved in {dtype}."
+    return (
+        adapter_card.replace(_PEFT, _TRANSFORMERS, 1)
+        .replace(f"# {_ADAPTER} of", "# Fine-tuned version of", 1)
+        .replace(_TEMPLATE_NOTE, f"{merged} {_TEMPLATE_NOTE}", 1)
+    )
+
+
+def _front_matter(facts: Facts) -> str:
+    lines = ["---"]
+    if facts.place.hub_id:
+        lines.append(f"base_model: {json.dumps(facts.place.hub_id)}")
+    if facts.place.licence:
+        lines.append(f"license: {json.dumps(facts.place.licence.lower())}")
+    lines += [_PEFT, "tags:", "- snugtune", "- lora", "---", ""]
+    return "\n".join(lines)
+
+
+def _measured(facts: Facts) -> list[str]:
+    if len(facts.losses) < 2:  # noqa: PLR2004 - a before and an after
+        return []
+    before, after = facts.losses[min(facts.losses)], facts.losses[max(facts.losses)]
+    return [
+        "",
+        f"Held-out loss: {before:.4f} nats a token before, {after:.4f} after.",
+    ]
+
+
+def _options(recipe: Recipe) -> list[str]:
+    return [
+        f"| {key} | {option.show(recipe.value(key))} |"
+        for key, option in OPTIONS.items()
+        if key not in _NOT_LISTED
+    ]

@@ -1,0 +1,50 @@
+"""What the user wants of a running engine, kept until the training loop asks."""
+
+import threading
+
+from studio.protocol.commands import SampleNow, SaveNow, Stop
+
+
+class Orders:
+    """Orders as they arrive from any thread."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._save = threading.Event()
+        self._sample = threading.Event()
+        self._keep_work = True
+
+    def take(self, order: Stop | SaveNow | SampleNow) -> None:
+        """Remember an order."""
+        match order:
+            case Stop(save=save):
+                self._keep_work = save
+                self._stop.set()
+            case SaveNow():
+                self._save.set()
+            case SampleNow():
+                self._sample.set()
+
+    @property
+    def stop_is_ordered(self) -> bool:
+        """Whether training ends after the step under way."""
+        return self._stop.is_set()
+
+    @property
+    def keeps_work(self) -> bool:
+        """Whether a stopped run saves its adapter."""
+        return self._keep_work
+
+    def take_save(self) -> bool:
+        """Whether a checkpoint was ordered since the last call."""
+        return _taken(self._save)
+
+    def take_sample(self) -> bool:
+        """Whether answers were ordered since the last call."""
+        return _taken(self._sample)
+
+
+def _taken(order: threading.Event) -> bool:
+    was_set = order.is_set()
+    order.clear()
+    return was_set

@@ -1,0 +1,115 @@
+"""Folders that appear whole or not at all.
+
+A folder is filled under a name that nothing reads, synced, and renamed: whoever finds
+an adapter, a checkpoint or a model finds all of it, even after a power cut.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # psutil ships no types
+from safetensors import SafetensorError
+
+from studio.domain.errors import ExitCode, StudioError
+from studio.domain.finding import error
+from studio.domain.hardware import gib
+from studio.storage.disk import disk_refusal
+from studio.storage.documents import sync_folder
+
+# safetensors writes in Rust and hides the number in its text.
+_OS_ERROR = re.compile(r"os error (\d+)")
+_UNFINISHED = re.compile(r"\.(.+)\.unfinished-(\d+)")
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Give a folder to fill, and make it `target` when all in it is on disk.
+
+    Args:
+        target: Its final place; its parent is made when missing.
+        replace: What lies at `target` makes room, once the new folder is whole.
+
+    Yields:
+        An empty folder beside `target`. It is removed when the filling fails.
+
+    Raises:
+        StudioError: The disk is full or may not be written.
+    """
+    draft = target.with_name(f".{target.name}.unfinished-{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent)
+        draft.mkdir()
+        yield draft
+        _sync(draft)
+        _publish(draft, target, replace=replace)
+    except (OSError, SafetensorError) as fault:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise _in_words(fault, target) from fault
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def sweep(parent: Path) -> None:
+    """Remove what engines that were killed left half-written in a folder."""
+    for leftover in parent.glob(".*.unfinished-*"):
+        name = _UNFINISHED.fullmatch(leftover.name)
+        if name is not None and not psutil.pid_exists(int(name[2])):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def need_space(where: Path, needed: int, what: str) -> None:
+    """Make sure that something fits before it is begun.
+
+    Args:
+        where: The folder that it goes to, which need not exist yet.
+        needed: Bytes.
+        what: For the sentence, such as ``The merged model``.
+
+    Raises:
+        StudioError: The disk has less free.
+    """
+    existing = next(folder for folder in (where, *where.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise StudioError(
+            error(
+                "disk.full",
+                f"{what} needs {gib(needed)}, and {gib(free)} are free.",
+                fix="Free some space on that disk, or choose another folder.",
+                where=str(where),
+            ),
+            ExitCode.DISK,
+        )
+
+
+def _sync(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb+") as opened:
+                os.fsync(opened.fileno())
+    sync_folder(folder)
+
+
+def _publish(draft: Path, target: Path, *, replace: bool) -> None:
+    if replace and target.exists():
+        old = target.with_name(f".{target.name}-old.unfinished-{os.getpid()}")
+        target.rename(old)
+        draft.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        draft.rename(target)
+    sync_folder(target.parent)
+
+
+def _in_words(fault: OSError | SafetensorError, target: Path) -> StudioError:
+    if isinstance(fault, SafetensorError):
+        number = _OS_ERROR.search(str(fault))
+        code = int(number[1]) if number else 0
+        fault = OSError(code, os.strerror(code) if code else str(fault))
+    return disk_refusal(fault, target)

@@ -1,0 +1,112 @@
+"""A run while it trains: what is done before, between and behind the steps."""
+
+from dataclasses import dataclass, field
+
+from peft import PeftModelForCausalLM
+
+from studio.domain.recipe import Recipe
+from studio.domain.run import Phase
+from studio.engine.adapter_files import renew_card, save_adapter
+from studio.engine.checkpoints import save_checkpoint
+from studio.engine.data_preparation import PreparedData
+from studio.engine.devices import Formats
+from studio.engine.evaluation import held_out_loss
+from studio.engine.generation import answers
+from studio.engine.lifeline import Interrupted
+from studio.engine.model_card import Facts
+from studio.engine.model_loading import Tokenizer
+from studio.engine.session import Session
+from studio.engine.versions import versions
+from studio.protocol.events import EvalFinished, RunFinished, SampleProduced
+from studio.storage.models import ModelPlace
+from studio.storage.run_directory import RunDirectory
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainingRun:
+    """One run: its parts, and the deeds that every method of training needs.
+
+    Attributes:
+        session: Where it reports.
+        directory: Where it writes.
+        recipe: What it does.
+        place: Its base model.
+        model: The base with the adapter.
+        tokenizer: With the chat template.
+        data: Its rows and prompts.
+        data_sha256: Of the data file.
+        formats: Its number formats.
+        losses: Held-out losses so far, by step.
+    """
+
+    session: Session
+    directory: RunDirectory
+    recipe: Recipe
+    place: ModelPlace
+    model: PeftModelForCausalLM
+    tokenizer: Tokenizer
+    data: PreparedData
+    data_sha256: str
+    formats: Formats
+    losses: dict[int, float] = field(default_factory=dict)
+
+    def evaluate(self, step: int) -> None:
+        """Measure the held-out loss, if rows were held out."""
+        rows = self.data.held_out
+        if not rows:
+            return
+        self.session.enter(Phase.EVALUATING)
+        loss = held_out_loss(
+            self.session, self.model, rows, self.formats, self.recipe.train.micro_batch
+        )
+        self.losses[step] = loss
+        self.session.say(EvalFinished(step=step, loss=loss, rows=len(rows)))
+
+    def sample(self, step: int) -> None:
+        """Answer the sample prompts."""
+        self.session.enter(Phase.SAMPLING)
+        for prompt, text in answers(
+            self.model, self.tokenizer, self.data.prompts, self.formats
+        ):
+            self.session.say(SampleProduced(step=step, prompt=prompt, text=text))
+
+    def save(self, step: int) -> None:
+        """Write a checkpoint."""
+        save_checkpoint(
+            self.session, self.directory, self.model, self.tokenizer, self.facts(step)
+        )
+
+    def finish(self, steps: int, *, stopped: bool) -> None:
+        """Save the adapter, measure what was reached, and say the last word.
+
+        The adapter is written before anything is measured, so that nothing that
+        happens meanwhile can cost it. A run that was stopped isn't measured.
+        """
+        target = self.directory.adapter_path
+        self.session.conclude(Phase.SAVING)
+        save_adapter(self.model, self.tokenizer, self.facts(steps), target)
+        if not stopped:
+            self._measure_result(steps)
+        path = target.relative_to(self.directory.path).as_posix()
+        self.session.say(RunFinished(adapter=path, steps=steps, stopped=stopped))
+
+    def facts(self, steps: int) -> Facts:
+        """What a card tells when so many steps are done."""
+        return Facts(
+            place=self.place,
+            recipe=self.recipe,
+            data_sha256=self.data_sha256,
+            rows=len(self.data.training),
+            steps=steps,
+            losses=dict(self.losses),
+            versions=versions(),
+        )
+
+    def _measure_result(self, steps: int) -> None:
+        try:
+            with self.session.lifeline.open():
+                self.evaluate(steps)
+                self.sample(steps)
+        except Interrupted:
+            return  # the adapter is whole; its card keeps what was known
+        renew_card(self.directory.adapter_path, self.facts(steps))

@@ -1,0 +1,190 @@
+"""What the engine can be told to do, each verb from its arguments to its last word."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from studio.domain.errors import ExitCode, StudioError, refusal
+from studio.domain.finding import error
+from studio.domain.recipe import Recipe
+from studio.engine.failures import put_into_words
+from studio.engine.lifeline import Interrupted
+from studio.engine.session import Session
+from studio.engine.versions import versions
+from studio.protocol.events import (
+    PROTOCOL_VERSION,
+    Hello,
+    ModelPrepared,
+    RunFailed,
+    RunFinished,
+)
+from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
+from studio.storage.run_directory import RunDirectory
+from studio.system.paths import models_dir
+from studio.system.processes import identity_of
+from studio.system.resources import resource_root
+
+Verb = Callable[[Session, argparse.Namespace], None]
+
+
+def run_verb(session: Session, arguments: argparse.Namespace) -> ExitCode:
+    """Carry out a verb and say its last word, whatever happens.
+
+    Args:
+        session: Where to report.
+        arguments: As `studio.engine.__main__` parsed them; `verb` names a verb.
+
+    Returns:
+        What the process exits with.
+    """
+    verb: str = arguments.verb
+    try:
+        if verb == "train":
+            session.wire.keep_journal(_journal_of(arguments.run))
+        _greet(session, verb)
+        VERBS[verb](session, arguments)
+    except Interrupted:
+        _say_interrupted(session, verb)
+    except Exception as fault:  # noqa: BLE001 - the engine's top: every end is told
+        return _fail(session, fault)
+    return session.lifeline.exit_code if session.lifeline.is_cut else ExitCode.OK
+
+
+def _greet(session: Session, verb: str) -> None:
+    from studio.engine.devices import choose_device, device_in_words
+
+    me = identity_of(os.getpid())
+    assert me is not None
+    session.say(
+        Hello(
+            protocol=PROTOCOL_VERSION,
+            verb=verb,
+            pid=me.pid,
+            started_at=me.started_at,
+            device=device_in_words(choose_device()),
+            versions=versions(),
+        )
+    )
+
+
+def _say_interrupted(session: Session, verb: str) -> None:
+    if verb == "train":
+        session.say(RunFinished(adapter="", steps=0, stopped=True))
+    else:
+        session.say(
+            RunFailed(
+                kind="interrupted",
+                message="It was stopped; nothing half-made was kept.",
+            )
+        )
+
+
+def _fail(session: Session, fault: Exception) -> ExitCode:
+    failure = put_into_words(fault)
+    if not failure.is_foreseen:
+        traceback.print_exception(fault, file=sys.stderr)
+    try:
+        session.say(failure.word)
+    except StudioError as refused:  # the disk that failed is the journal's too
+        print(refused, file=sys.stderr)  # noqa: T201 - stderr is the run's log
+    return failure.exit_code
+
+
+def _train(session: Session, arguments: argparse.Namespace) -> None:
+    run = RunDirectory.at(arguments.run)
+    recipe = run.read_recipe()
+    _refuse_contradictions(recipe)
+    place = _place_of(recipe.model.name)
+
+    from studio.engine.methods import sft
+
+    sft.train(session, run, recipe, place)
+
+
+def _merge(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.merge import merge
+
+    run = RunDirectory.at(arguments.run)
+    place = _place_of(run.read_recipe().model.name)
+    target = arguments.out.expanduser().absolute()
+    merge(
+        session,
+        run,
+        place,
+        target,
+        dtype=arguments.dtype,
+        overwrite=arguments.overwrite,
+    )
+
+
+def _generate(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.answering import Questions, answer_by_model, answer_by_run
+
+    where: Path = arguments.source.expanduser().absolute()
+    questions = Questions(arguments.prompt, arguments.max_new_tokens)
+    if is_model_folder(where):
+        answer_by_model(session, where, questions)
+        return
+    run = RunDirectory.at(where)
+    place = _place_of(run.read_recipe().model.name)
+    answer_by_run(session, run, place, questions, base_alone=arguments.base)
+
+
+def _prepare_model(session: Session, arguments: argparse.Namespace) -> None:
+    place = _place_of(arguments.name)
+
+    from studio.engine.model_preparation import prepared_folder
+
+    with session.lifeline.open():
+        folder = prepared_folder(session, place)
+    session.say(ModelPrepared(path=str(folder)))
+
+
+def _doctor(session: Session, _: argparse.Namespace) -> None:
+    from studio.engine.doctor import diagnose
+
+    diagnose(session)
+
+
+VERBS: Mapping[str, Verb] = {
+    "train": _train,
+    "merge": _merge,
+    "generate": _generate,
+    "prepare-model": _prepare_model,
+    "doctor": _doctor,
+}
+
+
+def _journal_of(run: Path) -> Path:
+    return RunDirectory.at(run).journal_path
+
+
+def _place_of(name: str) -> ModelPlace:
+    store = ModelStore(resource_root() / "models.toml", models_dir())
+    place = store.find(name)
+    if place.state is ModelState.MISSING:
+        raise refusal(
+            "model.missing",
+            f"The model {place.title} is not on this machine.",
+            fix="Fetch it into the Hugging Face cache, or choose another model.",
+            where="model.name",
+        )
+    return place
+
+
+def _refuse_contradictions(recipe: Recipe) -> None:
+    found = recipe.contradictions()
+    if len(found) == 1:
+        raise StudioError(found[0])
+    if found:
+        raise StudioError(
+            error(
+                "recipe.contradiction",
+                " ".join(finding.what for finding in found),
+                fix=" ".join(finding.how_to_fix for finding in found),
+                where=", ".join(finding.where for finding in found),
+            )
+        )

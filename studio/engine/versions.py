@@ -1,0 +1,34 @@
+"""Versions of the libraries that decide what a run computes, without importing them."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "bitsandbytes",
+    "accelerate",
+    "datasets",
+    "safetensors",
+    "snugtune",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions by name, Python's first; a library that is missing is left out."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        number = version_of(name)
+        if number:
+            found[name] = number
+    return found
+
+
+def version_of(name: str) -> str:
+    """The version of an installed distribution; empty when it isn't installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
