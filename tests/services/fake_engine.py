@@ -151,9 +151,10 @@ def stuck() -> None:
 
 
 def grandchild() -> None:
-    if os.fork() == 0:
+    child = os.fork()
+    if child == 0:
         time.sleep(300)
-    step(1, 5)
+    say(event="log", level="info", text=str(child))
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -2,7 +2,6 @@ import os
 import signal
 import time
 
-import psutil
 import pytest
 
 from studio.domain.run import EngineIdentity
@@ -17,7 +16,7 @@ from studio.protocol.events import (
 )
 from studio.services.engine_process import EngineProcess
 from studio.services.process_outcome import Ordered
-from studio.system.processes import is_alive, kill_group
+from studio.system.processes import identity_of, is_alive, kill_group
 from tests.services.conftest import fake_engine
 
 
@@ -90,25 +89,13 @@ def test_that_an_order_to_an_engine_that_is_gone_is_no_fault(started):
     assert engine.outcome().exit_code == 10
 
 
-def test_that_an_exit_is_seen_though_a_grandchild_holds_the_wire(started):
+def test_that_an_exit_is_seen_though_a_grandchild_holds_the_wire(qtbot, started):
     engine = started("grandchild")
-    group = os.getpgid(engine._process.pid)
-    heard_until_the_end(engine)
+    (told,) = [e for e in heard_until_the_end(engine) if isinstance(e, LogLine)]
+    assert identity_of(int(told.text)) is not None
     engine.close()
     assert engine.outcome().exit_code == -signal.SIGKILL
-    alive = [
-        process.pid
-        for process in psutil.process_iter()
-        if process.status() != psutil.STATUS_ZOMBIE and _group_of(process.pid) == group
-    ]
-    assert alive == []
-
-
-def _group_of(pid):
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return None
+    qtbot.waitUntil(lambda: identity_of(int(told.text)) is None, timeout=10_000)
 
 
 def test_that_closing_ends_an_engine_that_was_not_let_go(started):
