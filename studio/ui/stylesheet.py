@@ -112,6 +112,7 @@ QLineEdit[invalid="true"], QComboBox[invalid="true"],
 QAbstractSpinBox[invalid="true"] { border-color: $danger }
 QLineEdit[inset="true"], QComboBox[inset="true"], QAbstractSpinBox[inset="true"] {
   min-height: 26px; border-radius: 3px; padding: 0 6px }
+QAbstractSpinBox { padding: 0 }
 QAbstractSpinBox QLineEdit {
   min-height: 0; padding: 0; border: 0; background: transparent }
 QComboBox { padding: 0 0 0 10px; font-weight: 500 }
@@ -120,6 +121,7 @@ QComboBox::down-arrow { image: url("$chevron"); width: 16px; height: 16px }
 QComboBox QAbstractItemView {
   background: $raised; border: 1px solid $border; outline: 0; padding: 4px;
   selection-background-color: $selection; selection-color: $text }
+/* Up, Down and typing change it; "no buttons" would squeeze the text to one pixel. */
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: 0 }
 QCheckBox, QRadioButton { spacing: 8px; background: transparent }
 QCheckBox::indicator {

@@ -84,6 +84,17 @@ def test_that_a_field_without_the_focus_leaves_the_wheel_to_the_page(qtbot):
         assert not wheel.isAccepted()
 
 
+def test_that_a_number_has_room_in_its_field(qtbot):
+    field = IntegerField(16, 40_000, name="Length", unit="tokens")
+    qtbot.addWidget(field)
+    field.setValue(2_048)
+    field.show()
+    inner = field.lineEdit()
+    assert inner.text() == "2,048 tokens"
+    text_width = inner.fontMetrics().horizontalAdvance(inner.text())
+    assert inner.width() >= text_width + 16
+
+
 def test_that_a_choice_box_keeps_its_value_when_its_entries_change(qtbot):
     box = ChoiceBox([("a", "A"), ("b", "B")], name="Aim")
     qtbot.addWidget(box)

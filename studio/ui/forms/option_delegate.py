@@ -162,7 +162,7 @@ def make_editor(option: Option, parent: QWidget | None = None) -> QWidget:
 def _font_of(index: _Index) -> QFont:
     if index.column() != Column.SET_BY:
         return sans()
-    is_own = index.data(TONE_ROLE) is Tone.ACCENT
+    is_own = index.data(TONE_ROLE) == Tone.ACCENT
     return sans(PointSize.CAPTION, SEMI_BOLD if is_own else REGULAR)
 
 

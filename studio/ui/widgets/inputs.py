@@ -6,7 +6,7 @@ change a setting unseen.
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QMargins, QSize, Qt
 from PySide6.QtGui import QAction, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from studio.ui.icons import IconName, icon
-from studio.ui.tokens import Tone
+from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.labels import set_look
 
 
@@ -92,8 +92,13 @@ class IntegerField(QSpinBox):
         self.setSuffix(f" {unit}" if unit else "")
         self.setGroupSeparatorShown(True)
         self.setKeyboardTracking(False)
-        self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        # The style sheet's padding doesn't reach the line inside a spin box.
+        self.lineEdit().setTextMargins(Space.SMALL, 0, Space.SMALL, 0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    @override
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().grownBy(QMargins(Space.SMALL, 0, Space.SMALL, 0))
 
     @override
     def wheelEvent(self, event: QWheelEvent) -> None:
