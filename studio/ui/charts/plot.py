@@ -153,6 +153,7 @@ class Plot(QWidget):
     def _set_up(self) -> None:
         self.items.setFrameShape(QFrame.Shape.NoFrame)
         self.items.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.items.viewport().setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.items.setMenuEnabled(False)
         self.items.hideButtons()
         self.items.setMouseEnabled(x=True, y=False)

@@ -186,7 +186,7 @@ class StartPage(QWidget):
     def _show_runs(self, rows: list[RecentRun], total: int) -> None:
         view = self.view
         view.runs.set_rows([(row.directory, _cells(row)) for row in rows])
-        view.runs_table.setVisible(bool(rows))
+        view.runs_card.setVisible(bool(rows))
         view.no_runs.setVisible(not rows)
         view.all_runs.setText(f"All {count(total, 'run')}" if rows else "All runs")
         view.all_runs.setVisible(bool(rows))
@@ -206,6 +206,7 @@ class StartPage(QWidget):
     @Slot()
     def _on_tune_example(self) -> None:
         if self._try(self._start_example):
+            self._show_example_state()
             self._desk.go_to("run")
 
     @Slot()

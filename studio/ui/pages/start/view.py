@@ -5,10 +5,11 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
 from studio.ui.pages.drop_zone import DropZone
-from studio.ui.pages.start.view_model import LOOKING, NO_RUNS
+from studio.ui.pages.start.view_model import LOOKING, NO_RUNS, NO_RUNS_WORDS
 from studio.ui.tokens import Height, Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, ButtonSize, button
 from studio.ui.widgets.card import Card
+from studio.ui.widgets.empty_state import EmptyState
 from studio.ui.widgets.inputs import TextField
 from studio.ui.widgets.labels import Role, label
 from studio.ui.widgets.memory_bar import MemoryBar
@@ -59,7 +60,7 @@ class DroppedFile(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.words = label("", wraps=True)
-        self.use_here = button("", size=ButtonSize.LARGE)
+        self.use_here = button("Data of this project", size=ButtonSize.LARGE)
         self.new_project = button("New project with it…", size=ButtonSize.LARGE)
         self.cancel = button("Cancel", ButtonKind.FLAT, size=ButtonSize.LARGE)
         column = QVBoxLayout(self)
@@ -81,7 +82,7 @@ class StartView(PageFrame):
         drop_zone, new_project: The ways to a project of one's own.
         own_idle, naming, dropped: The three faces of that card.
         projects, projects_table, no_projects: The projects, or that there are none.
-        runs, runs_table, no_runs: The recent runs, or that there are none.
+        runs, runs_table, runs_card, no_runs: The recent runs, or that there are none.
         all_runs: Leads to all of them.
     """
 
@@ -97,7 +98,10 @@ class StartView(PageFrame):
         columns.right.addWidget(self._make_projects(), 1)
         self.content.addWidget(columns)
         self.content.addLayout(self._make_runs_header())
-        self.content.addWidget(self._make_runs(), 1)
+        self.runs_card = self._make_runs()
+        self.no_runs = EmptyState(IconName.BARS, NO_RUNS, NO_RUNS_WORDS)
+        self.content.addWidget(self.runs_card, 1)
+        self.content.addWidget(self.no_runs, 1)
 
     def _make_answer(self) -> Card:
         card = Card()
@@ -214,14 +218,8 @@ class StartView(PageFrame):
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
         )
         self.runs_table.setMinimumHeight(Height.TABLE_HEADER + 3 * Height.ROW)
-        self.no_runs = label(NO_RUNS, tone=Tone.MUTED, wraps=True)
-        self.no_runs.setContentsMargins(
-            Space.LARGE, Space.LARGE, Space.LARGE, Space.LARGE
-        )
-        card.body.addWidget(self.runs_table, 1)
-        card.body.addWidget(self.no_runs)
-        card.body.addStretch(0)
-        self.runs_table.hide()
+        card.body.addWidget(self.runs_table)
+        card.hide()
         return card
 
 

@@ -21,9 +21,9 @@ NO_CARD: Final = "No NVIDIA card found"
 NO_CARD_WORDS: Final = (
     "You can still check data, price recipes, and train the example on the processor."
 )
-NO_RUNS: Final = (
-    "No runs yet. Every run is kept here with its recipe, its losses and what it used "
-    "of the card."
+NO_RUNS: Final = "No runs yet"
+NO_RUNS_WORDS: Final = (
+    "Every run is kept here with its recipe, its losses and what it used of the card."
 )
 NOT_MEASURED: Final = "not measured"
 RECENT: Final = 5
