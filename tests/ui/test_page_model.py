@@ -1,0 +1,131 @@
+"""The Model page: lists, prices and chooses the model that is trained."""
+
+import json
+
+import pytest
+
+from studio.ui.pages.model.page import ModelPage
+from tests.ui.desks import TestDesk, desk, reading_with_card, reading_without_card
+from tests.ui.helpers import assert_reachable
+
+__all__ = ["desk"]
+
+LLAMA = {
+    "model_type": "llama",
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 32,
+    "vocab_size": 49152,
+    "max_position_embeddings": 8192,
+    "tie_word_embeddings": True,
+}
+
+
+def folder_with(path, config: dict[str, object] | None):
+    path.mkdir()
+    (path / "model.safetensors").write_bytes(b"\0" * 1000)
+    if config is not None:
+        (path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def page(qtbot, desk: TestDesk):
+    desk.open_example()
+    desk.hardware.tell(reading_without_card())
+    made = ModelPage(desk.desk)
+    qtbot.addWidget(made)
+    made.resize(1072, 768)
+    made.show()
+    qtbot.waitUntil(lambda: not made._shelf.is_running)
+    return made
+
+
+def cells(page: ModelPage, row: int) -> list[str]:
+    return [page.view.models.index(row, column).data() for column in range(5)]
+
+
+def test_that_the_built_in_model_is_priced_as_a_range(page):
+    title, weights, _, peak, mark = cells(page, 0)
+    assert (title, weights) == ("SmolLM2 135M Instruct", "135 M")
+    low, high = (float(end) for end in peak.split(" to "))
+    assert 0.3 < low < high < 6
+    assert mark == "Fits, much room"
+
+
+def test_that_the_model_in_use_leads_on_to_the_data(page, desk: TestDesk):
+    assert page.view.use.text() == "Go on to the data"
+    page.view.use.click()
+    assert desk.visited == ["data"]
+
+
+def test_that_the_parts_of_the_peak_add_up(page):
+    details = page._shown
+    parts = sum(round(float(part.figure) * 100) for part in details.parts)
+    assert parts == round(float(details.peak.removesuffix(" GiB")) * 100)
+
+
+def test_that_a_model_of_a_folder_is_listed_priced_and_used(
+    page, desk: TestDesk, tmp_path
+):
+    folder = folder_with(tmp_path / "my-llama", LLAMA)
+    page.add_folder(str(folder))
+    assert page.view.details.title.text() == "my-llama"
+    assert page.view.use.text() == "Use my-llama"
+    page.view.use.click()
+    assert desk.desk.projects.current.recipe.model.name == str(folder)
+    assert page.view.use.text() == "Go on to the data"
+
+
+def test_that_a_folder_that_is_no_model_is_told_in_a_sentence(page, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    page.add_folder(str(empty))
+    text = page.view.findings.itemAt(0).widget().text
+    assert text.what == "This folder is no model: it holds no config.json."
+    assert page.view.models.rowCount() == 1
+
+
+def test_that_a_model_of_an_unknown_kind_says_why_it_is_not_priced(page, tmp_path):
+    folder = folder_with(tmp_path / "odd", {"model_type": "mamba"})
+    page.add_folder(str(folder))
+    row = page.view.models.row_of(str(folder))
+    assert cells(page, row)[4] == "Not priced yet"
+    assert "mamba" in page.view.details.why_not_priced.text()
+    assert page.view.details.bar.state is None
+
+
+def test_that_a_model_that_is_too_large_says_by_how_much(
+    page, desk: TestDesk, tmp_path
+):
+    folder = folder_with(tmp_path / "big", {**LLAMA, "num_hidden_layers": 400})
+    page.add_folder(str(folder))
+    desk.hardware.tell(reading_with_card(free=4.0))
+    row = page.view.models.row_of(str(folder))
+    assert cells(page, row)[4].startswith("Short by ")
+    assert row == page.view.models.rowCount() - 1
+
+
+def test_that_the_search_filters_and_can_be_cleared(page):
+    page.view.search.setText("nothing like this")
+    assert page.view.nothing.isVisible()
+    page.view.clear_search.click()
+    assert page.view.models.rowCount() == 1
+    assert page.view.models_table.isVisible()
+
+
+def test_that_without_a_project_the_button_leads_to_one(qtbot, desk: TestDesk):
+    desk.hardware.tell(reading_without_card())
+    made = ModelPage(desk.desk)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitUntil(lambda: made.view.models.rowCount() > 0)
+    assert made.view.use.text() == "Open a project first"
+    made.view.use.click()
+    assert desk.visited == ["start"]
+
+
+def test_that_every_control_has_a_name(page):
+    assert_reachable(page)

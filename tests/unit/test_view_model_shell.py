@@ -1,0 +1,120 @@
+"""What the frame says on every page."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from studio.domain.dataset import Chat, ChatFile, Turn
+from studio.domain.hardware import GIB, GpuReading, MachineReading
+from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
+from studio.domain.recipe import Recipe
+from studio.domain.run import Phase, RunSnapshot, RunState, StepPoint
+from studio.ui.shell_model import (
+    ShellFacts,
+    captions,
+    card_reading,
+    percent_of,
+    state_words,
+)
+
+CARD = GpuReading(
+    index=0,
+    uuid="u",
+    name="Card",
+    total_bytes=12 * GIB,
+    free_bytes=10 * GIB,
+    temperature_c=46,
+)
+MACHINE = MachineReading(
+    gpus=(CARD,),
+    driver_version="570.1",
+    ram_total_bytes=16 * GIB,
+    ram_available_bytes=12 * GIB,
+    disk_free_bytes=GIB,
+    read_at=0.0,
+)
+ESTIMATE = MemoryEstimate(
+    components=(Component("w", Group.WEIGHTS, 3 * GIB),),
+    phase="backward",
+    basis=Basis.FORMULA,
+    expected_error=0.1,
+)
+RUN = RunSnapshot(
+    name="notes-3",
+    directory=Path("/notes-3"),
+    state=RunState.RUNNING,
+    phase=Phase.TRAINING,
+    total_steps=200,
+    steps=(StepPoint(131, 1.0, 1e-4, None, None, 1.0),),
+)
+
+
+def test_that_there_is_no_caption_without_an_answer():
+    told = captions(ShellFacts())
+    assert {key: words for key, words in told.items() if words} == {"help": "F1"}
+
+
+def test_that_the_captions_are_the_project_s_summary():
+    chats = ChatFile("/c", (Chat((Turn("user", "?"),), 1),) * 1833, (), 1, "")
+    facts = ShellFacts(
+        reading=MACHINE,
+        recipe=Recipe().with_value("model.name", "Qwen/Qwen2.5-7B-Instruct"),
+        data=chats,
+        estimate=ESTIMATE,
+        run=RUN,
+        runs=12,
+    )
+    told = captions(facts)
+    assert told["hardware"] == "10.00 free"
+    assert told["model"] == "Qwen2.5-7B"
+    assert told["data"] == "1,833 rows"
+    assert told["recipe"] == "3.00 GiB"
+    assert told["run"] == "65 %"
+    assert told["runs"] == "12"
+
+
+def test_that_the_status_bar_s_tick_is_the_predicted_peak():
+    told = card_reading(MACHINE, ESTIMATE)
+    assert (told.name, told.temperature_c, told.driver) == ("Card", 46, "570.1")
+    assert told.memory.peak_bytes == 3 * GIB
+    assert card_reading(MACHINE, None).memory.peak_bytes is None
+
+
+def test_that_without_a_card_the_processor_s_memory_is_told():
+    told = card_reading(replace(MACHINE, gpus=(), processor="CPU"), None)
+    assert (told.name, told.temperature_c, told.driver) == ("CPU", None, "")
+    assert told.memory.total_bytes == 16 * GIB
+
+
+LOADING = replace(RUN, steps=(), phase=Phase.LOADING_MODEL)
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (None, "Ready"),
+        (RUN, "notes-3: step 131 of 200"),
+        (
+            replace(RUN, steps=(), phase=Phase.LOADING_MODEL),
+            "notes-3: loading the weights",
+        ),
+        (replace(RUN, state=RunState.STOPPED), "notes-3: stopped at step 131"),
+        (replace(RUN, state=RunState.LOST), "notes-3: broke off"),
+    ],
+)
+def test_that_the_state_of_the_run_is_a_phrase(run, words):
+    assert state_words(run)[0] == words
+
+
+@pytest.mark.parametrize(
+    ("run", "percent"),
+    [
+        (None, None),
+        (RUN, 65),
+        (replace(RUN, total_steps=0), None),
+        (replace(RUN, state=RunState.FINISHED), None),
+    ],
+)
+def test_that_the_title_s_percent_is_shown_only_while_a_run_goes_on(run, percent):
+    assert percent_of(run) == percent
