@@ -209,25 +209,41 @@ def test_that_a_stopped_run_with_an_adapter_leads_to_its_result() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rung", "end_now", "kill"),
+    ("rung", "end_now", "kill", "words"),
     [
-        (Rung.STOP, True, True),
-        (Rung.TERMINATE, False, True),
-        (Rung.KILL, False, False),
+        (Rung.NONE, True, True, "Stopping after this step"),
+        (Rung.STOP, True, True, "Stopping after this step"),
+        (Rung.TERMINATE, False, True, "Ending the process"),
+        (Rung.KILL, False, False, "Ending the process by force"),
     ],
 )
 def test_that_each_rung_of_stopping_offers_only_those_above(
-    rung: Rung, end_now: bool, kill: bool
+    rung: Rung, end_now: bool, kill: bool, words: str
 ) -> None:
-    stopping = replace(run(30), state=RunState.STOPPING)
-    ladder = view(stopping, is_ours=True, rung=rung).ladder
-    assert ladder is not None
-    assert (ladder.can_end_now, ladder.can_kill) == (end_now, kill)
+    stopping = view(
+        replace(run(30), state=RunState.STOPPING),
+        is_ours=True,
+        takes_commands=True,
+        rung=rung,
+    )
+    assert (stopping.can_end_now, stopping.can_kill) == (end_now, kill)
+    assert not stopping.can_stop
+    assert not stopping.can_save
+    assert stopping.course is not None
+    assert stopping.course.answer == words
+    assert "ends" not in stopping.course.gone
+
+
+def test_that_nothing_can_be_ordered_of_a_run_that_is_over() -> None:
+    over = view(replace(run(30), state=RunState.STOPPED), is_ours=True, rung=Rung.STOP)
+    assert not any((over.can_stop, over.can_save, over.can_end_now, over.can_kill))
 
 
 def test_that_a_run_of_another_window_takes_no_orders_to_save() -> None:
-    assert not view(run(30), is_ours=False).can_order
-    assert view(run(30), is_ours=True).can_order
+    theirs = view(run(30), is_ours=True)
+    assert theirs.can_stop
+    assert not theirs.can_save
+    assert view(run(30), is_ours=True, takes_commands=True).can_save
 
 
 def test_that_only_new_points_are_handed_to_the_charts() -> None:

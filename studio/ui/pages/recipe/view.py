@@ -4,12 +4,12 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.ui.forms.option_table import OptionTable
 from studio.ui.icon_names import IconName
+from studio.ui.pages.empty_page import empty_page
 from studio.ui.pages.recipe.simple_form import SimpleForm
 from studio.ui.pages.scroll_column import ScrollColumn
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, ButtonSize, button
 from studio.ui.widgets.card import Card
-from studio.ui.widgets.empty_state import EmptyState
 from studio.ui.widgets.fit_mark import FitMark
 from studio.ui.widgets.labels import Role, Sentence, label
 from studio.ui.widgets.memory_bar import MemoryBar
@@ -81,7 +81,7 @@ class RecipeView(PageFrame):
         self.header.add_action_widget(self.start)
 
     def _make_empty(self) -> None:
-        self.empty = EmptyState(
+        self.empty = empty_page(
             IconName.SLIDERS,
             "A recipe needs a model and data",
             "With both chosen, a recipe that fits the free memory is proposed here.",

@@ -52,7 +52,8 @@ class RunInputs:
         recipe: It was started with; None when it can't be read.
         estimate: What was predicted for it.
         now: Seconds since the epoch.
-        is_ours: Whether this window leads the run and can give it orders.
+        is_ours: Whether this window leads the run and can stop it.
+        takes_commands: Whether it also takes orders to save.
         rung: What it was told from here.
         drawn: Which points the charts hold already.
     """
@@ -62,6 +63,7 @@ class RunInputs:
     estimate: MemoryEstimate | None = None
     now: float = 0.0
     is_ours: bool = False
+    takes_commands: bool = False
     rung: Rung = Rung.NONE
     drawn: Drawn = field(default_factory=Drawn)
 
@@ -101,54 +103,53 @@ class RunView:
         facts: The line below the title.
         course: How far it is; None once it is over.
         ending: How it ended; None before.
-        ladder: What is being waited for while it stops, and what is still to be had.
         tiles: Figures beside the course.
         curves: What is new to the charts.
         memory_note: What the memory chart counts.
         memory_mark: The measured peak against the prediction; None before the first.
         prompts: The sample prompts with their answers.
         happenings: What happened, newest first.
-        can_order: Whether Save now and Stop can be pressed.
+        can_save: Whether a checkpoint can be ordered.
+        can_stop: Whether the run can be stopped.
+        can_end_now: Whether its process can be asked to end, while it stops.
+        can_kill: Whether its process can be ended by force, while it stops.
     """
 
     facts: str
     course: Course | None
     ending: Ending | None
-    ladder: "Ladder | None"
     tiles: tuple[Tile, ...]
     curves: Curves
     memory_note: str
     memory_mark: Mark | None
     prompts: tuple[PromptAnswers, ...] = field(default=())
     happenings: tuple[Happening, ...] = field(default=())
-    can_order: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ladder:
-    """While it stops: what is being waited for, and the rungs above."""
-
-    words: str
-    can_end_now: bool
-    can_kill: bool
+    can_save: bool = False
+    can_stop: bool = False
+    can_end_now: bool = False
+    can_kill: bool = False
 
 
 def run_view(inputs: RunInputs) -> RunView:
     """Put a snapshot into words."""
     snapshot = inputs.snapshot
     over = snapshot.state.is_over
+    rung = _rung(inputs)
+    free = inputs.is_ours and rung is Rung.NONE and not over
     return RunView(
         facts=facts(snapshot, inputs.recipe),
         course=None if over else _course(inputs),
         ending=ending_of(snapshot) if over else None,
-        ladder=_ladder(inputs),
         tiles=tuple(_tiles(snapshot)),
         curves=curves(snapshot, inputs.recipe, inputs.estimate, inputs.drawn),
         memory_note=_memory_note(snapshot),
         memory_mark=_memory_mark(snapshot, inputs.estimate),
         prompts=prompts_of(snapshot),
         happenings=happenings(snapshot),
-        can_order=inputs.is_ours and snapshot.state is RunState.RUNNING,
+        can_save=free and inputs.takes_commands and _is_training(snapshot),
+        can_stop=free,
+        can_end_now=rung is Rung.STOP,
+        can_kill=rung in {Rung.STOP, Rung.TERMINATE},
     )
 
 
@@ -169,8 +170,10 @@ def _course(inputs: RunInputs) -> Course:
     snapshot = inputs.snapshot
     began = snapshot.started_at
     gone = max(0.0, inputs.now - began) if began is not None else 0.0
-    answer, detail = _answer(snapshot), _detail(inputs)
-    range_left = seconds_left(snapshot) if _is_training(snapshot) else None
+    stopping = _stopping_words(inputs)
+    answer, detail = stopping or _answer(snapshot), _detail(inputs)
+    goes_on = _is_training(snapshot) and not stopping
+    range_left = seconds_left(snapshot) if goes_on else None
     return Course(
         share=snapshot.fraction if snapshot.steps else None,
         answer=answer,
@@ -185,9 +188,22 @@ def _is_training(snapshot: RunSnapshot) -> bool:
     return bool(snapshot.steps) and snapshot.step < snapshot.total_steps
 
 
+def _stopping_words(inputs: RunInputs) -> str:
+    """What is being waited for while the run stops; empty while it doesn't."""
+    match _rung(inputs):
+        case Rung.STOP:
+            saves = inputs.snapshot.phase is Phase.SAVING
+            return "Saving, then stopping" if saves else "Stopping after this step"
+        case Rung.TERMINATE:
+            return "Ending the process"
+        case Rung.KILL:
+            return "Ending the process by force"
+        case Rung.NONE:
+            is_theirs = inputs.snapshot.state is RunState.STOPPING
+            return "Stopping after this step" if is_theirs else ""
+
+
 def _answer(snapshot: RunSnapshot) -> str:
-    if snapshot.state is RunState.STOPPING:
-        return "Stopping"
     if not _is_training(snapshot):
         first = snapshot.phase is Phase.TRAINING
         return "First step" if first else snapshot.phase.words
@@ -248,22 +264,13 @@ def _last_saved(snapshot: RunSnapshot) -> str:
     return f"last saved at step {snapshot.checkpoints[-1][0]:,}"
 
 
-def _ladder(inputs: RunInputs) -> Ladder | None:
-    snapshot, rung = inputs.snapshot, inputs.rung
-    if snapshot.state.is_over or not inputs.is_ours:
-        return None
-    match rung:
-        case Rung.TERMINATE:
-            return Ladder("The process was asked to end.", False, True)
-        case Rung.KILL:
-            return Ladder("The process is being ended by force.", False, False)
-        case Rung.STOP:
-            words = "Stopping after this step, then saving."
-            return Ladder(words, True, True)
-        case Rung.NONE:
-            if snapshot.state is not RunState.STOPPING:
-                return None
-            return Ladder("Stopping after this step, then saving.", True, True)
+def _rung(inputs: RunInputs) -> Rung:
+    """How far the run's end has been ordered; nothing once it is over."""
+    if not inputs.is_ours or inputs.snapshot.state.is_over:
+        return Rung.NONE
+    if inputs.rung is Rung.NONE and inputs.snapshot.state is RunState.STOPPING:
+        return Rung.STOP
+    return inputs.rung
 
 
 def _tiles(snapshot: RunSnapshot) -> Iterator[Tile]:
