@@ -128,7 +128,7 @@ def test_that_the_picture_is_read_aloud_in_full():
 
 def test_that_a_bar_not_priced_says_so_instead_of_zero():
     words = MemoryBarState.not_priced(gib(12)).description()
-    assert words == "Memory: not priced yet. The card has 12.00 GiB."
+    assert words == "Memory: not priced yet. Card limit 12.00 GiB"
 
 
 def test_that_a_live_reading_names_what_it_cannot_tell_apart():

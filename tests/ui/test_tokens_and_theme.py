@@ -4,8 +4,10 @@ import locale
 import re
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -115,6 +117,21 @@ def test_that_a_chosen_scheme_changes_the_palette_and_says_so(theme, qtbot):
 def test_that_without_a_system_scheme_the_window_is_light(theme):
     theme.set_scheme(ColourScheme.DARK)
     theme.set_scheme(ColourScheme.SYSTEM)
+    assert theme.tokens is LIGHT
+
+
+def test_that_the_window_follows_the_systems_scheme_unless_one_was_chosen(
+    theme, monkeypatch
+):
+    # The offscreen platform has no scheme of its own to change.
+    hints = QGuiApplication.styleHints()
+    dark = SimpleNamespace(colorScheme=lambda: Qt.ColorScheme.Dark)
+    theme.set_scheme(ColourScheme.SYSTEM)
+    monkeypatch.setattr("studio.ui.theme.QGuiApplication.styleHints", lambda: dark)
+    hints.colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert theme.tokens is DARK
+    theme.set_scheme(ColourScheme.LIGHT)
+    hints.colorSchemeChanged.emit(Qt.ColorScheme.Dark)
     assert theme.tokens is LIGHT
 
 

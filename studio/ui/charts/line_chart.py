@@ -167,7 +167,7 @@ class LineChart(QWidget):
         self._plot.set_ticks(
             "left", [(t, tick_words(t, self._range.step)) for t in ticks]
         )
-        self._plot.set_grid(ticks[1:])
+        self._plot.set_grid([tick for tick in ticks if tick > self._range.low])
 
     def _place_pass_lines(self, passes: list[float]) -> None:
         for line in self._pass_lines:

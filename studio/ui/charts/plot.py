@@ -166,9 +166,9 @@ class Plot(QWidget):
             axis.setStyle(
                 tickFont=sans(PointSize.CAPTION),
                 tickLength=0,
+                tickAlpha=0,
                 hideOverlappingLabels=False,
             )
-            axis.setTickPen(QPen(Qt.PenStyle.NoPen))
         # Room for the halves of the outermost figures.
         self.items.getPlotItem().layout.setContentsMargins(0, 8, 16, 0)
         self.items.getAxis("left").setWidth(_AXIS_WIDTH)

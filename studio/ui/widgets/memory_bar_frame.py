@@ -19,7 +19,7 @@ AXIS_HEIGHT: Final = 26
 LEGEND_ROW: Final = 24
 
 _SWATCH: Final = 10
-_LEGEND_GAP: Final = 16
+_LEGEND_GAPS: Final = (16, 12, 8)
 _LINE_HEIGHT: Final = 16
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -81,7 +81,7 @@ def paint_axis(painter: QPainter, picture: BarPicture) -> None:
     painter.save()
     font = sans(PointSize.CAPTION)
     painter.setFont(font)
-    limit_words = f"card limit {picture.state.total_figure()}"
+    limit_words = f"{picture.state.limit_name} {picture.state.total_figure()}"
     width = QFontMetricsF(font).horizontalAdvance(limit_words)
     right = min(picture.x(picture.state.total_bytes), picture.rect.right())
     y = picture.rect.bottom()
@@ -110,7 +110,17 @@ def _paint_axis_tick(
 
 
 def legend(state: MemoryBarState, width: float) -> tuple[LegendEntry, ...]:
-    """The legend's entries, wrapped into rows of `width` pixels."""
+    """The legend's entries in one row if they fit, else wrapped to `width` pixels."""
+    for gap in _LEGEND_GAPS:
+        entries = _legend_with(state, width, gap)
+        if not entries or entries[-1].rect.top() == 0:
+            return entries
+    return _legend_with(state, width, _LEGEND_GAPS[0])
+
+
+def _legend_with(
+    state: MemoryBarState, width: float, gap: int
+) -> tuple[LegendEntry, ...]:
     name_width = QFontMetricsF(sans(PointSize.CAPTION)).horizontalAdvance
     figure_width = QFontMetricsF(sans(PointSize.CAPTION, SEMI_BOLD)).horizontalAdvance
     entries, x, row = [], 0.0, 0
@@ -123,7 +133,7 @@ def legend(state: MemoryBarState, width: float) -> tuple[LegendEntry, ...]:
             x, row = 0.0, row + 1
         rect = QRectF(x, row * LEGEND_ROW, extent, LEGEND_ROW)
         entries.append(LegendEntry(segment, name, figure, rect))
-        x += extent + _LEGEND_GAP
+        x += extent + gap
     return tuple(entries)
 
 

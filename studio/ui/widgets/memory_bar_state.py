@@ -74,6 +74,7 @@ class MemoryBarState:
         high_bytes: Upper end of the band round the peak.
         verdict: Whether the run fits; None for a plain reading.
         measured: A reading of now rather than a prediction.
+        limit_name: What the right edge is called.
     """
 
     total_bytes: int
@@ -83,6 +84,7 @@ class MemoryBarState:
     high_bytes: int | None = None
     verdict: Verdict | None = None
     measured: bool = False
+    limit_name: str = "card limit"
 
     def __post_init__(self) -> None:
         places = [_ORDER.index(segment) for segment, _ in self.segments]
@@ -172,6 +174,10 @@ class MemoryBarState:
             for (segment, _), hundredths in zip(self.segments, rounded, strict=True)
         )
 
+    def figure(self, segment: Segment) -> str:
+        """A segment's figure as the bar shows it; texts beside the bar use it too."""
+        return dict(self.figures()).get(segment, "0.00")
+
     def total_figure(self) -> str:
         """The card in GiB with two decimals."""
         return f"{round(self.total_bytes / GIB * 100) / 100:.2f}"
@@ -179,7 +185,8 @@ class MemoryBarState:
     def description(self) -> str:
         """The whole picture in words, for screen readers."""
         if not self.is_priced:
-            return f"Memory: not priced yet. The card has {self.total_figure()} GiB."
+            limit = f"{self.limit_name.capitalize()} {self.total_figure()} GiB"
+            return f"Memory: not priced yet. {limit}"
         parts = [
             f"{self.name(segment).lower()} {figure}"
             for (segment, held), (_, figure) in zip(

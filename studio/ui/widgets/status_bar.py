@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from studio.ui.icons import IconName, set_icon
-from studio.ui.text import gib
 from studio.ui.tokens import Height, Space, Tone
 from studio.ui.widgets.icon_label import IconLabel
 from studio.ui.widgets.labels import Role, Sentence, label, line
@@ -80,7 +79,7 @@ class StatusBar(QFrame):
         self._free.setVisible(card.memory is not None)
         if card.memory is not None:
             self.memory_bar.set_state(card.memory)
-            free = gib(card.memory.held(Segment.FREE))
+            free = card.memory.figure(Segment.FREE)
             self._free.set_text(f"**{free}** of {card.memory.total_figure()} GiB free")
         self._show_fact(0, self._temperature, self._degrees(card.temperature_c))
         driver = f"Driver {card.driver}" if card.driver else ""
