@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QFocusFrame,
     QProxyStyle,
     QStyle,
+    QStyleHintReturn,
     QStyleOption,
     QWidget,
 )
@@ -35,7 +36,22 @@ def keyboard_leads() -> bool:
 
 
 class _RingStyle(QProxyStyle):
-    """Leaves the ring its 2 px gap and 2 px line outside the widget."""
+    """Leaves the ring its 2 px gap and 2 px line outside the widget, above all else.
+
+    Below the widget it would be clipped by the nearest container without margins.
+    """
+
+    @override
+    def styleHint(
+        self,
+        hint: QStyle.StyleHint,
+        option: QStyleOption | None = None,
+        widget: QWidget | None = None,
+        returnData: QStyleHintReturn | None = None,
+    ) -> int:
+        if hint is QStyle.StyleHint.SH_FocusFrame_AboveWidget:
+            return 1
+        return super().styleHint(hint, option, widget, returnData)
 
     @override
     def pixelMetric(

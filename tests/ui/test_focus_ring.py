@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 
 from studio.ui.focus_ring import KeyboardFocusRing, keyboard_leads
 from studio.ui.widgets.buttons import button
+from studio.ui.widgets.segmented import Segmented
 
 
 @pytest.fixture
@@ -61,6 +62,24 @@ def test_that_the_ring_leaves_a_gap_of_two_pixels(window, ring):
     frame, focused = ring._ring, window.focusWidget()
     assert frame.width() - focused.width() == 8
     assert frame.height() - focused.height() == 8
+
+
+def test_that_a_tight_container_does_not_clip_the_ring(qtbot, ring):
+    outer = QWidget()
+    column = QVBoxLayout(outer)
+    row = Segmented([("a", "Balanced"), ("b", "Quality")], name="Aim")
+    column.addWidget(button("Pause"))
+    column.addWidget(row)
+    qtbot.addWidget(outer)
+    outer.show()
+    outer.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.focusWindow() is outer.windowHandle())
+    press_tab(outer)
+    focused = outer.focusWidget()
+    assert ring.ringed_widget() is focused
+    assert focused.parentWidget() is row
+    assert ring._ring.parentWidget() is outer
+    assert ring._ring.isVisible()
 
 
 def test_that_the_ring_survives_the_window_it_was_in(qtbot, ring):
