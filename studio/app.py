@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QApplication
 
 from studio.domain.errors import StudioError
 from studio.services.crash_log import CrashLog
 from studio.services.preferences import Preferences
+from studio.ui.first_sight import FirstSight
 from studio.ui.main_window import MainWindow
 from studio.ui.pages.contents import page_specs
 from studio.ui.pages.desk import Desk
@@ -58,7 +59,13 @@ def main(argv: Sequence[str], *, on_shown: OnShown | None = None) -> int:
     # A terminal's Ctrl+C ends the window at once; the engine sees it go.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     application = _application()
-    studio = Studio(application, arguments, crashes)
+    preferences = Preferences()
+    theme = Theme(
+        application,
+        ColourScheme(preferences.theme.value),
+        reduced_motion=preferences.reduced_motion,
+    )
+    studio = Studio(arguments, preferences, theme, crashes)
     studio.show(last_crash, on_shown)
     try:
         return application.exec()
@@ -97,22 +104,22 @@ class Studio(QObject):
     """
 
     def __init__(
-        self, application: QApplication, arguments: Arguments, crashes: CrashLog
+        self,
+        arguments: Arguments,
+        preferences: Preferences,
+        theme: Theme,
+        crashes: CrashLog,
     ) -> None:
         super().__init__()
         self._arguments = arguments
+        self._preferences = preferences
+        self._theme = theme
         self._crashes = crashes
-        self._preferences = Preferences()
-        self._theme = Theme(
-            application,
-            ColourScheme(self._preferences.theme.value),
-            reduced_motion=self._preferences.reduced_motion,
-        )
-        self._preferences.preference_changed.connect(self._on_preference_changed)
         self._last_crash = ""
         self._on_shown: OnShown | None = None
         self.desk: Desk | None = None
         self.window = MainWindow(page_specs(self._the_desk))
+        preferences.preference_changed.connect(self._on_preference_changed)
 
     def show(self, last_crash: str = "", on_shown: OnShown | None = None) -> None:
         """Show the frame; the rest follows when it is on the screen.
@@ -123,8 +130,9 @@ class Studio(QObject):
         """
         self._last_crash = last_crash
         self._on_shown = on_shown
+        sight = FirstSight(self.window)
+        sight.window_seen.connect(self._furnish)
         self.window.show()
-        QTimer.singleShot(0, self._furnish)
 
     def close(self) -> None:
         """End what still runs; a run goes on if the user chose so."""

@@ -1,0 +1,320 @@
+"""The window as a whole: what opens, what is rejoined, what is asked at its end."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication
+
+from studio import app
+from studio.app import Arguments, Studio
+from studio.domain.recipe import Recipe
+from studio.services.crash_log import CrashLog
+from studio.services.preferences import Preferences
+from studio.services.project_store import create_project
+from studio.services.run_controller import RunController
+from studio.system.processes import own_group
+from studio.ui.theme import Theme
+from studio.ui.tokens import DARK
+from tests.services.conftest import fake_engine, playing
+from tests.ui.helpers import assert_reachable
+
+Open = Callable[..., Studio]
+NOTHING = Arguments()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SNUGTUNE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def open_studio(qtbot, theme: Theme, home: Path) -> Iterator[Open]:
+    opened: list[Studio] = []
+
+    def opener(arguments: Arguments = NOTHING, last_crash: str = "") -> Studio:
+        studio = Studio(arguments, Preferences(), theme, CrashLog(home / "logs"))
+        opened.append(studio)
+        studio.show(last_crash)
+        qtbot.waitUntil(lambda: studio.desk is not None)
+        return studio
+
+    yield opener
+    for studio in opened:
+        studio.close()
+        studio.window.set_close_hook(lambda: True)
+        studio.window.close()
+        studio.window.deleteLater()
+        studio.deleteLater()
+
+
+def training(studio: Studio, scene: str, qtbot) -> RunController:
+    """Let the opened project train with an engine that plays a scene."""
+    desk = studio.desk
+    assert desk is not None
+    controller = desk.controller
+    controller._command_for = playing(scene)
+    project = desk.projects.current
+    controller.start(project, project.recipe)
+    qtbot.waitUntil(lambda: controller.snapshot.step >= 1, timeout=20_000)
+    return controller
+
+
+def test_that_the_frame_shows_before_anything_else_is_built(
+    qtbot, theme: Theme, home: Path
+):
+    studio = Studio(Arguments(), Preferences(), theme, CrashLog(home / "logs"))
+    shown = []
+    studio.show(on_shown=lambda window: shown.append((window, studio.desk)))
+    qtbot.waitUntil(lambda: bool(shown))
+    assert shown == [(studio.window, None)]
+    qtbot.waitUntil(lambda: studio.window.current_page() == "start")
+    studio.close()
+    studio.window.close()
+    studio.window.deleteLater()
+
+
+def test_that_a_first_start_shows_the_start_page_without_a_project(open_studio):
+    studio = open_studio()
+    assert studio.window.current_page() == "start"
+    assert studio.desk.projects.current is None
+    assert studio.window.windowTitle() == "Snugtune"
+
+
+def test_that_the_example_is_ready_when_asked_for(open_studio):
+    studio = open_studio(Arguments(example=True))
+    assert studio.desk.projects.current.name == "Cheesemonger"
+    assert studio.window.windowTitle() == "Cheesemonger · Snugtune"
+    assert Preferences().last_project == "cheesemonger"
+
+
+def test_that_the_last_project_opens_again(open_studio):
+    create_project("Support replies")
+    Preferences().last_project = "support-replies"
+    assert open_studio().desk.projects.current.name == "Support replies"
+
+
+def test_that_a_last_project_that_is_gone_is_told_and_the_window_opens(open_studio):
+    Preferences().last_project = "gone"
+    studio = open_studio()
+    assert studio._shell.notices.findings() == ["There is no project “gone”."]
+    assert studio.window.current_page() == "start"
+
+
+def test_that_every_page_can_be_visited_and_every_control_has_a_name(
+    open_studio, qtbot
+):
+    studio = open_studio(Arguments(example=True))
+    qtbot.waitUntil(lambda: studio.desk.data.chat_file is not None)
+    for key in studio.window.side_nav.page_keys():
+        studio.window.show_page(key)
+        QApplication.processEvents()
+    assert_reachable(studio.window)
+    from studio.ui.charts.feed import shared_feed
+
+    studio.window.show_page("start")
+    studio.desk.hardware.stop()
+    shared_feed().drain()
+
+
+def test_that_the_captions_tell_the_project(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    nav = studio.window.side_nav
+    qtbot.waitUntil(lambda: nav.item("data").caption == "180 rows")
+    qtbot.waitUntil(lambda: nav.item("hardware").caption.endswith(" free"))
+    assert nav.item("model").caption == "SmolLM2-135M"
+    assert nav.item("recipe").caption.endswith(" GiB")
+
+
+def test_that_the_title_tells_the_percent_of_a_run(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    training(studio, "steps", qtbot)
+    assert studio.window.windowTitle().split(" · ")[0].endswith(" %")
+    assert studio.window.side_nav.item("run").caption.endswith(" %")
+
+
+def test_that_a_run_that_outlived_its_window_is_shown_again(open_studio, qtbot):
+    project = create_project("Support replies")
+    run = project.new_run(Recipe())
+    engine = subprocess.Popen(
+        fake_engine("steps", run), stdin=subprocess.PIPE, **own_group()
+    )
+    try:
+        Preferences().last_project = project.slug
+        qtbot.waitUntil(run.journal_path.exists, timeout=20_000)
+        studio = open_studio()
+        controller = studio.desk.controller
+        qtbot.waitUntil(lambda: controller.is_running, timeout=20_000)
+        assert studio.window.current_page() == "run"
+        assert controller.snapshot.name == "support-replies-1"
+    finally:
+        engine.stdin.write(b'{"command": "stop"}\n')
+        engine.stdin.flush()
+        engine.wait(20)
+        engine.stdin.close()
+    qtbot.waitUntil(lambda: not controller.is_running, timeout=20_000)
+
+
+def test_that_a_window_without_a_run_closes_at_once(open_studio):
+    studio = open_studio()
+    assert studio.window.close()
+
+
+def test_that_closing_during_a_run_asks_first(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    training(studio, "steps", qtbot)
+    assert not studio.window.close()
+    dialog = studio._shell.guard.dialog
+    assert dialog.isVisible()
+    assert_reachable(dialog)
+    dialog.stay.click()
+    assert studio.window.isVisible()
+    assert studio.desk.controller.is_running
+
+
+def test_that_stop_and_close_waits_for_the_step_and_then_closes(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    controller = training(studio, "steps", qtbot)
+    studio.window.close()
+    studio._shell.guard.dialog.stop.click()
+    qtbot.waitUntil(lambda: not studio.window.isVisible(), timeout=20_000)
+    assert controller.snapshot.state == "stopped"
+
+
+def test_that_a_run_told_to_go_on_lives_when_the_window_is_gone(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    controller = training(studio, "steps", qtbot)
+    studio.window.close()
+    studio._shell.guard.dialog.keep.click()
+    assert not studio.window.isVisible()
+    assert not controller.is_running
+    from studio.services.run_journal import snapshot_of
+    from studio.system.processes import is_alive, kill_group
+
+    told = snapshot_of(controller.directory)
+    assert is_alive(told.engine)
+    kill_group(told.engine)
+    os.waitpid(told.engine.pid, 0)
+
+
+def test_that_a_dropped_file_is_asked_about(open_studio, tmp_path):
+    studio = open_studio(Arguments(example=True))
+    studio.window.show_page("settings")
+    chats = tmp_path / "chats.jsonl"
+    chats.write_text('{"question": "Why?", "answer": "So."}\n', encoding="utf-8")
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(chats))])
+    place = QPointF(400, 400)
+    how = Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton
+    free = Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(place.toPoint(), *how, free)
+    QApplication.sendEvent(studio.window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(studio.window, QDropEvent(place, *how, free))
+    assert studio.window.current_page() == "start"
+    page = studio.window.built_page("start")
+    assert page.view.dropped.words.text() == "What is chats.jsonl for?"
+
+
+def test_that_a_project_is_chosen_in_the_switcher(open_studio):
+    create_project("First")
+    create_project("Second")
+    studio = open_studio()
+    studio.window.side_nav.project_chosen.emit("Second")
+    assert studio.desk.projects.current.name == "Second"
+    assert studio.window.windowTitle() == "Second · Snugtune"
+
+
+def test_that_a_chosen_theme_is_applied_at_once(open_studio, theme: Theme):
+    studio = open_studio()
+    studio.desk.preferences.theme = "dark"
+    assert theme.tokens is DARK
+
+
+def test_that_a_fault_in_a_thread_is_shown_with_a_report(open_studio, qtbot, home):
+    studio = open_studio()
+    log = studio._crashes
+    try:
+        log.install()
+
+        def fail() -> None:
+            message = f"lost {Path.home()}/secret"
+            raise LookupError(message)
+
+        failing = threading.Thread(target=fail)
+        failing.start()
+        failing.join()
+        qtbot.waitUntil(lambda: studio._watch.dialog is not None)
+    finally:
+        log.uninstall()
+    report = studio._watch.dialog.report.toPlainText()
+    assert "LookupError: lost ~/secret" in report
+    assert report.startswith("Snugtune ")
+    assert "LookupError" in log.path.read_text(encoding="utf-8")
+    assert_reachable(studio._watch.dialog)
+    studio._watch.dialog.accept()
+
+
+def test_that_the_last_session_s_crash_is_told(open_studio):
+    studio = open_studio(last_crash="Fatal Python error: Segmentation fault")
+    dialog = studio._watch.dialog
+    assert "Segmentation fault" in dialog.report.toPlainText()
+    dialog.accept()
+
+
+def test_that_a_damaged_preferences_file_is_told_and_left_alone(open_studio, home):
+    path = home / "config" / "preferences.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("not toml at all [", encoding="utf-8")
+    studio = open_studio()
+    assert len(studio._shell.notices.findings()) == 1
+    studio.desk.preferences.theme = "dark"
+    assert path.read_text(encoding="utf-8") == "not toml at all ["
+
+
+def test_that_a_notice_stays_until_it_is_dismissed(open_studio):
+    Preferences().last_project = "gone"
+    notices = open_studio()._shell.notices
+    assert notices.isVisible()
+    from studio.ui.widgets.finding_card import FindingCard
+
+    notices.findChild(FindingCard).fix_chosen.emit("dismiss")
+    assert notices.isHidden()
+
+
+def test_that_main_runs_until_the_window_closes(qtbot, monkeypatch):
+    monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+    closed = []
+
+    def shown(window) -> None:
+        QTimer.singleShot(300, lambda: closed.append(window.close()))
+
+    assert app.main(["--example"], on_shown=shown) == 0
+    assert closed == [True]
+
+
+def test_that_an_unknown_argument_is_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        app.parse(["--exmaple"])
+    assert ended.value.code == 2
+    assert "--exmaple" in capsys.readouterr().err
+
+
+def test_that_the_module_hands_commands_to_the_command_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "studio", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "train" in done.stdout
