@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from studio.domain.errors import ExitCode, StudioError
+from studio.domain.finding import error
 from studio.protocol.events import RunFailed
 
 _OUT_OF_MEMORY_ADVICE = (
@@ -45,6 +46,29 @@ def put_into_words(fault: Exception) -> Failure:
         ),
         ExitCode.FAILED,
         is_foreseen=False,
+    )
+
+
+def broken_down(step: int, loss: float, norm: float | None = None) -> StudioError:
+    """The error for a loss or gradient that is no number.
+
+    Args:
+        step: Where it was met.
+        loss: Of the step.
+        norm: Of its gradient; None when only the loss is known.
+    """
+    gradient = "" if norm is None else f", its gradient {norm:g}"
+    return StudioError(
+        error(
+            "non-finite",
+            f"Training broke down at step {step:,}: its loss is {loss:g}{gradient}.",
+            why="Weights that follow from such a step are worthless; checkpoints "
+            "written before it are good.",
+            fix="Set train.learning_rate to a third, train.warmup to 0.1, or "
+            "model.compute_dtype to bf16 or fp32.",
+            where="train.learning_rate",
+        ),
+        ExitCode.NON_FINITE,
     )
 
 

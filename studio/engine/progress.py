@@ -19,11 +19,10 @@ from transformers import (
     TrainingArguments,
 )
 
-from studio.domain.errors import ExitCode, StudioError
-from studio.domain.finding import error
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype
 from studio.domain.run import Phase
+from studio.engine.failures import broken_down
 from studio.engine.session import Session
 from studio.protocol.events import MemorySample, StepFinished
 
@@ -89,7 +88,7 @@ class StepReporter(TrainerCallback):
         if norm is not None and scales and not math.isfinite(norm):
             norm = None  # the gradient scaler skips such a step and scales lower
         if not math.isfinite(loss) or not math.isfinite(norm or 0.0):
-            raise _not_a_number(step, loss, norm)
+            raise broken_down(step, loss, norm)
         tokens = logs["num_tokens"]
         seconds = max(time.monotonic() - self._began, 1e-6)
         self._session.say(
@@ -154,19 +153,3 @@ def _used_on_card() -> int:
 
 def _is_due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
-
-
-def _not_a_number(step: int, loss: float, norm: float | None) -> StudioError:
-    gradient = "" if norm is None else f", its gradient {norm:g}"
-    return StudioError(
-        error(
-            "non-finite",
-            f"Training broke down at step {step:,}: its loss is {loss:g}{gradient}.",
-            why="Weights that follow from such a step are worthless; checkpoints "
-            "written before it are good.",
-            fix="Set train.learning_rate to a third, train.warmup to 0.1, or "
-            "model.compute_dtype to bf16 or fp32.",
-            where="train.learning_rate",
-        ),
-        ExitCode.NON_FINITE,
-    )

@@ -9,7 +9,13 @@ from typing import TypeVar
 
 from studio.domain.finding import Finding
 from studio.domain.run import Phase
-from studio.engine.lifeline import KEEP_RUNNING, Interrupted, Lifeline, has_listener, read_input
+from studio.engine.lifeline import (
+    KEEP_RUNNING,
+    Interrupted,
+    Lifeline,
+    has_listener,
+    read_input,
+)
 from studio.engine.orders import Orders
 from studio.engine.wire import Wire
 from studio.protocol.codec import WireError, decode_command, told

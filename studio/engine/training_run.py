@@ -1,5 +1,6 @@
 """A run while it trains: what is done before, between and behind the steps."""
 
+import math
 from dataclasses import dataclass, field
 
 from peft import PeftModelForCausalLM
@@ -11,6 +12,7 @@ from studio.engine.checkpoints import save_checkpoint
 from studio.engine.data_preparation import PreparedData
 from studio.engine.devices import Formats
 from studio.engine.evaluation import held_out_loss
+from studio.engine.failures import broken_down
 from studio.engine.generation import answers
 from studio.engine.lifeline import Interrupted
 from studio.engine.model_card import Facts
@@ -51,7 +53,11 @@ class TrainingRun:
     losses: dict[int, float] = field(default_factory=dict)
 
     def evaluate(self, step: int) -> None:
-        """Measure the held-out loss, if rows were held out."""
+        """Measure the held-out loss, if rows were held out.
+
+        Raises:
+            StudioError: It is no number.
+        """
         rows = self.data.held_out
         if not rows:
             return
@@ -59,6 +65,8 @@ class TrainingRun:
         loss = held_out_loss(
             self.session, self.model, rows, self.formats, self.recipe.train.micro_batch
         )
+        if not math.isfinite(loss):
+            raise broken_down(step, loss)
         self.losses[step] = loss
         self.session.say(EvalFinished(step=step, loss=loss, rows=len(rows)))
 
