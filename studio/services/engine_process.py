@@ -145,9 +145,9 @@ class EngineProcess:
         """Leave nothing behind: no process unless it is detached, no open file."""
         if self._process is not None and not self.is_detached:
             self._end()
-        elif self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             # It lives on; without a return code Python would warn of it.
-            self._process.returncode = self._process.poll() or 0
+            self._process.returncode = 0
         if self._process is not None and self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()

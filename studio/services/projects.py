@@ -60,8 +60,10 @@ class Projects(QObject):
         Raises:
             StudioError: The name is blank, or the disk refuses.
         """
+        known = {project.slug for project in self.all()}
         project = project_store.open_or_create(name)
-        self.projects_changed.emit()
+        if project.slug not in known:
+            self.projects_changed.emit()
         return self._make_current(project)
 
     def ensure_example(self) -> Project:

@@ -190,7 +190,7 @@ class RunController(QObject):
         """Let the run go on by itself or end it, and wait until that is so.
 
         A window that wants to show the run's end calls `stop` and waits for
-        `run_ended` before; this is for the last moment, and takes at most half a
+        `run_ended` before; this is for the last moment, and takes less than a
         minute.
 
         Args:
@@ -200,7 +200,7 @@ class RunController(QObject):
             if keep_running:
                 self._worker.let_go()
             else:
-                self._worker.stop(save=True, grace_s=_CLOSING_GRACE_S)
+                self._worker.stop_within(_CLOSING_GRACE_S)
             self._thread.join()
             # The worker's last words lie in this thread's queue.
             QCoreApplication.sendPostedEvents(self)
@@ -286,11 +286,13 @@ def _train_command(directory: RunDirectory) -> Sequence[str]:
 
 
 def _fuller(told: RunSnapshot, directory: RunDirectory) -> RunSnapshot:
+    """The story with more to it: a wire may break, and so may a journal's disk."""
     try:
         written = fold_all(empty_snapshot(directory), directory.events())
     except StudioError:
         return told
-    return written if len(written.steps) >= len(told.steps) else told
+    told_more = told.state.is_over and not written.state.is_over
+    return told if told_more or written.step < told.step else written
 
 
 def _ending_of(snapshot: RunSnapshot) -> str:

@@ -46,12 +46,13 @@ class TrainingWorker(QObject):
         self._grace_s = grace_s
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._deadline: float | None = None
+        self._is_hurried = False
         self._is_letting_go = False
+        self._fault = ""
 
     @Slot()
     def run(self) -> None:
         """Start the engine and follow it to its end."""
-        fault = ""
         try:
             self._engine.start()
             while not self._is_over():
@@ -60,23 +61,24 @@ class TrainingWorker(QObject):
                 self._climb()
             self._forward(self._engine.read_batch(BATCH_S))
         except Exception as error:  # noqa: BLE001 - a worker's top: every end is told
-            fault = str(error) or type(error).__name__
+            self._fault = str(error) or type(error).__name__
         finally:
             try:
                 self._engine.close()
             finally:
-                self.run_ended.emit(self._engine.outcome(fault))
+                self.run_ended.emit(self._engine.outcome(self._fault))
 
-    def stop(self, *, save: bool = True, grace_s: float | None = None) -> None:
+    def stop(self, *, save: bool = True) -> None:
         """Order the end after the step under way; the rest of the ladder follows.
 
         Args:
             save: Write the adapter first.
-            grace_s: Seconds of silence before the next rung.
         """
-        if grace_s is not None:
-            self._grace_s = grace_s
         self._orders.put(lambda: self._stop(save=save))
+
+    def stop_within(self, seconds: float) -> None:
+        """Order the end, adapter saved; the next rung follows even if it works on."""
+        self._orders.put(lambda: self._hurry(seconds))
 
     def terminate(self) -> None:
         """Ask the engine's process group to end, without finishing the step."""
@@ -99,14 +101,14 @@ class TrainingWorker(QObject):
         self._orders.put(self._let_go)
 
     def _is_over(self) -> bool:
-        if self._is_letting_go and self._engine.is_detached:
+        if self._fault or (self._is_letting_go and self._engine.is_detached):
             return True
         return self._engine.has_ended()
 
     def _forward(self, events: list[EngineEvent]) -> None:
         if not events:
             return
-        if self._deadline is not None and self._engine.ordered is Ordered.STOP:
+        if self._engine.ordered is Ordered.STOP and not self._is_hurried:
             self._deadline = time.monotonic() + self._grace_s  # it is at work
         self.events_arrived.emit(events)
 
@@ -124,6 +126,9 @@ class TrainingWorker(QObject):
                 self._terminate()
             case Ordered.LET_GO:
                 self._give_up_letting_go()
+            case Ordered.KILL:
+                # A process that waits for broken hardware can't be ended by anybody.
+                self._fault = "it does not end even when it is killed"
             case _:
                 self._kill()
 
@@ -132,6 +137,10 @@ class TrainingWorker(QObject):
             self._engine.ordered = Ordered.STOP
             self._engine.send(Stop(save=save))
             self._deadline = time.monotonic() + self._grace_s
+
+    def _hurry(self, seconds: float) -> None:
+        self._grace_s, self._is_hurried = seconds, True
+        self._stop(save=True)
 
     def _terminate(self) -> None:
         if self._engine.ordered is not Ordered.KILL:

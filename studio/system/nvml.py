@@ -6,6 +6,7 @@ blocks calls for good: never call this in a thread that somebody waits for
 (`studio.system.bounded`).
 """
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -52,8 +53,13 @@ class Nvml:
     """NVML, started on the first reading and started anew after a fault."""
 
     def __init__(self, library: NvmlLibrary | None = None) -> None:
-        self._library = library or _pynvml()
+        self._given = library
         self._is_started = False
+
+    @functools.cached_property
+    def _library(self) -> NvmlLibrary:
+        # On first use: the binding is large, and the window opens without it.
+        return self._given or _pynvml()
 
     def survey(self) -> GpuSurvey:
         """Ask every card for everything; takes some milliseconds a card."""

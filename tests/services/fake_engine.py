@@ -104,6 +104,15 @@ def mute() -> None:
     finish(3, stopped=False)
 
 
+def without_journal() -> None:
+    """The journal's disk is gone; the wire still carries what happens."""
+    global JOURNAL  # noqa: PLW0603 - one script, one journal
+    step(1, 3)
+    JOURNAL = None
+    step(2, 3)
+    finish(2, stopped=False)
+
+
 def busy_stopping() -> None:
     while "stop" not in ORDERS:
         time.sleep(0.02)
@@ -168,6 +177,7 @@ SCENES = {
     "steps": steps_until_told,
     "fails": fails,
     "mute": mute,
+    "without-journal": without_journal,
     "busy-stopping": busy_stopping,
     "merges": merges,
     "killed": killed,

@@ -103,7 +103,12 @@ def test_that_a_project_that_can_t_be_opened_leaves_the_current_one():
     with pytest.raises(StudioError):
         projects.open("none")
     assert projects.current is first
+    made = []
+    projects.projects_changed.connect(lambda: made.append(True))
     assert projects.open_or_create("First").directory == first.directory
+    assert made == []
+    assert projects.open_or_create("Second").name == "Second"
+    assert made == [True]
 
 
 def test_that_only_the_example_fits_itself_to_the_device():

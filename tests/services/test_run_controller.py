@@ -126,6 +126,14 @@ def test_that_the_journal_wins_over_a_wire_that_broke(qtbot, control, example):
     assert controller.snapshot.state is RunState.FINISHED
 
 
+def test_that_the_wire_wins_over_a_journal_that_broke(qtbot, control, example):
+    controller = control("without-journal")
+    controller.start(example, example.recipe)
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.step == 2
+    assert controller.snapshot.state is RunState.FINISHED
+
+
 def test_that_a_run_is_stopped_after_the_step(qtbot, control, example):
     controller = control("steps")
     controller.start(example, example.recipe)

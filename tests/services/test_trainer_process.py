@@ -1,6 +1,9 @@
+import os
+
 import pytest
 from PySide6.QtCore import QThread
 
+from studio.domain.run import EngineIdentity
 from studio.protocol.events import (
     CheckpointSaved,
     RunFinished,
@@ -13,6 +16,7 @@ from studio.services.background import WorkerThread
 from studio.services.engine_process import EngineProcess
 from studio.services.process_outcome import Ordered
 from studio.services.trainer_process import TrainingWorker
+from studio.system.processes import kill_group
 from tests.services.conftest import fake_engine
 
 PATIENCE_MS = 20_000
@@ -31,6 +35,10 @@ class Story:
     def hear(self, events):
         self.batches += 1
         self.events += events
+
+    def identity(self):
+        hello = self.events[0]
+        return EngineIdentity(hello.pid, hello.started_at)
 
     def has(self, kind):
         return any(isinstance(event, kind) for event in self.events)
@@ -162,6 +170,29 @@ def test_that_an_engine_at_work_is_given_more_time_to_stop(qtbot, play):
     outcome = ending_of(qtbot, story)
     assert outcome.ordered is Ordered.STOP
     assert isinstance(outcome.last_word, RunFinished)
+
+
+def test_that_an_engine_at_work_is_ended_when_there_is_no_time(qtbot, play):
+    story = play("busy-stopping")
+    qtbot.waitUntil(lambda: bool(story.events), timeout=PATIENCE_MS)
+    story.worker.stop_within(0.5)
+    outcome = ending_of(qtbot, story)
+    assert outcome.ordered is Ordered.TERMINATE
+    assert outcome.last_word is None
+
+
+def test_that_an_engine_that_nobody_can_end_is_given_up(qtbot, play, monkeypatch):
+    monkeypatch.setattr(trainer_process, "TERMINATE_GRACE_S", 0.2)
+    story = play("stuck")
+    qtbot.waitUntil(lambda: bool(story.events), timeout=PATIENCE_MS)
+    with monkeypatch.context() as broken:
+        broken.setattr(EngineProcess, "kill", lambda _engine: None)
+        broken.setattr("studio.services.engine_process._REAP_PATIENCE_S", 0.1)
+        story.worker.kill()
+        outcome = ending_of(qtbot, story)
+    assert "does not end even when it is killed" in outcome.sentence()
+    kill_group(story.identity())
+    os.waitpid(story.identity().pid, 0)
 
 
 @pytest.mark.parametrize(("rung", "code"), [("terminate", 143), ("kill", -9)])
