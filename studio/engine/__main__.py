@@ -5,6 +5,7 @@ Events go to stdout, one JSON line each; whatever libraries print goes to stderr
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ def main(arguments: Sequence[str]) -> int:
         An exit code of `studio.domain.errors.ExitCode`.
     """
     parsed = _parser().parse_args(arguments)
+    # Read by OpenMP when torch loads it. Threads that wait by spinning lose their core
+    # to any other program, and a step then takes ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
     from studio.engine.session import Session
 
