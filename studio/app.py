@@ -151,6 +151,8 @@ class Studio(QObject):
     def _furnish(self) -> None:
         if self._on_shown is not None:
             self._on_shown(self.window)
+        if not self.window.isVisible():
+            return  # closed already: nothing is built for nobody
         from studio.ui.crash_dialog import CrashWatch
         from studio.ui.shell import Shell
 
