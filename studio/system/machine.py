@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # psutil ships no types
+import psutil
 
 from studio.domain.hardware import MachineReading
 from studio.system.nvml import GpuSurvey, Nvml

@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import TypedDict
 
-import psutil  # type: ignore[import-untyped]  # psutil ships no types
+import psutil
 
 from studio.domain.run import EngineIdentity
 

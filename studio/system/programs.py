@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Sequence
 
-import psutil  # type: ignore[import-untyped]  # psutil ships no types
+import psutil
 
 from studio.domain.hardware import GpuProcess
 
