@@ -16,6 +16,7 @@ from studio.ui.pages.export.view_model import (
     exportable,
     merge_bytes,
     phase_words,
+    short_path,
 )
 
 MODEL = ModelArchitecture(
@@ -123,3 +124,9 @@ def test_that_only_ended_runs_with_an_adapter_can_be_exported() -> None:
 def test_that_an_engine_of_tomorrow_may_name_new_phases() -> None:
     assert phase_words("merging") == "Merging"
     assert phase_words("dreaming") == "dreaming"
+
+
+def test_that_a_long_path_shows_its_end() -> None:
+    path = str(Path("/home") / "me" / "projects" / "runs" / "cheese-1" / "adapter")
+    assert short_path(path) == "…/runs/cheese-1/adapter"
+    assert short_path(str(Path("a") / "b")) == str(Path("a") / "b")

@@ -18,6 +18,7 @@ NOTHING_YET: Final = (
     "Nothing to export yet",
     "A run that has saved its adapter can be copied, merged into its model, and asked.",
 )
+_PARTS_SHOWN: Final = 3
 _REST_OF_A_MODEL: Final = 32 * (1 << 20)
 """Tokenizer, config and template beside the weights, generously."""
 
@@ -133,6 +134,14 @@ def merge_bytes(inputs: ExportInputs) -> int | None:
         return None
     weights = inputs.model.parameters * inputs.merged_format.bytes_a_weight
     return weights + _REST_OF_A_MODEL
+
+
+def short_path(path: str) -> str:
+    """The last three parts of a path, which name project, run and what it is."""
+    parts = Path(path).parts
+    if len(parts) <= _PARTS_SHOWN:
+        return path
+    return "…/" + "/".join(parts[-_PARTS_SHOWN:])
 
 
 def phase_words(phase: str) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState
 from studio.ui.pages.start.view_model import outcome_mark, when_words
+from studio.ui.shell_model import short_model_name
 from studio.ui.text import count, duration, size
 from studio.ui.widgets.marks import Mark
 
@@ -88,7 +88,7 @@ def delete_question(snapshot: RunSnapshot, size_bytes: int) -> str:
 
 def model_words(recipe: Recipe | None) -> str:
     """The model's name without its owner or folder; empty when unknown."""
-    return "" if recipe is None else Path(recipe.model.name).name
+    return "" if recipe is None else short_model_name(recipe.model.name)
 
 
 def _row(facts: RunFacts, now: datetime) -> RunRow:

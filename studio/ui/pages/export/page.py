@@ -1,0 +1,382 @@
+"""The Export page: what came of a run, kept, merged and asked."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QUrl, Slot
+from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from typing_extensions import override
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.errors import StudioError
+from studio.domain.finding import Finding
+from studio.protocol.events import Merged
+from studio.services.engine_task import EngineTask
+from studio.ui.pages.desk import Desk
+from studio.ui.pages.errand import Errand
+from studio.ui.pages.export.engine_job import TaskFor
+from studio.ui.pages.export.jobs import Asking, Merging, Side
+from studio.ui.pages.export.parts import AnswerPanel
+from studio.ui.pages.export.told import Results, copy_of_adapter, read_results
+from studio.ui.pages.export.view import ExportPageView
+from studio.ui.pages.export.view_model import (
+    ExportInputs,
+    ExportView,
+    MergedFormat,
+    export_view,
+)
+from studio.ui.pages.finding_text import show_findings
+from studio.ui.pages.question import Question
+
+
+class ExportPage(QWidget):
+    """Wires the Export page.
+
+    Attributes:
+        view: The layout.
+        merging, asking: What the engine does for this page.
+        question: What is being asked of the user; None while nothing is.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        parent: QWidget | None = None,
+        *,
+        task_for: TaskFor = EngineTask,
+    ) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._results = Results()
+        self._model: ModelArchitecture | None = None
+        self._parent_of_merge: Path | None = None
+        self._merged_elsewhere = ""
+        self._copy_parent: Path | None = None
+        self._read = Errand(self._read_results, self)
+        self._copy = Errand(self._make_copy, self)
+        self.merging = Merging(task_for, self)
+        self.asking = Asking(task_for, self)
+        self.question: Question | None = None
+        self.view = ExportPageView()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        self._connect_services()
+        self._connect_view()
+        self._show(is_read=False)
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.read_again()
+
+    @Slot()
+    def read_again(self) -> None:
+        """Read the results from disk; the page follows when they are read."""
+        if self.isVisible():
+            self._read.run()
+
+    def target(self) -> Path | None:
+        """The folder that the next merge writes; None without a run."""
+        run = self._results.run
+        if run is None:
+            return None
+        if self._parent_of_merge is not None:
+            return self._parent_of_merge / f"{run.name}-merged"
+        return run.directory / "merged"
+
+    def _connect_services(self) -> None:
+        desk = self._desk
+        self._read.errand_done.connect(self._on_read)
+        self._read.errand_failed.connect(self._on_failed)
+        self._copy.errand_done.connect(self._on_copied)
+        self._copy.errand_failed.connect(self._on_failed)
+        self.merging.merging_went_on.connect(self._on_merging_went_on)
+        self.merging.merging_done.connect(self._on_merging_done)
+        self.merging.merging_failed.connect(self._on_merging_failed)
+        self.asking.side_went_on.connect(self._on_side_went_on)
+        self.asking.side_answered.connect(self._on_side_answered)
+        self.asking.asking_failed.connect(self._on_failed)
+        self.asking.asking_ended.connect(self._on_asking_ended)
+        desk.projects.current_changed.connect(self._on_project_changed)
+        desk.chosen_run.run_chosen.connect(self.read_again)
+        desk.controller.run_ended.connect(self.read_again)
+
+    def _connect_view(self) -> None:
+        view = self.view
+        view.runs.activated.connect(self._on_run_chosen)
+        view.open_run_folder.clicked.connect(self._on_open_run_folder)
+        view.to_recipe.clicked.connect(self._on_to_recipe)
+        view.to_runs.clicked.connect(self._on_to_runs)
+        view.adapter.save_copy.clicked.connect(self._on_save_copy)
+        merged = view.merged
+        merged.number_format.currentIndexChanged.connect(self._on_choice_changed)
+        merged.change_folder.clicked.connect(self._on_change_folder)
+        merged.merge.clicked.connect(self._on_merge)
+        merged.cancel.clicked.connect(self.merging.job.cancel)
+        merged.open_folder.clicked.connect(self._on_open_merged)
+        view.trial.prompt.returnPressed.connect(self._on_ask)
+        view.trial.ask.clicked.connect(self._on_ask)
+        view.trial.cancel.clicked.connect(self.asking.job.cancel)
+        QShortcut(QKeySequence("Ctrl+Return"), self, self._on_ask)
+        QShortcut(QKeySequence("Ctrl+Enter"), self, self._on_ask)
+        QShortcut(QKeySequence("Ctrl+E"), self, self._on_merge)
+
+    def _read_results(self) -> Results:
+        """What lies on disk; called in a thread."""
+        project = self._desk.projects.current
+        directory = None if project is None else project.directory
+        chosen = self._desk.chosen_run.directory
+        return read_results(directory, chosen, self._parent_of_merge)
+
+    def _make_copy(self) -> Path | None:
+        """Copy the adapter; called in a thread."""
+        run, parent = self._results.run, self._copy_parent
+        if run is None or parent is None:
+            return None
+        return copy_of_adapter(run.directory, parent)
+
+    def _inputs(self) -> ExportInputs:
+        results = self._results
+        return ExportInputs(
+            run=results.run,
+            recipe=results.recipe,
+            model=self._model,
+            adapter_bytes=results.adapter_bytes,
+            merged_bytes=results.merged_bytes,
+            merged_format=MergedFormat(self.view.merged.number_format.value()),
+            target=self.target(),
+            disk_free_bytes=results.disk_free_bytes,
+            is_training=self._desk.controller.is_running,
+            is_busy=self.merging.job.is_running or self.asking.job.is_running,
+        )
+
+    def _show(self, *, is_read: bool = True) -> None:
+        view, shown = self.view, export_view(self._inputs())
+        view.empty.setVisible(is_read and shown is None)
+        view.filled.setVisible(shown is not None)
+        view.runs.setVisible(len(self._results.runs) > 1)
+        view.open_run_folder.setVisible(shown is not None)
+        view.header.set_facts("" if shown is None else shown.facts)
+        if shown is not None:
+            self._show_result(shown)
+
+    def _show_result(self, shown: ExportView) -> None:
+        view = self.view
+        view.measured.set_text(shown.measured)
+        view.measured.setVisible(bool(shown.measured))
+        view.adapter.show_adapter(shown)
+        view.merged.show_merged(shown, self._merged_elsewhere or shown.merged_path)
+        view.answers.show_prompts(shown.samples)
+        view.trial.show_state(shown.ask_refused, asking=self.asking.job.is_running)
+
+    def _show_runs(self) -> None:
+        runs, shown = self._results.runs, self._results.run
+        choices = [(str(run.directory), run.name) for run in runs]
+        self.view.runs.set_choices(choices)
+        if shown is not None:
+            self.view.runs.set_value(str(shown.directory))
+
+    def _look_up_model(self) -> ModelArchitecture | None:
+        recipe = self._results.recipe
+        if recipe is None:
+            return None
+        try:
+            place = self._desk.models.look_up(recipe.model.name)
+        except StudioError:
+            return None  # merging will say where the model should be
+        return self._desk.models.architecture_of(place)
+
+    def _forget_answers(self) -> None:
+        self.view.trial.base.show_answer("")
+        self.view.trial.tuned.show_answer("")
+        self.view.adapter.show_copy("")
+        self._merged_elsewhere = ""
+
+    def _ask_for_folder(self, title: str, chosen: Callable[[str], None]) -> None:
+        dialog = QFileDialog(self, title)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.fileSelected.connect(chosen)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _merge(self, *, overwrite: bool) -> None:
+        run, target = self._results.run, self.target()
+        if run is None or target is None:
+            return
+        show_findings(self.view.findings, [])
+        self._merged_elsewhere = ""
+        chosen = self.view.merged.number_format.value()
+        self.merging.merge(run.directory, target, chosen, overwrite=overwrite)
+        self._show()
+
+    @Slot(object)
+    def _on_read(self, results: Results) -> None:
+        before, self._results = self._results.run, results
+        run = results.run
+        if before is None or run is None or before.directory != run.directory:
+            self._forget_answers()
+        self._model = self._look_up_model()
+        self._show_runs()
+        self._show()
+
+    @Slot(object)
+    def _on_failed(self, finding: Finding) -> None:
+        show_findings(self.view.findings, [finding])
+        self._show()
+
+    @Slot(object)
+    def _on_copied(self, copy: Path | None) -> None:
+        if copy is not None:
+            self.view.adapter.show_copy(str(copy))
+
+    @Slot(str, float)
+    def _on_merging_went_on(self, words: str, share: float) -> None:
+        self.view.merged.show_progress(words, share)
+
+    @Slot(object)
+    def _on_merging_done(self, merged: Merged) -> None:
+        run = self._results.run
+        place = Path(merged.path)
+        if run is None or place != run.directory / "merged":
+            self._merged_elsewhere = merged.path
+        self._end_merging()
+
+    @Slot(object)
+    def _on_merging_failed(self, finding: Finding) -> None:
+        show_findings(self.view.findings, [finding])
+        self._end_merging()
+
+    def _end_merging(self) -> None:
+        self.view.merged.show_progress(None)
+        self._show()
+        self.read_again()
+
+    @Slot(str, str)
+    def _on_side_went_on(self, side: str, words: str) -> None:
+        self._panel(side).show_answer("", words)
+
+    @Slot(str, str)
+    def _on_side_answered(self, side: str, text: str) -> None:
+        words = len(text.split())
+        noun = "word" if words == 1 else "words"
+        self._panel(side).show_answer(text or "(an empty answer)", f"{words} {noun}")
+
+    @Slot()
+    def _on_asking_ended(self) -> None:
+        for panel in (self.view.trial.base, self.view.trial.tuned):
+            if not panel.text.toPlainText():
+                panel.show_answer("", "Not answered")
+        self._show()
+
+    @Slot()
+    def _on_project_changed(self) -> None:
+        self._results = Results()
+        self._parent_of_merge = None
+        self._forget_answers()
+        show_findings(self.view.findings, [])
+        self._show(is_read=False)
+        self.read_again()
+
+    @Slot()
+    def _on_run_chosen(self) -> None:
+        self._desk.chosen_run.choose(Path(self.view.runs.value()))
+
+    @Slot()
+    def _on_choice_changed(self) -> None:
+        self._show()
+
+    @Slot()
+    def _on_save_copy(self) -> None:
+        self._ask_for_folder("Save a copy of the adapter in", self._on_copy_folder)
+
+    @Slot(str)
+    def _on_copy_folder(self, folder: str) -> None:
+        show_findings(self.view.findings, [])
+        self._copy_parent = Path(folder)
+        self._copy.run()
+
+    @Slot()
+    def _on_change_folder(self) -> None:
+        self._ask_for_folder("Write the merged model in", self._on_merge_folder)
+
+    @Slot(str)
+    def _on_merge_folder(self, folder: str) -> None:
+        self._parent_of_merge = Path(folder)
+        self._show()
+        self.read_again()
+
+    @Slot()
+    def _on_merge(self) -> None:
+        target = self.target()
+        if target is None or not self.view.merged.merge.isEnabled():
+            return
+        if self.merging.job.is_running or self.question is not None:
+            return
+        if not target.exists():
+            self._merge(overwrite=False)
+            return
+        self.question = Question(
+            f"Replace {target.name}?",
+            f"{target} holds a model already. It stays until the new one is whole.",
+            "Replace",
+            "Cancel",
+            self,
+        )
+        self.question.deed_confirmed.connect(self._on_overwrite_confirmed)
+        self.question.finished.connect(self._on_question_finished)
+        self.question.open()
+
+    @Slot()
+    def _on_overwrite_confirmed(self) -> None:
+        self._merge(overwrite=True)
+
+    @Slot()
+    def _on_question_finished(self) -> None:
+        self.question = None
+
+    @Slot()
+    def _on_ask(self) -> None:
+        run, trial = self._results.run, self.view.trial
+        prompt = trial.prompt.text().strip()
+        if run is None or not trial.ask.isEnabled() or self.asking.job.is_running:
+            return
+        if not prompt:
+            trial.prompt.setFocus()
+            return
+        show_findings(self.view.findings, [])
+        trial.base.show_answer("")
+        trial.tuned.show_answer("")
+        self.asking.ask(run.directory, prompt)
+        self._show()
+
+    @Slot()
+    def _on_open_run_folder(self) -> None:
+        if self._results.run is not None:
+            _open(self._results.run.directory)
+
+    @Slot()
+    def _on_open_merged(self) -> None:
+        run = self._results.run
+        if self._merged_elsewhere:
+            _open(Path(self._merged_elsewhere))
+        elif run is not None and run.merged is not None:
+            _open(run.directory / run.merged)
+
+    @Slot()
+    def _on_to_recipe(self) -> None:
+        self._desk.go_to("recipe")
+
+    @Slot()
+    def _on_to_runs(self) -> None:
+        self._desk.go_to("runs")
+
+    def _panel(self, side: str) -> AnswerPanel:
+        trial = self.view.trial
+        return trial.base if side == Side.BASE else trial.tuned
+
+
+def _open(folder: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

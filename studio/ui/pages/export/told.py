@@ -1,0 +1,67 @@
+"""Reads what the project's runs left on disk, beside the window."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.domain.recipe import Recipe
+from studio.domain.run import RunSnapshot
+from studio.services.library import find_run
+from studio.services.run_files import copy_adapter, folder_bytes, free_bytes_at
+from studio.ui.pages.export.view_model import exportable
+from studio.ui.pages.runs.told import recipe_of, told_runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """The runs that left an adapter, and the files of the one that is looked at.
+
+    Attributes:
+        runs: Newest first.
+        run: The one looked at; None when there is none.
+        recipe: It was started with; None when it can't be read.
+        adapter_bytes: Of its adapter's files.
+        merged_bytes: Of the merged model in the run; None without one.
+        disk_free_bytes: Where the next merge will be written.
+    """
+
+    runs: tuple[RunSnapshot, ...] = ()
+    run: RunSnapshot | None = None
+    recipe: Recipe | None = None
+    adapter_bytes: int = 0
+    merged_bytes: int | None = None
+    disk_free_bytes: int | None = None
+
+
+def read_results(
+    project: Path | None, chosen: Path | None, target: Path | None
+) -> Results:
+    """Read a project's results.
+
+    Args:
+        project: Its folder; None while none is open.
+        chosen: The run to look at; the newest when it left nothing or is None.
+        target: The folder for the next merge, if the user named one.
+    """
+    runs = exportable([run.snapshot for run in told_runs(project).runs])
+    run = next((run for run in runs if run.directory == chosen), None)
+    run = run or next(iter(runs), None)
+    if run is None or run.adapter is None:
+        return Results(runs=runs)
+    merged = None if run.merged is None else folder_bytes(run.directory / run.merged)
+    return Results(
+        runs=runs,
+        run=run,
+        recipe=recipe_of(run),
+        adapter_bytes=folder_bytes(run.directory / run.adapter),
+        merged_bytes=merged,
+        disk_free_bytes=free_bytes_at(target or run.directory),
+    )
+
+
+def copy_of_adapter(directory: Path, parent: Path) -> Path:
+    """Copy a run's adapter into a folder of its own below another.
+
+    Raises:
+        StudioError: The run is gone, a copy is there already, or the disk refuses.
+    """
+    return copy_adapter(find_run(str(directory)), parent)

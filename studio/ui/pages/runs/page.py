@@ -1,0 +1,247 @@
+"""The Runs page: all runs of the project; one of them is chosen and acted upon."""
+
+from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtCore import QUrl, Slot
+from PySide6.QtGui import (
+    QDesktopServices,
+    QGuiApplication,
+    QKeySequence,
+    QShortcut,
+    QShowEvent,
+)
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+from typing_extensions import override
+
+from studio.domain.errors import StudioError
+from studio.domain.finding import Finding
+from studio.domain.run import RunSnapshot
+from studio.ui.item_models.cells import Cell
+from studio.ui.pages.desk import Desk
+from studio.ui.pages.errand import Errand
+from studio.ui.pages.finding_text import show_findings
+from studio.ui.pages.question import Question
+from studio.ui.pages.runs.told import (
+    ToldRuns,
+    delete,
+    recipe_path,
+    size_of,
+    told_runs,
+)
+from studio.ui.pages.runs.view import RunsView
+from studio.ui.pages.runs.view_model import (
+    RunFacts,
+    RunRow,
+    delete_question,
+    facts_line,
+    run_rows,
+)
+
+
+class RunsPage(QWidget):
+    """Wires the Runs page.
+
+    Attributes:
+        view: The layout.
+        question: What is being asked; None while nothing is.
+    """
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._runs: tuple[RunFacts, ...] = ()
+        self._rows: tuple[RunRow, ...] = ()
+        self._refusals: list[Finding] = []
+        self._read = Errand(self._told, self)
+        self._doomed: Path | None = None
+        self._deletion = Errand(self._delete_doomed, self)
+        self.question: Question | None = None
+        self.view = RunsView()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        self._connect()
+        self._show_runs(ToldRuns((), ()), is_read=False)
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.read_again()
+
+    @Slot()
+    def read_again(self) -> None:
+        """Read the runs from disk; the list follows when they are read."""
+        if self.isVisible():
+            self._read.run()
+
+    def chosen(self) -> RunFacts | None:
+        """The run of the current row; None without one."""
+        key = self.view.rows.key_at(self.view.table.current_row())
+        found = (run for run in self._runs if str(run.snapshot.directory) == key)
+        return next(found, None)
+
+    def _connect(self) -> None:
+        desk, view = self._desk, self.view
+        self._read.errand_done.connect(self._on_read)
+        self._read.errand_failed.connect(self._on_refused)
+        self._deletion.errand_done.connect(self._on_deleted)
+        self._deletion.errand_failed.connect(self._on_refused)
+        desk.projects.current_changed.connect(self._on_project_changed)
+        desk.controller.run_ended.connect(self.read_again)
+        view.to_recipe.clicked.connect(self._on_to_recipe)
+        view.export.clicked.connect(self._on_export)
+        view.table.activated.connect(self._on_open)
+        view.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
+        view.open_run.clicked.connect(self._on_open)
+        view.open_folder.clicked.connect(self._on_open_folder)
+        view.copy_recipe.clicked.connect(self._on_copy_recipe)
+        view.delete.clicked.connect(self._on_delete)
+        QShortcut(QKeySequence("Ctrl+Shift+C"), self, self._on_copy_recipe)
+        QShortcut(QKeySequence("Delete"), self, self._on_delete)
+        QShortcut(QKeySequence("F5"), self, self.read_again)
+
+    def _told(self) -> ToldRuns:
+        """The project's runs; called in a thread."""
+        project = self._desk.projects.current
+        return told_runs(None if project is None else project.directory)
+
+    def _show_runs(self, told: ToldRuns, *, is_read: bool = True) -> None:
+        view, kept = self.view, self.view.rows.key_at(self.view.table.current_row())
+        self._runs = told.runs
+        self._rows = run_rows(told.runs, datetime.now().astimezone())
+        is_empty = not told.runs and not told.findings
+        view.empty.setVisible(is_read and is_empty)
+        view.filled.setVisible(not is_empty)
+        view.header.set_facts(facts_line(told.runs))
+        view.rows.set_rows([(row.key, _cells(row)) for row in self._rows])
+        self._choose(kept)
+        self._show_findings(list(told.findings))
+        self._show_deeds()
+
+    def _choose(self, key: str) -> None:
+        """Keep the row that was current; else the first one."""
+        if not self._rows:
+            return
+        row = max(0, self.view.rows.row_of(key))
+        self.view.table.selectRow(row)
+
+    def _show_findings(self, findings: list[Finding]) -> None:
+        show_findings(self.view.findings, [*self._refusals, *findings])
+
+    def _show_deeds(self) -> None:
+        view, run = self.view, self.chosen()
+        over = run is not None and run.snapshot.state.is_over
+        saved = run is not None and run.snapshot.adapter is not None
+        for deed in (view.open_run, view.open_folder, view.copy_recipe):
+            deed.setEnabled(run is not None)
+        view.delete.setEnabled(over)
+        view.export.setVisible(over and saved)
+        going_on = run is not None and not over
+        view.note.setText("It is going on; stop it to delete it." if going_on else "")
+
+    def _delete_doomed(self) -> Path | None:
+        """Delete the run that was confirmed; called in a thread."""
+        if self._doomed is not None:
+            delete(self._doomed)
+        return self._doomed
+
+    def _ask_to_delete(self, snapshot: RunSnapshot) -> None:
+        words = delete_question(snapshot, size_of(snapshot.directory))
+        title, _, rest = words.partition("? ")
+        self.question = Question(f"{title}?", rest, "Delete run", "Cancel", self)
+        self._doomed = snapshot.directory
+        self.question.deed_confirmed.connect(self._on_delete_confirmed)
+        self.question.finished.connect(self._on_question_finished)
+        self.question.open()
+
+    @Slot(object)
+    def _on_read(self, told: ToldRuns) -> None:
+        self._show_runs(told)
+
+    @Slot(object)
+    def _on_refused(self, finding: Finding) -> None:
+        self._refusals = [finding]
+        self._show_findings([])
+        self.read_again()
+
+    @Slot(object)
+    def _on_deleted(self, directory: Path) -> None:
+        if self._desk.chosen_run.directory == directory:
+            self._desk.chosen_run.choose(None)
+        self.read_again()
+
+    @Slot()
+    def _on_project_changed(self) -> None:
+        self._refusals = []
+        self._show_runs(ToldRuns((), ()), is_read=False)
+        self.read_again()
+
+    @Slot()
+    def _on_row_changed(self) -> None:
+        self._show_deeds()
+
+    @Slot()
+    def _on_open(self) -> None:
+        run = self.chosen()
+        if run is not None:
+            self._desk.chosen_run.choose(run.snapshot.directory)
+            self._desk.go_to("run")
+
+    @Slot()
+    def _on_export(self) -> None:
+        run = self.chosen()
+        if run is not None:
+            self._desk.chosen_run.choose(run.snapshot.directory)
+            self._desk.go_to("export")
+
+    @Slot()
+    def _on_open_folder(self) -> None:
+        run = self.chosen()
+        if run is not None:
+            folder = QUrl.fromLocalFile(str(run.snapshot.directory))
+            QDesktopServices.openUrl(folder)
+
+    @Slot()
+    def _on_copy_recipe(self) -> None:
+        run = self.chosen()
+        if run is None:
+            return
+        try:
+            path = recipe_path(run.snapshot.directory)
+        except StudioError as refused:
+            self._on_refused(refused.finding)
+            return
+        QGuiApplication.clipboard().setText(str(path))
+        self.view.note.setText(f"Copied: {Path(path.parent.name) / path.name}")
+
+    @Slot()
+    def _on_delete(self) -> None:
+        run = self.chosen()
+        if run is not None and run.snapshot.state.is_over and self.question is None:
+            self._ask_to_delete(run.snapshot)
+
+    @Slot()
+    def _on_delete_confirmed(self) -> None:
+        self._refusals = []
+        self._deletion.run()
+
+    @Slot()
+    def _on_question_finished(self) -> None:
+        self.question = None
+
+    @Slot()
+    def _on_to_recipe(self) -> None:
+        self._desk.go_to("recipe")
+
+
+def _cells(row: RunRow) -> list[Cell]:
+    return [
+        Cell(row.name),
+        Cell(row.model),
+        Cell(row.mark.words, painted=row.mark),
+        Cell(row.held_out),
+        Cell(row.steps),
+        Cell(row.time),
+        Cell(row.when),
+    ]

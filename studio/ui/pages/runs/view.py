@@ -1,0 +1,87 @@
+"""The Runs page's layout."""
+
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.ui.icon_names import IconName
+from studio.ui.item_models.cells import CellModel, Column
+from studio.ui.pages.empty_page import empty_page
+from studio.ui.pages.runs.view_model import NO_RUNS
+from studio.ui.tokens import Space, Tone
+from studio.ui.widgets.buttons import ButtonKind, button
+from studio.ui.widgets.card import Card
+from studio.ui.widgets.labels import Role, label
+from studio.ui.widgets.page import PageFrame
+from studio.ui.widgets.table import DataTable, MarkDelegate
+
+COLUMNS = (
+    Column("Run"),
+    Column("Model"),
+    Column("Outcome"),
+    Column("Held-out loss", at_right=True),
+    Column("Steps", at_right=True),
+    Column("Time", at_right=True),
+    Column("When"),
+)
+_MARK_COLUMN = 2
+_WIDTHS = {1: 176, 2: 132, 3: 136, 4: 104, 5: 116, 6: 112}
+
+
+class RunsView(PageFrame):
+    """All runs of the project, and what can be done with the one that is chosen.
+
+    Attributes:
+        export: Leads to the chosen run's result; the primary action.
+        empty, to_recipe: Shown while there are no runs.
+        filled: Everything else.
+        findings: Why a run can't be read, or a deed was refused.
+        rows, table: The list.
+        open_run, open_folder, copy_recipe, delete: For the chosen run.
+        note: Why something can't be done with it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Runs")
+        self.export = button("Go to its result", ButtonKind.PRIMARY, IconName.EXPORT)
+        self.header.add_action_widget(self.export)
+        self.empty = empty_page(IconName.BARS, *NO_RUNS)
+        self.to_recipe = button("Go to the recipe", ButtonKind.PRIMARY)
+        self.empty.add_button(self.to_recipe)
+        self.filled = QWidget()
+        whole = QVBoxLayout(self.filled)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(Space.LARGE)
+        self.findings = QVBoxLayout()
+        self.findings.setSpacing(Space.SMALL)
+        whole.addLayout(self.findings)
+        whole.addWidget(self._make_list(), 1)
+        self.content.addWidget(self.empty)
+        self.content.addWidget(self.filled, 1)
+
+    def _make_list(self) -> Card:
+        card = Card(flush=True)
+        self.rows = CellModel(COLUMNS, card)
+        self.table = DataTable(self.rows, name="Runs, newest first")
+        marks = MarkDelegate(self.table)
+        self.table.setItemDelegateForColumn(_MARK_COLUMN, marks)
+        self.table.set_widths(_WIDTHS)
+        self.table.stretch_column(0)
+        card.body.addWidget(self.table, 1)
+        card.add_row_line()
+        card.body.addLayout(self._make_deeds())
+        return card
+
+    def _make_deeds(self) -> QHBoxLayout:
+        self.open_run = button("Open", icon=IconName.PULSE)
+        self.open_folder = button("Open folder", icon=IconName.FOLDER)
+        self.copy_recipe = button("Copy recipe’s path", icon=IconName.COPY)
+        self.copy_recipe.setToolTip("Ctrl+Shift+C")
+        self.delete = button("Delete…", ButtonKind.DANGER)
+        self.note = label("", Role.CAPTION, Tone.MUTED)
+        row = QHBoxLayout()
+        row.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
+        row.setSpacing(Space.SMALL)
+        for deed in (self.open_run, self.open_folder, self.copy_recipe):
+            row.addWidget(deed)
+        row.addWidget(self.note, 1)
+        row.addWidget(self.delete)
+        return row
