@@ -1,0 +1,92 @@
+"""Runs as an engine would have written them down, for tests of pages."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from studio.protocol.codec import encode
+from studio.protocol.events import (
+    CheckpointSaved,
+    EngineEvent,
+    EvalFinished,
+    Hello,
+    MemorySample,
+    PhaseChanged,
+    RunFailed,
+    RunFinished,
+    SampleProduced,
+    StepFinished,
+)
+from studio.services.project import Project
+from studio.storage.run_directory import RunDirectory
+
+PROMPTS = ("Do you ship to Norway?", "What goes with Brie?")
+NOBODY = 4_000_000
+
+
+class Story:
+    """Writes a run's journal, an event a second."""
+
+    def __init__(self, project: Project, *, began_s_ago: float = 600.0) -> None:
+        self.directory: RunDirectory = project.new_run(project.recipe)
+        self._at = datetime.fromtimestamp(time.time() - began_s_ago, UTC)
+        self.say(Hello, protocol=1, verb="train", pid=NOBODY, started_at=1.0)
+
+    def say(self, kind: type[EngineEvent], **said: object) -> None:
+        self._at += timedelta(seconds=1)
+        with self.directory.journal_path.open("ab") as journal:
+            journal.write(encode(kind(at=self._at, **said)))
+
+    def answer(self, step: int, text: str) -> None:
+        for prompt in PROMPTS:
+            self.say(SampleProduced, step=step, prompt=prompt, text=f"{text} {prompt}")
+
+    def train(self, steps: int, total: int) -> None:
+        self.say(EvalFinished, step=0, loss=2.5, rows=3)
+        self.answer(0, "Base:")
+        self.say(PhaseChanged, phase="training")
+        for step in range(1, steps + 1):
+            self.say(
+                StepFinished,
+                step=step,
+                total=total,
+                epoch=step / total,
+                loss=2.5 - step / total,
+                lr=1e-4,
+                grad_norm=0.5,
+                tokens_per_s=100.0,
+            )
+            self.say(MemorySample, step=step, process_bytes=1 << 30)
+        self.say(CheckpointSaved, step=steps, path=f"checkpoints/step-{steps}")
+
+
+def finished_run(project: Project, *, steps: int = 25, **more: float) -> RunDirectory:
+    """A run that ended well, its adapter saved."""
+    story = Story(project, **more)
+    story.train(steps, steps)
+    story.say(EvalFinished, step=steps, loss=1.25, rows=3)
+    story.answer(steps, "Tuned:")
+    adapter = story.directory.adapter_path
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"\0" * (3 << 20))
+    story.say(RunFinished, adapter="adapter", steps=steps)
+    return story.directory
+
+
+def failed_run(project: Project, **more: float) -> RunDirectory:
+    """A run that ran out of memory after ten steps of a hundred."""
+    story = Story(project, **more)
+    story.train(10, 100)
+    story.say(
+        RunFailed,
+        kind="out-of-memory",
+        message="Step 11 asked for 0.25 GiB more than was free.",
+        advice="Lower train.sequence_length.",
+    )
+    return story.directory
+
+
+def lost_run(project: Project, **more: float) -> RunDirectory:
+    """A run whose engine is gone without a word."""
+    story = Story(project, **more)
+    story.train(5, 100)
+    return story.directory

@@ -1,0 +1,301 @@
+"""The Recipe page: priced at once, saved at once, undone, proposed, started."""
+
+import shutil
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
+
+from studio.domain.run import RunState
+from studio.ui.forms.option_rows import SetBy
+from studio.ui.pages.recipe.expert_rows import PROPOSED
+from studio.ui.pages.recipe.page import RecipePage
+from studio.ui.pages.recipe.reason_widget import ReasonWidget
+from studio.ui.widgets.finding_card import FindingCard
+from studio.ui.widgets.memory_bar_state import Segment, Verdict
+from tests.ui.desks import TestDesk, desk, reading_with_card, reading_without_card
+from tests.ui.helpers import assert_reachable
+from tests.ui.run_stories import finished_run
+
+__all__ = ["desk"]
+
+
+def shown(qtbot, desk: TestDesk) -> RecipePage:
+    page = RecipePage(desk.desk)
+    qtbot.addWidget(page)
+    page.resize(1072, 768)
+    page.show()
+    return page
+
+
+@pytest.fixture
+def page(qtbot, desk: TestDesk) -> RecipePage:
+    desk.open_example()
+    desk.hardware.tell(reading_without_card())
+    page = shown(qtbot, desk)
+    qtbot.waitUntil(lambda: desk.desk.data.chat_file is not None)
+    return page
+
+
+def recipe(desk: TestDesk):
+    return desk.desk.projects.current.recipe
+
+
+def cards(page: RecipePage) -> list[FindingCard]:
+    return [row for row in page.view.findings.rows() if isinstance(row, FindingCard)]
+
+
+def reasons(page: RecipePage) -> list[ReasonWidget]:
+    return [row for row in page.view.reasons.rows() if isinstance(row, ReasonWidget)]
+
+
+def slide(page: RecipePage, number: int, key: Qt.Key) -> None:
+    slider = page.view.simple.choices[number].slider
+    slider.setFocus()
+    QTest.keyClick(slider, key)
+
+
+def test_that_the_first_words_are_whether_it_fits(page):
+    assert page.view.mark.mark.words == "Fits, much room"
+    assert "of 12.00 GiB free main memory" in page.view.sentence.accessibleName()
+    assert page.view.basis.text() == "by formula, ± 15 %"
+    assert page.view.memory.state.verdict is Verdict.MUCH_ROOM
+    assert page.view.header.facts_label.full_text() == (
+        "SmolLM2 135M Instruct · 162 rows to train on, 18 held back"
+    )
+
+
+def test_that_a_slider_saves_and_prices_at_once(page, desk: TestDesk):
+    before = page.view.memory.state.peak_bytes
+    slide(page, 0, Qt.Key.Key_Right)
+    assert recipe(desk).train.sequence_length == 384
+    assert page.view.memory.state.peak_bytes > before
+    assert page.view.simple.choices[0].value.text() == "384 tokens"
+    again = desk.desk.projects.open(desk.desk.projects.current.slug)
+    assert again.recipe.train.sequence_length == 384
+
+
+def test_that_one_undo_takes_back_the_whole_way_of_a_slider(page, desk: TestDesk):
+    before = recipe(desk)
+    for _ in range(3):
+        slide(page, 1, Qt.Key.Key_Right)
+    assert recipe(desk).lora.rank == 128
+    page.undo_stack.undo()
+    assert recipe(desk) == before
+    page.undo_stack.redo()
+    assert recipe(desk).lora.rank == 128
+
+
+def test_that_ctrl_z_takes_a_change_back(page, desk: TestDesk):
+    slide(page, 1, Qt.Key.Key_Left)
+    assert recipe(desk).lora.rank == 8
+    QTest.keySequence(page.view.simple.choices[1].slider, "Ctrl+Z")
+    assert recipe(desk).lora.rank == 16
+
+
+def test_that_undoing_leaves_alone_what_another_page_changed(page, desk: TestDesk):
+    slide(page, 1, Qt.Key.Key_Left)
+    desk.desk.projects.current.set_value("data.prompts", ["Brie?"])
+    page.undo_stack.undo()
+    assert recipe(desk).lora.rank == 16
+    assert recipe(desk).data.prompts == ("Brie?",)
+
+
+def test_that_moving_the_passes_lets_them_decide(page, desk: TestDesk):
+    assert recipe(desk).train.max_steps > 0
+    slide(page, 2, Qt.Key.Key_Right)
+    assert recipe(desk).train.max_steps == 0
+    assert page.view.simple.choices[2].caption.text().endswith("steps of 4 rows.")
+
+
+def test_that_holding_nothing_back_also_measures_nothing_between(page, desk: TestDesk):
+    page.view.simple.hold_back.click()
+    assert recipe(desk).data.held_out == 0
+    assert recipe(desk).train.eval_steps == 0
+    assert cards(page) == []
+    page.view.simple.hold_back.click()
+    assert recipe(desk).data.held_out == 0.1
+
+
+def test_that_the_expert_form_edits_the_same_recipe(page, desk: TestDesk):
+    page.view.level._buttons["expert"].click()
+    assert page.view.expert.isVisible()
+    page.view.expert.value_edited.emit("lora.dropout", 0.1)
+    assert recipe(desk).lora.dropout == 0.1
+    rows = {row.option.key: row for row in page._shown.expert}
+    assert rows["lora.dropout"].set_by is SetBy.YOURS
+    page.view.expert.reset_requested.emit("lora.dropout")
+    assert recipe(desk).lora.dropout == 0.0
+
+
+def test_that_resetting_all_keeps_model_and_data(page, desk: TestDesk):
+    page.view.expert.reset_all_requested.emit()
+    assert recipe(desk).model.name == "SmolLM2-135M-Instruct"
+    assert recipe(desk).data.path
+    assert all(row.set_by is SetBy.RECOMMENDED for row in page._shown.expert)
+
+
+def test_that_a_proposal_keeps_what_the_user_set(page, desk: TestDesk):
+    slide(page, 0, Qt.Key.Key_Right)
+    assert page.view.propose.isVisible()
+    page.view.propose.click()
+    assert recipe(desk).train.accumulation == 4
+    assert recipe(desk).train.sequence_length == 384
+    assert not page.view.propose.isVisible()
+
+
+def test_that_a_new_project_is_given_the_proposal_unasked(qtbot, desk: TestDesk):
+    desk.hardware.tell(reading_with_card())
+    example = desk.desk.projects.ensure_example()
+    project = desk.desk.projects.create("Cheese of my own")
+    project.set_value("model.name", "SmolLM2-135M-Instruct")
+    project.set_value("data.path", example.recipe.data.path)
+    page = shown(qtbot, desk)
+    qtbot.waitUntil(lambda: page.undo_stack.count() == 1)
+    proposed = page._knowledge.proposal().recipe
+    assert all(recipe(desk).value(key) == proposed.value(key) for key in PROPOSED)
+    page.undo_stack.undo()
+    assert recipe(desk).train.micro_batch == 1
+    page.refresh()
+    assert page.undo_stack.index() == 0
+
+
+def test_that_reasons_outline_their_part_of_the_bar(page):
+    first = reasons(page)[0]
+    first.setFocus()
+    assert page.view.memory._outlined is Segment.WEIGHTS
+    page.view.start.setFocus()
+    assert page.view.memory._outlined is None
+
+
+def test_that_a_few_mib_more_or_less_leave_the_reasons_alone(page, desk: TestDesk):
+    before = reasons(page)
+    desk.hardware.tell(reading_without_card(free=11.99))
+    assert "11.99" in page.view.sentence.accessibleName()
+    assert reasons(page) == before
+
+
+def test_that_a_run_that_does_not_fit_is_refused_with_ways_out(
+    qtbot, page, desk: TestDesk
+):
+    page.change({"train.sequence_length": 8192, "train.micro_batch": 16})
+    desk.hardware.tell(reading_with_card(free=2.0))
+    assert page.view.memory.state.verdict is Verdict.SHORT
+    assert not page.view.start.isEnabled()
+    assert page.view.note.text().startswith("Short by ")
+    short = next(c for c in cards(page) if c.text.what.startswith("Short by"))
+    assert 1 <= len(short.text.fixes) <= 3
+    short.fix_chosen.emit(short.text.fixes[0].key)
+    assert page.view.memory.state.verdict is not Verdict.SHORT
+    assert page.view.start.isEnabled()
+
+
+def test_that_a_contradiction_leads_to_the_setting(page, desk: TestDesk):
+    page.change({"data.held_out": 0.0})
+    card = next(c for c in cards(page) if "eval_steps" in c.text.what)
+    assert not page.view.start.isEnabled()
+    card.fix_chosen.emit(card.text.fixes[0].key)
+    assert page.view.expert.isVisible()
+    assert page.view.expert.find_field.text() == "train.eval_steps"
+
+
+def test_that_starting_leads_to_the_run(qtbot, page, desk: TestDesk):
+    desk.scene = "steps"
+    page.view.start.click()
+    assert desk.visited == ["run"]
+    assert desk.desk.controller.is_running
+    page.refresh()
+    assert not page.view.start.isEnabled()
+    assert page.view.note.text() == "cheesemonger-1 is still running."
+    desk.desk.controller.stop()
+    qtbot.waitUntil(lambda: not desk.desk.controller.is_running, timeout=20_000)
+    assert page.view.start.isEnabled()
+    assert desk.desk.controller.snapshot.state is RunState.STOPPED
+
+
+def test_that_ctrl_enter_starts(qtbot, page, desk: TestDesk):
+    QTest.keySequence(page.view.start, "Ctrl+Return")
+    assert desk.visited == ["run"]
+    qtbot.waitUntil(lambda: not desk.desk.controller.is_running, timeout=20_000)
+
+
+def test_that_a_start_that_is_refused_says_why_on_the_page(
+    qtbot, page, desk: TestDesk, monkeypatch
+):
+    project = desk.desk.projects.current
+    runs = project.directory / "runs"
+    shutil.rmtree(runs, ignore_errors=True)
+    runs.write_text("in the way", encoding="utf-8")
+    page.view.start.click()
+    assert desk.visited == []
+    assert any("runs" in card.text.what for card in cards(page))
+
+
+def test_that_without_a_model_the_page_leads_to_the_model(qtbot, desk: TestDesk):
+    desk.hardware.tell(reading_without_card())
+    desk.desk.projects.create("Empty")
+    page = shown(qtbot, desk)
+    assert page.view.empty.isVisible()
+    assert not page.view.filled.isVisible()
+    page.view.to_model.click()
+    page.view.to_data.click()
+    assert desk.visited == ["model", "data"]
+    desk.desk.projects.current.set_value("model.name", "SmolLM2-135M-Instruct")
+    assert not page.view.to_model.isVisible()
+    assert page.view.to_data.isVisible()
+
+
+def test_that_a_missing_model_says_so_instead_of_a_price(qtbot, desk: TestDesk):
+    desk.open_example()
+    desk.hardware.tell(reading_without_card())
+    desk.desk.projects.current.set_value("model.name", "/no/such/model")
+    page = shown(qtbot, desk)
+    qtbot.waitUntil(lambda: desk.desk.data.chat_file is not None)
+    assert page.view.mark.mark.words == "Not priced yet"
+    assert not page.view.start.isEnabled()
+    card = cards(page)[0]
+    card.fix_chosen.emit(card.text.fixes[0].key)
+    assert desk.visited == ["model"]
+
+
+def test_that_nothing_is_priced_before_the_first_reading(qtbot, desk: TestDesk):
+    desk.open_example()
+    page = shown(qtbot, desk)
+    qtbot.waitUntil(lambda: desk.desk.data.chat_file is not None)
+    assert page.view.memory.state is None
+    assert page.view.note.text() == "The free memory is not measured yet."
+
+
+def test_that_another_project_has_its_own_changes(page, desk: TestDesk):
+    slide(page, 1, Qt.Key.Key_Right)
+    desk.desk.projects.create("Another")
+    assert page.undo_stack.count() == 0
+    assert page.view.empty.isVisible()
+
+
+def test_that_a_project_with_runs_is_not_proposed_to(qtbot, desk: TestDesk):
+    desk.hardware.tell(reading_without_card())
+    example = desk.desk.projects.ensure_example()
+    project = desk.desk.projects.create("Old")
+    project.set_value("model.name", "SmolLM2-135M-Instruct")
+    project.set_value("data.path", example.recipe.data.path)
+    finished_run(project)
+    page = shown(qtbot, desk)
+    qtbot.waitUntil(lambda: desk.desk.data.chat_file is not None)
+    assert page.undo_stack.count() == 0
+
+
+def test_that_names_from_outside_are_never_markup(page):
+    rich = [
+        widget.text()
+        for widget in page.view.findChildren(QLabel)
+        if widget.textFormat() is not Qt.TextFormat.PlainText
+    ]
+    assert rich == [page.view.sentence.text()]
+
+
+def test_that_every_control_of_the_recipe_page_has_a_name(page):
+    assert_reachable(page)
+    page.view.show_level("expert")
+    assert_reachable(page)
