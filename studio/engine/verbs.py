@@ -97,7 +97,7 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
     run = RunDirectory.at(arguments.run)
     recipe = run.read_recipe()
     _refuse_contradictions(recipe)
-    place = _place_of(recipe.model.name)
+    place = place_of(recipe.model.name)
 
     from studio.engine.methods import sft
 
@@ -108,7 +108,7 @@ def _merge(session: Session, arguments: argparse.Namespace) -> None:
     from studio.engine.merge import merge
 
     run = RunDirectory.at(arguments.run)
-    place = _place_of(run.read_recipe().model.name)
+    place = place_of(run.read_recipe().model.name)
     target = arguments.out.expanduser().absolute()
     merge(
         session,
@@ -129,12 +129,12 @@ def _generate(session: Session, arguments: argparse.Namespace) -> None:
         answer_by_model(session, where, questions)
         return
     run = RunDirectory.at(where)
-    place = _place_of(run.read_recipe().model.name)
+    place = place_of(run.read_recipe().model.name)
     answer_by_run(session, run, place, questions, base_alone=arguments.base)
 
 
 def _prepare_model(session: Session, arguments: argparse.Namespace) -> None:
-    place = _place_of(arguments.name)
+    place = place_of(arguments.name)
 
     from studio.engine.model_preparation import prepared_folder
 
@@ -162,13 +162,18 @@ def _journal_of(run: Path) -> Path:
     return RunDirectory.at(run).journal_path
 
 
-def _place_of(name: str) -> ModelPlace:
+def place_of(name: str) -> ModelPlace:
+    """Find a model that is on this machine.
+
+    Raises:
+        StudioError: It is not.
+    """
     store = ModelStore(resource_root() / "models.toml", models_dir())
     place = store.find(name)
     if place.state is ModelState.MISSING:
         raise refusal(
             "model.missing",
-            f"The model {place.title} is not on this machine.",
+            f"The model {place.name} is not on this machine.",
             fix="Fetch it into the Hugging Face cache, or choose another model.",
             where="model.name",
         )

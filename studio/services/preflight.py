@@ -117,7 +117,7 @@ def _model_findings(place: ModelPlace | Finding) -> Iterator[Finding]:
     elif place.state is ModelState.MISSING:
         yield error(
             "model.missing",
-            f"{place.title} is not on this machine.",
+            f"The model {place.name} is not on this machine.",
             fix="Choose a model that is here, or name a folder that holds it.",
             where="model.name",
         )

@@ -37,7 +37,7 @@ def test_that_a_missing_recipe_is_named(machine, tmp_path):
 
 
 def test_that_a_torn_recipe_is_named_with_its_line(machine, tmp_path):
-    (tmp_path / "torn.toml").write_text('version = 1\n[train]\nseed = "')
+    (tmp_path / "torn.toml").write_text("version = 1\n[train]\nseed = = 3\n")
     done = machine.run("train", str(tmp_path / "torn.toml"))
     assert_refused(done, machine, "torn.toml", "line 3")
 
@@ -67,8 +67,8 @@ def test_that_no_data_at_all_is_said(machine, tmp_path):
 @pytest.mark.parametrize(
     ("content", "word"),
     [
-        (b"", "empty"),
-        (b"\n\n\n", "empty"),
+        (b"", "no rows"),
+        (b"\n\n\n", "no rows"),
         (b"not json\n" * 3, "JSON"),
         (b'{"messages": []}\n' * 3, "no messages"),
         (b'{"foo": 1}\n', "foo"),
