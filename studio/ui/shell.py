@@ -64,7 +64,9 @@ class Shell(QObject):
         self._show_run()
 
     def _add_notices(self) -> None:
-        frame = self._window.centralWidget().layout()
+        canvas = self._window.centralWidget()
+        assert canvas is not None  # the frame has laid itself out
+        frame = canvas.layout()
         assert isinstance(frame, QVBoxLayout)
         frame.insertWidget(1, self.notices)
 

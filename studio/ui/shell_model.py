@@ -5,7 +5,7 @@ nothing where there is none yet.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -149,9 +149,4 @@ def _bar_with_peak(
 ) -> MemoryBarState:
     if estimate is None:
         return bar
-    return MemoryBarState(
-        total_bytes=bar.total_bytes,
-        segments=bar.segments,
-        peak_bytes=estimate.peak_bytes,
-        measured=True,
-    )
+    return replace(bar, peak_bytes=estimate.peak_bytes)

@@ -1,5 +1,7 @@
 """The bars that pages share: judged and rounded in one place."""
 
+from dataclasses import replace
+
 import pytest
 
 from studio.domain.hardware import GIB, TrainingDevice
@@ -84,3 +86,10 @@ def test_that_a_measured_bar_has_no_prediction_in_it():
 
 def test_that_a_predicted_peak_is_told_as_a_range():
     assert peak_range(estimate(1)) == "0.90 to 1.10"
+
+
+def test_that_the_right_edge_is_called_what_it_is():
+    processor = replace(device(free=10), kind="cpu")
+    assert measured_bar(device(free=10)).limit_name == "card limit"
+    assert measured_bar(processor).limit_name == "main memory"
+    assert predicted_bar(estimate(1), processor).limit_name == "main memory"

@@ -4,6 +4,7 @@ Start, Model and Recipe show the same bar of the same run; it is put together he
 of Qt, so that no page rounds or judges in its own way.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from studio.domain.hardware import TrainingDevice
@@ -27,7 +28,8 @@ _MUCH_ROOM: Final = 1 / 3
 def measured_bar(device: TrainingDevice) -> MemoryBarState:
     """The device as it is now: what other programs hold, and what is free."""
     used = {Segment.OTHER: device.used_bytes}
-    return MemoryBarState.filled(device.total_bytes, used, measured=True)
+    bar = MemoryBarState.filled(device.total_bytes, used, measured=True)
+    return replace(bar, limit_name=_limit_name(device))
 
 
 def predicted_bar(estimate: MemoryEstimate, device: TrainingDevice) -> MemoryBarState:
@@ -40,12 +42,13 @@ def predicted_bar(estimate: MemoryEstimate, device: TrainingDevice) -> MemoryBar
     used = {Segment.OTHER: device.used_bytes}
     used |= {_SEGMENTS[group]: held for group, held in estimate.by_group().items()}
     used[Segment.HEADROOM] = min(left, headroom_bytes(device))
-    return MemoryBarState.filled(
+    bar = MemoryBarState.filled(
         device.total_bytes,
         used,
         verdict=verdict_of(estimate, device),
         band=(estimate.peak_bytes, estimate.low_bytes, estimate.high_bytes),
     )
+    return replace(bar, limit_name=_limit_name(device))
 
 
 def verdict_of(estimate: MemoryEstimate, device: TrainingDevice) -> Verdict:
@@ -69,3 +72,7 @@ def short_by_bytes(estimate: MemoryEstimate, device: TrainingDevice) -> int:
 def peak_range(estimate: MemoryEstimate) -> str:
     """The predicted peak in GiB as what it is, a range: ``0.62 to 0.84``."""
     return f"{gib(estimate.low_bytes)} to {gib(estimate.high_bytes)}"
+
+
+def _limit_name(device: TrainingDevice) -> str:
+    return "main memory" if device.kind == "cpu" else "card limit"

@@ -175,7 +175,7 @@ class ModelView(PageFrame):
         marks = MarkDelegate(self.models_table)
         self.models_table.setItemDelegateForColumn(_BAR_COLUMN, self.bars)
         self.models_table.setItemDelegateForColumn(_MARK_COLUMN, marks)
-        self.models_table.set_widths({1: 74, 2: 132, 3: 106, 4: 136})
+        self.models_table.set_widths({1: 74, 2: 148, 3: 102, 4: 132})
         self.models_table.stretch_column(0)
         self.models_table.setSizePolicy(
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
