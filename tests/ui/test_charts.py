@@ -59,7 +59,7 @@ def test_that_a_y_axis_holds_every_value_and_never_shrinks(values):
         assert grown.low <= low
         assert grown.high >= high
         low, high = grown.low, grown.high
-        assert grown.step > 0
+        assert grown.step > 0 or (low, high) == (0.0, 0.0)
 
 
 def test_that_a_value_that_is_no_number_leaves_the_axis_alone():
@@ -69,6 +69,15 @@ def test_that_a_value_that_is_no_number_leaves_the_axis_alone():
     assert not grown.include(math.nan)
     assert not grown.include(math.inf)
     assert (grown.low, grown.high) == before
+
+
+def test_that_a_first_zero_does_not_set_the_size_of_an_axis():
+    grown = GrowingRange(floor=0.0)
+    assert not grown.include(0.0)
+    assert grown.ticks() == []
+    grown.include(2e-4)
+    assert grown.low == 0.0
+    assert 2e-4 <= grown.high < 4e-4
 
 
 def test_that_an_axis_keeps_to_its_floor():

@@ -44,7 +44,7 @@ class MemoryLine(QWidget):
         self._band = pg.FillBetweenItem(self._low, self._high)
         self._highest = pg.ScatterPlotItem(size=_MARK_SIZE)
         self._highest_words = pg.TextItem("", anchor=(0.5, -0.3))
-        self._peak_words = pg.TextItem("", anchor=(1.0, 1.1))
+        self._peak_words = pg.TextItem("", anchor=(0.0, 0.0))
         self._set_up()
         self._colour()
         self._fit_x()
@@ -120,14 +120,22 @@ class MemoryLine(QWidget):
         prediction = self._prediction
         curves = (self._peak, self._low, self._high)
         self._peak_words.setVisible(prediction is not None)
-        for curve, size in zip(curves, prediction or (), strict=False):
-            curve.setData([0, self._total], [size / GIB] * 2)
         if prediction is None:
             for curve in curves:
                 curve.setData([], [])
             return
-        self._peak_words.setText(f"predicted peak {gib(prediction[0])}")
-        self._peak_words.setPos(self._total, prediction[2] / GIB)
+        for curve, size in zip(curves, prediction, strict=True):
+            curve.setData([0, self._total], [size / GIB] * 2)
+        peak, low, high = (size / GIB for size in prediction)
+        over = self._is_over()
+        self._peak_words.setText(f"predicted peak {peak:.2f}")
+        self._peak_words.setAnchor((0.0, -0.1) if over else (0.0, 1.1))
+        self._peak_words.setPos(0.0, low if over else high)
+
+    def _is_over(self) -> bool:
+        """Whether more was held than predicted; the words change sides then."""
+        highest, prediction = self.highest(), self._prediction
+        return bool(highest and prediction and highest[1] > prediction[0])
 
     def _draw_highest(self) -> None:
         highest = self.highest()
@@ -141,6 +149,7 @@ class MemoryLine(QWidget):
         self._highest_words.setText(words)
         edge = self._total * _INSET
         x = min(max(step, edge), self._total - edge)
+        self._highest_words.setAnchor((0.5, 1.4) if self._is_over() else (0.5, -0.3))
         self._highest_words.setPos(x, held / GIB)
         self.setAccessibleDescription(f"now {gib(self._held[-1])} GiB, {words}")
 

@@ -40,11 +40,14 @@ class GrowingRange:
     def include(self, value: float) -> bool:
         """Widen the range so that it holds a value; True when it changed.
 
-        What is not a number leaves the range as it is.
+        What is not a number leaves the range as it is, and nothing but zeros opens
+        none: a warm-up's first rate tells nothing about the size of the others.
         """
         if not math.isfinite(value):
             return False
         self._least, self._most = min(self._least, value), max(self._most, value)
+        if self._least == self._most == 0.0:
+            return False
         if self.step and self.low <= value <= self.high:
             return False
         self._widen()
