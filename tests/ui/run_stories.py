@@ -31,10 +31,10 @@ class Story:
         self._at = datetime.fromtimestamp(time.time() - began_s_ago, UTC)
         self.say(Hello, protocol=1, verb="train", pid=NOBODY, started_at=1.0)
 
-    def say(self, kind: type[EngineEvent], **said: object) -> None:
+    def say(self, event: type[EngineEvent], **said: object) -> None:
         self._at += timedelta(seconds=1)
         with self.directory.journal_path.open("ab") as journal:
-            journal.write(encode(kind(at=self._at, **said)))
+            journal.write(encode(event(at=self._at, **said)))
 
     def answer(self, step: int, text: str) -> None:
         for prompt in PROMPTS:

@@ -103,10 +103,12 @@ class RunPage(QWidget):
     def _keep_time(self) -> None:
         """Redraw while a run goes on and is looked at; else the window stays idle."""
         snapshot = self._run.snapshot
-        if self.isVisible() and snapshot is not None and not snapshot.state.is_over:
-            self._clock.start()
-        else:
+        goes_on = snapshot is not None and not snapshot.state.is_over
+        if not (goes_on and self.isVisible()):
             self._clock.stop()
+        elif not self._clock.isActive():
+            # Starting it anew at each event would put its next turn off for ever.
+            self._clock.start()
 
     def _show(self, snapshot: RunSnapshot) -> None:
         charts = self.view.make_charts()
