@@ -97,12 +97,6 @@ class Shell(QObject):
         actions = self._desk.actions
         actions.add("project.new", "New project", self._on_new_project, ["Ctrl+N"])
         actions.add("project.open", "Open a project", self._on_open, ["Ctrl+O"])
-        actions.add(
-            "hardware.measure",
-            "Measure the machine again",
-            self._desk.hardware.refresh,
-            ["F5"],
-        )
         actions.add("page.help", "Go to Help", self._on_help, ["F1"])
         actions.add("page.settings", "Go to Settings", self._on_settings, ["Ctrl+,"])
 

@@ -40,7 +40,8 @@ def main() -> int:
     width, height = (int(edge) for edge in given.size.split("x"))
     studio.window.resize(width, height)
     studio.show()
-    _wait(lambda: studio.desk is not None and studio.desk.data.chat_file is not None)
+    _wait(lambda: studio.desk is not None)
+    _wait(lambda: studio.desk.data.chat_file and studio.desk.hardware.latest)
     _show_newest_run(studio, train=given.train)
     given.folder.mkdir(parents=True, exist_ok=True)
     for scheme in (ColourScheme.LIGHT, ColourScheme.DARK):
@@ -79,7 +80,7 @@ def _show_newest_run(studio, *, train: bool) -> None:
         _wait(lambda: not desk.controller.is_running, TRAIN_MS)
 
 
-def _wait(is_so: Callable[[], bool], limit_ms: int = 20_000) -> None:
+def _wait(is_so: Callable[[], object], limit_ms: int = 20_000) -> None:
     clock = QElapsedTimer()
     clock.start()
     while not is_so() and clock.elapsed() < limit_ms:

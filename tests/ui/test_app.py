@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShortcut
 from PySide6.QtWidgets import QApplication
 
 from studio import app
@@ -20,6 +20,7 @@ from studio.services.preferences import Preferences
 from studio.services.project_store import create_project
 from studio.services.run_controller import RunController
 from studio.system.processes import own_group
+from studio.ui.pages.help.view_model import PAGE_KEYS
 from studio.ui.theme import Theme
 from studio.ui.tokens import DARK
 from tests.services.conftest import fake_engine, playing
@@ -66,6 +67,24 @@ def training(studio: Studio, scene: str, qtbot) -> RunController:
     controller.start(project, project.recipe)
     qtbot.waitUntil(lambda: controller.snapshot.step >= 1, timeout=20_000)
     return controller
+
+
+def undeclared_keys(studio: Studio) -> set[str]:
+    """Shortcuts of pages that the Help page doesn't list for them."""
+    found = set()
+    for key in studio.window.side_nav.page_keys():
+        listed = {
+            k
+            for where, _, ks in PAGE_KEYS
+            if key in where.lower().split(", ")
+            for k in ks
+        }
+        page = studio.window.built_page(key)
+        for shortcut in page.findChildren(QShortcut):
+            keys = shortcut.key().toString()
+            if keys not in listed:
+                found.add(f"{key}: {keys}")
+    return found
 
 
 def test_that_the_frame_shows_before_anything_else_is_built(
@@ -118,6 +137,7 @@ def test_that_every_page_can_be_visited_and_every_control_has_a_name(
         studio.window.show_page(key)
         QApplication.processEvents()
     assert_reachable(studio.window)
+    assert undeclared_keys(studio) == set()
     from studio.ui.charts.feed import shared_feed
 
     studio.window.show_page("start")

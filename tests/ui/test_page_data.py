@@ -114,7 +114,7 @@ def test_that_the_held_out_share_is_the_recipe_s(
     field.set_value("0.2")
     field.activated.emit(field.currentIndex())
     assert project.recipe.data.held_out == 0.2
-    assert page.view.filled.held_out_words.text().startswith("8 rows of 40")
+    assert page.view.filled.held_out_words.full_text().startswith("8 rows of 40")
 
 
 def test_that_a_share_of_the_user_s_own_stays_among_the_choices(

@@ -40,8 +40,8 @@ def make(qtbot, desk: TestDesk):
 def test_that_the_window_s_shortcuts_are_listed(make, desk: TestDesk):
     desk.desk.actions.add("project.new", "New project", desk.open_example, ["Ctrl+N"])
     page = make(doctor(passes=True))
-    cells = [page.view.keys.index(0, column).data() for column in range(2)]
-    assert cells == ["New project", "Ctrl+N"]
+    cells = [page.view.keys.index(0, column).data() for column in range(3)]
+    assert cells == ["New project", "Everywhere", "Ctrl+N"]
 
 
 def test_that_each_check_of_the_diagnosis_is_listed(make, qtbot):

@@ -72,7 +72,7 @@ def test_that_a_model_of_a_folder_is_listed_priced_and_used(
 ):
     folder = folder_with(tmp_path / "my-llama", LLAMA)
     page.add_folder(str(folder))
-    assert page.view.details.title.text() == "my-llama"
+    assert page.view.details.title.full_text() == "my-llama"
     assert page.view.use.text() == "Use my-llama"
     page.view.use.click()
     assert desk.desk.projects.current.recipe.model.name == str(folder)

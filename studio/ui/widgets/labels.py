@@ -32,6 +32,15 @@ class Role(StrEnum):
     MONO = "mono"
 
 
+class _Paragraph(QLabel):
+    """A text that wraps at its own greatest width, however wide its cell is."""
+
+    @override
+    def heightForWidth(self, width: int) -> int:
+        # A layout asks for the cell's width, which may be more than the text takes.
+        return super().heightForWidth(min(width, self.maximumWidth()))
+
+
 def label(
     text: str = "",
     role: Role = Role.BODY,
@@ -41,7 +50,7 @@ def label(
     parent: QWidget | None = None,
 ) -> QLabel:
     """A plain-text label; one that wraps stops at 720 px."""
-    result = QLabel(parent)
+    result = _Paragraph(parent) if wraps else QLabel(parent)
     result.setTextFormat(Qt.TextFormat.PlainText)
     result.setText(text)
     result.setProperty("role", role.value)

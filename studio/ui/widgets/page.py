@@ -48,7 +48,8 @@ class PageFrame(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.header)
+        self.header.setMaximumWidth(CONTENT_WIDTH + 2 * Space.PAGE)
+        layout.addWidget(self._left_aligned(self.header))
         layout.addWidget(self._scroll, 1)
 
     @staticmethod

@@ -1,7 +1,7 @@
 """The Data page: wires the project's file to rows, facts and findings."""
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -64,6 +64,7 @@ class DataPage(QWidget):
         self._show()
 
     def _connect(self) -> None:
+        QShortcut(QKeySequence("Ctrl+F"), self, self._on_find)
         view, filled, desk = self.view, self.view.filled, self._desk
         for chooser in (view.choose, view.choose_other, filled.strip.replace):
             chooser.clicked.connect(self._on_choose)
@@ -143,7 +144,7 @@ class DataPage(QWidget):
         filled, share = self.view.filled, self._recipe().data.held_out
         filled.held_out.set_choices(held_out_choices(share))
         filled.held_out.set_value(share_key(share))
-        filled.held_out_words.setText(held_out_words(file, self._split))
+        filled.held_out_words.set_text(held_out_words(file, self._split))
 
     def _show_findings(self, file: ChatFile) -> None:
         filled = self.view.filled
@@ -179,6 +180,10 @@ class DataPage(QWidget):
     @Slot()
     def _on_go_on(self) -> None:
         self._desk.go_to("recipe")
+
+    @Slot()
+    def _on_find(self) -> None:
+        self.view.filled.search.setFocus()
 
     @Slot(str)
     def _on_search_changed(self, text: str) -> None:

@@ -34,6 +34,7 @@ _STRIP_HEIGHT: Final = 56
 _FIGURES: Final = 4
 _SAMPLES_HEIGHT: Final = 160
 _FINDINGS_HEIGHT: Final = 160
+_LEAST_TEXT: Final = 120
 
 
 class FactsStrip(Card):
@@ -144,7 +145,7 @@ class FilledData(QWidget):
         card = Card("Held back to measure with")
         self.held_out = ChoiceBox(name="Share of rows held back")
         self.held_out.setFixedWidth(_SEARCH_WIDTH)
-        self.held_out_words = label("", tone=Tone.MUTED, wraps=True)
+        self.held_out_words = ElidedLabel("", tone=Tone.MUTED)
         row = QHBoxLayout()
         row.setSpacing(Space.MEDIUM)
         row.addWidget(self.held_out)
@@ -158,6 +159,7 @@ class FilledData(QWidget):
         self.chat.setSizePolicy(
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
         )
+        self.chat.setMinimumHeight(_LEAST_TEXT)
         self.chat_note = label("", Role.CAPTION, Tone.MUTED, wraps=True)
         self.chat_card.body.addWidget(self.chat, 1)
         self.chat_card.body.addWidget(self.chat_note)

@@ -1,7 +1,13 @@
 """The Hardware page: wires readings to bar, tables and charts."""
 
 from PySide6.QtCore import QTimer, Slot
-from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtGui import (
+    QGuiApplication,
+    QHideEvent,
+    QKeySequence,
+    QShortcut,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -55,6 +61,7 @@ class HardwarePage(QWidget):
         self._copied.timeout.connect(self._on_copied_read)
         self._lister = ProgramsMonitor(parent=self)
         self._lister.programs_listed.connect(self._on_programs_listed)
+        QShortcut(QKeySequence("F5"), self, desk.hardware.refresh)
         self.view.look_again.clicked.connect(desk.hardware.refresh)
         self.view.copy_report.clicked.connect(self._on_copy)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
@@ -128,6 +135,13 @@ class HardwarePage(QWidget):
             return
         self._ends = ends
         view = self.view
+        # Another device's readings are no history of this one.
+        for history in (
+            view.memory_history,
+            view.temperature_history,
+            view.power_history,
+        ):
+            history.chart.clear()
         view.memory_history.chart.set_ends(0, device.total_bytes / GIB)
         view.temperature_history.setVisible(card is not None)
         view.power_history.setVisible(card is not None)

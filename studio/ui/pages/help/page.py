@@ -17,6 +17,7 @@ from studio.ui.pages.help.view_model import (
     diagnosis_report,
     diagnosis_words,
     mark_of,
+    page_shortcuts,
     versions,
 )
 
@@ -64,7 +65,8 @@ class HelpPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         rows = [
-            (deed.name, [Cell(deed.text), Cell(deed.keys)]) for deed in self.shortcuts()
+            (deed.name, [Cell(deed.text), Cell(deed.where), Cell(deed.keys)])
+            for deed in (*self.shortcuts(), *page_shortcuts())
         ]
         self.view.keys.set_rows(rows)
 

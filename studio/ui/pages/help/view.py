@@ -54,9 +54,9 @@ class HelpView(PageFrame):
 
     def _make_keys(self) -> Card:
         card = Card("Keyboard", flush=True)
-        self.keys = CellModel([Column("Deed"), Column("Keys")], card)
+        self.keys = CellModel([Column("Deed"), Column("Where"), Column("Keys")], card)
         self.keys_table = _table(self.keys, "Keyboard")
-        self.keys_table.set_widths({1: _KEYS_WIDTH})
+        self.keys_table.set_widths({1: _KEYS_WIDTH, 2: _KEYS_WIDTH})
         card.body.addWidget(self.keys_table)
         return card
 

@@ -40,17 +40,40 @@ _PACKAGES: Final = (
     ("trl", "trl"),
     ("bitsandbytes", "bitsandbytes"),
 )
+PAGE_KEYS: Final = (
+    ("Start, Hardware", "Measure again", ("F5",)),
+    ("Model, Data, Recipe", "Find", ("Ctrl+F",)),
+    ("Recipe", "Start training", ("Ctrl+Enter", "Ctrl+Return")),
+    ("Recipe", "Undo", ("Ctrl+Z",)),
+    ("Recipe", "Redo", ("Ctrl+Shift+Z",)),
+    ("Run", "Save a checkpoint now", ("Ctrl+S",)),
+    ("Runs", "Copy the recipe", ("Ctrl+Shift+C",)),
+    ("Runs", "Delete the run", ("Del",)),
+    ("Runs", "Read again", ("F5",)),
+    ("Export", "Merge", ("Ctrl+E",)),
+    ("Export", "Ask both", ("Ctrl+Enter", "Ctrl+Return")),
+)
+"""Keys that work on the pages named, and the deeds they do; tests walk the pages."""
 PASSED: Final = Mark(IconName.CHECK_CIRCLE, "Passed", Tone.SUCCESS)
 FAILED: Final = Mark(IconName.CROSS_CIRCLE, "Failed", Tone.DANGER)
 
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """A deed and the keys that do it."""
+    """A deed, the keys that do it, and the pages on which they do."""
 
     name: str
     text: str
     keys: str
+    where: str = "Everywhere"
+
+
+def page_shortcuts() -> tuple[Shortcut, ...]:
+    """The keys that work on one page or a few."""
+    return tuple(
+        Shortcut(f"{where} {text}", text, keys[0], where)
+        for where, text, keys in PAGE_KEYS
+    )
 
 
 def versions() -> tuple[tuple[str, str], ...]:

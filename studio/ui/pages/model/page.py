@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QShowEvent
+from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -62,6 +62,7 @@ class ModelPage(QWidget):
         self._show()
 
     def _connect(self) -> None:
+        QShortcut(QKeySequence("Ctrl+F"), self, self._on_find)
         view, desk = self.view, self._desk
         self._shelf.errand_done.connect(self._on_shelf_read)
         self._shelf.errand_failed.connect(desk.notices.post)
@@ -208,6 +209,10 @@ class ModelPage(QWidget):
             self._show()
 
     @Slot()
+    def _on_find(self) -> None:
+        self.view.search.setFocus()
+
+    @Slot()
     def _on_search_changed(self) -> None:
         self._show()
 
@@ -243,7 +248,7 @@ def _cells(row: ModelRow) -> list[Cell]:
 
 
 def _tell(card: Details, details: ModelDetails) -> None:
-    card.title.setText(details.title)
+    card.title.set_text(details.title)
     card.mark.set_mark(details.mark, details.title)
     card.description.setText(details.description)
     card.description.setVisible(bool(details.description))

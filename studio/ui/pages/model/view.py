@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
@@ -25,6 +25,7 @@ _BAR_COLUMN: Final = 2
 _MARK_COLUMN: Final = 4
 _FACT_WIDTH: Final = 104
 _ROW: Final = 24
+_LEAST_TABLE: Final = 128
 
 
 class PartLine(QWidget):
@@ -75,7 +76,7 @@ class Details(Card):
 
     def __init__(self) -> None:
         super().__init__()
-        self.title: QLabel = label("", Role.CARD_TITLE, wraps=True)
+        self.title = ElidedLabel("", Role.CARD_TITLE)
         self.mark = FitMark()
         self.description = label("", tone=Tone.MUTED, wraps=True)
         self.bar = MemoryBar(BarHeight.DETAILS)
@@ -175,11 +176,12 @@ class ModelView(PageFrame):
         marks = MarkDelegate(self.models_table)
         self.models_table.setItemDelegateForColumn(_BAR_COLUMN, self.bars)
         self.models_table.setItemDelegateForColumn(_MARK_COLUMN, marks)
-        self.models_table.set_widths({1: 74, 2: 148, 3: 102, 4: 132})
+        self.models_table.set_widths({1: 72, 2: 136, 3: 100, 4: 138})
         self.models_table.stretch_column(0)
         self.models_table.setSizePolicy(
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
         )
+        self.models_table.setMinimumHeight(_LEAST_TABLE)
         self.nothing = QWidget()
         empty = QVBoxLayout(self.nothing)
         empty.setContentsMargins(Space.LARGE, Space.LARGE, Space.LARGE, Space.LARGE)

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -97,6 +97,7 @@ class StartPage(QWidget):
     def _connect_buttons(self) -> None:
         view, desk = self.view, self._desk
         view.measure_again.clicked.connect(desk.hardware.refresh)
+        QShortcut(QKeySequence("F5"), self, desk.hardware.refresh)
         view.memory.bar_clicked.connect(self._on_memory_clicked)
         view.tune_example.clicked.connect(self._on_tune_example)
         view.open_example.clicked.connect(self._on_open_example)

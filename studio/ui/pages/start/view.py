@@ -89,6 +89,7 @@ class StartView(PageFrame):
     def __init__(self) -> None:
         super().__init__("Start", LOOKING)
         self.measure_again = button("Measure again", ButtonKind.FLAT, IconName.REFRESH)
+        self.measure_again.setToolTip("F5")
         self.header.add_action_widget(self.measure_again)
         columns = TwoColumns(side_width=_SIDE_WIDTH)
         columns.left.addWidget(self._make_answer())
