@@ -32,9 +32,10 @@ HEAD_TILE_COLUMNS = 32_768  # trl trainer/utils.py:1506
 PAGED_LEAST = 100_000  # bitsandbytes optim/optimizer.py:374
 CUBLAS_WORKSPACES = 2 * 8_519_680  # ATen CublasHandlePool.cpp, forward and backward
 CUDA_CONTEXT = 300 * MIB  # 141 MiB (T4) to about 400 MiB; measured per machine later
-# Resident size of the engine on a CPU before the model is loaded: interpreter,
-# torch, transformers, trl and datasets (tests/bench/engine_footprint.py).
-CPU_RUNTIME = 620 * MIB
+# Resident size of an engine on a CPU that trains a model of no weight: interpreter,
+# torch, transformers, trl, datasets and their pools. Measured on Linux x86-64 by
+# tests/bench/test_bench_engine_footprint.py.
+CPU_RUNTIME = 540 * MIB
 
 _BYTES = {
     ComputeDtype.BF16: 2,

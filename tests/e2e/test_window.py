@@ -1,0 +1,116 @@
+"""The real window, driven by clicks, with the real engine and the real small model."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.torch, pytest.mark.slow]
+
+DRIVER = Path(__file__).with_name("window_driver.py")
+PATIENCE_S = 300
+
+
+def open_window(machine, script, report):
+    report.mkdir()
+    return subprocess.Popen(
+        [sys.executable, str(DRIVER), script, str(report)],
+        env=machine.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition, what):
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"waited in vain for {what}")
+
+
+def engines_below(window):
+    return [
+        child
+        for child in psutil.Process(window.pid).children(recursive=True)
+        if "studio.engine" in " ".join(child.cmdline())
+    ]
+
+
+def journal_of(machine):
+    (run,) = machine.run_directories()
+    return (run / "events.jsonl").read_bytes()
+
+
+@pytest.fixture
+def training(machine, tmp_path):
+    """A window in whose engine the example trains: (window, engine, report)."""
+    report = tmp_path / "report"
+    window = open_window(machine, "train_and_wait", report)
+    try:
+        wait_for((report / "training").exists, "a first step")
+        (engine,) = engines_below(window)
+        yield window, engine, report
+    finally:
+        for child in psutil.Process().children(recursive=True):
+            child.kill()
+        window.wait()
+        window.stderr.close()
+
+
+def test_that_the_whole_job_is_done_by_clicks(machine, tmp_path):
+    report = tmp_path / "report"
+    window = open_window(machine, "click_through", report)
+    _, said = window.communicate(timeout=1500)
+    assert window.returncode == 0, said
+    seen = json.loads((report / "report.json").read_text())
+    assert seen["fault"] == ""
+    assert "Traceback" not in said
+    (run,) = machine.run_directories()
+    assert (run / "adapter" / "adapter_model.safetensors").is_file()
+    assert list((run / "merged").glob("*.safetensors"))
+    assert "Cheesemonger" in seen["title"]
+    assert "curds and whey" in seen["export"].lower()
+
+
+def test_that_a_killed_engine_is_told_in_words_and_loses_nothing(machine, training):
+    window, engine, report = training
+    before = journal_of(machine)
+    os.kill(engine.pid, signal.SIGKILL)
+    wait_for((report / "told").exists, "the sentence")
+    window.wait(PATIENCE_S)
+    seen = json.loads((report / "report.json").read_text())
+    assert "signal 9" in seen["words"]
+    assert journal_of(machine).startswith(before[: before.rfind(b"\n") + 1])
+
+
+def test_that_a_killed_window_leaves_no_engine_behind(machine, training):
+    window, engine, _ = training
+    os.kill(window.pid, signal.SIGKILL)
+    psutil.wait_procs([engine], timeout=60)
+    assert not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE
+
+
+def test_that_a_run_which_shall_go_on_outlives_its_window(machine, tmp_path):
+    report = tmp_path / "report"
+    (machine.home / "config").mkdir()
+    (machine.home / "config" / "preferences.toml").write_text(
+        'version = 1\nkeep_running = "yes"\n'
+    )
+    window = open_window(machine, "train_and_close", report)
+    wait_for((report / "training").exists, "a first step")
+    (engine,) = engines_below(window)
+    _, said = window.communicate(timeout=PATIENCE_S)
+    assert window.returncode == 0, said
+    assert engine.is_running()
+    wait_for(lambda: not engine.is_running(), "the run's end")
+    (run,) = machine.run_json("runs")
+    assert run["state"] == "finished"

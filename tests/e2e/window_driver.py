@@ -1,0 +1,220 @@
+"""A user's hand in the real window: run as a script, it calls main() and clicks.
+
+    python tests/e2e/window_driver.py SCRIPT REPORT
+
+SCRIPT is a function of this module that yields what it waits for; REPORT is a folder
+for what was seen: report.json and a picture of each page. The window's own objects are
+only used to find what a user would see and click.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
+
+POLL_MS = 50
+PATIENCE_S = 900.0
+
+Awaited = tuple[str, Callable[[], object]]
+Script = Iterator[Awaited]
+
+
+class Driver(QObject):
+    """Steps a script whenever what it waits for has come."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.report: dict[str, object] = {}
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        self._since = time.monotonic()
+        self._awaited: Awaited = ("the first step", lambda: True)
+        self.longest_stall_s = 0.0
+        self._polled_at = 0.0
+
+    def begin(self, window: QWidget, make: Callable[["Driver"], Script]) -> None:
+        self.window = window
+        self._script = make(self)
+        self._timer.start()
+
+    def _poll(self) -> None:
+        now = time.monotonic()
+        if self._polled_at:
+            self.longest_stall_s = max(self.longest_stall_s, now - self._polled_at)
+        try:
+            if self._awaited[1]():
+                self._awaited = next(self._script)
+                self._since = time.monotonic()
+            elif time.monotonic() - self._since > PATIENCE_S:
+                self._end(f"waited in vain for {self._awaited[0]}")
+        except StopIteration:
+            self._end("")
+        except Exception as fault:  # noqa: BLE001 - the report tells it
+            self._end(f"{type(fault).__name__}: {fault}")
+        self._polled_at = time.monotonic()
+
+    def _end(self, fault: str) -> None:
+        self._timer.stop()
+        self.picture("last")
+        self.report["fault"] = fault
+        self.report["words"] = self.words()
+        self.report["longest_stall_s"] = self.longest_stall_s
+        text = json.dumps(self.report, indent=1, ensure_ascii=False)
+        (self.folder / "report.json").write_text(text, encoding="utf-8")
+        self.window.close()
+
+    def page(self) -> QWidget:
+        return self.window.built_page(self.window.current_page())
+
+    def go_to(self, title: str) -> Awaited:
+        """Click an item of the side nav."""
+        self.click(title, inside=self.window.side_nav)
+        return (
+            f"the page {title}",
+            lambda: self.window.current_page() == title.lower(),
+        )
+
+    def click(self, words: str, inside: QWidget | None = None) -> None:
+        """Click the visible, enabled button that says so."""
+        QTest.mouseClick(self.button(words, inside), Qt.MouseButton.LeftButton)
+
+    def button(self, words: str, inside: QWidget | None = None) -> QAbstractButton:
+        where = inside or self.page()
+        found = [
+            button
+            for button in where.findChildren(QAbstractButton)
+            if button.isVisible()
+            and button.isEnabled()
+            and (button.text() or button.accessibleName()).strip().startswith(words)
+        ]
+        if not found:
+            raise LookupError(f"no button “{words}” on {self.window.current_page()}")
+        return found[0]
+
+    def has_button(self, words: str) -> bool:
+        try:
+            return bool(self.button(words))
+        except LookupError:
+            return False
+
+    def type_into(self, name: str, text: str) -> None:
+        fields = [
+            field
+            for field in self.page().findChildren(QLineEdit)
+            if field.isVisible() and field.accessibleName().startswith(name)
+        ]
+        fields[0].setFocus()
+        QTest.keyClicks(fields[0], text)
+
+    def words(self) -> str:
+        """All that the current page says."""
+        page = self.page()
+        said = [
+            label.text() for label in page.findChildren(QLabel) if label.isVisible()
+        ]
+        for kind in (QPlainTextEdit, QTextEdit):
+            said += [e.toPlainText() for e in page.findChildren(kind) if e.isVisible()]
+        return "\n".join(said)
+
+    def says(self, *words: str) -> Callable[[], bool]:
+        return lambda: all(word in self.words() for word in words)
+
+    def picture(self, name: str) -> None:
+        self.window.grab().save(str(self.folder / f"{name}.png"))
+
+
+def click_through(driver: Driver) -> Script:
+    """Every page of the first job, from the card to the merged model's answer."""
+    yield "the start page", lambda: driver.window.current_page() == "start"
+    yield "the example", lambda: driver.has_button("Fine-tune the example")
+    driver.picture("1-start")
+    yield driver.go_to("Hardware")
+    yield "the memory", driver.says("GiB")
+    driver.picture("2-hardware")
+    yield driver.go_to("Model")
+    yield "the model in use", driver.says("SmolLM2")
+    driver.picture("3-model")
+    yield driver.go_to("Data")
+    yield "the rows", driver.says("180")
+    driver.picture("4-data")
+    yield driver.go_to("Recipe")
+    yield "the price", driver.says("GiB")
+    yield "leave to start", lambda: driver.has_button("Start training")
+    driver.picture("5-recipe")
+    driver.click("Start training")
+    yield "the run page", lambda: driver.window.current_page() == "run"
+    yield "a percentage", lambda: " % " in driver.window.windowTitle()
+    driver.report["title"] = driver.window.windowTitle()
+    driver.picture("6-run")
+    yield "the end of the run", lambda: driver.has_button("Go on to the result")
+    driver.picture("7-run-finished")
+    driver.report["run"] = driver.words()
+    driver.click("Go on to the result")
+    yield "the result", lambda: driver.window.current_page() == "export"
+    yield "leave to merge", lambda: driver.has_button("Merge")
+    driver.picture("8-export")
+    driver.click("Merge")
+    yield "the merged model", driver.says("Written: ")
+    driver.type_into("Prompt", "How do I keep Brie?")
+    driver.click("Ask both")
+    yield "both answers", lambda: driver.has_button("Ask both")
+    driver.picture("9-answers")
+    driver.report["export"] = driver.words()
+    yield driver.go_to("Runs")
+    yield "the run in the list", lambda: driver.has_button("Open")
+    driver.picture("10-runs")
+
+
+def train_and_wait(driver: Driver) -> Script:
+    """Start the example, tell when it trains, then tell what the page says at last."""
+    yield "the example", lambda: driver.has_button("Fine-tune the example")
+    driver.click("Fine-tune the example")
+    yield "a first step", lambda: " % " in driver.window.windowTitle()
+    (driver.folder / "training").touch()
+    yield "the end", driver.says("ended without a word")
+    (driver.folder / "told").touch()
+
+
+def train_and_close(driver: Driver) -> Script:
+    """Start the example and close the window while it trains."""
+    yield "the example", lambda: driver.has_button("Fine-tune the example")
+    driver.click("Fine-tune the example")
+    yield "a first step", lambda: " % " in driver.window.windowTitle()
+    (driver.folder / "training").touch()
+
+
+SCRIPTS = {
+    script.__name__: script
+    for script in (click_through, train_and_wait, train_and_close)
+}
+
+
+def main() -> int:
+    from studio import app
+
+    script, folder = sys.argv[1], Path(sys.argv[2])
+    driver = Driver(folder)
+
+    def begin(window: QWidget) -> None:
+        window.resize(1280, 800)
+        driver.begin(window, SCRIPTS[script])
+
+    return app.main(["--example"], on_shown=begin)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
