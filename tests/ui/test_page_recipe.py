@@ -5,13 +5,14 @@ import shutil
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QPushButton
 
 from studio.domain.run import RunState
 from studio.ui.forms.option_rows import SetBy
 from studio.ui.pages.recipe.expert_rows import PROPOSED
 from studio.ui.pages.recipe.page import RecipePage
 from studio.ui.pages.recipe.reason_widget import ReasonWidget
+from studio.ui.pages.recipe.remedy_card import RemedyCard
 from studio.ui.widgets.finding_card import FindingCard
 from studio.ui.widgets.memory_bar_state import Segment, Verdict
 from tests.ui.desks import TestDesk, desk, reading_with_card, reading_without_card
@@ -42,8 +43,9 @@ def recipe(desk: TestDesk):
     return desk.desk.projects.current.recipe
 
 
-def cards(page: RecipePage) -> list[FindingCard]:
-    return [row for row in page.view.findings.rows() if isinstance(row, FindingCard)]
+def cards(page: RecipePage) -> list[FindingCard | RemedyCard]:
+    kinds = FindingCard | RemedyCard
+    return [row for row in page.view.findings.rows() if isinstance(row, kinds)]
 
 
 def reasons(page: RecipePage) -> list[ReasonWidget]:
@@ -186,7 +188,9 @@ def test_that_a_run_that_does_not_fit_is_refused_with_ways_out(
     assert page.view.note.text().startswith("Short by ")
     short = next(c for c in cards(page) if c.text.what.startswith("Short by"))
     assert 1 <= len(short.text.fixes) <= 3
-    short.fix_chosen.emit(short.text.fixes[0].key)
+    first = short.findChild(QPushButton)
+    assert first.accessibleDescription().startswith("−")
+    first.click()
     assert page.view.memory.state.verdict is not Verdict.SHORT
     assert page.view.start.isEnabled()
 

@@ -139,7 +139,8 @@ def test_that_a_run_that_is_short_gets_remedies_that_are_each_enough() -> None:
     assert [fix.key for fix in fixes] == [
         f"{REMEDY}:{place}" for place in range(len(view.remedies))
     ]
-    assert all("(−" in fix.text for fix in fixes)
+    assert [fix.text for fix in fixes] == [way.words for way in view.remedies]
+    assert all(way.saves_bytes > 0 for way in view.remedies)
     assert "enough:" in view.findings[0].consequence
 
 

@@ -133,7 +133,7 @@ class MergedPart(QWidget):
         self.merge.setEnabled(not shown.merge_refused)
         self._refused.setText(shown.merge_refused)
         self._refused.setVisible(bool(shown.merge_refused) and self.cancel.isHidden())
-        _show_path(self._result, "Written: ", result)
+        _show_path(self._result, "", result)
         self._result.setVisible(bool(result))
         self.open_folder.setVisible(bool(result))
 

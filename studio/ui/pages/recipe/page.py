@@ -23,6 +23,7 @@ from studio.ui.pages.recipe.expert_rows import (
 from studio.ui.pages.recipe.knowledge import Knowledge
 from studio.ui.pages.recipe.reason_widget import ReasonWidget
 from studio.ui.pages.recipe.reasons import SEGMENTS
+from studio.ui.pages.recipe.remedy_card import RemedyCard
 from studio.ui.pages.recipe.view import EXPERT, RecipeView
 from studio.ui.pages.recipe.view_model import (
     FIND,
@@ -30,6 +31,7 @@ from studio.ui.pages.recipe.view_model import (
     REMEDY,
     RecipeInputs,
     checks_mark,
+    has_ways_out,
     recipe_view,
 )
 from studio.ui.pages.recipe.view_model import RecipeView as Shown
@@ -205,7 +207,11 @@ class RecipePage(QWidget):
         self.view.reasons_note.setText(shown.verdict.sentence.replace("**", ""))
 
     def _show_findings(self, shown: Shown) -> None:
-        cards = [FindingCard(text) for text in shown.findings]
+        ways = shown.remedies
+        cards = [
+            RemedyCard(text, ways) if has_ways_out(text) else FindingCard(text)
+            for text in shown.findings
+        ]
         for card in cards:
             card.fix_chosen.connect(self._on_fix_chosen)
         self.view.findings.set_rows(cards)

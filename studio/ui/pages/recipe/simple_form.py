@@ -126,6 +126,7 @@ class SimpleForm(QWidget):
         column.addWidget(self.hold_back)
         indented = QHBoxLayout()
         indented.setContentsMargins(Space.PAGE, 0, 0, 0)
-        indented.addWidget(self._hold_back_caption)
+        indented.addWidget(self._hold_back_caption, 100)
+        indented.addStretch(1)
         column.addLayout(indented)
         return column

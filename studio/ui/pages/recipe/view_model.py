@@ -35,7 +35,7 @@ from studio.ui.pages.recipe.simple_rows import (
     passes_row,
     rank_row,
 )
-from studio.ui.text import count, gib, percent, signed_gib
+from studio.ui.text import count, gib, percent
 from studio.ui.tokens import Tone
 from studio.ui.widgets.finding_card import FindingKind, FindingText, Fix
 from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for
@@ -271,8 +271,7 @@ def _consequence(finding: Finding, ways_out: tuple[Remedy, ...]) -> str:
 
 def _remedy_fixes(ways_out: tuple[Remedy, ...]) -> tuple[Fix, ...]:
     return tuple(
-        Fix(f"{REMEDY}:{place}", f"{way.words} ({signed_gib(-way.saves_bytes)})")
-        for place, way in enumerate(ways_out)
+        Fix(f"{REMEDY}:{place}", way.words) for place, way in enumerate(ways_out)
     )
 
 
@@ -295,6 +294,11 @@ def _refused(inputs: RecipeInputs) -> str:
         return "The free memory is not measured yet."
     errors = [f for f in inputs.findings if f.severity is Severity.ERROR]
     return errors[0].what if errors else ""
+
+
+def has_ways_out(text: FindingText) -> bool:
+    """Whether a finding's fixes are remedies, shown with what each saves."""
+    return bool(text.fixes) and text.fixes[0].key.startswith(f"{REMEDY}:")
 
 
 def checks_mark(view: RecipeView) -> Mark:
