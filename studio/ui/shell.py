@@ -53,6 +53,7 @@ class Shell(QObject):
         self._desk = desk
         self._place: ModelPlace | None = None
         self._runs = 0
+        self._has_reading = False
         self.notices = NoticesView()
         self.guard = CloseGuard(desk.controller, desk.preferences, window)
         self._drop = FileDrop(window)
@@ -172,7 +173,9 @@ class Shell(QObject):
 
     @Slot()
     def _on_reading_changed(self) -> None:
-        self._suit_example()
+        if not self._has_reading:
+            self._has_reading = True
+            self._suit_example()
         self._show_captions()
 
     @Slot()
