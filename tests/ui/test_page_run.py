@@ -179,6 +179,27 @@ def test_that_stopping_asks_and_can_be_taken_back(qtbot, desk: TestDesk, example
     assert page.view.ending.headline.text().startswith("Stopped after step ")
 
 
+def test_that_the_question_goes_when_the_run_ends_by_itself(
+    qtbot, desk: TestDesk, example
+):
+    page = started(qtbot, desk, "steps")
+    qtbot.waitUntil(page.view.stop.isVisible, timeout=PATIENCE_MS)
+    page.view.stop.click()
+    desk.desk.controller.kill()
+    ended(qtbot, desk)
+    assert page.question is None
+    assert page.view.ending.isVisible()
+
+
+def test_that_a_deleted_run_is_not_shown_any_more(qtbot, desk: TestDesk, example):
+    page = started(qtbot, desk, "normal")
+    ended(qtbot, desk)
+    shutil.rmtree(desk.desk.controller.snapshot.directory)
+    page.hide()
+    page.show()
+    qtbot.waitUntil(page.view.empty.isVisible)
+
+
 def test_that_save_now_saves_a_checkpoint(qtbot, desk: TestDesk, example):
     page = started(qtbot, desk, "steps")
     qtbot.waitUntil(page.view.save_now.isVisible, timeout=PATIENCE_MS)

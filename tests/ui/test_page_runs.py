@@ -125,6 +125,23 @@ def test_that_a_run_that_goes_on_can_not_be_deleted(qtbot, desk: TestDesk, examp
     assert page.view.delete.isEnabled()
 
 
+def test_that_the_row_of_a_run_that_goes_on_is_kept_up_to_date(
+    qtbot, desk: TestDesk, example
+):
+    desk.scene = "steps"
+    controller = desk.desk.controller
+    controller.start(example, example.recipe)
+    page = shown(qtbot, desk)
+    qtbot.waitUntil(lambda: page.view.rows.rowCount() == 1)
+    qtbot.waitUntil(lambda: " of 1,000" in cells(page, 0)[4], timeout=20_000)
+    before = cells(page, 0)[4]
+    qtbot.waitUntil(lambda: cells(page, 0)[4] != before, timeout=20_000)
+    controller.stop()
+    qtbot.waitUntil(lambda: not controller.is_running, timeout=20_000)
+    settled(qtbot, page)
+    page.hide()
+
+
 def test_that_a_run_deleted_elsewhere_is_told_in_a_sentence(
     qtbot, desk: TestDesk, example
 ):

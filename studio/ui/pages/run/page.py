@@ -211,6 +211,8 @@ class RunPage(QWidget):
         if not self.isVisible():
             return
         snapshot = self._run.snapshot
+        if self.question is not None and (snapshot is None or snapshot.state.is_over):
+            self.question.reject()  # it ended by itself while it was asked about
         if not self._clock.isActive() or snapshot is None or snapshot.state.is_over:
             self.refresh()
         self._keep_time()

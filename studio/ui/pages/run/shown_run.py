@@ -62,7 +62,10 @@ class ShownRun(QObject):
         live, chosen = self._desk.controller.snapshot, self._desk.chosen_run.directory
         if live is None or (chosen is not None and chosen != live.directory):
             return False
-        return chosen is not None or self._desk.controller.is_running or self._is_own()
+        if self._desk.controller.is_running:
+            return True
+        # An ended run may have been deleted since, or belong to another project.
+        return live.directory.is_dir() and (chosen is not None or self._is_own())
 
     @property
     def snapshot(self) -> RunSnapshot | None:

@@ -1,12 +1,15 @@
 """The Runs page: all runs of the project; one of them is chosen and acted upon."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from PySide6.QtCore import QUrl, Slot
+from PySide6.QtCore import QTimer, QUrl, Slot
 from PySide6.QtGui import (
     QDesktopServices,
     QGuiApplication,
+    QHideEvent,
     QKeySequence,
     QShortcut,
     QShowEvent,
@@ -38,6 +41,8 @@ from studio.ui.pages.runs.view_model import (
     run_rows,
 )
 
+_LIVE_MS: Final = 1000
+
 
 class RunsPage(QWidget):
     """Wires the Runs page.
@@ -57,6 +62,10 @@ class RunsPage(QWidget):
         self._doomed: Path | None = None
         self._deletion = Errand(self._delete_doomed, self)
         self.question: Question | None = None
+        self._live_clock = QTimer(self)
+        self._live_clock.setSingleShot(True)
+        self._live_clock.setInterval(_LIVE_MS)
+        self._live_clock.timeout.connect(self._on_live_due)
         self.view = RunsView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -68,6 +77,11 @@ class RunsPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.read_again()
+
+    @override
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._live_clock.stop()
 
     @Slot()
     def read_again(self) -> None:
@@ -89,6 +103,7 @@ class RunsPage(QWidget):
         self._deletion.errand_failed.connect(self._on_refused)
         desk.projects.current_changed.connect(self._on_project_changed)
         desk.controller.run_ended.connect(self.read_again)
+        desk.controller.snapshot_changed.connect(self._on_live_changed)
         view.to_recipe.clicked.connect(self._on_to_recipe)
         view.export.clicked.connect(self._on_export)
         view.table.activated.connect(self._on_open)
@@ -107,16 +122,20 @@ class RunsPage(QWidget):
         return told_runs(None if project is None else project.directory)
 
     def _show_runs(self, told: ToldRuns, *, is_read: bool = True) -> None:
-        view, kept = self.view, self.view.rows.key_at(self.view.table.current_row())
+        view = self.view
         self._runs = told.runs
-        self._rows = run_rows(told.runs, datetime.now().astimezone())
         is_empty = not told.runs and not told.findings
         view.empty.setVisible(is_read and is_empty)
         view.filled.setVisible(not is_empty)
-        view.header.set_facts(facts_line(told.runs))
+        self._show_findings(list(told.findings))
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        view, kept = self.view, self.view.rows.key_at(self.view.table.current_row())
+        self._rows = run_rows(self._runs, datetime.now().astimezone())
+        view.header.set_facts(facts_line(self._runs))
         view.rows.set_rows([(row.key, _cells(row)) for row in self._rows])
         self._choose(kept)
-        self._show_findings(list(told.findings))
         self._show_deeds()
 
     def _choose(self, key: str) -> None:
@@ -164,6 +183,28 @@ class RunsPage(QWidget):
         self._refusals = [finding]
         self._show_findings([])
         self.read_again()
+
+    @Slot()
+    def _on_live_changed(self) -> None:
+        if self.isVisible() and not self._live_clock.isActive():
+            self._live_clock.start()
+
+    @Slot()
+    def _on_live_due(self) -> None:
+        """Bring the row of the run that goes on up to date, without the disk."""
+        live = self._desk.controller.snapshot
+        if live is None or live.directory not in {
+            run.snapshot.directory for run in self._runs
+        }:
+            self.read_again()
+            return
+        self._runs = tuple(
+            replace(run, snapshot=live)
+            if run.snapshot.directory == live.directory
+            else run
+            for run in self._runs
+        )
+        self._show_rows()
 
     @Slot(object)
     def _on_deleted(self, directory: Path) -> None:
