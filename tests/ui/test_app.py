@@ -241,7 +241,7 @@ def test_that_a_dropped_file_is_asked_about(open_studio, tmp_path):
     QApplication.sendEvent(studio.window, QDropEvent(place, *how, free))
     assert studio.window.current_page() == "start"
     page = studio.window.built_page("start")
-    assert page.view.dropped.words.text() == "What is chats.jsonl for?"
+    assert page.view.dropped.file_name.full_text() == "chats.jsonl"
 
 
 def test_that_a_project_is_chosen_in_the_switcher(open_studio):

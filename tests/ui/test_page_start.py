@@ -112,7 +112,7 @@ def test_that_a_dropped_file_becomes_the_data_of_the_open_project_if_so_answered
     chats.write_text('{"question": "Why?", "answer": "So."}\n', encoding="utf-8")
     desk.desk.projects.create("Support replies")
     page.ask_about_file(str(chats))
-    assert page.view.dropped.words.text() == "What is chats.jsonl for?"
+    assert page.view.dropped.file_name.full_text() == "chats.jsonl"
     page.view.dropped.use_here.click()
     assert desk.desk.projects.current.recipe.data.path == str(chats)
     assert desk.visited == ["data"]

@@ -16,7 +16,9 @@ _KINDS: Final = {
 
 def finding_text(finding: Finding, fixes: tuple[Fix, ...] = ()) -> FindingText:
     """What a card says of a finding; the place stands with the consequence."""
-    below = [finding.why, finding.how_to_fix, finding.where]
+    told = finding.where.casefold() in finding.what.casefold()
+    place = f"Where: {finding.where}" if finding.where and not told else ""
+    below = [finding.why, finding.how_to_fix, place]
     return FindingText(
         kind=_KINDS[finding.severity],
         what=finding.what,

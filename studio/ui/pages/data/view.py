@@ -32,7 +32,7 @@ _SIDE_WIDTH: Final = 448
 _SEARCH_WIDTH: Final = 200
 _STRIP_HEIGHT: Final = 56
 _FIGURES: Final = 4
-_SAMPLES_HEIGHT: Final = 160
+_SAMPLES_HEIGHT: Final = 96
 _FINDINGS_HEIGHT: Final = 160
 _LEAST_TEXT: Final = 120
 
@@ -90,7 +90,7 @@ class EmptyData(Card):
         self.samples.setTabChangesFocus(True)
         self.samples.setAccessibleName("Rows in the forms that are read")
         self.samples.setFixedHeight(_SAMPLES_HEIGHT)
-        words = "One chat a line. Each of these forms is read; one file holds one form."
+        words = "One chat a line, in any of these forms."
         self.body.addWidget(self.drop_zone)
         self.body.addSpacing(Space.SMALL)
         self.body.addWidget(label(words, tone=Tone.MUTED, wraps=True))

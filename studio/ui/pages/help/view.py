@@ -67,7 +67,7 @@ class HelpView(PageFrame):
         self.diagnosis_words = label("", tone=Tone.MUTED, wraps=True)
         self.findings = QVBoxLayout()
         self.checks = CellModel([Column("Check"), Column("Outcome")], card)
-        self.checks_table = _table(self.checks, "Checks")
+        self.checks_table = _table(self.checks, "Checks", Height.ROW_TWO_LINES)
         self.checks_table.setItemDelegateForColumn(1, MarkDelegate(self.checks_table))
         self.checks_table.set_widths({1: 110})
         upper = QVBoxLayout()
@@ -99,8 +99,10 @@ class HelpView(PageFrame):
         self.versions.addLayout(row)
 
 
-def _table(model: CellModel, name: str) -> DataTable:
-    table = DataTable(model, name=name, row_height=Height.ROW_DENSE)
+def _table(
+    model: CellModel, name: str, row_height: Height = Height.ROW_DENSE
+) -> DataTable:
+    table = DataTable(model, name=name, row_height=row_height)
     table.stretch_column(0)
     table.setMinimumHeight(_LEAST_TABLE)
     table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)

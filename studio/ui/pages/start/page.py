@@ -83,7 +83,7 @@ class StartPage(QWidget):
             return
         self._dropped = path
         dropped = self.view.dropped
-        dropped.words.setText(f"What is {Path(path).name} for?")
+        dropped.file_name.set_text(Path(path).name)
         dropped.use_here.setText(f"Data of {current.name}".replace("&", "&&"))
         self._show_face(dropped)
         dropped.use_here.setFocus()

@@ -11,7 +11,7 @@ from studio.ui.widgets.buttons import ButtonKind, ButtonSize, button
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.empty_state import EmptyState
 from studio.ui.widgets.inputs import TextField
-from studio.ui.widgets.labels import Role, label
+from studio.ui.widgets.labels import ElidedLabel, Role, label
 from studio.ui.widgets.memory_bar import MemoryBar
 from studio.ui.widgets.page import PageFrame, TwoColumns
 from studio.ui.widgets.table import DataTable, MarkDelegate
@@ -51,7 +51,7 @@ class DroppedFile(QWidget):
     """The question that follows a dropped file: what it is for.
 
     Attributes:
-        words: The file's name.
+        file_name: Which file.
         use_here: Makes it the open project's data.
         new_project: Makes a project of it.
         cancel: Leaves everything as it was.
@@ -59,14 +59,16 @@ class DroppedFile(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.words = label("", wraps=True)
+        self.file_name = ElidedLabel("", Role.STRONG)
         self.use_here = button("Data of this project", size=ButtonSize.LARGE)
         self.new_project = button("New project with it…", size=ButtonSize.LARGE)
         self.cancel = button("Cancel", ButtonKind.FLAT, size=ButtonSize.LARGE)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(Space.SMALL)
-        for widget in (self.words, self.use_here, self.new_project, self.cancel):
+        column.addWidget(self.file_name)
+        column.addWidget(label("What is this file for?", tone=Tone.MUTED))
+        for widget in (self.use_here, self.new_project, self.cancel):
             column.addWidget(widget)
 
 
