@@ -7,6 +7,7 @@ model is asked, and ends behind the special token that follows the answer's text
 template is changed, so what is trained is what is rendered later.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,24 +93,45 @@ def training_row(tokenizer: Tokenizer, chat: Chat) -> TrainingRow:
 
 def _answers(tokenizer: Tokenizer, turns: Sequence[Turn], text: str) -> list[_Span]:
     spans: list[_Span] = []
-    special = sorted(_special_tokens(tokenizer), key=len, reverse=True)
+    special = _any_special_token(tokenizer)
     cursor = 0
     for number, turn in enumerate(turns):
         words = turn.content.strip()
-        if turn.role != "assistant":
-            # Step over it, so that an answer isn't found inside a question.
-            at = text.find(words, cursor)
-            cursor = at + len(words) if at >= 0 else cursor
-            continue
-        start = _start(tokenizer, turns[:number], text, cursor)
-        found = text.find(words, start)
-        if found < 0:
-            raise RowError("has an answer that the chat template rewrites")
-        begin = start if number else found
-        span = _closed(begin, found + len(words), text, special)
-        spans.append(span)
-        cursor = span.stop
+        if turn.role == "assistant":
+            start = _start(tokenizer, turns[:number], text, cursor)
+            found = text.find(words, start)
+            if found < 0:
+                raise RowError("has an answer that the chat template rewrites")
+            behind = found + len(words)
+            so_far = _common_length(render(tokenizer, turns[: number + 1]), text)
+            stop = _end_of_turn(special, text, behind, so_far)
+            spans.append(_Span(start if number else found, stop, stop > behind))
+            cursor = stop
+        elif (at := text.find(words, cursor)) >= 0:
+            # Stepped over, so that an answer isn't found inside a question.
+            cursor = at + len(words)
     return spans
+
+
+def _end_of_turn(special: re.Pattern[str], text: str, behind: int, so_far: int) -> int:
+    """Where a turn ends: behind the special tokens that follow its words.
+
+    Args:
+        special: One special token.
+        text: The whole chat.
+        behind: Where the words end.
+        so_far: How much of the text the chat has that ends with this turn; what
+            follows belongs to the next turn.
+
+    Returns:
+        `behind` itself, when no special token follows.
+    """
+    stop = behind
+    while found := special.match(text, stop):
+        if stop > behind and found.end() > so_far:
+            break
+        stop = found.end()
+    return stop
 
 
 def _start(tokenizer: Tokenizer, before: Sequence[Turn], text: str, cursor: int) -> int:
@@ -127,18 +149,12 @@ def _common_length(one: str, other: str) -> int:
     return next(differs, min(len(one), len(other)))
 
 
-def _closed(start: int, stop: int, text: str, special: Sequence[str]) -> _Span:
-    rest = text[stop:]
-    gap = len(rest) - len(rest.lstrip())
-    for token in special:
-        if rest.startswith(token, gap):
-            return _Span(start, stop + gap + len(token), ends=True)
-    return _Span(start, stop, ends=False)
-
-
-def _special_tokens(tokenizer: Tokenizer) -> set[str]:
+def _any_special_token(tokenizer: Tokenizer) -> re.Pattern[str]:
+    """Matches one special token, and the space before it."""
     added = tokenizer.added_tokens_decoder.values()
-    return {token.content for token in added if token.special and token.content}
+    names = {token.content for token in added if token.special and token.content}
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile(rf"\s*(?:{'|'.join(map(re.escape, longest_first)) or '(?!)'})")
 
 
 def _within(start: int, stop: int, spans: Sequence[_Span]) -> bool:

@@ -56,15 +56,19 @@ class Lifeline:
         self._watchdog: threading.Timer | None = None
 
     def install(self) -> None:
-        """Listen to signals; only the main thread may call this."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        """Listen to signals and to the parent; only the main thread may call this."""
+        self.install_handlers()
         if sys.platform == "linux" and not self._keep_running:
             # A signal of its own: SIGTERM must still end an engine that was let go.
             signal.signal(signal.SIGHUP, self._on_parent_died)
             _ask_for(signal.SIGHUP)
             if os.environ.get(PARENT_PID) not in {None, str(os.getppid())}:
                 self._on_parent_died()
+
+    def install_handlers(self) -> None:
+        """Listen to the signals that end a program."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
 
     def let_go(self) -> None:
         """Outlive the parent from now on."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -89,7 +90,7 @@ def load_weights(folder: Path, **options: Any) -> Model:  # noqa: ANN401 - trans
             local_files_only=True,
             **options,
         )
-    except (OSError, ValueError, KeyError) as fault:
+    except (OSError, ValueError, KeyError, SafetensorError) as fault:
         raise _unloadable(folder, fault) from fault
     return model
 

@@ -48,14 +48,20 @@ class Heard:
     """A session whose words can be read after it."""
 
     def __init__(self):
-        self._file = tempfile.TemporaryFile()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - close() closes it
         self.session = Session(Wire(os.dup(self._file.fileno())))
 
     def events(self):
+        """Everything that was said; nothing can be said after it."""
         self.session.wire.close()
-        with self._file as file:
-            file.seek(0)
-            return [decode_event(line) for line in file]
+        self._file.seek(0)
+        events = [decode_event(line) for line in self._file]
+        self.close()
+        return events
+
+    def close(self):
+        self.session.wire.close()
+        self._file.close()
 
 
 def carry_out(verb, **arguments):

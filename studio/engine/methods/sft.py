@@ -62,7 +62,7 @@ def train(
         Interrupted: The engine was told to end before the first step.
     """
     with session.lifeline.open():
-        run = _load(session, directory, recipe, place)
+        run = load_run(session, directory, recipe, place)
         trainer = build_trainer(run)
         run.evaluate(0)
         run.sample(0)
@@ -81,9 +81,15 @@ def train(
         session.say(RunFinished(adapter="", steps=steps, stopped=stopped))
 
 
-def _load(
+def load_run(
     session: Session, directory: RunDirectory, recipe: Recipe, place: ModelPlace
 ) -> TrainingRun:
+    """Load the model, put a fresh adapter on it, and read the data.
+
+    Raises:
+        StudioError: Bad input.
+        Interrupted: The engine was told to end.
+    """
     device = choose_device()
     formats = formats_of(recipe, device)
     folder = prepared_folder(session, place)

@@ -1,0 +1,252 @@
+"""Every option of the recipe changes something that training is made of.
+
+A key that reaches nothing is a control that does nothing; the table below must name
+each key of the option table, and what is observed must change with it.
+"""
+
+import pytest
+
+from studio.domain.recipe import OPTIONS
+from studio.engine.methods import sft
+from studio.engine.verbs import place_of
+from studio.protocol.events import CheckpointSaved, EvalFinished
+from studio.storage.models import ModelState
+from tests.engine import tiny
+from tests.engine.helpers import Heard, new_run, of_kind, recipe_for
+
+
+class Built:
+    """A run that is ready to train."""
+
+    def __init__(self, folder, recipe):
+        self.heard = Heard()
+        directory = new_run(folder, recipe)
+        place = place_of(recipe.model.name)
+        assert place.state is ModelState.READY
+        self.run = sft.load_run(self.heard.session, directory, recipe, place)
+        self.trainer = sft.build_trainer(self.run)
+        self.args = self.trainer.args
+        self.layer = self.run.model.get_base_model().model.layers[0].self_attn.q_proj
+
+    def batch(self):
+        return next(iter(self.trainer.get_train_dataloader()))
+
+    def optimizer(self):
+        return self.trainer.create_optimizer()
+
+    def rates(self, steps=8):
+        self.trainer.create_optimizer_and_scheduler(steps)
+        rates = []
+        for _ in range(steps):
+            rates.append(self.trainer.lr_scheduler.get_last_lr()[0])
+            self.trainer.optimizer.step()
+            self.trainer.lr_scheduler.step()
+        return rates
+
+    def trained(self):
+        self.trainer.train()
+        return self.heard.events()
+
+    def adapter(self):
+        weights = [p for p in self.run.model.parameters() if p.requires_grad]
+        return [p.detach().float().sum().item() for p in weights]
+
+    def close(self):
+        self.heard.close()
+
+
+def optimizer_traits(built):
+    optimizer = built.optimizer()
+    group = optimizer.param_groups[0]
+    return (
+        type(optimizer).__name__,
+        group.get("fused"),
+        getattr(optimizer, "is_paged", False),
+        getattr(getattr(optimizer, "args", None), "optim_bits", None),
+    )
+
+
+def forward_counts(built):
+    """How often the first layer runs in one step: twice when it is recomputed."""
+    calls = []
+    first = built.run.model.get_base_model().model.layers[0].input_layernorm
+    first.register_forward_hook(lambda *_: calls.append(1))
+    built.trainer.train()
+    return len(calls)
+
+
+def steps_done(built):
+    built.trainer.train()
+    return built.trainer.state.global_step
+
+
+# key -> (a value other than the default, what shows it)
+CASES = {
+    "model.name": ("OTHER", lambda b: type(b.run.model.get_base_model()).__name__),
+    "model.precision": ("fp4", lambda b: b.layer.weight.quant_type),
+    "model.double_quant": (False, lambda b: b.layer.weight.quant_state.nested),
+    "model.compute_dtype": ("bf16", lambda b: b.layer.base_layer.compute_dtype),
+    "model.attention": (
+        "eager",
+        lambda b: b.run.model.get_base_model().config._attn_implementation,
+    ),
+    "lora.rank": (2, lambda b: b.layer.lora_A["default"].weight.shape),
+    "lora.alpha": (4, lambda b: b.layer.scaling["default"]),
+    "lora.dropout": (0.5, lambda b: str(b.layer.lora_dropout["default"])),
+    "lora.targets": (("q_proj",), lambda b: len(b.adapter())),
+    "lora.adapter_dtype": ("fp32", lambda b: b.layer.lora_A["default"].weight.dtype),
+    "data.path": ("OTHER", lambda b: len(b.run.data.training)),
+    "data.held_out": (0.5, lambda b: len(b.run.data.held_out)),
+    "data.prompts": (("Why?",), lambda b: b.run.data.prompts),
+    "train.sequence_length": (24, lambda b: b.batch()["input_ids"].shape[1]),
+    "train.micro_batch": (2, lambda b: b.batch()["input_ids"].shape[0]),
+    "train.accumulation": (3, lambda b: b.args.gradient_accumulation_steps),
+    "train.epochs": (2.0, steps_done),
+    "train.max_steps": (1, steps_done),
+    "train.learning_rate": (0.5, lambda b: b.optimizer().param_groups[0]["lr"]),
+    "train.schedule": ("linear", lambda b: b.rates()),
+    "train.warmup": (0.5, lambda b: b.rates()),
+    "train.optimizer": ("adamw_8bit", optimizer_traits),
+    "train.checkpointing": (True, forward_counts),
+    "train.save_steps": (1, lambda b: len(of_kind(b.trained(), CheckpointSaved))),
+    "train.eval_steps": (1, lambda b: len(of_kind(b.trained(), EvalFinished))),
+    "train.seed": (7, lambda b: b.adapter()),
+}
+# Where the quick recipe's own value would hide the effect.
+BESIDES = {
+    "train.epochs": {"train__max_steps": 0, "train__epochs": 1.0},
+    "train.max_steps": {"train__max_steps": 2},
+    "train.save_steps": {"train__max_steps": 2},
+    "train.eval_steps": {"train__max_steps": 3},
+    "train.checkpointing": {"train__max_steps": 1},
+    "train.accumulation": {"train__max_steps": 1},
+}
+
+
+@pytest.fixture
+def others(tmp_path, tiny_qwen):
+    """Another model and another data file."""
+    return {
+        "model.name": str(tiny_qwen),
+        "data.path": str(tiny.write_chats(tmp_path / "other.jsonl", tiny.chats(12))),
+    }
+
+
+def observed(folder, recipe, observe):
+    built = Built(folder, recipe)
+    try:
+        return observe(built)
+    finally:
+        built.close()
+
+
+def test_that_the_table_names_every_option():
+    assert list(CASES) == list(OPTIONS)
+
+
+@pytest.mark.parametrize("key", CASES)
+def test_that_an_option_reaches_the_training(
+    tmp_path, tiny_model, chat_file, others, key
+):
+    value, observe = CASES[key]
+    recipe = recipe_for(tiny_model, chat_file, **BESIDES.get(key, {}))
+    changed = recipe.with_value(key, others[key] if value == "OTHER" else value)
+    assert changed.value(key) != recipe.value(key)
+    assert observed(tmp_path, changed, observe) != observed(tmp_path, recipe, observe)
+
+
+@pytest.mark.parametrize("name", OPTIONS["train.optimizer"].choices)
+def test_that_each_optimizer_is_another_one(tmp_path, tiny_model, chat_file, name):
+    recipe = recipe_for(tiny_model, chat_file, train__optimizer=name)
+    traits = observed(tmp_path, recipe, optimizer_traits)
+    expected = {
+        "adamw_fused": ("AdamW", True, False, None),
+        "adamw_foreach": ("AdamW", None, False, None),
+        "adamw_8bit": ("AdamW", None, False, 8),
+        "paged_adamw_32bit": ("AdamW", None, True, 32),
+        "paged_adamw_8bit": ("AdamW", None, True, 8),
+    }
+    assert traits == expected[name]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
+        ("linear", [0.0, 1.0, 6 / 7, 5 / 7, 4 / 7, 3 / 7, 2 / 7, 1 / 7]),
+    ],
+)
+def test_that_the_learning_rate_takes_its_course(
+    tmp_path, tiny_model, chat_file, schedule, expected
+):
+    recipe = recipe_for(
+        tiny_model,
+        chat_file,
+        train__learning_rate=1.0,
+        train__schedule=schedule,
+        train__warmup=0.1,
+    )
+    rates = observed(tmp_path, recipe, lambda b: b.rates())
+    assert rates == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("epochs", "accumulation"), [(1.0, 1), (1.5, 2), (2.0, 4)])
+def test_that_a_run_has_as_many_steps_as_the_recipe_says(
+    tmp_path, tiny_model, chat_file, epochs, accumulation
+):
+    recipe = recipe_for(
+        tiny_model,
+        chat_file,
+        train__max_steps=0,
+        train__epochs=epochs,
+        train__accumulation=accumulation,
+    )
+    assert observed(tmp_path, recipe, steps_done) == recipe.total_steps(36)
+
+
+@pytest.mark.parametrize(
+    ("options", "autocast"),
+    [
+        ({"model__compute_dtype": "bf16"}, False),
+        ({"model__compute_dtype": "bf16", "lora__adapter_dtype": "fp32"}, True),
+        ({"model__precision": "fp32", "model__compute_dtype": "bf16"}, True),
+        ({"model__precision": "fp32", "lora__adapter_dtype": "fp32"}, False),
+    ],
+)
+def test_that_nothing_is_cast_on_the_fly_unless_formats_differ(
+    tmp_path, tiny_model, chat_file, options, autocast
+):
+    recipe = recipe_for(tiny_model, chat_file, **options)
+    traits = observed(tmp_path, recipe, lambda b: (b.args.bf16, b.args.fp16))
+    assert traits == (autocast, False)
+
+
+def test_that_what_the_trainer_sees_is_what_was_labelled(
+    tmp_path, tiny_model, chat_file
+):
+    built = Built(tmp_path, recipe_for(tiny_model, chat_file))
+    batch = built.batch()
+    built.close()
+    rows = {tuple(row.input_ids): row.labels for row in built.run.data.training}
+    lengths = batch["attention_mask"].sum(dim=1).tolist()
+    for ids, labels, length in zip(
+        batch["input_ids"], batch["labels"], lengths, strict=True
+    ):
+        assert rows[tuple(ids[:length].tolist())] == labels[:length].tolist()
+        assert set(labels[length:].tolist()) <= {-100}
+
+
+def test_that_the_trainer_writes_and_reports_nothing_by_itself(
+    tmp_path, tiny_model, chat_file
+):
+    built = Built(tmp_path, recipe_for(tiny_model, chat_file))
+    built.close()
+    assert built.args.report_to == []
+    assert built.args.save_strategy == "no"
+    assert not built.args.logging_nan_inf_filter
+    assert not built.args.push_to_hub
+    assert built.args.hub_token is None
+    names = {
+        type(callback).__name__ for callback in built.trainer.callback_handler.callbacks
+    }
+    assert names == {"DefaultFlowCallback", "StepReporter"}
