@@ -16,6 +16,10 @@ _ALWAYS = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONUNBUFFERED": "1",
     "PYTHONUTF8": "1",
+    # Without these glibc keeps what a training step freed, and a run on a processor
+    # slowly grows to half as much again as it needs; steps are no slower for it.
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
     # NVML counts cards in this order.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
