@@ -122,12 +122,13 @@ class Driver(QObject):
 
     def words(self) -> str:
         """All that the current page says."""
-        page = self.page()
-        said = [
-            label.text() for label in page.findChildren(QLabel) if label.isVisible()
+        seen = [w for w in self.page().findChildren(QWidget) if w.isVisible()]
+        said = [w.text() for w in seen if isinstance(w, QLabel)]
+        said += [
+            w.toPlainText() for w in seen if isinstance(w, QPlainTextEdit | QTextEdit)
         ]
-        for kind in (QPlainTextEdit, QTextEdit):
-            said += [e.toPlainText() for e in page.findChildren(kind) if e.isVisible()]
+        # Labels that shorten what they show say all of it to a screen reader.
+        said += [w.accessibleName() for w in seen]
         return "\n".join(said)
 
     def says(self, *words: str) -> Callable[[], bool]:
