@@ -17,6 +17,7 @@ MODULES = sorted(
 )
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 60
+DRAWING = re.compile(r"^\s*(from|import) PySide6\.(QtWidgets|QtGui)", re.MULTILINE)
 HEX_COLOUR = re.compile(r"#(?:[0-9A-Fa-f]{3}){1,2}\b")
 
 
@@ -70,9 +71,7 @@ def test_that_only_the_ui_names_widgets():
         for path in MODULES
         if "ui" not in path.parts
         and path.name not in {"app.py", "smoke.py"}
-        and re.search(
-            r"^\s*(from|import) PySide6\.(QtWidgets|QtGui)", path.read_text(), re.MULTILINE
-        )
+        and DRAWING.search(path.read_text())
     ]
     assert guilty == []
 
