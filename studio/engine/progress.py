@@ -10,7 +10,7 @@ import math
 import time
 from typing import Any, Protocol
 
-import psutil  # type: ignore[import-untyped]  # psutil ships no types
+import psutil
 import torch
 from transformers import (
     TrainerCallback,

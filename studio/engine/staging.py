@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # psutil ships no types
+import psutil
 from safetensors import SafetensorError
 
 from studio.domain.errors import ExitCode, StudioError
