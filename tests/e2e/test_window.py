@@ -37,6 +37,12 @@ def wait_for(condition, what):
     pytest.fail(f"waited in vain for {what}")
 
 
+def shorten_the_example(machine, steps):
+    code = "from studio.services import project_store as store\n"
+    code += f"store.ensure_example().set_value('train.max_steps', {steps})"
+    subprocess.run([sys.executable, "-c", code], env=machine.environment(), check=True)
+
+
 def engines_below(window):
     return [
         child
@@ -105,6 +111,7 @@ def test_that_a_run_which_shall_go_on_outlives_its_window(machine, tmp_path):
     (machine.home / "config" / "preferences.toml").write_text(
         'version = 1\nkeep_running = "yes"\n'
     )
+    shorten_the_example(machine, 4)
     window = open_window(machine, "train_and_close", report)
     wait_for((report / "training").exists, "a first step")
     (engine,) = engines_below(window)
