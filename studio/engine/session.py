@@ -126,7 +126,8 @@ class Count:
 
     def __init__(self, session: Session, stage: str, total: float, unit: str) -> None:
         self._session, self._stage = session, stage
-        self._total, self._unit = total, unit
+        # The wire's numbers are floats; a whole one would be written differently.
+        self._total, self._unit = float(total), unit
         self._done = 0.0
         self._began = time.monotonic()
         self._said = 0.0

@@ -1,0 +1,105 @@
+"""Record the streams that lie beside this file anew, from real engines.
+
+    python -m tests.protocol.record
+
+Run it when the protocol or what the engine says has changed, and read the difference
+before committing it. A tiny random model makes each stream in seconds; places of the
+machine that records are replaced.
+"""
+
+import tempfile
+from pathlib import Path
+
+from studio.protocol.commands import KeepRunning, SampleNow, SaveNow, Stop
+from studio.protocol.events import RunFailed, StepFinished
+from tests.engine import tiny
+from tests.engine.helpers import engine, new_run, recipe_for
+
+STREAMS = Path(__file__).parent / "streams"
+ELSEWHERE = "/home/someone"
+
+
+class Recorder:
+    """A folder to work in, with a model and a data file that has one bad row."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.model = tiny.make_model(folder / "tiny-llama")
+        self.data = tiny.write_chats(folder / "chats.jsonl")
+        self.data.write_text(self.data.read_text() + "not json\n")
+
+    def run(self, **options):
+        values = {"train__save_steps": 4, "train__eval_steps": 4, **options}
+        return new_run(
+            self.folder / "runs", recipe_for(self.model, self.data, **values)
+        )
+
+    def keep(self, name, lines):
+        text = b"".join(lines).replace(str(self.folder).encode(), ELSEWHERE.encode())
+        (STREAMS / f"{name}.jsonl").write_bytes(text)
+
+    def keep_journal(self, name, run):
+        self.keep(name, run.journal_path.read_bytes().splitlines(keepends=True))
+
+    def keep_wire(self, name, *arguments):
+        with engine(*arguments) as process:
+            lines = list(process.popen.stdout)
+            process.popen.wait()
+        self.keep(name, lines)
+
+
+def finished(recorder):
+    run = recorder.run(train__max_steps=10)
+    with engine("train", run.path) as process:
+        process.listen_until(StepFinished)
+        process.popen.stdin.write(b"not an order\n")
+        for order in (SampleNow(), SaveNow(), KeepRunning()):
+            process.order(order)
+        process.end()
+    recorder.keep_journal("finished", run)
+    return run
+
+
+def stopped(recorder):
+    run = recorder.run(train__max_steps=1_000_000, train__save_steps=0)
+    with engine("train", run.path) as process:
+        for _ in range(3):
+            process.listen_until(StepFinished)
+        process.order(Stop())
+        process.end()
+    recorder.keep_journal("stopped", run)
+
+
+def killed(recorder):
+    run = recorder.run(train__max_steps=1_000_000, train__save_steps=2)
+    with engine("train", run.path) as process:
+        for _ in range(5):
+            process.listen_until(StepFinished)
+        process.popen.kill()
+        process.end()
+    recorder.keep_journal("killed", run)
+
+
+def failed(recorder):
+    run = recorder.run(data__path=str(recorder.folder / "missing.jsonl"))
+    with engine("train", run.path) as process:
+        process.listen_until(RunFailed)
+        process.end()
+    recorder.keep_journal("failed", run)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Recorder(Path(folder))
+        run = finished(recorder)
+        stopped(recorder)
+        killed(recorder)
+        failed(recorder)
+        recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
+        recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
+        recorder.keep_wire("prepared", "prepare-model", recorder.model)
+        recorder.keep_wire("diagnosed", "doctor")
+
+
+if __name__ == "__main__":
+    main()
