@@ -11,10 +11,15 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QLabel
 
-from studio.ui.charts import history_chart, line_chart, memory_timeline
 from studio.ui.charts.feed import ChartFeed, shared_feed
+from studio.ui.charts.history_chart import HistoryChart
 from studio.ui.charts.line_chart import LineChart, tick_words
-from studio.ui.charts.memory_timeline import PredictedPeak, TimelineSample, thinned
+from studio.ui.charts.memory_timeline import (
+    MemoryTimeline,
+    PredictedPeak,
+    TimelineSample,
+    thinned,
+)
 from studio.ui.charts.plot import Plot
 from studio.ui.charts.scale import GrowingRange, Smoother, nice_step, step_ticks
 from studio.ui.text import GIB
@@ -32,7 +37,7 @@ def x_range(chart: LineChart) -> tuple[float, float]:
 
 @pytest.fixture
 def loss(qtbot) -> LineChart:
-    chart = line_chart("Loss by step")
+    chart = LineChart("Loss by step")
     chart.resize(600, 240)
     chart.set_total(300, passes=(100, 200))
     qtbot.addWidget(chart)
@@ -42,7 +47,7 @@ def loss(qtbot) -> LineChart:
 
 def test_that_the_kit_loads_neither_pyqtgraph_nor_numpy_before_the_first_chart():
     code = (
-        "import sys, studio.ui.charts, studio.ui.main_window, studio.ui.theme;"
+        "import sys, studio.app, studio.ui.charts, studio.ui.main_window;"
         "print({'numpy', 'pyqtgraph', 'torch'} & set(sys.modules))"
     )
     said = subprocess.check_output([sys.executable, "-c", code], text=True)
@@ -126,14 +131,14 @@ def test_that_points_are_drawn_at_the_shared_tick_not_one_by_one(loss):
 
 
 def test_that_one_feed_serves_all_charts(qtbot, loss):
-    other = history_chart("Temperature", 30, 90)
+    other = HistoryChart("Temperature", 30, 90)
     qtbot.addWidget(other)
     assert other._plot._feed is loss._plot._feed
     assert len(QApplication.instance().findChildren(ChartFeed)) == 1
 
 
 def test_that_a_hidden_chart_draws_when_it_is_shown(qtbot):
-    chart = line_chart("Loss")
+    chart = LineChart("Loss")
     qtbot.addWidget(chart)
     chart.append([(1, 2.0)])
     assert not shared_feed().is_waiting
@@ -144,7 +149,7 @@ def test_that_a_hidden_chart_draws_when_it_is_shown(qtbot):
 
 
 def test_that_a_chart_that_went_away_is_not_drawn(qtbot):
-    chart = line_chart("Loss")
+    chart = LineChart("Loss")
     chart.show()
     chart.append([(1, 2.0)])
     chart.close()
@@ -232,7 +237,7 @@ def test_that_the_best_held_out_loss_is_named(loss):
 
 
 def test_that_the_timeline_stands_on_the_other_programs(qtbot):
-    chart = memory_timeline(12 * GIB)
+    chart = MemoryTimeline(12 * GIB)
     qtbot.addWidget(chart)
     chart.set_total(100)
     chart.set_prediction(PredictedPeak(8 * GIB, 7 * GIB, 9 * GIB))
@@ -250,7 +255,7 @@ def test_that_the_timeline_stands_on_the_other_programs(qtbot):
 
 
 def test_that_the_highest_point_ignores_what_other_programs_took(qtbot):
-    chart = memory_timeline(12 * GIB)
+    chart = MemoryTimeline(12 * GIB)
     qtbot.addWidget(chart)
     chart.append(
         [TimelineSample(1, 0, 5 * GIB, 0, 0), TimelineSample(2, 9 * GIB, GIB, 0, 0)]
@@ -266,7 +271,7 @@ def test_that_thinning_keeps_the_highest_reading():
 
 
 def test_that_a_history_forgets_what_is_older_than_five_minutes(qtbot):
-    chart = history_chart("Temperature", 30, 90)
+    chart = HistoryChart("Temperature", 30, 90)
     qtbot.addWidget(chart)
     chart.set_limit(83, "slows at 83 °C")
     for second in range(0, 1000, 10):
