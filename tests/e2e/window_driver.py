@@ -94,16 +94,19 @@ class Driver(QObject):
 
     def button(self, words: str, inside: QWidget | None = None) -> QAbstractButton:
         where = inside or self.page()
-        found = [
+        found = self.buttons(words, where)
+        if not found:
+            raise LookupError(f"no button “{words}” on {self.window.current_page()}")
+        return found[0]
+
+    def buttons(self, words: str, where: QWidget) -> list[QAbstractButton]:
+        return [
             button
             for button in where.findChildren(QAbstractButton)
             if button.isVisible()
             and button.isEnabled()
             and (button.text() or button.accessibleName()).strip().startswith(words)
         ]
-        if not found:
-            raise LookupError(f"no button “{words}” on {self.window.current_page()}")
-        return found[0]
 
     def has_button(self, words: str) -> bool:
         try:
@@ -169,7 +172,11 @@ def click_through(driver: Driver) -> Script:
     yield "leave to merge", lambda: driver.has_button("Merge")
     driver.picture("8-export")
     driver.click("Merge")
-    yield "the merged model", driver.says("Written: ")
+    # One opens the run's folder; the second comes with the merged model.
+    yield (
+        "the merged model",
+        lambda: len(driver.buttons("Open folder", driver.page())) > 1,
+    )
     driver.type_into("Prompt", "How do I keep Brie?")
     driver.click("Ask both")
     yield "both answers", lambda: driver.has_button("Ask both")
