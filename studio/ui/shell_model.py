@@ -16,7 +16,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import measured_bar
-from studio.ui.text import count, gib
+from studio.ui.text import count, gib, whole_percent
 from studio.ui.widgets.memory_bar_state import MemoryBarState
 from studio.ui.widgets.status_bar import CardReading
 
@@ -111,7 +111,7 @@ def percent_of(run: RunSnapshot | None) -> int | None:
     """The title's percent; None when no run is under way or its length is unknown."""
     if run is None or run.state.is_over or not run.total_steps:
         return None
-    return int(run.fraction * 100)
+    return whole_percent(run.fraction)
 
 
 def short_model_name(name: str) -> str:

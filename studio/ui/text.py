@@ -41,6 +41,15 @@ def percent(share: float, decimals: int = 0) -> str:
     return f"{share * 100:.{decimals}f} %"
 
 
+def whole_percent(done: float) -> int:
+    """How much of a run is done, 0 to 1, in percent; 100 only when all of it is.
+
+    Everything that tells a run's progress rounds here, so that no two places differ.
+    """
+    # 0.29 * 100 is 28.999999999999996, and 29 steps of 100 are 29 %.
+    return int(round(done * 100, 6))
+
+
 def duration(seconds: float) -> str:
     """A span of time in its two largest units, such as ``24 min 31 s``."""
     whole = max(0, round(seconds))

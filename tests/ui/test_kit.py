@@ -1,13 +1,17 @@
 """The smaller widgets of the kit."""
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
+from studio.domain.run import RunSnapshot, RunState, StepPoint
 from studio.ui import text
 from studio.ui.actions import ActionRegistry
 from studio.ui.icons import IconName
+from studio.ui.shell_model import ShellFacts, captions, percent_of
 from studio.ui.tokens import Tone
 from studio.ui.widgets.buttons import button, icon_button
 from studio.ui.widgets.card import Card
@@ -181,6 +185,23 @@ def test_that_progress_is_read_aloud_at_every_five_percent(qtbot):
     assert said == ["10 %, 9 min left"] * 3 + ["15 %, 9 min left"]
 
 
+def test_that_the_header_tells_the_same_percent_as_title_and_nav(qtbot):
+    header = ProgressHeader()
+    qtbot.addWidget(header)
+    run = RunSnapshot(
+        name="notes-3",
+        directory=Path("/notes-3"),
+        state=RunState.RUNNING,
+        total_steps=40,
+        steps=(StepPoint(11, 1.0, 1e-4, None, None, 1.0),),
+    )
+    header.show_progress(ProgressText(share=run.fraction, answer="9 min left"))
+    told = f"{percent_of(run)} %"
+    assert header._percent.text() == told
+    assert captions(ShellFacts(run=run))["run"] == told
+    assert header.bar.accessibleDescription() == f"{told}, 9 min left"
+
+
 def test_that_unknown_progress_shows_words_and_an_empty_bar(qtbot):
     header = ProgressHeader()
     qtbot.addWidget(header)
@@ -256,6 +277,10 @@ def test_that_a_shortcut_is_declared_once(qtbot):
         (text.count(1, "row"), "1 row"),
         (text.count(2, "pass", "passes"), "2 passes"),
         (text.percent(0.65), "65 %"),
+        (text.whole_percent(11 / 40), 27),
+        (text.whole_percent(29 / 100), 29),
+        (text.whole_percent(399 / 400), 99),
+        (text.whole_percent(1.0), 100),
         (text.duration(1471), "24 min 31 s"),
         (text.duration(3720), "1 h 2 min"),
         (text.duration(4.4), "4 s"),

@@ -6,7 +6,7 @@ from typing import Final
 from PySide6.QtGui import QAccessible, QAccessibleValueChangeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
-from studio.ui.text import percent
+from studio.ui.text import whole_percent
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.labels import Role, label, line, set_look
@@ -75,8 +75,9 @@ class ProgressHeader(Card):
             return
         self.bar.setRange(0, _SCALE)
         self.bar.setValue(round(text.share * _SCALE))
-        self._percent.setText(percent(text.share))
-        self._tell(text, int(text.share * 100))
+        percent = whole_percent(text.share)
+        self._percent.setText(f"{percent} %")
+        self._tell(text, percent)
 
     def add_tile(self, tile: MetricTile) -> None:
         """Add a figure at the right."""
@@ -93,12 +94,12 @@ class ProgressHeader(Card):
         self._percent.setText("")
         self.bar.setAccessibleDescription(text.answer)
 
-    def _tell(self, text: ProgressText, whole_percent: int) -> None:
-        step = whole_percent // _READ_ALOUD_EVERY
+    def _tell(self, text: ProgressText, percent: int) -> None:
+        step = percent // _READ_ALOUD_EVERY
         if step == self._read_aloud:
             return
         self._read_aloud = step
-        words = f"{whole_percent} %, {text.answer}"
+        words = f"{percent} %, {text.answer}"
         self.bar.setAccessibleDescription(words)
         event = QAccessibleValueChangeEvent(self.bar, words)
         QAccessible.updateAccessibility(event)
