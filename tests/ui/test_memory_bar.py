@@ -1,13 +1,17 @@
 """The memory bar as a widget: drawn, hovered, moved through, read aloud."""
 
+from itertools import pairwise, product
+
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent
 from PySide6.QtWidgets import QApplication, QToolTip
 
+from studio.ui.text import GIB
 from studio.ui.theme import ColourScheme
 from studio.ui.tokens import DARK, LIGHT
 from studio.ui.widgets.memory_bar import MemoryBar
+from studio.ui.widgets.memory_bar_frame import axis
 from studio.ui.widgets.memory_bar_layout import BarHeight
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 from tests.ui.gallery import STATES, a_bar
@@ -139,6 +143,22 @@ def test_that_the_users_own_change_moves_and_reduced_motion_does_not(bar, theme)
 
 def test_that_the_legend_wraps_where_the_bar_is_narrow(bar):
     assert bar.heightForWidth(500) > bar.heightForWidth(990)
+
+
+def test_that_names_on_the_axis_never_touch_or_leave_the_bar(qtbot):
+    made = MemoryBar()
+    qtbot.addWidget(made)
+    cards, needs = (3.8, 11.99, 23.0, 141.1), (0.5, 1.02, 1.2, 3, 12, 80, 900)
+    for card, need, width in product(cards, needs, (480, 990, 1560)):
+        total, held = round(card * GIB), round(card * need * GIB)
+        made.set_state(MemoryBarState.filled(total, {Segment.WEIGHTS: held}))
+        made.resize(width, 114)
+        names = axis(made._picture())
+        rects = sorted((name.rect for name in names), key=QRectF.left)
+        assert rects[0].left() >= 0
+        assert rects[-1].right() <= width
+        assert all(b.left() - a.right() >= 8 for a, b in pairwise(rects))
+        assert len(names) >= 4
 
 
 def test_that_bars_of_a_list_can_share_a_scale(qtbot):

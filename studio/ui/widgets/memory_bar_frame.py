@@ -21,6 +21,7 @@ LEGEND_ROW: Final = 24
 _SWATCH: Final = 10
 _LEGEND_GAPS: Final = (16, 12, 8)
 _LINE_HEIGHT: Final = 16
+_AXIS_GAP: Final = 8
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _CENTRE: Final = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
@@ -33,6 +34,15 @@ class LegendEntry:
     segment: Segment
     name: str
     figure: str
+    rect: QRectF
+
+
+@dataclass(frozen=True, slots=True)
+class AxisLabel:
+    """One name below the bar, its place, and where its tick stands, if it has one."""
+
+    words: str
+    tick: float | None
     rect: QRectF
 
 
@@ -76,37 +86,45 @@ def _paint_peak_words(
     painter.drawText(rect, _LEFT, words)
 
 
+def axis(picture: BarPicture) -> tuple[AxisLabel, ...]:
+    """The names below the bar: the device's limit first, then the ticks in GiB.
+
+    A tick whose name would touch the limit's or be cut by the bar's end is left out.
+    """
+    text_width = QFontMetricsF(sans(PointSize.CAPTION)).horizontalAdvance
+    state, bar = picture.state, picture.rect
+    top = bar.bottom() + 8
+
+    def placed(words: str, left: float) -> QRectF:
+        return QRectF(left, top, text_width(words), _LINE_HEIGHT)
+
+    words = f"{state.limit_name} {state.total_figure()}"
+    end = min(picture.x(state.total_bytes), bar.right())
+    # A limit near the left edge, of a run many times too large, is named beside it.
+    left = max(bar.left(), end - text_width(words))
+    limit = AxisLabel(words, None, placed(words, left))
+    taken = limit.rect.adjusted(-_AXIS_GAP, 0, _AXIS_GAP, 0)
+    ticks = []
+    for place in ticks_gib(picture.scale_bytes):
+        x = picture.x(place * GIB)
+        words = f"{place:,g}" if place else "0 GiB"
+        rect = placed(words, x - text_width(words) / 2 if place else x)
+        if not rect.intersects(taken) and rect.right() <= bar.right():
+            ticks.append(AxisLabel(words, x, rect))
+    return (limit, *ticks)
+
+
 def paint_axis(painter: QPainter, picture: BarPicture) -> None:
-    """Draw the ticks in GiB below the bar and name the card's limit."""
+    """Draw the ticks in GiB below the bar and name the device's limit."""
     painter.save()
-    font = sans(PointSize.CAPTION)
-    painter.setFont(font)
-    limit_words = f"{picture.state.limit_name} {picture.state.total_figure()}"
-    width = QFontMetricsF(font).horizontalAdvance(limit_words)
-    right = min(picture.x(picture.state.total_bytes), picture.rect.right())
-    y = picture.rect.bottom()
-    limit = QRectF(right - width, y + 8, width, _LINE_HEIGHT)
-    for place in ticks_gib(picture.state.total_bytes, picture.scale_bytes):
-        _paint_axis_tick(painter, picture, place, limit)
+    painter.setFont(sans(PointSize.CAPTION))
     painter.setPen(QColor(picture.tokens.muted))
-    painter.drawText(limit, _RIGHT, limit_words)
+    for name in axis(picture):
+        if name.tick is not None:
+            tick = QRectF(name.tick, picture.rect.bottom() + 3, 1, 4)
+            painter.fillRect(tick, QColor(picture.tokens.border_strong))
+        painter.drawText(name.rect, _CENTRE, name.words)
     painter.restore()
-
-
-def _paint_axis_tick(
-    painter: QPainter, picture: BarPicture, place_gib: float, limit: QRectF
-) -> None:
-    x, y = picture.x(place_gib * GIB), picture.rect.bottom()
-    room = 20.0
-    if limit.left() - room < x < limit.right() + room:
-        return
-    painter.fillRect(QRectF(x, y + 3, 1, 4), QColor(picture.tokens.border_strong))
-    painter.setPen(QColor(picture.tokens.muted))
-    if place_gib == 0:
-        painter.drawText(QRectF(x, y + 8, 60, _LINE_HEIGHT), _LEFT, "0 GiB")
-    else:
-        words = f"{place_gib:g}"
-        painter.drawText(QRectF(x - 30, y + 8, 60, _LINE_HEIGHT), _CENTRE, words)
 
 
 def legend(state: MemoryBarState, width: float) -> tuple[LegendEntry, ...]:

@@ -88,15 +88,18 @@ def label_for(
     return None
 
 
-def tick_step_gib(total_bytes: int) -> float:
-    """The distance of axis ticks: a sixth of the card, as a round number."""
-    wanted = total_bytes / GIB / _TICKS
-    return min(_NICE_STEPS, key=lambda step: abs(step - wanted))
+def tick_step_gib(scale_bytes: int) -> float:
+    """The distance of axis ticks: a sixth of what is shown, as a round number."""
+    wanted = scale_bytes / GIB / _TICKS
+    decade = 1
+    while wanted > _NICE_STEPS[-1] * decade:
+        decade *= 10
+    return min((step * decade for step in _NICE_STEPS), key=lambda s: abs(s - wanted))
 
 
-def ticks_gib(total_bytes: int, scale_bytes: int) -> list[float]:
+def ticks_gib(scale_bytes: int) -> list[float]:
     """The axis ticks from 0 up to and excluding the right edge."""
-    step = tick_step_gib(total_bytes)
+    step = tick_step_gib(scale_bytes)
     result = []
     place = 0.0
     while place < scale_bytes / GIB - step / 20:
