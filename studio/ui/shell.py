@@ -149,7 +149,8 @@ class Shell(QObject):
         for key, caption in captions(facts).items():
             nav.set_caption(key, caption)
         nav.set_attention("data", needed=facts.data_refused)
-        self._window.status.show_card(card_reading(facts.reading, facts.estimate))
+        card = card_reading(facts.reading, facts.estimate, facts.run)
+        self._window.status.show_card(card)
 
     @Slot()
     def _show_run(self) -> None:

@@ -16,6 +16,8 @@ from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import measured_bar
+from studio.ui.pages.live_memory import held_by_run
+from studio.ui.pages.run.series import predicted_peak
 from studio.ui.text import count, gib, whole_percent
 from studio.ui.widgets.memory_bar_state import MemoryBarState
 from studio.ui.widgets.status_bar import CardReading
@@ -76,16 +78,24 @@ def card_in_use(reading: MachineReading) -> GpuReading | None:
 
 
 def card_reading(
-    reading: MachineReading | None, estimate: MemoryEstimate | None
+    reading: MachineReading | None,
+    estimate: MemoryEstimate | None,
+    run: RunSnapshot | None = None,
 ) -> CardReading:
-    """The status bar's card; without one, the processor and main memory."""
+    """The status bar's card; without one, the processor and main memory.
+
+    The run under way is a part of its own; the tick at the predicted peak stands on
+    what the others hold.
+    """
     if reading is None:
         return CardReading(name="Looking for a card")
     device = reading.device()
     card = card_in_use(reading)
     return CardReading(
         name=device.name,
-        memory=_bar_with_peak(measured_bar(device), estimate),
+        memory=_bar_with_peak(
+            measured_bar(device, held_by_run(run, reading)), estimate, run
+        ),
         temperature_c=None if card is None else card.temperature_c,
         driver="" if card is None else reading.driver_version,
     )
@@ -145,8 +155,12 @@ def _course(run: RunSnapshot) -> str:
 
 
 def _bar_with_peak(
-    bar: MemoryBarState, estimate: MemoryEstimate | None
+    bar: MemoryBarState, estimate: MemoryEstimate | None, run: RunSnapshot | None
 ) -> MemoryBarState:
     if estimate is None:
         return bar
-    return replace(bar, peak_bytes=estimate.peak_bytes)
+    if run is None or run.state.is_over:
+        return replace(bar, peak_bytes=estimate.peak_bytes)
+    # What a run doesn't count as its own stands among the others already.
+    peak = predicted_peak(run, estimate)
+    return replace(bar, peak_bytes=None if peak is None else peak.peak)

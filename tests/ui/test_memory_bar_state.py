@@ -136,6 +136,8 @@ def test_that_a_live_reading_names_what_it_cannot_tell_apart():
         gib(12), {S.WEIGHTS: gib(5), S.ACTIVATIONS: gib(2)}, measured=True
     )
     assert state.name(S.ACTIVATIONS) == "Activations, loss, overhead"
+    run = MemoryBarState.filled(gib(12), {S.ACTIVATIONS: gib(7)}, measured=True)
+    assert run.name(S.ACTIVATIONS) == "This run"
     assert a_run_that_fits().name(S.ACTIVATIONS) == "Activations"
 
 

@@ -1,10 +1,12 @@
 """The Hardware page's words."""
 
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from studio.domain.hardware import GIB, MIB, GpuProcess, GpuReading, MachineReading
+from studio.domain.run import EngineIdentity, MemoryPoint, RunSnapshot, RunState
 from studio.ui.pages.hardware.view_model import hardware_view, point_of, report
 
 
@@ -90,6 +92,40 @@ def test_that_a_card_nobody_uses_says_so():
     view = hardware_view(machine(card()))
     assert view.programs_missing == "No program holds memory of this card."
     assert view.beside == "of 12.00. Other programs and the driver hold 2.00 GiB."
+
+
+def a_run(*memory: MemoryPoint) -> RunSnapshot:
+    return RunSnapshot(
+        name="notes-3",
+        directory=Path("/notes-3"),
+        state=RunState.RUNNING,
+        engine=EngineIdentity(77, 1.0),
+        memory=memory,
+    )
+
+
+def test_that_our_own_run_is_told_apart_from_other_programs():
+    programs = (GpuProcess(77, "python3", 3 * GIB), GpuProcess(2, "b", 100 * MIB))
+    reading = machine(card(free_bytes=8 * GIB, processes=programs))
+    view = hardware_view(reading, run=a_run(MemoryPoint(1, GIB, GIB, 3 * GIB, 4 * GIB)))
+    assert view.beside == (
+        "of 12.00. This run holds 3.00, 1 other program and the driver 1.00 GiB."
+    )
+    assert [(row.name, row.is_run) for row in view.programs] == [
+        ("python3, this run", True),
+        ("b", False),
+    ]
+    assert view.bar.description() == (
+        "Memory. Other programs 1.00, this run 3.00, free 8.00 of 12.00 GiB"
+    )
+
+
+def test_that_a_run_on_the_processor_is_told_apart_too():
+    view = hardware_view(machine(), run=a_run(MemoryPoint(1, GIB, None, None, None)))
+    assert view.beside == (
+        "of 16.00 main memory. "
+        "This run holds 1.00, other programs and the system 3.00 GiB."
+    )
 
 
 def test_that_the_report_holds_no_figure_that_was_not_read():

@@ -6,10 +6,18 @@ from pathlib import Path
 import pytest
 
 from studio.domain.dataset import Chat, ChatFile, Turn
-from studio.domain.hardware import GIB, GpuReading, MachineReading
+from studio.domain.hardware import GIB, GpuProcess, GpuReading, MachineReading
 from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
+from studio.domain.memory.formula import CUDA_CONTEXT
 from studio.domain.recipe import Recipe
-from studio.domain.run import Phase, RunSnapshot, RunState, StepPoint
+from studio.domain.run import (
+    EngineIdentity,
+    MemoryPoint,
+    Phase,
+    RunSnapshot,
+    RunState,
+    StepPoint,
+)
 from studio.ui.shell_model import (
     ShellFacts,
     captions,
@@ -85,6 +93,62 @@ def test_that_without_a_card_the_processor_s_memory_is_told():
     told = card_reading(replace(MACHINE, gpus=(), processor="CPU"), None)
     assert (told.name, told.temperature_c, told.driver) == ("CPU", None, "")
     assert told.memory.total_bytes == 16 * GIB
+
+
+TRAINING = replace(
+    RUN,
+    engine=EngineIdentity(77, 1.0),
+    memory=(MemoryPoint(131, 2 * GIB, GIB, 3 * GIB, 7 * GIB),),
+)
+BUSY = replace(MACHINE, gpus=(replace(CARD, free_bytes=5 * GIB),))
+ON_PROCESSOR = replace(TRAINING, memory=(MemoryPoint(131, 2 * GIB, None, None, None),))
+
+
+def segments(reading: MachineReading, run: RunSnapshot) -> dict[str, str]:
+    bar = card_reading(reading, ESTIMATE, run).memory
+    return {bar.name(segment): figure for segment, figure in bar.figures()}
+
+
+def test_that_a_run_under_way_is_not_counted_among_other_programs():
+    assert segments(BUSY, TRAINING) == {
+        "Other programs": "4.00",
+        "This run": "3.00",
+        "Free": "5.00",
+    }
+
+
+def test_that_a_run_on_the_processor_is_told_by_its_main_memory():
+    told = segments(replace(BUSY, gpus=()), ON_PROCESSOR)
+    assert told == {"Other programs": "2.00", "This run": "2.00", "Free": "12.00"}
+
+
+def test_that_main_memory_is_not_taken_for_memory_of_the_card():
+    assert "This run" not in segments(BUSY, ON_PROCESSOR)
+
+
+def test_that_a_run_holds_no_more_than_all_programs_together():
+    full = replace(MACHINE, gpus=(replace(CARD, free_bytes=10 * GIB),))
+    told = segments(full, TRAINING)
+    assert (told["Other programs"], told["This run"]) == ("0.00", "2.00")
+
+
+def test_that_before_its_first_word_the_driver_tells_what_a_run_holds():
+    engine = GpuProcess(77, "python3", 2 * GIB)
+    reading = replace(BUSY, gpus=(replace(BUSY.gpus[0], processes=(engine,)),))
+    assert segments(reading, replace(TRAINING, memory=()))["This run"] == "2.00"
+    assert "This run" not in segments(BUSY, replace(TRAINING, memory=()))
+
+
+def test_that_a_run_that_is_over_holds_nothing():
+    told = segments(BUSY, replace(TRAINING, state=RunState.FINISHED))
+    assert told == {"Other programs": "7.00", "Free": "5.00"}
+
+
+def test_that_the_tick_of_a_run_stands_on_what_the_others_hold():
+    bar = card_reading(BUSY, ESTIMATE, TRAINING).memory
+    assert bar.on_card(bar.peak_bytes) == 7 * GIB - CUDA_CONTEXT
+    processor = card_reading(replace(BUSY, gpus=()), ESTIMATE, ON_PROCESSOR).memory
+    assert processor.on_card(processor.peak_bytes) == 5 * GIB
 
 
 LOADING = replace(RUN, steps=(), phase=Phase.LOADING_MODEL)

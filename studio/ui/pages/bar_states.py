@@ -25,9 +25,19 @@ _MUCH_ROOM: Final = 1 / 3
 """Share of the free memory that must stay for a run to have much room."""
 
 
-def measured_bar(device: TrainingDevice) -> MemoryBarState:
-    """The device as it is now: what other programs hold, and what is free."""
-    used = {Segment.OTHER: device.used_bytes}
+def measured_bar(
+    device: TrainingDevice, run_bytes: int | None = None
+) -> MemoryBarState:
+    """The device as it is now: what programs hold, and what is free.
+
+    Args:
+        device: As it was read.
+        run_bytes: What the run under way holds of it; its parts can't be told apart
+            live, so all of it is one segment. None without a run.
+    """
+    used = {Segment.OTHER: device.used_bytes - (run_bytes or 0)}
+    if run_bytes is not None:
+        used[Segment.ACTIVATIONS] = run_bytes
     bar = MemoryBarState.filled(device.total_bytes, used, measured=True)
     return replace(bar, limit_name=_limit_name(device))
 

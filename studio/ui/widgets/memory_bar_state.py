@@ -48,6 +48,8 @@ NAMES: Final[Mapping[Segment, str]] = {
 SHORT_NAMES: Final[Mapping[Segment, str]] = {**NAMES, Segment.OTHER: "Other"}
 MEASURED_TOGETHER: Final = "Activations, loss, overhead"
 """The name of the activations when a live reading can't tell the three apart."""
+THIS_RUN: Final = "This run"
+"""Their name when it can't tell the weights apart either."""
 
 VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
     Verdict.FITS: "fits",
@@ -163,7 +165,8 @@ class MemoryBarState:
         """What a segment is called in this picture."""
         together = self.measured and Segment.LOSS not in dict(self.segments)
         if together and segment is Segment.ACTIVATIONS:
-            return MEASURED_TOGETHER
+            knows_weights = Segment.WEIGHTS in dict(self.segments)
+            return MEASURED_TOGETHER if knows_weights else THIS_RUN
         return (SHORT_NAMES if short else NAMES)[segment]
 
     def figures(self) -> tuple[tuple[Segment, str], ...]:

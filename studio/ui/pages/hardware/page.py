@@ -84,7 +84,8 @@ class HardwarePage(QWidget):
         self.view.copy_report.setEnabled(reading is not None)
         if reading is None:
             return
-        words = hardware_view(reading, self._programs)
+        run = self._desk.controller.snapshot
+        words = hardware_view(reading, self._programs, run)
         changed = self._words is None or words.finding != self._words.finding
         self._words = words
         self._show_answer(words)
@@ -182,7 +183,8 @@ class HardwarePage(QWidget):
 
 def _cells(row: ProgramRow) -> list[Cell]:
     held = round(row.share * _SHARE_SCALE)
-    bar = MemoryBarState.filled(_SHARE_SCALE, {Segment.OTHER: held}, measured=True)
+    whose = Segment.ACTIVATIONS if row.is_run else Segment.OTHER
+    bar = MemoryBarState.filled(_SHARE_SCALE, {whose: held}, measured=True)
     return [Cell(row.name), Cell(str(row.pid)), Cell(row.held), Cell(painted=bar)]
 
 

@@ -10,13 +10,15 @@ from typing import Final
 
 from studio.domain.finding import Finding
 from studio.domain.hardware import GIB, MIB, GpuProcess, GpuReading, MachineReading
+from studio.domain.run import RunSnapshot
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import measured_bar
+from studio.ui.pages.live_memory import engine_pid, held_by_run
 from studio.ui.shell_model import card_in_use
 from studio.ui.text import count, gib, percent
 from studio.ui.tokens import Tone
 from studio.ui.widgets.marks import Mark
-from studio.ui.widgets.memory_bar_state import MemoryBarState
+from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 
 NOT_REPORTED: Final = "not reported"
 NOT_LISTED: Final = "Not listed yet."
@@ -37,12 +39,16 @@ class HealthRow:
 
 @dataclass(frozen=True, slots=True)
 class ProgramRow:
-    """A program that holds memory; `share` is of what the largest one holds."""
+    """A program that holds memory; `share` is of what the largest one holds.
+
+    `is_run` marks the engine of the run under way.
+    """
 
     name: str
     pid: int
     held: str
     share: float
+    is_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,23 +81,28 @@ class HardwareView:
 
 
 def hardware_view(
-    reading: MachineReading, programs: Sequence[GpuProcess] = ()
+    reading: MachineReading,
+    programs: Sequence[GpuProcess] = (),
+    run: RunSnapshot | None = None,
 ) -> HardwareView:
     """Put a reading into words.
 
     Args:
         reading: The machine now.
         programs: The largest programs in main memory, for a machine without a card.
+        run: The run that this window shows or leads, whether under way or over.
     """
     device = reading.device()
     card = card_in_use(reading)
     holders = programs if card is None else card.processes
-    rows = tuple(_program_rows(holders))
+    pid = engine_pid(run)
+    rows = tuple(_program_rows(holders, pid))
+    bar = measured_bar(device, held_by_run(run, reading))
     return HardwareView(
         facts=_facts(reading, card),
         answer=f"{gib(device.free_bytes)} GiB free",
-        beside=_beside(reading, card),
-        bar=measured_bar(device),
+        beside=_beside(bar, card, pid),
+        bar=bar,
         mark=_ready_mark(card),
         finding=reading.gpu_finding,
         programs=rows,
@@ -132,16 +143,22 @@ def _facts(reading: MachineReading, card: GpuReading | None) -> str:
     return " · ".join(parts)
 
 
-def _beside(reading: MachineReading, card: GpuReading | None) -> str:
-    device = reading.device()
-    held, total = gib(device.used_bytes), gib(device.total_bytes)
+def _beside(bar: MemoryBarState, card: GpuReading | None, pid: int | None) -> str:
+    """Who holds the rest, in the bar's own figures."""
+    of = f"of {bar.total_figure()}" + (" main memory" if card is None else "")
+    others, held = _others(card, pid), bar.figure(Segment.OTHER)
+    if bar.held(Segment.ACTIVATIONS):
+        own = bar.figure(Segment.ACTIVATIONS)
+        return f"{of}. This run holds {own}, {others} {held} GiB."
+    return f"{of}. {others[0].upper()}{others[1:]} hold {held} GiB."
+
+
+def _others(card: GpuReading | None, pid: int | None) -> str:
     if card is None:
-        return f"of {total} main memory. Programs and the system hold {held} GiB."
-    if not card.processes:
-        return f"of {total}. Other programs and the driver hold {held} GiB."
-    programs = count(len(card.processes), "other program")
-    verb = "holds" if len(card.processes) == 1 else "hold"
-    return f"of {total}. {programs} and the driver {verb} {held} GiB."
+        return "other programs and the system"
+    number = sum(program.pid != pid for program in card.processes)
+    programs = count(number, "other program") if number else "other programs"
+    return f"{programs} and the driver"
 
 
 def _ready_mark(card: GpuReading | None) -> Mark:
@@ -150,15 +167,20 @@ def _ready_mark(card: GpuReading | None) -> Mark:
     return Mark(IconName.CHECK_CIRCLE, "Ready to train", Tone.SUCCESS)
 
 
-def _program_rows(programs: Sequence[GpuProcess]) -> Iterator[ProgramRow]:
+def _program_rows(
+    programs: Sequence[GpuProcess], pid: int | None
+) -> Iterator[ProgramRow]:
     most = max((p.used_bytes or 0 for p in programs), default=0)
     for program in programs:
         held = program.used_bytes
+        is_run = program.pid == pid
+        name = program.name or "hidden by the system"
         yield ProgramRow(
-            name=program.name or "hidden by the system",
+            name=f"{name}, this run" if is_run else name,
             pid=program.pid,
             held=NOT_REPORTED if held is None else f"{held / MIB:,.0f}",
             share=(held or 0) / most if most else 0.0,
+            is_run=is_run,
         )
 
 
