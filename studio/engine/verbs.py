@@ -95,6 +95,7 @@ def _fail(session: Session, fault: Exception) -> ExitCode:
 
 def _train(session: Session, arguments: argparse.Namespace) -> None:
     run = RunDirectory.at(arguments.run)
+    _refuse_trained(run)
     recipe = run.read_recipe()
     _refuse_contradictions(recipe)
     place = place_of(recipe.model.name)
@@ -178,6 +179,16 @@ def place_of(name: str) -> ModelPlace:
             where="model.name",
         )
     return place
+
+
+def _refuse_trained(run: RunDirectory) -> None:
+    if run.adapter_path.exists():
+        raise refusal(
+            "run.trained",
+            "This run has been trained already.",
+            fix="Start another one with the same recipe.",
+            where=str(run.path),
+        )
 
 
 def _refuse_contradictions(recipe: Recipe) -> None:

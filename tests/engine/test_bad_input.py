@@ -94,6 +94,14 @@ def test_that_a_sequence_without_answers_is_refused(tmp_path, tiny_model, chat_f
     assert_refused(*train(run), run, "nothing to learn", "train.sequence_length")
 
 
+def test_that_a_run_is_trained_once(tmp_path, tiny_model, chat_file):
+    run = new_run(tmp_path / "runs", recipe_for(tiny_model, chat_file))
+    assert train(run)[0] is ExitCode.OK
+    code, events = train(run)
+    assert code is ExitCode.BAD_INPUT
+    assert events[-1].kind == "run.trained"
+
+
 def test_that_a_folder_that_is_no_run_is_refused(tmp_path):
     code, events = carry_out("train", run=tmp_path)
     assert code is ExitCode.BAD_INPUT
