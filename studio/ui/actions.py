@@ -1,9 +1,20 @@
-"""The window's named actions: each shortcut is declared once and can be found."""
+"""The window's named actions and the pages' keys: each is declared once."""
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction, QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
+
+from studio.ui.keys import PAGE_KEYS, Deed
+
+
+def bind_keys(page: QWidget, deed: Deed, slot: Callable[[], object]) -> None:
+    """Let the keys of a deed work while the page is shown.
+
+    A page that isn't shown is deaf to its keys, so pages may share them.
+    """
+    for key in PAGE_KEYS[deed].keys:
+        QShortcut(QKeySequence(key), page, slot)
 
 
 class ActionRegistry:

@@ -5,6 +5,7 @@ import sys
 import pytest
 from PySide6.QtGui import QGuiApplication
 
+from studio.ui.keys import PAGE_KEYS
 from studio.ui.pages.help.page import HelpPage
 from tests.ui.desks import TestDesk, desk
 from tests.ui.helpers import assert_reachable
@@ -42,6 +43,19 @@ def test_that_the_window_s_shortcuts_are_listed(make, desk: TestDesk):
     page = make(doctor(passes=True))
     cells = [page.view.keys.index(0, column).data() for column in range(3)]
     assert cells == ["New project", "Everywhere", "Ctrl+N"]
+
+
+def test_that_the_keys_of_each_page_are_listed_with_the_page(make):
+    page = make(doctor(passes=True))
+    keys = page.view.keys
+    listed = [
+        tuple(keys.index(row, column).data() for column in range(3))
+        for row in range(keys.rowCount())
+    ]
+    assert len(listed) == len(PAGE_KEYS)
+    assert ("Measure again", "Start, Hardware", "F5") in listed
+    assert ("Start training", "Recipe", "Ctrl+Enter") in listed
+    assert ("Open the run", "Runs, in the table", "Enter") in listed
 
 
 def test_that_each_check_of_the_diagnosis_is_listed(make, qtbot):

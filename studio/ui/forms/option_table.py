@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from studio.ui.forms.option_delegate import OptionDelegate, ValueDelegate
 from studio.ui.forms.option_model import ERROR_ROLE, Column, OptionModel
 from studio.ui.forms.option_rows import OptionRow, SetBy
+from studio.ui.keys import PAGE_KEYS, Deed
 from studio.ui.text import count
 from studio.ui.tokens import Height, Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
@@ -19,8 +20,8 @@ from studio.ui.widgets.labels import Role, label, line
 from studio.ui.widgets.table import DataTable
 
 _WIDTHS: Final = {Column.VALUE: 190, Column.SET_BY: 112, Column.EFFECT: 72}
-_EDIT_KEYS: Final = {Qt.Key.Key_F2, Qt.Key.Key_Return, Qt.Key.Key_Enter}
-_RESET_KEYS: Final = {Qt.Key.Key_Delete, Qt.Key.Key_Backspace}
+_EDIT_KEYS: Final = PAGE_KEYS[Deed.EDIT].keys
+_RESET_KEYS: Final = PAGE_KEYS[Deed.RESET].keys
 
 
 class _OptionView(DataTable):
@@ -34,7 +35,7 @@ class _OptionView(DataTable):
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
+        key = QKeySequence(event.key()).toString()
         row = self.currentIndex().row()
         if self.state() is QAbstractItemView.State.EditingState:
             # An editor's Enter comes through here as well, while the editor closes.

@@ -1,13 +1,15 @@
 """The Data page: wires the project's file to rows, facts and findings."""
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from studio.domain.dataset import ChatFile
 from studio.domain.errors import StudioError
 from studio.domain.recipe import Recipe
+from studio.ui.actions import bind_keys
+from studio.ui.keys import Deed
 from studio.ui.pages.data.view import DataView
 from studio.ui.pages.data.view_model import (
     Split,
@@ -64,7 +66,7 @@ class DataPage(QWidget):
         self._show()
 
     def _connect(self) -> None:
-        QShortcut(QKeySequence("Ctrl+F"), self, self._on_find)
+        bind_keys(self, Deed.FIND, self._on_find)
         view, filled, desk = self.view, self.view.filled, self._desk
         for chooser in (view.choose, view.choose_other, filled.strip.replace):
             chooser.clicked.connect(self._on_choose)

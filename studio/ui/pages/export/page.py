@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QDesktopServices, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -13,6 +13,8 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.protocol.events import Merged
 from studio.services.engine_task import EngineTask
+from studio.ui.actions import bind_keys
+from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
 from studio.ui.pages.export.engine_job import TaskFor
@@ -119,9 +121,8 @@ class ExportPage(QWidget):
         view.trial.prompt.returnPressed.connect(self._on_ask)
         view.trial.ask.clicked.connect(self._on_ask)
         view.trial.cancel.clicked.connect(self.asking.job.cancel)
-        QShortcut(QKeySequence("Ctrl+Return"), self, self._on_ask)
-        QShortcut(QKeySequence("Ctrl+Enter"), self, self._on_ask)
-        QShortcut(QKeySequence("Ctrl+E"), self, self._on_merge)
+        bind_keys(self, Deed.ASK, self._on_ask)
+        bind_keys(self, Deed.MERGE, self._on_merge)
 
     def _read_results(self) -> Results:
         """What lies on disk; called in a thread."""

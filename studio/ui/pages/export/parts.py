@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.ui.icon_names import IconName
+from studio.ui.keys import Deed, key_of
 from studio.ui.pages.export.view_model import ExportView, MergedFormat, short_path
 from studio.ui.pages.run.samples import PromptAnswers
 from studio.ui.tokens import Space, Tone
@@ -253,7 +254,7 @@ class TryIt(Card):
         super().__init__("Try it", note, parent=parent)
         self.prompt = TextField(name="Prompt", hint="Ask both models something")
         self.ask = button("Ask both", icon=IconName.CHAT)
-        self.ask.setToolTip("Ctrl+Enter")
+        self.ask.setToolTip(key_of(Deed.ASK))
         self.cancel = button("Cancel")
         self.cancel.hide()
         self.refused = label("", Role.CAPTION)

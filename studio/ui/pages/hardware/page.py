@@ -4,8 +4,6 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import (
     QGuiApplication,
     QHideEvent,
-    QKeySequence,
-    QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -13,7 +11,9 @@ from typing_extensions import override
 
 from studio.domain.hardware import GIB, GpuProcess, MachineReading
 from studio.services.programs import ProgramsMonitor
+from studio.ui.actions import bind_keys
 from studio.ui.item_models.cells import Cell
+from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.finding_text import clear, show_findings
 from studio.ui.pages.hardware.view import HardwareView, HealthLine, History
@@ -61,7 +61,7 @@ class HardwarePage(QWidget):
         self._copied.timeout.connect(self._on_copied_read)
         self._lister = ProgramsMonitor(parent=self)
         self._lister.programs_listed.connect(self._on_programs_listed)
-        QShortcut(QKeySequence("F5"), self, desk.hardware.refresh)
+        bind_keys(self, Deed.MEASURE, desk.hardware.refresh)
         self.view.look_again.clicked.connect(desk.hardware.refresh)
         self.view.copy_report.clicked.connect(self._on_copy)
         desk.hardware.reading_changed.connect(self._on_reading_changed)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
 from studio.ui.charts.history_chart import HistoryChart
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
+from studio.ui.keys import Deed, key_of
 from studio.ui.tokens import Height, Space, Tone
 from studio.ui.widgets.buttons import button
 from studio.ui.widgets.card import Card
@@ -103,7 +104,7 @@ class HardwareView(PageFrame):
     def __init__(self) -> None:
         super().__init__("Hardware", FIRST_WORDS)
         self.look_again = button("Look again", icon=IconName.REFRESH)
-        self.look_again.setToolTip("F5")
+        self.look_again.setToolTip(key_of(Deed.MEASURE))
         self.copy_report = button("Copy report", icon=IconName.COPY)
         self.header.add_action_widget(self.look_again)
         self.header.add_action_widget(self.copy_report)

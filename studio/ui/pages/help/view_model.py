@@ -9,6 +9,7 @@ from typing import Final
 from studio import __version__
 from studio.protocol.events import Diagnosed
 from studio.ui.icon_names import IconName
+from studio.ui.keys import PAGE_KEYS, PageKeys, key_of
 from studio.ui.tokens import Tone
 from studio.ui.widgets.marks import Mark
 
@@ -40,20 +41,6 @@ _PACKAGES: Final = (
     ("trl", "trl"),
     ("bitsandbytes", "bitsandbytes"),
 )
-PAGE_KEYS: Final = (
-    ("Start, Hardware", "Measure again", ("F5",)),
-    ("Model, Data, Recipe", "Find", ("Ctrl+F",)),
-    ("Recipe", "Start training", ("Ctrl+Enter", "Ctrl+Return")),
-    ("Recipe", "Undo", ("Ctrl+Z",)),
-    ("Recipe", "Redo", ("Ctrl+Shift+Z",)),
-    ("Run", "Save a checkpoint now", ("Ctrl+S",)),
-    ("Runs", "Copy the recipe", ("Ctrl+Shift+C",)),
-    ("Runs", "Delete the run", ("Del",)),
-    ("Runs", "Read again", ("F5",)),
-    ("Export", "Merge", ("Ctrl+E",)),
-    ("Export", "Ask both", ("Ctrl+Enter", "Ctrl+Return")),
-)
-"""Keys that work on the pages named, and the deeds they do; tests walk the pages."""
 PASSED: Final = Mark(IconName.CHECK_CIRCLE, "Passed", Tone.SUCCESS)
 FAILED: Final = Mark(IconName.CROSS_CIRCLE, "Failed", Tone.DANGER)
 
@@ -71,9 +58,14 @@ class Shortcut:
 def page_shortcuts() -> tuple[Shortcut, ...]:
     """The keys that work on one page or a few."""
     return tuple(
-        Shortcut(f"{where} {text}", text, keys[0], where)
-        for where, text, keys in PAGE_KEYS
+        Shortcut(deed.name, deed.value, key_of(deed), _where(found))
+        for deed, found in PAGE_KEYS.items()
     )
+
+
+def _where(found: PageKeys) -> str:
+    pages = ", ".join(page.capitalize() for page in found.pages)
+    return f"{pages}, in the table" if found.in_table else pages
 
 
 def versions() -> tuple[tuple[str, str], ...]:

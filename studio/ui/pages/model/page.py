@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QDesktopServices, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -12,7 +12,9 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.recipe import Recipe
 from studio.services.model_shelf import ModelPlace
 from studio.services.pricing import price
+from studio.ui.actions import bind_keys
 from studio.ui.item_models.cells import Cell
+from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
 from studio.ui.pages.finding_text import clear, show_findings
@@ -62,7 +64,7 @@ class ModelPage(QWidget):
         self._show()
 
     def _connect(self) -> None:
-        QShortcut(QKeySequence("Ctrl+F"), self, self._on_find)
+        bind_keys(self, Deed.FIND, self._on_find)
         view, desk = self.view, self._desk
         self._shelf.errand_done.connect(self._on_shelf_read)
         self._shelf.errand_failed.connect(desk.notices.post)

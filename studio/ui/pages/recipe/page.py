@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent, QUndoStack
+from PySide6.QtGui import QShowEvent, QUndoStack
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -12,6 +12,8 @@ from studio.domain.errors import StudioError
 from studio.domain.options import Kind, Value
 from studio.domain.recipe import OPTIONS
 from studio.services.project import Project
+from studio.ui.actions import bind_keys
+from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.edits import RecipeChange, differences
 from studio.ui.pages.recipe.expert_rows import (
@@ -126,11 +128,10 @@ class RecipePage(QWidget):
 
     def _declare_keys(self) -> None:
         # Shortcuts of a page that isn't shown are silent, so pages may share keys.
-        QShortcut(QKeySequence("Ctrl+Return"), self, self._on_start)
-        QShortcut(QKeySequence("Ctrl+Enter"), self, self._on_start)
-        QShortcut(QKeySequence("Ctrl+Z"), self, self.undo_stack.undo)
-        QShortcut(QKeySequence("Ctrl+Shift+Z"), self, self.undo_stack.redo)
-        QShortcut(QKeySequence("Ctrl+F"), self, self._on_find)
+        bind_keys(self, Deed.START, self._on_start)
+        bind_keys(self, Deed.UNDO, self.undo_stack.undo)
+        bind_keys(self, Deed.REDO, self.undo_stack.redo)
+        bind_keys(self, Deed.FIND, self._on_find)
 
     def _inputs(self) -> RecipeInputs:
         inputs = self._knowledge.inputs()

@@ -4,6 +4,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.ui.forms.option_table import OptionTable
 from studio.ui.icon_names import IconName
+from studio.ui.keys import Deed, key_of
 from studio.ui.pages.empty_page import empty_page
 from studio.ui.pages.recipe.simple_form import SimpleForm
 from studio.ui.pages.scroll_column import ScrollColumn
@@ -74,7 +75,7 @@ class RecipeView(PageFrame):
             IconName.PLAY,
             size=ButtonSize.START,
         )
-        self.start.setToolTip("Ctrl+Enter")
+        self.start.setToolTip(key_of(Deed.START))
         self.header.add_note(self.steps)
         self.header.add_note(self.note)
         self.header.add_action_widget(self.propose)

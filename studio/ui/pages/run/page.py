@@ -7,8 +7,6 @@ from PySide6.QtCore import QTimer, QUrl, Slot
 from PySide6.QtGui import (
     QDesktopServices,
     QHideEvent,
-    QKeySequence,
-    QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -16,6 +14,8 @@ from typing_extensions import override
 
 from studio.domain.run import RunSnapshot
 from studio.services.process_outcome import Ordered
+from studio.ui.actions import bind_keys
+from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.question import Question
 from studio.ui.pages.run.endings import NextDeed
@@ -97,8 +97,7 @@ class RunPage(QWidget):
         view.ending.deed_chosen.connect(self._on_deed_chosen)
         view.end_now.clicked.connect(self._on_end_now)
         view.kill.clicked.connect(self._on_kill)
-        # A page that isn't shown is deaf to its keys, so pages may share them.
-        QShortcut(QKeySequence("Ctrl+S"), self, self._on_save_now)
+        bind_keys(self, Deed.SAVE, self._on_save_now)
 
     def _keep_time(self) -> None:
         """Redraw while a run goes on and is looked at; else the window stays idle."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
+from studio.ui.keys import Deed, key_of
 from studio.ui.pages.empty_page import empty_page
 from studio.ui.pages.run.parts import (
     ChartCard,
@@ -48,7 +49,9 @@ class RunView(PageFrame):
         super().__init__("Run")
         self.charts: RunCharts | None = None
         self.save_now = button("Save now", icon=IconName.SAVE)
-        self.save_now.setToolTip("Writes a checkpoint after this step (Ctrl+S)")
+        self.save_now.setToolTip(
+            f"Writes a checkpoint after this step ({key_of(Deed.SAVE)})"
+        )
         self.stop = button("Stop…", ButtonKind.DANGER, IconName.STOP)
         self.end_now = button("End now")
         self.end_now.setToolTip("The step under way is lost; what was saved stays.")

@@ -10,8 +10,6 @@ from PySide6.QtGui import (
     QDesktopServices,
     QGuiApplication,
     QHideEvent,
-    QKeySequence,
-    QShortcut,
     QShowEvent,
 )
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -20,7 +18,9 @@ from typing_extensions import override
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.domain.run import RunSnapshot
+from studio.ui.actions import bind_keys
 from studio.ui.item_models.cells import Cell
+from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
 from studio.ui.pages.finding_text import show_findings
@@ -112,9 +112,9 @@ class RunsPage(QWidget):
         view.open_folder.clicked.connect(self._on_open_folder)
         view.copy_recipe.clicked.connect(self._on_copy_recipe)
         view.delete.clicked.connect(self._on_delete)
-        QShortcut(QKeySequence("Ctrl+Shift+C"), self, self._on_copy_recipe)
-        QShortcut(QKeySequence("Delete"), self, self._on_delete)
-        QShortcut(QKeySequence("F5"), self, self.read_again)
+        bind_keys(self, Deed.COPY_RECIPE, self._on_copy_recipe)
+        bind_keys(self, Deed.DELETE_RUN, self._on_delete)
+        bind_keys(self, Deed.READ_AGAIN, self.read_again)
 
     def _told(self) -> ToldRuns:
         """The project's runs; called in a thread."""

@@ -4,6 +4,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
+from studio.ui.keys import Deed, key_of
 from studio.ui.pages.empty_page import empty_page
 from studio.ui.pages.runs.view_model import NO_RUNS
 from studio.ui.tokens import Space, Tone
@@ -74,7 +75,7 @@ class RunsView(PageFrame):
         self.open_run = button("Open", icon=IconName.PULSE)
         self.open_folder = button("Open folder", icon=IconName.FOLDER)
         self.copy_recipe = button("Copy recipe’s path", icon=IconName.COPY)
-        self.copy_recipe.setToolTip("Ctrl+Shift+C")
+        self.copy_recipe.setToolTip(key_of(Deed.COPY_RECIPE))
         self.delete = button("Delete…", ButtonKind.DANGER)
         self.note = label("", Role.CAPTION, Tone.MUTED)
         row = QHBoxLayout()

@@ -5,12 +5,14 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from studio.domain.errors import StudioError, refusal
+from studio.ui.actions import bind_keys
 from studio.ui.item_models.cells import Cell
+from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
 from studio.ui.pages.finding_text import clear, show_findings
@@ -97,7 +99,7 @@ class StartPage(QWidget):
     def _connect_buttons(self) -> None:
         view, desk = self.view, self._desk
         view.measure_again.clicked.connect(desk.hardware.refresh)
-        QShortcut(QKeySequence("F5"), self, desk.hardware.refresh)
+        bind_keys(self, Deed.MEASURE, desk.hardware.refresh)
         view.memory.bar_clicked.connect(self._on_memory_clicked)
         view.tune_example.clicked.connect(self._on_tune_example)
         view.open_example.clicked.connect(self._on_open_example)

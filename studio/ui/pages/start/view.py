@@ -4,6 +4,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
+from studio.ui.keys import Deed, key_of
 from studio.ui.pages.drop_zone import DropZone
 from studio.ui.pages.start.view_model import LOOKING, NO_RUNS, NO_RUNS_WORDS
 from studio.ui.tokens import Height, Space, Tone
@@ -91,7 +92,7 @@ class StartView(PageFrame):
     def __init__(self) -> None:
         super().__init__("Start", LOOKING)
         self.measure_again = button("Measure again", ButtonKind.FLAT, IconName.REFRESH)
-        self.measure_again.setToolTip("F5")
+        self.measure_again.setToolTip(key_of(Deed.MEASURE))
         self.header.add_action_widget(self.measure_again)
         columns = TwoColumns(side_width=_SIDE_WIDTH)
         columns.left.addWidget(self._make_answer())

@@ -1,0 +1,71 @@
+"""The keys that work on a page, in one table: pages bind them, Help lists them.
+
+Keys that work everywhere are named actions (`studio.ui.actions`). Free of Qt, so that
+view models can put the table into words.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Deed(StrEnum):
+    """What a key does; the value is what Help and screen readers call it."""
+
+    MEASURE = "Measure again"
+    FIND = "Find"
+    USE_MODEL = "Use the model"
+    START = "Start training"
+    UNDO = "Undo"
+    REDO = "Redo"
+    EDIT = "Change the setting"
+    RESET = "Go back to what is recommended"
+    SAVE = "Save a checkpoint now"
+    OPEN_RUN = "Open the run"
+    COPY_RECIPE = "Copy the recipe"
+    DELETE_RUN = "Delete the run"
+    READ_AGAIN = "Read again"
+    MERGE = "Merge"
+    ASK = "Ask both"
+
+
+@dataclass(frozen=True, slots=True)
+class PageKeys:
+    """The keys of a deed.
+
+    Attributes:
+        pages: The pages, by their keys, on which they work.
+        keys: Each does the same; the first is the one that is told.
+        in_table: They belong to the row of the page's table that has the focus.
+    """
+
+    pages: tuple[str, ...]
+    keys: tuple[str, ...]
+    in_table: bool = False
+
+
+_ENTER: Final = ("Enter", "Return")
+_CTRL_ENTER: Final = ("Ctrl+Enter", "Ctrl+Return")
+PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
+    Deed.MEASURE: PageKeys(("start", "hardware"), ("F5",)),
+    Deed.FIND: PageKeys(("model", "data", "recipe"), ("Ctrl+F",)),
+    Deed.USE_MODEL: PageKeys(("model",), _ENTER, in_table=True),
+    Deed.START: PageKeys(("recipe",), _CTRL_ENTER),
+    Deed.UNDO: PageKeys(("recipe",), ("Ctrl+Z",)),
+    Deed.REDO: PageKeys(("recipe",), ("Ctrl+Shift+Z",)),
+    Deed.EDIT: PageKeys(("recipe",), ("F2", *_ENTER), in_table=True),
+    Deed.RESET: PageKeys(("recipe",), ("Del", "Backspace"), in_table=True),
+    Deed.SAVE: PageKeys(("run",), ("Ctrl+S",)),
+    Deed.OPEN_RUN: PageKeys(("runs",), _ENTER, in_table=True),
+    Deed.COPY_RECIPE: PageKeys(("runs",), ("Ctrl+Shift+C",)),
+    Deed.DELETE_RUN: PageKeys(("runs",), ("Del",)),
+    Deed.READ_AGAIN: PageKeys(("runs",), ("F5",)),
+    Deed.MERGE: PageKeys(("export",), ("Ctrl+E",)),
+    Deed.ASK: PageKeys(("export",), _CTRL_ENTER),
+}
+
+
+def key_of(deed: Deed) -> str:
+    """The key that is told, such as ``Ctrl+Enter``."""
+    return PAGE_KEYS[deed].keys[0]
