@@ -145,7 +145,7 @@ def test_that_a_hidden_chart_draws_when_it_is_shown(qtbot):
     chart.show()
     assert shared_feed().is_waiting
     shared_feed().drain()
-    assert chart.accessibleDescription() == "1 steps, latest 2"
+    assert chart.accessibleDescription() == "1 step, latest 2"
 
 
 def test_that_a_chart_that_went_away_is_not_drawn(qtbot):
@@ -234,6 +234,17 @@ def test_that_the_best_held_out_loss_is_named(loss):
     loss.append_held_out([(50, 1.4), (100, 1.2), (150, 1.3), (200, math.nan)])
     shared_feed().drain()
     assert loss._best.toPlainText() == "1.200 best"
+
+
+def test_that_the_chart_s_newest_values_are_read_aloud(loss):
+    loss.append([(1, 2.0), (2, 1.5)])
+    loss.append_held_out([(0, 2.5), (2, 1.75)])
+    shared_feed().drain()
+    said = "2 steps, latest 1.5, held-out 1.75 at step 2"
+    assert loss.accessibleDescription() == said
+    loss.clear()
+    shared_feed().drain()
+    assert loss.accessibleDescription() == ""
 
 
 def test_that_the_timeline_stands_on_the_other_programs(qtbot):

@@ -97,6 +97,7 @@ class HistoryChart(QWidget):
     def _draw(self) -> None:
         if not self._points:
             self._curve.setData([], [])
+            self.setAccessibleDescription("")
             return
         data = np.array(self._points, dtype=np.float64)
         self._curve.setData(data[:, 0] - data[-1, 0], data[:, 1], connect="finite")

@@ -13,6 +13,7 @@ from studio.ui.charts.plot import Plot, dashed_pen, series_colour, series_pen, t
 from studio.ui.charts.scale import GrowingRange, Smoother, step_ticks
 from studio.ui.fonts import SEMI_BOLD, sans
 from studio.ui.palette import current_tokens
+from studio.ui.text import count
 from studio.ui.tokens import PointSize, Tokens
 
 _RAW_ALPHA = 0.35
@@ -191,10 +192,14 @@ class LineChart(QWidget):
         line.label.setColor(QColor(tokens.muted))
 
     def _tell(self) -> None:
-        latest = self.latest()
-        if latest is not None:
-            words = f"{len(self._values):,} steps, latest {latest:.4g}"
-            self.setAccessibleDescription(words)
+        parts = []
+        if self._values:
+            steps = count(len(self._values), "step")
+            parts += [steps, f"latest {self._values[-1]:.4g}"]
+        if self._held_out_points:
+            step, value = self._held_out_points[-1]
+            parts.append(f"held-out {value:.4g} at step {step:,.0f}")
+        self.setAccessibleDescription(", ".join(parts))
 
 
 def tick_words(value: float, step: float) -> str:

@@ -142,6 +142,7 @@ class MemoryLine(QWidget):
         self._highest.setVisible(highest is not None)
         self._highest_words.setVisible(highest is not None)
         if highest is None:
+            self.setAccessibleDescription("")
             return
         step, held = highest
         words = f"highest {gib(held)}, step {step:,.0f}"

@@ -220,6 +220,7 @@ class MemoryTimeline(QWidget):
         self._highest.setVisible(highest is not None)
         self._highest_words.setVisible(highest is not None)
         if highest is None:
+            self.setAccessibleDescription("")
             return
         used = gib(highest.total - highest.other)
         words = f"highest {used}, step {highest.step:,.0f}"
