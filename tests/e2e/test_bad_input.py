@@ -1,7 +1,5 @@
 """What a user gets wrong: one sentence with what, where and how; nothing is left."""
 
-import os
-
 import pytest
 
 from studio.domain.recipe import Recipe
@@ -110,9 +108,6 @@ def test_that_an_unknown_run_is_answered_in_words(machine, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid"), reason="read-only folders are a matter of POSIX here"
-)
 def test_that_a_home_which_can_not_be_written_is_named(machine, tmp_path):
     # A file where the folder should be refuses root as well, unlike mode bits.
     (machine.home / "data").write_text("in the way")
