@@ -6,17 +6,19 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QBrush, QColor, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
+from typing_extensions import override
 
 from studio.ui.charts.plot import Plot, dashed_pen, series_colour, series_pen, thin_pen
-from studio.ui.charts.scale import GrowingRange, Smoother, step_ticks
+from studio.ui.charts.scale import GrowingRange, Smoother, spaced, step_ticks
 from studio.ui.fonts import SEMI_BOLD, sans
 from studio.ui.palette import current_tokens
 from studio.ui.text import count
 from studio.ui.tokens import PointSize, Tokens
 
 _RAW_ALPHA = 0.35
+_GROUND_ALPHA = 0.8
 _MARK_SIZE = 8
 _BEST_INSET = 0.06
 _SCIENTIFIC_BELOW = 1e-3
@@ -86,11 +88,17 @@ class LineChart(QWidget):
             passes: The steps at which a new pass over the data begins.
         """
         self._total = max(1, steps)
-        self._plot.items.getViewBox().setLimits(xMin=0, xMax=self._total)
+        self._plot.limit_steps(self._total)
         self._plot.set_ticks("bottom", [(t, f"{t:,}") for t in step_ticks(self._total)])
         self._place_pass_lines(list(passes))
         if not self._plot.is_zoomed:
             self._fit_x()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._range.step:  # another height has room for other ticks
+            self._plot.tell_news()
 
     def clear(self) -> None:
         """Forget everything, for another run."""
@@ -126,11 +134,15 @@ class LineChart(QWidget):
         self._held_out.setSymbolPen(series_pen(tokens, 2).color(), width=2)
         self._held_out.setSymbolBrush(QColor(tokens.surface))
         self._best.setColor(QColor(tokens.text))
+        # Lines that pass behind the figure would strike it out.
+        ground = QColor(tokens.surface)
+        ground.setAlphaF(_GROUND_ALPHA)
+        self._best.fill = QBrush(ground)
         for line in self._pass_lines:
             self._colour_pass_line(line, tokens)
 
     def _fit_x(self) -> None:
-        self._plot.items.setXRange(0, self._total, padding=0)
+        self._plot.show_steps(self._total)
 
     def _set_up(self) -> None:
         for curve in (self._raw, self._mean):
@@ -158,13 +170,12 @@ class LineChart(QWidget):
         if points:
             step, value = min(points, key=lambda point: point[1])
             self._best.setText(f"{value:.3f} best")
-            self._best.setPos(
-                min(max(step, self._total * 0.06), self._total * 0.94), value
-            )
+            edge = self._total * _BEST_INSET
+            self._best.setPos(min(max(step, edge), self._total - edge), value)
 
     def _apply_y_range(self) -> None:
         self._plot.items.setYRange(self._range.low, self._range.high, padding=0)
-        ticks = self._range.ticks()
+        ticks = spaced(self._range.ticks(), self._plot.items.height())
         self._plot.set_ticks(
             "left", [(t, tick_words(t, self._range.step)) for t in ticks]
         )

@@ -52,7 +52,7 @@ class MemoryLine(QWidget):
     def set_total(self, steps: int) -> None:
         """Let the x axis end at the run's last step."""
         self._total = max(1, steps)
-        self._plot.items.getViewBox().setLimits(xMin=0, xMax=self._total)
+        self._plot.limit_steps(self._total)
         ticks = [(tick, f"{tick:,}") for tick in step_ticks(self._total)]
         self._plot.set_ticks("bottom", ticks)
         if not self._plot.is_zoomed:
@@ -172,4 +172,4 @@ class MemoryLine(QWidget):
         self._peak_words.setColor(QColor(tokens.text))
 
     def _fit_x(self) -> None:
-        self._plot.items.setXRange(0, self._total, padding=0)
+        self._plot.show_steps(self._total)

@@ -111,7 +111,7 @@ class MemoryTimeline(QWidget):
     def set_total(self, steps: int) -> None:
         """Let the x axis end at the run's last step."""
         self._total_steps = max(1, steps)
-        self._plot.items.getViewBox().setLimits(xMin=0, xMax=self._total_steps)
+        self._plot.limit_steps(self._total_steps)
         ticks = [(tick, f"{tick:,}") for tick in step_ticks(self._total_steps)]
         self._plot.set_ticks("bottom", ticks)
         if not self._plot.is_zoomed:
@@ -259,7 +259,7 @@ class MemoryTimeline(QWidget):
         self._peak_words.setColor(QColor(tokens.text))
 
     def _fit_x(self) -> None:
-        self._plot.items.setXRange(0, self._total_steps, padding=0)
+        self._plot.show_steps(self._total_steps)
 
 
 def thinned(samples: list[TimelineSample], most: int) -> list[TimelineSample]:

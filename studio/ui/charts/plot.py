@@ -21,6 +21,8 @@ from studio.ui.tokens import PointSize, Tokens
 LINE: Final = 2
 _AXIS_WIDTH: Final = 52
 _AXIS_HEIGHT: Final = 22
+_ROOM_BESIDE: Final = 0.012
+"""Share of a run's steps that is kept free at both ends, for marks there."""
 _DASHES: Final[dict[int, list[float]]] = {
     1: [],
     2: [3.5, 2.0],
@@ -119,6 +121,16 @@ class Plot(QWidget):
         """Show the whole x axis again."""
         self.is_zoomed = False
         self.whole_wanted.emit()
+
+    def limit_steps(self, last: int) -> None:
+        """Let nobody look beyond step 0 and the last step of a run."""
+        room = last * _ROOM_BESIDE
+        self.items.getViewBox().setLimits(xMin=-room, xMax=last + room)
+
+    def show_steps(self, last: int) -> None:
+        """Show all steps of a run."""
+        room = last * _ROOM_BESIDE
+        self.items.setXRange(-room, last + room, padding=0)
 
     def set_ticks(self, side: str, ticks: Sequence[tuple[float, str]]) -> None:
         """Name places of the ``left`` or ``bottom`` axis."""

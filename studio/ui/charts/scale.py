@@ -1,12 +1,15 @@
 """Axes that grow in steps and never shrink during a run: pure arithmetic."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 _NICE: Final = (1.0, 2.0, 4.0, 5.0, 10.0)
 _INTERVALS: Final = 4
 _ROUNDING: Final = 1e-9
+_TICK_ROOM: Final = 20
+_FEWEST: Final = 2
 
 
 def nice_step(span: float, intervals: int = _INTERVALS) -> float:
@@ -93,6 +96,19 @@ class Smoother:
             self._mean = self._weight * self._mean + (1 - self._weight) * value
             self._share = self._weight * self._share + (1 - self._weight)
         return self._mean / self._share if self._share else math.nan
+
+
+def spaced(ticks: Sequence[float], height: float) -> list[float]:
+    """Every tick of a y axis, or every second and so on where it is low.
+
+    Args:
+        ticks: From the bottom to the top.
+        height: Of the whole plot, in pixels.
+    """
+    kept = list(ticks)
+    while len(kept) > _FEWEST and height / len(kept) < _TICK_ROOM:
+        kept = kept[::2]
+    return kept
 
 
 def step_ticks(total: int, intervals: int = 6) -> list[int]:
