@@ -5,6 +5,7 @@ import json
 import pytest
 
 from studio.ui.pages.model.page import ModelPage
+from studio.ui.widgets.table import PADDING
 from tests.ui.desks import TestDesk, desk, reading_with_card, reading_without_card
 from tests.ui.helpers import assert_reachable
 
@@ -53,6 +54,12 @@ def test_that_the_built_in_model_is_priced_as_a_range(page):
     low, high = (float(end) for end in peak.split(" to "))
     assert 0.3 < low < high < 6
     assert mark == "Fits, much room"
+
+
+def test_that_a_range_of_gigabytes_is_shown_whole(page):
+    table = page.view.models_table
+    words = table.fontMetrics().horizontalAdvance("10.17 to 13.58")
+    assert words + 2 * PADDING <= table.columnWidth(3)
 
 
 def test_that_the_model_in_use_leads_on_to_the_data(page, desk: TestDesk):

@@ -68,6 +68,15 @@ def test_that_without_a_run_the_page_leads_to_the_recipe(
     assert desk.visited == ["recipe"]
 
 
+def test_that_the_page_says_that_it_reads(qtbot, desk: TestDesk, example):
+    page = RunPage(desk.desk)
+    qtbot.addWidget(page)
+    page.show()
+    assert page.view.header.facts_label.full_text() == "Reading the run"
+    qtbot.waitUntil(lambda: not page._run.is_reading)
+    assert page.view.header.facts_label.full_text() == ""
+
+
 def test_that_charts_are_made_with_the_first_run(qtbot, desk: TestDesk, example):
     page = shown(qtbot, desk)
     assert page.view.charts is None

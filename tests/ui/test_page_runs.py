@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtTest import QTest
 
+from studio.domain.errors import refusal
 from studio.ui.pages.runs.page import RunsPage
 from tests.ui.desks import TestDesk, desk, reading_without_card
 from tests.ui.helpers import assert_reachable
@@ -48,6 +49,34 @@ def test_that_without_runs_the_page_says_what_will_be_kept(
     assert not page.view.filled.isVisible()
     page.view.to_recipe.click()
     assert desk.visited == ["recipe"]
+
+
+def test_that_the_page_says_that_it_reads_and_not_that_there_is_nothing(
+    qtbot, desk: TestDesk, example
+):
+    page = RunsPage(desk.desk)
+    qtbot.addWidget(page)
+    page.show()
+    assert page.view.header.facts_label.full_text() == "Reading the runs"
+    assert not page.view.empty.isVisible()
+    settled(qtbot, page)
+    assert page.view.header.facts_label.full_text() == ""
+
+
+def test_that_a_folder_that_can_not_be_read_is_told_once(
+    qtbot, desk: TestDesk, example, monkeypatch
+):
+    asked = []
+
+    def refuse(project: Path) -> None:
+        asked.append(project)
+        raise refusal("disk.gone", "The disk is gone.", fix="Plug it in.")
+
+    monkeypatch.setattr("studio.ui.pages.runs.page.told_runs", refuse)
+    page = shown(qtbot, desk)
+    assert page.view.findings.itemAt(0).widget().text.what == "The disk is gone."
+    assert len(asked) == 1
+    assert page.view.header.facts_label.full_text() == ""
 
 
 def test_that_runs_are_listed_newest_first(qtbot, desk: TestDesk, example):

@@ -30,6 +30,7 @@ from studio.ui.pages.export.view_model import (
 )
 from studio.ui.pages.finding_text import show_findings
 from studio.ui.pages.question import Question
+from studio.ui.pages.run.view_model import READING_RUN
 
 
 class ExportPage(QWidget):
@@ -159,7 +160,8 @@ class ExportPage(QWidget):
         view.filled.setVisible(shown is not None)
         view.runs.setVisible(len(self._results.runs) > 1)
         view.open_run_folder.setVisible(shown is not None)
-        view.header.set_facts("" if shown is None else shown.facts)
+        nothing = "" if is_read else READING_RUN
+        view.header.set_facts(nothing if shown is None else shown.facts)
         if shown is not None:
             self._show_result(shown)
 

@@ -22,7 +22,7 @@ from studio.ui.pages.run.endings import NextDeed
 from studio.ui.pages.run.series import Drawn, PeakRange
 from studio.ui.pages.run.shown_run import ShownRun
 from studio.ui.pages.run.view import RunView
-from studio.ui.pages.run.view_model import Rung, RunInputs, run_view
+from studio.ui.pages.run.view_model import READING_RUN, Rung, RunInputs, run_view
 from studio.ui.pages.run.view_model import RunView as Shown
 from studio.ui.widgets.progress_header import ProgressText
 
@@ -135,7 +135,7 @@ class RunPage(QWidget):
 
     def _show_nothing(self) -> None:
         view = self.view
-        view.header.set_facts("")
+        view.header.set_facts(READING_RUN if self._run.is_reading else "")
         for action in (view.save_now, view.stop, view.end_now, view.kill):
             action.hide()
 

@@ -32,6 +32,7 @@ from studio.ui.tokens import Tone
 from studio.ui.widgets.marks import Mark
 
 _RECENT: Final = 20
+READING_RUN: Final = "Reading the run"
 
 
 class Rung(StrEnum):

@@ -34,6 +34,7 @@ from studio.ui.pages.runs.told import (
 )
 from studio.ui.pages.runs.view import RunsView
 from studio.ui.pages.runs.view_model import (
+    READING_RUNS,
     RunFacts,
     RunRow,
     delete_question,
@@ -98,7 +99,7 @@ class RunsPage(QWidget):
     def _connect(self) -> None:
         desk, view = self._desk, self.view
         self._read.errand_done.connect(self._on_read)
-        self._read.errand_failed.connect(self._on_refused)
+        self._read.errand_failed.connect(self._on_read_failed)
         self._deletion.errand_done.connect(self._on_deleted)
         self._deletion.errand_failed.connect(self._on_refused)
         desk.projects.current_changed.connect(self._on_project_changed)
@@ -129,6 +130,8 @@ class RunsPage(QWidget):
         view.filled.setVisible(not is_empty)
         self._show_findings(list(told.findings))
         self._show_rows()
+        if not is_read:
+            view.header.set_facts(READING_RUNS)
 
     def _show_rows(self) -> None:
         view, kept = self.view, self.view.rows.key_at(self.view.table.current_row())
@@ -177,6 +180,13 @@ class RunsPage(QWidget):
     @Slot(object)
     def _on_read(self, told: ToldRuns) -> None:
         self._show_runs(told)
+
+    @Slot(object)
+    def _on_read_failed(self, finding: Finding) -> None:
+        # Reading again at once would fail again at once.
+        self._refusals = [finding]
+        self._show_findings([])
+        self._show_rows()
 
     @Slot(object)
     def _on_refused(self, finding: Finding) -> None:

@@ -68,6 +68,9 @@ def run_rows(runs: Sequence[RunFacts], now: datetime) -> tuple[RunRow, ...]:
     return tuple(_row(facts, now) for facts in runs)
 
 
+READING_RUNS: Final = "Reading the runs"
+
+
 def facts_line(runs: Sequence[RunFacts]) -> str:
     """How many runs there are, and how many finished."""
     if not runs:

@@ -191,7 +191,7 @@ class StartPage(QWidget):
         view.runs.set_rows([(row.directory, _cells(row)) for row in rows])
         view.runs_card.setVisible(bool(rows))
         view.no_runs.setVisible(not rows)
-        view.all_runs.setText(f"All {count(total, 'run')}" if rows else "All runs")
+        view.all_runs.setText(f"All {total:,} runs" if total > 1 else "All runs")
         view.all_runs.setVisible(bool(rows))
 
     @Slot(QModelIndex)
