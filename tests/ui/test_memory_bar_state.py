@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from studio.ui.text import GIB
 from studio.ui.widgets.memory_bar_layout import (
+    Label,
     Span,
     blended,
+    clear_of,
     label_for,
     neighbour,
     segment_at,
@@ -182,6 +184,15 @@ def test_that_a_label_gives_way_name_first(width, shown):
     )
     said = None if label is None else f"{label.name} {label.figure}".strip()
     assert said == shown
+
+
+@pytest.mark.parametrize(
+    ("marks", "left"), [([], 10), ([200], 10), ([30], 38), ([30, 50], 58), ([90], 10)]
+)
+def test_that_a_label_stands_clear_of_the_lines_across_the_bar(marks, left):
+    label = Label("Weights", "5.17", inset=10)
+    extent = 80 if marks == [90] else 40
+    assert clear_of(label, Span(S.WEIGHTS, 0, 110), extent, marks).inset == left
 
 
 def test_that_arrows_stop_at_the_ends_and_skip_what_is_empty():

@@ -1,7 +1,7 @@
 """Where things go in a memory bar: pure geometry, tested without a window."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
@@ -10,6 +10,7 @@ from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 
 _LABEL_INSET: Final = 10
 _FIGURE_INSET: Final = 6
+_MARK_GAP: Final = 8
 _NICE_STEPS: Final = (0.25, 0.5, 1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 64, 100)
 _TICKS: Final = 6
 
@@ -86,6 +87,27 @@ def label_for(
     if text_width(figure) + 2 * _FIGURE_INSET <= span.width:
         return Label("", figure, _FIGURE_INSET)
     return None
+
+
+def clear_of(label: Label, span: Span, extent: float, marks: Sequence[float]) -> Label:
+    """Move a label to the right of the marks that would strike it out.
+
+    Args:
+        label: As `label_for` made it.
+        span: The segment that it stands in.
+        extent: The width of its text.
+        marks: The positions of lines across the bar.
+
+    Returns:
+        The label as it was where there is no room beside the last such mark.
+    """
+    left = span.left + label.inset
+    for mark in sorted(marks):
+        if left - _MARK_GAP < mark < left + extent + _MARK_GAP:
+            left = mark + _MARK_GAP
+    if left + extent + _FIGURE_INSET > span.right:
+        return label
+    return replace(label, inset=round(left - span.left))
 
 
 def tick_step_gib(scale_bytes: int) -> float:

@@ -9,7 +9,13 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen
 
 from studio.ui.fonts import SEMI_BOLD, sans
 from studio.ui.tokens import PointSize, Radius, Tokens
-from studio.ui.widgets.memory_bar_layout import BarHeight, Label, Span, label_for
+from studio.ui.widgets.memory_bar_layout import (
+    BarHeight,
+    Label,
+    Span,
+    clear_of,
+    label_for,
+)
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment, Verdict
 
 _HATCH_STEP: Final = 6
@@ -190,12 +196,15 @@ def text_measure(weight_size: PointSize = PointSize.BODY) -> Callable[[str], flo
 def _paint_labels(painter: QPainter, picture: BarPicture) -> None:
     measure = text_measure()
     figures = dict(picture.state.figures())
+    marks = [x - picture.rect.left() for x in _marks(picture)]
     for span in picture.placed:
         name = picture.state.name(span.segment, short=True)
         if span.segment is Segment.HEADROOM:
             continue
         label = label_for(span, name, figures[span.segment], measure)
         if label is not None:
+            extent = measure(f"{label.name} {label.figure}".strip())
+            label = clear_of(label, span, extent, marks)
             _paint_label(painter, picture, span, label)
 
 
@@ -250,22 +259,29 @@ def _paint_overrun(painter: QPainter, picture: BarPicture) -> None:
     painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 2, 2)
 
 
-def _paint_marks(painter: QPainter, picture: BarPicture) -> None:
+def _marks(picture: BarPicture) -> dict[float, int]:
+    """Where lines cross the bar, and how far they reach beyond it."""
     state, page = picture.state, picture.rect.height() >= BarHeight.PAGE
-    inside = picture.scale_bytes > state.total_bytes
-    if page or inside:
+    found = {}
+    if page or picture.scale_bytes > state.total_bytes:
         overhang = _LIMIT_OVERHANG_PAGE if page else _LIMIT_OVERHANG
-        _paint_tick(painter, picture, state.total_bytes, overhang)
+        found[picture.x(state.total_bytes)] = overhang
     peak = state.on_card(state.peak_bytes)
     if state.measured and peak is not None and state.verdict is not Verdict.NOT_PRICED:
-        _paint_tick(painter, picture, peak, _LIMIT_OVERHANG)
+        found[picture.x(peak)] = _LIMIT_OVERHANG
+    return found
+
+
+def _paint_marks(painter: QPainter, picture: BarPicture) -> None:
+    for place, overhang in _marks(picture).items():
+        _paint_tick(painter, picture, place, overhang)
 
 
 def _paint_tick(
-    painter: QPainter, picture: BarPicture, size_bytes: int, overhang: int
+    painter: QPainter, picture: BarPicture, place: float, overhang: int
 ) -> None:
     rect = picture.rect
-    x = min(max(picture.x(size_bytes), rect.left() + 1), rect.right() - 1)
+    x = min(max(place, rect.left() + 1), rect.right() - 1)
     painter.fillRect(
         QRectF(x - 1, rect.top() - overhang, 2, rect.height() + 2 * overhang),
         QColor(picture.tokens.text),
