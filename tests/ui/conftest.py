@@ -66,7 +66,8 @@ def _settle() -> None:
 
 
 def _living(*kinds: type[QObject]) -> list[QObject]:
-    return [o for o in gc.get_objects() if isinstance(o, kinds) and isValid(o)]
+    # The type alone is asked: isinstance would wake every lazy object there is.
+    return [o for o in gc.get_objects() if issubclass(type(o), kinds) and isValid(o)]
 
 
 def _running_qt_objects(before: set[int]) -> list[str]:
