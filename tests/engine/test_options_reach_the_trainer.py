@@ -5,6 +5,7 @@ each key of the option table, and what is observed must change with it.
 """
 
 import pytest
+from trl.trainer import utils as trl_utils
 
 from studio.domain.recipe import OPTIONS
 from studio.engine.methods import sft
@@ -250,3 +251,16 @@ def test_that_the_trainer_writes_and_reports_nothing_by_itself(
         type(callback).__name__ for callback in built.trainer.callback_handler.callbacks
     }
     assert names == {"DefaultFlowCallback", "StepReporter"}
+
+
+def test_that_the_size_of_a_tile_does_not_change_the_loss(
+    tmp_path, tiny_model, chat_file, monkeypatch
+):
+    built = Built(tmp_path, recipe_for(tiny_model, chat_file))
+    batch = built.batch()
+    losses = []
+    for tile in (32_768, 64):  # the tiny vocabulary in one tile, and in seven
+        monkeypatch.setattr(trl_utils, sft.TILE_NAME, tile)
+        losses.append(built.trainer.compute_loss(built.run.model, dict(batch)).item())
+    built.close()
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from datasets import Dataset
 from transformers import PrinterCallback, set_seed
+from trl.trainer import utils as trl_utils
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -44,6 +45,12 @@ _SCHEDULES = {
     Schedule.LINEAR: "linear",
     Schedule.CONSTANT: "constant_with_warmup",
 }
+
+# Words of the vocabulary that are scored at a time on a processor. Tiles of trl's
+# 32,768 fit no cache, and fetching their pages anew from the system costs a tenth of
+# a step; the loss is the same.
+_TILE_ON_PROCESSOR = 2048
+TILE_NAME = "_CHUNKED_LOGPROB_CHUNK_SIZE"
 
 
 def train(
@@ -119,6 +126,8 @@ def load_run(
 def build_trainer(run: TrainingRun) -> SFTTrainer:
     """Make the trainer of trl, ready to train and told to write nothing."""
     device = next(run.model.parameters()).device
+    if device.type == "cpu":
+        vars(trl_utils)[TILE_NAME] = _TILE_ON_PROCESSOR
     trainer = SFTTrainer(
         model=run.model,
         args=training_arguments(
