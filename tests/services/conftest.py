@@ -31,6 +31,13 @@ def playing(scene: str) -> Callable[[RunDirectory], Sequence[str]]:
     return lambda directory: fake_engine(scene, directory)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _earlier_objects_set_aside() -> None:
+    """Keep what other tests imported, such as torch, out of every collection here."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where projects, models and preferences of this test go."""

@@ -43,6 +43,13 @@ def theme(_session_theme: Theme) -> Iterator[Theme]:
     _session_theme.set_reduced_motion(reduced=False)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _earlier_objects_set_aside() -> None:
+    """Keep what other tests imported, such as torch, out of every collection here."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(theme: Theme) -> Iterator[None]:
     threads = set(threading.enumerate())
