@@ -237,7 +237,7 @@ class Shelf(QAbstractTableModel):
     @override
     def headerData(self, section: int, way: Qt.Orientation, role: int = 0) -> object:
         if role == Qt.ItemDataRole.DisplayRole and way is Qt.Orientation.Horizontal:
-            return ("Model", "Memory at its peak", "GiB", "On this card")[section]
+            return ("Model", "Memory at peak", "GiB", "On this card")[section]
         if role == Qt.ItemDataRole.TextAlignmentRole and section == 2:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None

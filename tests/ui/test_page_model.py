@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from PySide6.QtGui import QFontMetrics
 
+from studio.ui.fonts import sans
 from studio.ui.pages.model.page import ModelPage
 from studio.ui.widgets.table import PADDING
 from tests.ui.desks import TestDesk, desk, reading_with_card, reading_without_card
@@ -56,10 +58,12 @@ def test_that_the_built_in_model_is_priced_as_a_range(page):
     assert mark == "Fits, much room"
 
 
-def test_that_a_range_of_gigabytes_is_shown_whole(page):
-    table = page.view.models_table
-    words = table.fontMetrics().horizontalAdvance("10.17 to 13.58")
-    assert words + 2 * PADDING <= table.columnWidth(3)
+def test_that_neither_titles_nor_a_range_of_gigabytes_are_cut(page):
+    table, width = page.view.models_table, QFontMetrics(sans()).horizontalAdvance
+    assert width("10.17 to 13.58") + 2 * PADDING <= table.columnWidth(3)
+    head = table.horizontalHeader()
+    for column in range(5):
+        assert head.sectionSizeHint(column) <= head.sectionSize(column)
 
 
 def test_that_the_model_in_use_leads_on_to_the_data(page, desk: TestDesk):
