@@ -97,6 +97,10 @@ class Recipe:
         steps_a_pass = -(-batches // self.train.accumulation)
         return max(1, math.ceil(steps_a_pass * self.train.epochs))
 
+    def to_values(self) -> dict[str, object]:
+        """Every option's plain value by its key."""
+        return {key: _plain(self.value(key)) for key in OPTIONS}
+
     def to_document(self) -> dict[str, object]:
         """The recipe as nested plain values, every option spelt out."""
         document: dict[str, object] = {"version": RECIPE_VERSION}

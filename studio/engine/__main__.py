@@ -62,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     prepare = verbs.add_parser("prepare-model", help="make a known model loadable")
     prepare.add_argument("name", metavar="NAME")
 
+    estimate = verbs.add_parser("estimate-memory", help="predict a recipe's memory")
+    estimate.add_argument("recipe", type=Path, metavar="RECIPE.toml")
+    estimate.add_argument("model", type=Path, metavar="MODEL_DIR_OR_CONFIG")
+    estimate.add_argument("--card-bytes", type=int, help="of a card; else this machine")
+    estimate.add_argument("--capability", help="of that card, such as 8.6")
+
     verbs.add_parser("doctor", help="check the engine's environment")
     return parser
 

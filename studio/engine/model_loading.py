@@ -30,7 +30,8 @@ from studio.engine.devices import Formats
 Model: TypeAlias = PreTrainedModel
 Tokenizer: TypeAlias = PreTrainedTokenizerBase
 
-_ATTENTION = {
+# The kernels in transformers' words.
+ATTENTION = {
     Attention.EAGER: "eager",
     Attention.SDPA: "sdpa",
     Attention.FLASH: "flash_attention_2",
@@ -59,7 +60,7 @@ def load_model(
         folder,
         dtype=formats.load,
         device_map={"": device},
-        attn_implementation=_ATTENTION[options.attention],
+        attn_implementation=ATTENTION[options.attention],
         quantization_config=quantization_of(options, formats),
     )
     if options.precision.is_four_bit and device.type == "cpu":
@@ -91,7 +92,7 @@ def load_weights(folder: Path, **options: Any) -> Model:  # noqa: ANN401 - trans
             **options,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as fault:
-        raise _unloadable(folder, fault) from fault
+        raise unloadable(folder, fault) from fault
     return model
 
 
@@ -106,7 +107,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             folder, trust_remote_code=False, local_files_only=True
         )
     except (OSError, ValueError, KeyError) as fault:
-        raise _unloadable(folder, fault) from fault
+        raise unloadable(folder, fault) from fault
     if not tokenizer.chat_template:
         raise refusal(
             "model.no-chat-template",
@@ -152,7 +153,8 @@ def _check_attention(
     )
 
 
-def _unloadable(folder: Path, fault: Exception) -> StudioError:
+def unloadable(folder: Path, fault: Exception) -> StudioError:
+    """The error for a folder that transformers makes no model of."""
     said = str(fault).strip().splitlines()
     reason = said[0].partition(". ")[0].rstrip(".") if said else type(fault).__name__
     return refusal(

@@ -14,6 +14,7 @@ from studio.engine.failures import put_into_words
 from studio.engine.lifeline import Interrupted
 from studio.engine.session import Session
 from studio.engine.versions import versions
+from studio.protocol.codec import told_estimate
 from studio.protocol.events import (
     PROTOCOL_VERSION,
     Hello,
@@ -22,6 +23,7 @@ from studio.protocol.events import (
     RunFinished,
 )
 from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
+from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
 from studio.system.paths import models_dir
 from studio.system.processes import identity_of
@@ -144,6 +146,17 @@ def _prepare_model(session: Session, arguments: argparse.Namespace) -> None:
     session.say(ModelPrepared(path=str(folder)))
 
 
+def _estimate_memory(session: Session, arguments: argparse.Namespace) -> None:
+    recipe = load_recipe(arguments.recipe)
+    _refuse_contradictions(recipe)
+
+    from studio.engine.memory_estimate import Target, estimate_memory
+
+    target = Target.of(arguments.card_bytes, arguments.capability)
+    estimate = estimate_memory(recipe, arguments.model, target)
+    session.say(told_estimate(estimate))
+
+
 def _doctor(session: Session, _: argparse.Namespace) -> None:
     from studio.engine.doctor import diagnose
 
@@ -155,6 +168,7 @@ VERBS: Mapping[str, Verb] = {
     "merge": _merge,
     "generate": _generate,
     "prepare-model": _prepare_model,
+    "estimate-memory": _estimate_memory,
     "doctor": _doctor,
 }
 

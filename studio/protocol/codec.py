@@ -3,8 +3,15 @@
 import msgspec
 
 from studio.domain.finding import Finding, Severity
+from studio.domain.memory.estimate import (
+    Basis,
+    Component,
+    Group,
+    Level,
+    MemoryEstimate,
+)
 from studio.protocol.commands import EngineCommand
-from studio.protocol.events import EngineEvent, Told
+from studio.protocol.events import EngineEvent, MemoryEstimated, MemoryPart, Told
 
 
 class WireError(ValueError):
@@ -66,4 +73,44 @@ def heard(message: Told) -> Finding:
         why=message.why,
         how_to_fix=message.how_to_fix,
         where=message.where,
+    )
+
+
+def told_estimate(estimate: MemoryEstimate) -> MemoryEstimated:
+    """A prediction in its wire form."""
+    return MemoryEstimated(
+        parts=[
+            MemoryPart(
+                name=part.name,
+                group=part.group.value,
+                bytes=part.bytes,
+                phase=part.phase,
+                level=part.level.value,
+            )
+            for part in estimate.components
+        ],
+        phase=estimate.phase,
+        basis=estimate.basis.value,
+        expected_error=estimate.expected_error,
+        reserved_error=estimate.reserved_error,
+        phase_peaks=dict(estimate.phase_peaks or {}),
+        seconds=estimate.seconds,
+    )
+
+
+def heard_estimate(message: MemoryEstimated) -> MemoryEstimate:
+    """A prediction from its wire form."""
+    return MemoryEstimate(
+        components=tuple(
+            Component(
+                part.name, Group(part.group), part.bytes, part.phase, Level(part.level)
+            )
+            for part in message.parts
+        ),
+        phase=message.phase,
+        basis=Basis(message.basis),
+        expected_error=message.expected_error,
+        reserved_error=message.reserved_error,
+        phase_peaks=message.phase_peaks,
+        seconds=message.seconds,
     )

@@ -228,6 +228,28 @@ class Diagnosed(Event, frozen=True, tag="diagnosed"):
     detail: str
 
 
+class MemoryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a peak; see `studio.domain.memory.estimate.Component`."""
+
+    name: str
+    group: str
+    bytes: int
+    phase: str
+    level: int
+
+
+class MemoryEstimated(Event, frozen=True, tag="memory-estimated"):
+    """A prediction; see `studio.domain.memory.estimate.MemoryEstimate`."""
+
+    parts: list[MemoryPart]
+    phase: str
+    basis: str
+    expected_error: float
+    reserved_error: float | None
+    phase_peaks: dict[str, int]
+    seconds: float
+
+
 EngineEvent = (
     Hello
     | PhaseChanged
@@ -247,4 +269,5 @@ EngineEvent = (
     | Merged
     | Generated
     | Diagnosed
+    | MemoryEstimated
 )

@@ -11,6 +11,7 @@ from studio.protocol.events import (
     Diagnosed,
     EngineEvent,
     Generated,
+    MemoryEstimated,
     Merged,
     ModelPrepared,
     RunFailed,
@@ -141,7 +142,14 @@ _SIGNAL_CAUSES = {
 def is_last_word(event: EngineEvent) -> bool:
     """Whether this event is how an engine's verb ends, well or badly."""
     return isinstance(
-        event, RunFinished | RunFailed | Merged | Generated | ModelPrepared | Diagnosed
+        event,
+        RunFinished
+        | RunFailed
+        | Merged
+        | Generated
+        | ModelPrepared
+        | Diagnosed
+        | MemoryEstimated,
     )
 
 

@@ -1,7 +1,14 @@
-"""The result type of every memory prediction, whatever its basis."""
+"""The result type of every memory prediction, whatever its basis.
 
+Three figures of one peak lie on top of each other: what live tensors take (allocated),
+what torch's allocator holds for them (reserved) and what the driver shows for the
+process (device). Each component belongs to the level at which it first counts, so the
+components of the levels up to one sum to that level's peak.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from studio.domain.hardware import TrainingDevice
 
@@ -32,13 +39,57 @@ class Verdict(StrEnum):
     DOES_NOT_FIT = "does-not-fit"
 
 
+class MemoryPhase(StrEnum):
+    """The parts of a run whose peaks are told apart, in the order of a run."""
+
+    LOAD = "load"
+    FORWARD = "forward"
+    BACKWARD = "backward"
+    OPTIMIZER_STEP = "optimizer step"
+    EVALUATE = "evaluate"
+    GENERATE = "generate"
+    SAVE = "save"
+
+
+class Level(IntEnum):
+    """Where memory counts: from live tensors up to the whole process."""
+
+    ALLOCATED = 0
+    RESERVED = 1
+    DEVICE = 2
+
+    @property
+    def word(self) -> str:
+        """The level's name in documents."""
+        return self.name.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One named part of the peak, in bytes."""
+    """One named part of the peak.
+
+    Attributes:
+        name: For people.
+        group: Which part of the memory bar it belongs to.
+        bytes: At the peak.
+        phase: In which it came to be; empty when that is not told apart.
+        level: From which figure on it counts.
+    """
 
     name: str
     group: Group
     bytes: int
+    phase: str = ""
+    level: Level = Level.ALLOCATED
+
+
+@dataclass(frozen=True, slots=True)
+class PeakRange:
+    """A peak in bytes, and between which figures it is expected."""
+
+    bytes: int
+    low_bytes: int
+    high_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,30 +98,59 @@ class MemoryEstimate:
 
     Attributes:
         components: The parts that together make the peak.
-        phase: Of the run in which the peak falls.
+        phase: Of the run in which the peak of live tensors falls.
         basis: What the number rests on.
-        expected_error: Relative; the range is the peak times 1 minus and plus it.
+        expected_error: Relative, of the allocated peak.
+        reserved_error: Relative, of the reserved and the device peak; None when it is
+            the same as `expected_error`.
+        phase_peaks: The allocated peak of each phase that was looked at, bytes.
+        seconds: How long the prediction took; 0 when it was not timed.
     """
 
     components: tuple[Component, ...]
     phase: str
     basis: Basis
     expected_error: float
+    reserved_error: float | None = None
+    phase_peaks: Mapping[str, int] | None = None
+    seconds: float = 0.0
 
     @property
     def peak_bytes(self) -> int:
-        """What the run takes of the device at its highest."""
-        return sum(component.bytes for component in self.components)
+        """The predicted peak of the process on its device."""
+        return self.bytes_up_to(Level.DEVICE)
 
     @property
     def low_bytes(self) -> int:
-        """Lower end of the range."""
-        return round(self.peak_bytes * (1 - self.expected_error))
+        """The low end of the range."""
+        return self.peak(Level.DEVICE).low_bytes
 
     @property
     def high_bytes(self) -> int:
-        """Upper end of the range."""
-        return round(self.peak_bytes * (1 + self.expected_error))
+        """The high end of the range."""
+        return self.peak(Level.DEVICE).high_bytes
+
+    @property
+    def least_bytes(self) -> int:
+        """What a card must have free: live tensors and what never counts as cached.
+
+        Before torch reports a full card it gives cached blocks back and tries again,
+        so a run can end well on less than its reserved peak.
+        """
+        cached = sum(c.bytes for c in self.components if c.level is Level.RESERVED)
+        return self.peak_bytes - cached
+
+    def bytes_up_to(self, level: Level) -> int:
+        """The sum of the components that count at a level."""
+        return sum(c.bytes for c in self.components if c.level <= level)
+
+    def peak(self, level: Level) -> PeakRange:
+        """The peak at a level, with its range."""
+        error = self.expected_error
+        if level is not Level.ALLOCATED and self.reserved_error is not None:
+            error = self.reserved_error
+        peak = self.bytes_up_to(level)
+        return PeakRange(peak, round(peak * (1 - error)), round(peak * (1 + error)))
 
     def by_group(self) -> dict[Group, int]:
         """Bytes of each part that people are shown; every part is present."""
@@ -80,8 +160,11 @@ class MemoryEstimate:
         return sums
 
     def verdict(self, device: TrainingDevice, headroom_bytes: int) -> Verdict:
-        """Whether the peak fits what is free now, with the head-room kept."""
-        spare = device.free_bytes - self.peak_bytes
-        if spare >= headroom_bytes:
+        """Whether the peak fits what is free now, with the head-room kept.
+
+        Tight is what needs the head-room, or the allocator's second attempt.
+        """
+        if device.free_bytes - self.peak_bytes >= headroom_bytes:
             return Verdict.FITS
-        return Verdict.TIGHT if spare >= 0 else Verdict.DOES_NOT_FIT
+        fits_barely = device.free_bytes >= self.least_bytes
+        return Verdict.TIGHT if fits_barely else Verdict.DOES_NOT_FIT

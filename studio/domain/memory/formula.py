@@ -8,7 +8,14 @@ torch 2.13, transformers 5.23, peft 0.21, trl 1.16 and bitsandbytes 0.50.
 
 from studio.domain.architecture import LinearShape, ModelArchitecture
 from studio.domain.hardware import MIB, TrainingDevice
-from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
+from studio.domain.memory.estimate import (
+    Basis,
+    Component,
+    Group,
+    Level,
+    MemoryEstimate,
+    MemoryPhase,
+)
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import (
     ALL_LINEAR,
@@ -66,7 +73,7 @@ def estimate_memory(
     passing = step if in_step else backward
     return MemoryEstimate(
         components=(*resident, *passing, *_overhead(device)),
-        phase="optimizer step" if in_step else "backward",
+        phase=MemoryPhase.OPTIMIZER_STEP if in_step else MemoryPhase.BACKWARD,
         basis=Basis.FORMULA,
         expected_error=EXPECTED_ERROR,
     )
@@ -197,11 +204,16 @@ def _optimizer_step(model: ModelArchitecture, recipe: Recipe) -> tuple[Component
 
 def _overhead(device: TrainingDevice) -> tuple[Component, ...]:
     if device.kind == "cpu":
-        return (Component("Python and its libraries", Group.OVERHEAD, CPU_RUNTIME),)
+        return (_outside("Python and its libraries", CPU_RUNTIME),)
     return (
         Component("cuBLAS workspaces", Group.OVERHEAD, CUBLAS_WORKSPACES),
-        Component("CUDA context", Group.OVERHEAD, CUDA_CONTEXT),
+        _outside("CUDA context", CUDA_CONTEXT),
     )
+
+
+def _outside(name: str, amount: int) -> Component:
+    """What the process holds beside torch's allocator."""
+    return Component(name, Group.OVERHEAD, amount, level=Level.DEVICE)
 
 
 def _adapted(model: ModelArchitecture, recipe: Recipe) -> tuple[LinearShape, ...]:

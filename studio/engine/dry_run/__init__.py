@@ -1,0 +1,1 @@
+"""The dry run: the engine's own code on tensors without memory, and what it takes."""

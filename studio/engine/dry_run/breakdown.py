@@ -1,0 +1,197 @@
+"""From the trace of a run to its peaks, and to what stood there at the highest."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from studio.domain.memory.allocator import (
+    Allocation,
+    CachingAllocator,
+    Release,
+    rounded,
+)
+from studio.domain.memory.estimate import (
+    Basis,
+    Component,
+    Group,
+    Level,
+    MemoryEstimate,
+    MemoryPhase,
+)
+from studio.domain.memory.formula import CPU_RUNTIME
+from studio.engine.dry_run.card import Card
+from studio.engine.dry_run.corrections import ATTENTION, DEQUANTIZED, WORKSPACES
+from studio.engine.dry_run.fake_model import (
+    BUFFERS,
+    LOADING,
+    PLAIN,
+    QUANTIZED,
+    SCALES,
+    WARM_UP,
+)
+from studio.engine.dry_run.recorder import Entry, Recording
+from studio.engine.dry_run.subject import (
+    ADAPTER,
+    BATCH,
+    GRADIENTS,
+    LOGITS,
+    STATES,
+)
+
+# Against measurements on a T4, nothing fitted: allocated 0.75 % in the mean and 1.3 %
+# at the 90th percentile, reserved 2.8 % and 6.3 %.
+ALLOCATED_ERROR = 0.02
+RESERVED_ERROR = 0.06
+
+_SCORES_RANK = 3
+_STEP_TEMPORARIES = "Optimizer-step temporaries"
+
+_GROUPS: Mapping[str, Group] = {
+    QUANTIZED: Group.WEIGHTS,
+    SCALES: Group.WEIGHTS,
+    PLAIN: Group.WEIGHTS,
+    LOADING: Group.WEIGHTS,
+    WARM_UP: Group.WEIGHTS,
+    BUFFERS: Group.WEIGHTS,
+    ADAPTER: Group.ADAPTER,
+    GRADIENTS: Group.ADAPTER,
+    STATES: Group.ADAPTER,
+    _STEP_TEMPORARIES: Group.ADAPTER,
+    ATTENTION: Group.ACTIVATIONS,
+    DEQUANTIZED: Group.ACTIVATIONS,
+    LOGITS: Group.LOSS,
+    WORKSPACES: Group.OVERHEAD,
+    BATCH: Group.OVERHEAD,
+}
+_OPERATORS: Mapping[str, str] = {
+    "_softmax": ATTENTION,
+    "_softmax_backward_data": ATTENTION,
+    "dequantize_4bit": DEQUANTIZED,
+    "dequantize_blockwise": DEQUANTIZED,
+}
+_PASSING: Mapping[MemoryPhase, str] = {
+    MemoryPhase.LOAD: PLAIN,
+    MemoryPhase.FORWARD: "Remembered activations",
+    MemoryPhase.BACKWARD: "Gradients of activations",
+    MemoryPhase.OPTIMIZER_STEP: _STEP_TEMPORARIES,
+    MemoryPhase.EVALUATE: "Measuring the held-out loss",
+    MemoryPhase.GENERATE: "Sample answers and their cache",
+    MemoryPhase.SAVE: PLAIN,
+}
+_RECOMPUTED: Mapping[MemoryPhase, str] = {
+    MemoryPhase.FORWARD: "Checkpointed activations",
+    MemoryPhase.BACKWARD: "One layer, recomputed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What of a run decides how its tensors are called.
+
+    Attributes:
+        vocabulary: Width of the logits.
+        checkpoints: Whether layers are recomputed.
+    """
+
+    vocabulary: int
+    checkpoints: bool
+
+
+def estimate_of(
+    recording: Recording, traits: Traits, card: Card | None, seconds: float
+) -> MemoryEstimate:
+    """Replay a trace and say what its peak is made of.
+
+    Args:
+        recording: Of a whole run.
+        traits: Of the run.
+        card: Where it was rehearsed for; None for a processor.
+        seconds: How long the rehearsal took.
+    """
+    peaks = _replayed(recording)
+    phase = max(peaks.allocated, key=lambda each: peaks.allocated[each])
+    components = _components(recording, peaks.position, traits)
+    allocated = sum(component.bytes for component in components)
+    # Blocks whose rest could serve nobody are handed out whole.
+    slack = peaks.allocated[phase] - allocated
+    components.append(Component("Rounding to blocks", Group.OVERHEAD, slack, phase))
+    if card is None:
+        components.append(_above("Python and its libraries", CPU_RUNTIME, Level.DEVICE))
+    else:
+        unused = peaks.reserved - peaks.allocated[phase]
+        components.append(_above("Fragmentation", unused, Level.RESERVED))
+        components.append(_above("CUDA context", card.context_bytes, Level.DEVICE))
+    return MemoryEstimate(
+        components=tuple(components),
+        phase=phase,
+        basis=Basis.DRY_RUN,
+        expected_error=ALLOCATED_ERROR,
+        reserved_error=RESERVED_ERROR,
+        phase_peaks={each.value: held for each, held in peaks.allocated.items()},
+        seconds=seconds,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Peaks:
+    """Allocated bytes by phase, reserved bytes, and where the highest stands."""
+
+    allocated: Mapping[MemoryPhase, int]
+    reserved: int
+    position: int
+
+
+def _replayed(recording: Recording) -> _Peaks:
+    allocator = CachingAllocator()
+    begins = dict(recording.phases)
+    phase, position = MemoryPhase.LOAD, 0
+    peaks: dict[MemoryPhase, int] = defaultdict(int)
+    highest = 0
+    for at, event in enumerate(recording.trace):
+        phase = begins.get(at, phase)
+        if isinstance(event, Allocation):
+            allocator.allocate(event.tensor, event.size)
+        else:
+            allocator.replay((event,))
+        held = allocator.allocated_bytes
+        peaks[phase] = max(peaks[phase], held)
+        if held > highest:
+            highest, position = held, at
+    return _Peaks(peaks, allocator.peak_reserved_bytes, position)
+
+
+def _components(recording: Recording, position: int, traits: Traits) -> list[Component]:
+    live: dict[int, int] = {}
+    for event in recording.trace[: position + 1]:
+        if isinstance(event, Allocation):
+            live[event.tensor] = event.size
+        elif isinstance(event, Release):
+            live.pop(event.tensor, None)
+    sums: dict[tuple[str, MemoryPhase], int] = defaultdict(int)
+    for tensor, size in live.items():
+        entry = recording.entries[tensor]
+        sums[_name_of(entry, traits), entry.phase] += rounded(size)
+    return [
+        Component(name, _GROUPS.get(name, Group.ACTIVATIONS), held, phase)
+        for (name, phase), held in sorted(sums.items(), key=lambda item: -item[1])
+    ]
+
+
+def _name_of(entry: Entry, traits: Traits) -> str:
+    """What people are told a tensor is for."""
+    shape = entry.shape
+    if entry.what in _GROUPS:
+        return entry.what
+    if entry.what in _OPERATORS:
+        return _OPERATORS[entry.what]
+    if len(shape) > 1 and shape[-1] == traits.vocabulary:
+        return LOGITS
+    if len(shape) >= _SCORES_RANK and shape[-1] == shape[-2]:
+        return ATTENTION
+    if traits.checkpoints and entry.phase in _RECOMPUTED:
+        return _RECOMPUTED[entry.phase]
+    return _PASSING[entry.phase]
+
+
+def _above(name: str, amount: int, level: Level) -> Component:
+    return Component(name, Group.OVERHEAD, amount, level=level)

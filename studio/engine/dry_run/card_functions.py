@@ -1,0 +1,104 @@
+"""Functions that take another way on a card than on a processor, taken as a card does.
+
+Torch and the libraries look at a tensor's device to choose; in a dry run all tensors
+seem to lie on a processor. Each stand-in here names what it stands for.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import bitsandbytes
+import torch
+from bitsandbytes.autograd import _functions as bnb_functions
+from torch.nn import functional
+from trl.kernels import chunked_logprob
+from trl.trainer import utils as trl_utils
+
+from studio.engine.dry_run.attention import attention_on
+from studio.engine.dry_run.card import Card
+from studio.engine.dry_run.recorder import Recorder
+
+
+@contextmanager
+def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[None]:
+    """Let torch and the libraries do what they do on a card.
+
+    Args:
+        card: Which.
+        recorder: Is told of what kernels take inside.
+        expands_keys: See `attention_on`.
+    """
+    attend = attention_on(card, recorder, expands_keys=expands_keys)
+    with ExitStack() as stack:
+        for place, name, stand_in in (
+            (functional, "scaled_dot_product_attention", attend),
+            (functional, "dropout", _dropout),
+            (functional, "softmax", _softmax),
+            (chunked_logprob, "_addmm_fp32", _nothing),
+            (bitsandbytes, "matmul", _int8_matmul),
+        ):
+            stack.enter_context(patch.object(place, name, stand_in))
+        if card.has_triton:
+            for name in ("_forward_tile", "_backward_tile"):
+                stack.enter_context(patch.object(chunked_logprob, name, _nothing))
+            stack.enter_context(patch.object(trl_utils, "_use_triton", _always))
+        yield
+
+
+def _dropout(
+    input: torch.Tensor,  # noqa: A002 - torch's own name
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,  # noqa: ARG001 - torch's own signature
+) -> torch.Tensor:
+    """One kernel that keeps a mask of bytes (ATen/native/Dropout.cpp).
+
+    A processor keeps a mask in the input's own format.
+    """
+    if not training or p == 0:
+        return input
+    dropped: torch.Tensor = torch.native_dropout(input, p, True)[0]
+    return dropped
+
+
+_plain_softmax = functional.softmax
+
+
+def _softmax(
+    input: torch.Tensor,  # noqa: A002 - torch's own name
+    dim: int | None = None,
+    _stacklevel: int = 3,
+    dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    """fp16 scores become fp32 probabilities without an fp32 copy of the scores.
+
+    ATen/native/SoftMax.cpp: for Half to Float, and on CUDA alone.
+    """
+    if input.dtype is torch.float16 and dtype is torch.float32 and dim is not None:
+        return torch._softmax(input, dim, half_to_float=True)
+    return _plain_softmax(input, dim, _stacklevel, dtype)
+
+
+def _int8_matmul(
+    A: torch.Tensor,  # noqa: N803 - as above
+    B: torch.Tensor,  # noqa: N803 - as above
+    out: torch.Tensor | None = None,
+    state: Any = None,  # noqa: ANN401 - bitsandbytes has no types
+    threshold: float = 0.0,
+    bias: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The 8-bit product; a processor unpacks the weights (autograd/_functions.py)."""
+    if threshold > 0.0:
+        state.threshold = threshold
+    product: torch.Tensor = bnb_functions.MatMul8bitLt.apply(A, B, out, bias, state)  # type: ignore[no-untyped-call]  # bitsandbytes has no types
+    return product
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """A kernel that works in place: trl/kernels/chunked_logprob.py in Triton."""
+
+
+def _always(_device: torch.device) -> bool:
+    return True

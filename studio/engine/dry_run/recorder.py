@@ -1,0 +1,207 @@
+"""Writes down each allocation and release of a program, and what it is for.
+
+A dispatch mode sees every operator's results, whether tensors hold memory or only say
+that they would. A storage that is new is an allocation; its end is a release. What a
+kernel takes inside itself no mode can see: `corrections` adds that for a card.
+"""
+
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+from typing_extensions import override
+
+from studio.domain.memory.allocator import Allocation, Release, TraceEvent
+from studio.domain.memory.estimate import MemoryPhase
+
+Arguments = tuple[Any, ...]
+
+
+class Corrector(Protocol):
+    """What a device's kernels do that the recorded ones don't."""
+
+    def answer(self, operator: OpOverload, arguments: Arguments) -> Any:  # noqa: ANN401 - an operator's result, or NotImplemented
+        """Stand in for an operator; NotImplemented leaves it to torch."""
+        ...
+
+    def temporaries(
+        self, recorder: "Recorder", operator: OpOverload, arguments: Arguments
+    ) -> Sequence["Temporary"]:
+        """Memory that a kernel takes while it runs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Temporary:
+    """Memory that lives while one kernel runs, or from then on.
+
+    Attributes:
+        size: In bytes.
+        what: For the record; see `Entry.what`.
+        stays: Whether it is kept for later calls.
+    """
+
+    size: int
+    what: str
+    stays: bool = False
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of one recorded allocation.
+
+    Attributes:
+        phase: In which it was made.
+        what: What it is for: a component's name, or the operator's.
+        shape: Of the first tensor on it.
+    """
+
+    phase: MemoryPhase
+    what: str
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Recording:
+    """A program's trace.
+
+    Attributes:
+        trace: Allocations and releases, in order.
+        entries: What each allocation was, by its tensor's number.
+        phases: (position in the trace, phase that began there).
+    """
+
+    trace: list[TraceEvent] = field(default_factory=list)
+    entries: dict[int, Entry] = field(default_factory=dict)
+    phases: list[tuple[int, MemoryPhase]] = field(default_factory=list)
+
+    def repeat(self, start: int, stop: int, phases: Mapping[int, MemoryPhase]) -> None:
+        """Append what happened between two positions once more, with fresh tensors.
+
+        What lived on then, such as workspaces, was made once and is left out.
+
+        Args:
+            start: First position of the stretch.
+            stop: The position behind its last.
+            phases: Which phases began at which positions of the stretch.
+        """
+        released = {e.tensor for e in self.trace[start:stop] if isinstance(e, Release)}
+        renamed: dict[int, int] = {}
+        for position in range(start, stop):
+            if position in phases:
+                self.phases.append((len(self.trace), phases[position]))
+            event = self.trace[position]
+            if isinstance(event, Allocation) and event.tensor in released:
+                fresh = len(self.entries)
+                renamed[event.tensor] = fresh
+                self.entries[fresh] = self.entries[event.tensor]
+                self.trace.append(Allocation(fresh, event.size))
+            elif isinstance(event, Release) and event.tensor in renamed:
+                self.trace.append(Release(renamed[event.tensor]))
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    """Records while it is entered; may be entered again and goes on.
+
+    Attributes:
+        recording: What was seen so far.
+        phase: Which phase allocations belong to now; set by `enter_phase`.
+    """
+
+    def __init__(self, corrector: Corrector | None = None) -> None:
+        """Begin an empty record.
+
+        Args:
+            corrector: Stands for the device; None records what is seen alone.
+        """
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.recording = Recording()
+        self.phase = MemoryPhase.LOAD
+        self._corrector = corrector
+        self._numbers: dict[int, int] = {}  # of live storages, by their address
+        self._purpose = ""
+        self.enter_phase(MemoryPhase.LOAD)
+
+    def enter_phase(self, phase: MemoryPhase) -> None:
+        """Count what follows to another phase."""
+        self.phase = phase
+        self.recording.phases.append((len(self.recording.trace), phase))
+
+    @contextmanager
+    def purpose(self, what: str) -> Iterator[None]:
+        """Name what all allocations inside are for."""
+        before, self._purpose = self._purpose, what
+        try:
+            yield
+        finally:
+            self._purpose = before
+
+    def name(self, tensor: torch.Tensor, what: str) -> None:
+        """Say afterwards what a live tensor is for."""
+        number = self._numbers.get(tensor.untyped_storage()._cdata)
+        if number is not None:
+            self.recording.entries[number].what = what
+
+    def take(self, size: int, what: str) -> int:
+        """Record an allocation that no tensor stands for.
+
+        Returns:
+            Its number, for `give_back`.
+        """
+        number = len(self.recording.entries)
+        self.recording.entries[number] = Entry(self.phase, self._purpose or what)
+        self.recording.trace.append(Allocation(number, size))
+        return number
+
+    def give_back(self, number: int) -> None:
+        """Record the release of an allocation."""
+        self.recording.trace.append(Release(number))
+
+    def see(self, tensor: torch.Tensor, what: str) -> None:
+        """Record a tensor's storage unless it is known already."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._numbers or tensor.device.type == "meta":
+            return
+        number = self.take(storage.nbytes(), what)
+        self.recording.entries[number].shape = tuple(tensor.shape)
+        self._numbers[key] = number
+        weakref.finalize(storage, self._ended, key).atexit = False
+
+    def _ended(self, key: int) -> None:
+        self.give_back(self._numbers.pop(key))
+
+    @override
+    def __torch_dispatch__(
+        self,
+        func: OpOverload,
+        types: Any,
+        args: Arguments = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        temporaries: list[int] = []
+        result: Any = NotImplemented
+        if self._corrector is not None:
+            result = self._corrector.answer(func, args)
+            for temporary in self._corrector.temporaries(self, func, args):
+                number = self.take(temporary.size, temporary.what)
+                if not temporary.stays:
+                    temporaries.append(number)
+        if result is NotImplemented:
+            result = func(*args, **(kwargs or {}))
+        what = func._overloadpacket.__name__
+        if isinstance(result, torch.Tensor):
+            self.see(result, what)
+        elif result is not None:
+            for part in tree_iter(result):
+                if isinstance(part, torch.Tensor):
+                    self.see(part, what)
+        for number in temporaries:
+            self.give_back(number)
+        return result

@@ -1,0 +1,181 @@
+"""A run on tensors without memory: load, measure, answer, train, save.
+
+Everything that computes is the engine's own: its adapter, its trainer, its evaluation
+and its answers. The order is that of `methods/sft.py`.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+from peft import PeftModelForCausalLM
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import masking_utils
+from transformers.utils import logging
+from trl.kernels.chunked_logprob import ChunkedLogProbFunction
+from trl.trainer.sft_trainer import SFTTrainer
+
+from studio.domain.memory.estimate import MemoryPhase
+from studio.engine.adapters import attach
+from studio.engine.data_preparation import PreparedData
+from studio.engine.dry_run import stand_ins
+from studio.engine.dry_run.card_functions import as_on
+from studio.engine.dry_run.corrections import CardKernels
+from studio.engine.dry_run.fake_model import materialize, movable, outline
+from studio.engine.dry_run.guesses import Guesses
+from studio.engine.dry_run.recorder import Recorder, Recording
+from studio.engine.dry_run.steps import Steps
+from studio.engine.dry_run.subject import ADAPTER, LOGITS, Subject
+from studio.engine.generation import SAMPLE_TOKENS, answers
+from studio.engine.methods.sft import build_trainer
+from studio.engine.model_loading import Model
+from studio.engine.training_run import TrainingRun
+from studio.storage.models import ModelPlace, ModelState
+from studio.storage.run_directory import RunDirectory
+
+# Held-back questions are asked when the recipe names none; how long they are is not
+# in the recipe. A quarter of a row is a long question.
+_PROMPT_SHARE = 4
+_DEFAULT_PROMPTS = 3
+_ANSWER_STEPS = 2
+
+
+def rehearse(subject: Subject) -> Recording:
+    """Go through a run without its memory.
+
+    Raises:
+        StudioError: The model can't be built, or the recipe can't be carried out.
+    """
+    bare = outline(subject.config, subject.recipe.model, subject.formats)
+    with _without_memory(subject) as recorder:
+        model = load(bare, subject, recorder)
+        with tempfile.TemporaryDirectory() as folder:
+            run = _run_of(subject, model, Path(folder))
+            with recorder.purpose(ADAPTER):
+                trainer = build_trainer(run)
+            _name_adapter(recorder, model)
+            _before_and_after(recorder, run, trainer, subject)
+        return recorder.recording
+
+
+@contextmanager
+def _without_memory(subject: Subject) -> Iterator[Recorder]:
+    card = subject.card
+    recorder = Recorder(Guesses() if card is None else CardKernels(card))
+    with ExitStack() as stack:
+        stack.enter_context(_quiet())
+        stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
+        stack.enter_context(movable())
+        stack.enter_context(_named_loss(recorder))
+        stack.enter_context(_masked_as(pads=subject.pads))
+        if card is not None:
+            stack.enter_context(as_on(card, recorder, expands_keys=False))
+        stack.enter_context(recorder)
+        yield recorder
+
+
+@contextmanager
+def _named_loss(recorder: Recorder) -> Iterator[None]:
+    """Let the record know what trl's fused output head allocates."""
+    head = ChunkedLogProbFunction
+    with ExitStack() as stack:
+        for name in ("forward", "backward"):
+            named = recorder.purpose(LOGITS)(getattr(head, name))
+            stack.enter_context(patch.object(head, name, staticmethod(named)))
+        yield
+
+
+@contextmanager
+def _masked_as(*, pads: bool) -> Iterator[None]:
+    """Let transformers judge masks as it does for tensors with values.
+
+    It keeps every mask of a tensor whose values it can't read.
+    """
+    with ExitStack() as stack:
+        for name, answer in (("is_tracing", False), ("fast_all", not pads)):
+            stack.enter_context(
+                patch.object(masking_utils, name, lambda *_, given=answer: given)
+            )
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries' remarks on values that nobody has."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(level)
+
+
+def load(model: Model, subject: Subject, recorder: Recorder) -> PeftModelForCausalLM:
+    """Give a model its tensors and put the adapter on it."""
+    warms_up = subject.card is not None
+    materialize(model, subject.formats, recorder, warms_up=warms_up)
+    with recorder.purpose(ADAPTER):
+        return attach(model, subject.recipe.lora)
+
+
+def _name_adapter(recorder: Recorder, model: PeftModelForCausalLM) -> None:
+    """Say of the trained weights what they are."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            recorder.name(parameter, ADAPTER)
+
+
+def _before_and_after(
+    recorder: Recorder, run: TrainingRun, trainer: SFTTrainer, subject: Subject
+) -> None:
+    recording = recorder.recording
+    first = len(recording.phases)
+    start = len(recording.trace)
+    recorder.enter_phase(MemoryPhase.EVALUATE)
+    run.evaluate(0)
+    recorder.enter_phase(MemoryPhase.GENERATE)
+    _answer(run)
+    looked = (start, len(recording.trace), dict(recording.phases[first:]))
+    steps = Steps(recorder, subject, run.model, trainer)
+    step = steps.take_two()
+    again = {at: p for at, p in recording.phases if step[0] <= at < step[1]}
+    recording.repeat(*step, again)
+    recorder.enter_phase(MemoryPhase.SAVE)
+    recording.repeat(*looked)
+
+
+def _run_of(subject: Subject, model: PeftModelForCausalLM, folder: Path) -> TrainingRun:
+    recipe = subject.recipe
+    rows = stand_ins.rows(recipe.train.micro_batch, recipe.train.sequence_length)
+    # Autocast is put around the model by `_wrap_autocast`: on a processor, which the
+    # tensors claim to be on, the trainer would refuse what it does on a card.
+    formats = replace(subject.formats, autocast=False)
+    return TrainingRun(
+        session=stand_ins.silent_session(),
+        directory=RunDirectory(folder),
+        recipe=recipe,
+        place=ModelPlace(name="", title="", state=ModelState.READY),
+        model=model,
+        tokenizer=stand_ins.tokenizer(),
+        data=PreparedData(rows, rows if recipe.data.held_out else [], ()),
+        data_sha256="",
+        formats=formats,
+    )
+
+
+def _answer(run: TrainingRun) -> None:
+    """The answers' peak: prompts as long as prompt and answer together."""
+    recipe = run.recipe
+    asked = recipe.data.prompts
+    words = max((len(prompt.split()) * 2 for prompt in asked), default=0)
+    tokens = (words or recipe.train.sequence_length // _PROMPT_SHARE) + SAMPLE_TOKENS
+    prompts = stand_ins.prompts(len(asked) or _DEFAULT_PROMPTS, tokens)
+    formats = run.formats
+    for _ in answers(run.model, run.tokenizer, prompts, formats, _ANSWER_STEPS):
+        pass

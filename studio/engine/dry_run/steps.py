@@ -1,0 +1,122 @@
+"""Two micro-batches and two optimizer steps, as `Trainer.train` takes them."""
+
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from accelerate.utils import convert_outputs_to_fp32
+from peft import PeftModelForCausalLM
+from trl.trainer.sft_trainer import SFTTrainer
+
+from studio.domain.memory.estimate import MemoryPhase
+from studio.domain.recipe_options import Optimizer
+from studio.engine.devices import Formats
+from studio.engine.dry_run import stand_ins
+from studio.engine.dry_run.recorder import Recorder
+from studio.engine.dry_run.subject import BATCH, GRADIENTS, STATES, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Training as the engine's trainer does it.
+
+    Attributes:
+        recorder: Told of phases, gradients and states.
+        subject: What is rehearsed.
+        model: The base with its adapter.
+        trainer: From `methods.sft.build_trainer`.
+    """
+
+    recorder: Recorder
+    subject: Subject
+    model: PeftModelForCausalLM
+    trainer: SFTTrainer
+
+    def take_two(self) -> tuple[int, int]:
+        """Train; two are enough, since every later step finds the same memory.
+
+        Of accumulated gradients the first micro-batch's are kept for the second, so
+        that it finds gradients and states as every later one does.
+
+        Returns:
+            Where the second micro-batch and its step begin and end in the trace.
+        """
+        accumulation = self.subject.recipe.train.accumulation
+        self._enable_checkpointing()
+        wrap_autocast(self.model, self.subject.formats)
+        optimizer = self.trainer.create_optimizer()
+        suit_card(optimizer, self.subject)
+        self.trainer.current_gradient_accumulation_steps = accumulation
+        self._micro_batch()
+        self._step(optimizer, keeps_gradients=accumulation > 1)
+        start = len(self.recorder.recording.trace)
+        self._micro_batch()
+        self._step(optimizer, keeps_gradients=False)
+        return start, len(self.recorder.recording.trace)
+
+    def _enable_checkpointing(self) -> None:
+        """As `Trainer` does before the first step."""
+        arguments = self.trainer.args
+        if arguments.activation_checkpointing:
+            self.model.activation_checkpointing_enable(
+                activation_checkpointing_kwargs=arguments.activation_checkpointing_kwargs
+            )
+
+    def _micro_batch(self) -> None:
+        train = self.subject.recipe.train
+        rows = stand_ins.rows(train.micro_batch, train.sequence_length)
+        self.recorder.enter_phase(MemoryPhase.FORWARD)
+        with self.recorder.purpose(BATCH):
+            batch = self.trainer.data_collator(
+                [{"input_ids": row.input_ids, "labels": row.labels} for row in rows]
+            )
+            trained = torch.tensor(train.micro_batch * train.sequence_length)
+        pass_back = self.trainer.accelerator.backward
+
+        def backward(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - accelerate's own
+            self.recorder.enter_phase(MemoryPhase.BACKWARD)
+            pass_back(*args, **kwargs)
+
+        with patch.object(self.trainer.accelerator, "backward", backward):
+            self.trainer.training_step(self.model, batch, num_items_in_batch=trained)  # type: ignore[no-untyped-call]  # trl leaves it untyped
+        name_gradients(self.recorder, self.model)
+
+    def _step(self, optimizer: torch.optim.Optimizer, *, keeps_gradients: bool) -> None:
+        self.recorder.enter_phase(MemoryPhase.OPTIMIZER_STEP)
+        self.trainer._clip_grad_norm(self.model)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+        optimizer.step()
+        name_states(self.recorder, optimizer)
+        if not keeps_gradients:
+            self.model.zero_grad()
+
+
+def suit_card(optimizer: torch.optim.Optimizer, subject: Subject) -> None:
+    """Let torch's AdamW choose as it does on a card: all tensors at once."""
+    if subject.card is None:
+        return
+    if subject.recipe.train.optimizer is Optimizer.ADAMW_FOREACH:
+        for group in optimizer.param_groups:
+            group["foreach"] = True
+
+
+def wrap_autocast(model: PeftModelForCausalLM, formats: Formats) -> None:
+    """As accelerate's `prepare_model` does for mixed precision."""
+    if formats.autocast:
+        cast = torch.autocast("cpu", dtype=formats.compute)(model.forward)
+        model.forward = convert_outputs_to_fp32(cast)  # type: ignore[method-assign]  # as accelerate does
+
+
+def name_gradients(recorder: Recorder, model: torch.nn.Module) -> None:
+    """Say of live gradients what they are."""
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            recorder.name(parameter.grad, GRADIENTS)
+
+
+def name_states(recorder: Recorder, optimizer: torch.optim.Optimizer) -> None:
+    """Say of an optimizer's states what they are."""
+    for state in optimizer.state.values():
+        for value in state.values():
+            if isinstance(value, torch.Tensor):
+                recorder.name(value, STATES)

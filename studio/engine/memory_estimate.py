@@ -1,0 +1,127 @@
+"""The verb estimate-memory: a dry run, unless the same one was done before."""
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from transformers import PretrainedConfig
+
+from studio.domain.errors import refusal
+from studio.domain.hardware import TrainingDevice
+from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.recipe import Recipe
+from studio.engine.dry_run.breakdown import Traits, estimate_of
+from studio.engine.dry_run.card import Card
+from studio.engine.dry_run.fake_model import read_config
+from studio.engine.dry_run.rehearsal import rehearse
+from studio.engine.dry_run.subject import Subject
+from studio.engine.versions import versions
+from studio.protocol.codec import (
+    WireError,
+    decode_event,
+    encode,
+    heard_estimate,
+    told_estimate,
+)
+from studio.protocol.events import MemoryEstimated
+from studio.storage.documents import write_bytes_atomically
+from studio.system.machine import read_machine_once
+from studio.system.paths import cache_dir
+
+# Raised when the dry run itself comes to other figures for the same versions.
+_RULES = 1
+# Options that decide nothing about memory.
+_ASIDE = frozenset({"model.name", "data.path", "train.seed", "train.learning_rate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a recipe is priced for: a card, or this machine's processor."""
+
+    card: Card | None
+
+    @classmethod
+    def of(cls, card_bytes: int | None, capability: str | None) -> "Target":
+        """The card of that size; without one, this machine's device.
+
+        Raises:
+            StudioError: The capability is no pair of numbers.
+        """
+        device = read_machine_once().device()
+        if card_bytes is None:
+            return cls(Card.of(device))
+        described = TrainingDevice(
+            kind="cuda",
+            name="",
+            total_bytes=card_bytes,
+            free_bytes=card_bytes,
+            has_bf16=True,
+            compute_capability=_pair(capability) if capability else None,
+        )
+        return cls(Card.of(described))
+
+
+def estimate_memory(recipe: Recipe, model: Path, target: Target) -> MemoryEstimate:
+    """Predict the peak memory of a recipe by a dry run.
+
+    Args:
+        recipe: Free of contradictions.
+        model: A folder with a config.json, or that file.
+        target: Where it shall run.
+
+    Raises:
+        StudioError: The model is unknown to transformers, or the recipe's formats
+            can't be had together on the target.
+    """
+    began = time.monotonic()
+    config = read_config(model)
+    kept = _place_of(config, recipe, target)
+    known = _read(kept)
+    if known is not None:
+        return known
+    recording = rehearse(Subject(config, recipe, target.card))
+    vocabulary = config.get_text_config().vocab_size
+    traits = Traits(vocabulary, recipe.train.checkpointing)
+    seconds = time.monotonic() - began
+    estimate = estimate_of(recording, traits, target.card, seconds)
+    write_bytes_atomically(kept, encode(told_estimate(estimate)))
+    return estimate
+
+
+def _place_of(config: PretrainedConfig, recipe: Recipe, target: Target) -> Path:
+    described = config.to_dict()
+    described.pop("_name_or_path", None)
+    document = {
+        "rules": _RULES,
+        "config": described,
+        "recipe": {
+            key: value for key, value in recipe.to_values().items() if key not in _ASIDE
+        },
+        "card": asdict(target.card) if target.card else None,
+        "versions": versions(),
+    }
+    text = json.dumps(document, sort_keys=True, default=str)
+    name = hashlib.sha256(text.encode()).hexdigest()
+    return cache_dir() / "estimates" / f"{name}.json"
+
+
+def _read(kept: Path) -> MemoryEstimate | None:
+    try:
+        event = decode_event(kept.read_bytes())
+    except (OSError, WireError):
+        return None
+    return heard_estimate(event) if isinstance(event, MemoryEstimated) else None
+
+
+def _pair(capability: str) -> tuple[int, int]:
+    major, point, minor = capability.partition(".")
+    if not (major.isdigit() and point and minor.isdigit()):
+        raise refusal(
+            "card.capability",
+            f"“{capability}” is no compute capability.",
+            fix="Give two numbers, such as 8.6.",
+            where="--capability",
+        )
+    return int(major), int(minor)
