@@ -121,6 +121,11 @@ def estimate_of(
         unused = peaks.reserved - peaks.allocated[phase]
         components.append(_above("Fragmentation", unused, Level.RESERVED))
         components.append(_above("CUDA context", card.context_bytes, Level.DEVICE))
+        if recording.paged_bytes:
+            # While the card has room they are on it.
+            components.append(
+                _above("Paged optimizer states", recording.paged_bytes, Level.DEVICE)
+            )
     return MemoryEstimate(
         components=tuple(components),
         phase=phase,
@@ -143,12 +148,15 @@ class _Peaks:
 
 def _replayed(recording: Recording) -> _Peaks:
     allocator = CachingAllocator()
-    begins = dict(recording.phases)
+    begins: dict[int, list[MemoryPhase]] = defaultdict(list)
+    for at, began in recording.phases:
+        begins[at].append(began)
     phase, position = MemoryPhase.LOAD, 0
     peaks: dict[MemoryPhase, int] = defaultdict(int)
     highest = 0
     for at, event in enumerate(recording.trace):
-        phase = begins.get(at, phase)
+        for phase in begins.get(at, ()):
+            peaks[phase] = max(peaks[phase], allocator.allocated_bytes)
         if isinstance(event, Allocation):
             allocator.allocate(event.tensor, event.size)
         else:

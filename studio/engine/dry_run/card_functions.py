@@ -4,7 +4,7 @@ Torch and the libraries look at a tensor's device to choose; in a dry run all te
 seem to lie on a processor. Each stand-in here names what it stands for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -12,6 +12,7 @@ from unittest.mock import patch
 import bitsandbytes
 import torch
 from bitsandbytes.autograd import _functions as bnb_functions
+from bitsandbytes.optim.optimizer import Optimizer8bit
 from torch.nn import functional
 from trl.kernels import chunked_logprob
 from trl.trainer import utils as trl_utils
@@ -19,6 +20,8 @@ from trl.trainer import utils as trl_utils
 from studio.engine.dry_run.attention import attention_on
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.recorder import Recorder
+
+_PAGED_LEAST = 1e5
 
 
 @contextmanager
@@ -40,11 +43,35 @@ def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[Non
             (bitsandbytes, "matmul", _int8_matmul),
         ):
             stack.enter_context(patch.object(place, name, stand_in))
+        paging = patch.object(
+            Optimizer8bit, "get_state_buffer", _state_buffer(recorder)
+        )
+        stack.enter_context(paging)
         if card.has_triton:
             for name in ("_forward_tile", "_backward_tile"):
                 stack.enter_context(patch.object(chunked_logprob, name, _nothing))
             stack.enter_context(patch.object(trl_utils, "_use_triton", _always))
         yield
+
+
+def _state_buffer(
+    recorder: Recorder,
+) -> Callable[[Optimizer8bit, torch.Tensor, torch.dtype], torch.Tensor]:
+    """Large states of a paged optimizer lie outside torch's allocator.
+
+    bitsandbytes/optim/optimizer.py, `get_state_buffer`: cudaMallocManaged from 1e5
+    entries on. A processor has no pages.
+    """
+
+    def get_state_buffer(
+        self: Optimizer8bit, p: torch.Tensor, dtype: torch.dtype = torch.float32
+    ) -> torch.Tensor:
+        if not self.is_paged or p.numel() < _PAGED_LEAST:
+            return torch.zeros_like(p, dtype=dtype)
+        with recorder.paged():
+            return torch.zeros_like(p, dtype=dtype)
+
+    return get_state_buffer
 
 
 def _dropout(

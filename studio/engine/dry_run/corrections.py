@@ -104,13 +104,27 @@ def _unpacking_product(arguments: Arguments) -> Iterator[Temporary]:
 
 
 def _int8_product(arguments: Arguments) -> Iterator[Temporary]:
-    """The int32 product before it is scaled (backends/default/ops.py)."""
+    """The int32 product, and its fp16 form on the way to another format.
+
+    bitsandbytes/backends/default/ops.py and cuda/ops.py, `int8_mm_dequant`.
+    """
     rows = arguments[0].numel() // arguments[0].shape[-1]
-    yield Temporary(4 * rows * arguments[1].shape[0], DEQUANTIZED)
+    entries = rows * arguments[2].shape[0]
+    yield Temporary(4 * entries, DEQUANTIZED)
+    if arguments[0].dtype is not torch.float16:
+        yield Temporary(2 * entries, DEQUANTIZED)
+
+
+def _int8_rows(arguments: Arguments) -> Iterator[Temporary]:
+    """`A.abs() >= threshold` (bitsandbytes/backends/cuda/ops.py)."""
+    if len(arguments) > 1 and arguments[1]:
+        yield Temporary(arguments[0].nbytes, DEQUANTIZED)
+        yield Temporary(arguments[0].numel(), DEQUANTIZED)
 
 
 _INSIDE: Mapping[OpOverload, Callable[[Arguments], Iterator[Temporary]]] = {
     aten._softmax_backward_data.default: _softmax_backward,
     bnb.gemm_4bit.default: _unpacking_product,
-    bnb.int8_scaled_mm.default: _int8_product,
+    bnb.int8_mixed_scaled_mm.default: _int8_product,
+    bnb.int8_vectorwise_quant.default: _int8_rows,
 }

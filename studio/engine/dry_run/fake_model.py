@@ -16,7 +16,7 @@ import torch
 from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 from transformers.core_model_loading import dot_natural_key
-from transformers.modeling_utils import get_total_byte_count
+from transformers.modeling_utils import get_total_byte_count, local_torch_dtype
 from transformers.quantizers.auto import AutoHfQuantizer
 
 from studio.domain.recipe_options import ModelOptions
@@ -47,6 +47,11 @@ def read_config(folder: Path) -> PretrainedConfig:
     return config
 
 
+def make_tables() -> None:
+    """Let bitsandbytes make the tables that it keeps for good, outside a fake mode."""
+    bitsandbytes.functional.quantize_4bit(torch.zeros(64, 64), compress_statistics=True)
+
+
 def outline(config: PretrainedConfig, options: ModelOptions, formats: Formats) -> Model:
     """The model on the meta device, its linear layers replaced by the quantizer.
 
@@ -66,9 +71,10 @@ def outline(config: PretrainedConfig, options: ModelOptions, formats: Formats) -
     quantization = quantization_of(options, formats)
     if quantization is not None:
         quantizer = AutoHfQuantizer.from_config(quantization)
-        quantizer.preprocess_model(
-            model=model, dtype=formats.load, device_map={"": "cpu"}
-        )
+        with local_torch_dtype(formats.load):
+            quantizer.preprocess_model(
+                model=model, dtype=formats.load, device_map={"": "cpu"}
+            )
         quantizer.postprocess_model(model)
         model.hf_quantizer = quantizer
     return model

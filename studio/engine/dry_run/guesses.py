@@ -8,12 +8,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import bitsandbytes  # noqa: F401 - defines the operators that are named below
 import torch
 from torch._ops import OpOverload
 
 from studio.engine.dry_run.recorder import Arguments, Temporary
 
 aten = torch.ops.aten
+bnb = torch.ops.bitsandbytes
 Answer = Callable[[Arguments], Any]
 
 
@@ -66,10 +68,31 @@ def _nonzero(arguments: Arguments) -> torch.Tensor:
     return source.new_empty((source.numel(), source.ndim), dtype=torch.long)
 
 
+def _int8_rows(arguments: Arguments) -> Any:  # noqa: ANN401 - as above
+    """8-bit rows without outliers, which random numbers don't have."""
+    if len(arguments) == 1 or not arguments[1]:
+        return NotImplemented
+    rows: torch.Tensor = arguments[0]
+    count = rows.numel() // rows.shape[-1]
+    return (
+        rows.new_empty(rows.shape, dtype=torch.int8),
+        rows.new_empty((count,), dtype=torch.float32),
+        rows.new_empty((0,), dtype=torch.long),
+    )
+
+
+def _int8_product(arguments: Arguments) -> Any:  # noqa: ANN401 - as above
+    rows, weight = arguments[0], arguments[2]
+    product = rows.new_empty((*rows.shape[:-1], weight.shape[0]))
+    return product, rows.new_empty((0,))
+
+
 _GUESSES: Mapping[OpOverload, Answer] = {
     aten._local_scalar_dense.default: _scalar,
     aten.index.Tensor: _index,
     aten._index_put_impl_.default: _index_put,
     aten.masked_select.default: _masked_select,
     aten.nonzero.default: _nonzero,
+    bnb.int8_vectorwise_quant.default: _int8_rows,
+    bnb.int8_mixed_scaled_mm.default: _int8_product,
 }

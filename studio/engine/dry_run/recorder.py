@@ -21,6 +21,7 @@ from studio.domain.memory.allocator import Allocation, Release, TraceEvent
 from studio.domain.memory.estimate import MemoryPhase
 
 Arguments = tuple[Any, ...]
+_PAGED = -1
 
 
 class Corrector(Protocol):
@@ -75,35 +76,46 @@ class Recording:
         trace: Allocations and releases, in order.
         entries: What each allocation was, by its tensor's number.
         phases: (position in the trace, phase that began there).
+        paged_bytes: Memory that the driver moves between card and main memory, beside
+            torch's allocator.
     """
 
     trace: list[TraceEvent] = field(default_factory=list)
     entries: dict[int, Entry] = field(default_factory=dict)
     phases: list[tuple[int, MemoryPhase]] = field(default_factory=list)
+    paged_bytes: int = 0
 
-    def repeat(self, start: int, stop: int, phases: Mapping[int, MemoryPhase]) -> None:
+    def repeat(self, start: int, stop: int, passing: str = "") -> None:
         """Append what happened between two positions once more, with fresh tensors.
 
-        What lived on then, such as workspaces, was made once and is left out.
+        What lived on then, such as workspaces and states, was made once and is left
+        out.
 
         Args:
             start: First position of the stretch.
             stop: The position behind its last.
-            phases: Which phases began at which positions of the stretch.
+            passing: Of what lived on, this is made again and given back at once, as
+                gradients are that are added to existing ones.
         """
-        released = {e.tensor for e in self.trace[start:stop] if isinstance(e, Release)}
+        stretch = self.trace[start:stop]
+        released = {event.tensor for event in stretch if isinstance(event, Release)}
+        begins = {at: phase for at, phase in self.phases if start <= at < stop}
         renamed: dict[int, int] = {}
-        for position in range(start, stop):
-            if position in phases:
-                self.phases.append((len(self.trace), phases[position]))
-            event = self.trace[position]
-            if isinstance(event, Allocation) and event.tensor in released:
-                fresh = len(self.entries)
-                renamed[event.tensor] = fresh
-                self.entries[fresh] = self.entries[event.tensor]
-                self.trace.append(Allocation(fresh, event.size))
-            elif isinstance(event, Release) and event.tensor in renamed:
+        for at, event in enumerate(stretch, start):
+            if at in begins:
+                self.phases.append((len(self.trace), begins[at]))
+            if isinstance(event, Release) and event.tensor in renamed:
                 self.trace.append(Release(renamed[event.tensor]))
+            if not isinstance(event, Allocation):
+                continue
+            entry = self.entries[event.tensor]
+            is_released = event.tensor in released
+            if is_released or entry.what == passing:
+                fresh = renamed[event.tensor] = len(self.entries)
+                self.entries[fresh] = entry
+                self.trace.append(Allocation(fresh, event.size))
+                if not is_released:
+                    self.trace.append(Release(fresh))
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -126,6 +138,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self._corrector = corrector
         self._numbers: dict[int, int] = {}  # of live storages, by their address
         self._purpose = ""
+        self._is_paging = False
         self.enter_phase(MemoryPhase.LOAD)
 
     def enter_phase(self, phase: MemoryPhase) -> None:
@@ -142,10 +155,19 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         finally:
             self._purpose = before
 
+    @contextmanager
+    def paged(self) -> Iterator[None]:
+        """Count what is allocated inside as paged memory, not as the allocator's."""
+        self._is_paging = True
+        try:
+            yield
+        finally:
+            self._is_paging = False
+
     def name(self, tensor: torch.Tensor, what: str) -> None:
         """Say afterwards what a live tensor is for."""
         number = self._numbers.get(tensor.untyped_storage()._cdata)
-        if number is not None:
+        if number is not None and number != _PAGED:
             self.recording.entries[number].what = what
 
     def take(self, size: int, what: str) -> int:
@@ -169,13 +191,19 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         key = storage._cdata
         if key in self._numbers or tensor.device.type == "meta":
             return
-        number = self.take(storage.nbytes(), what)
-        self.recording.entries[number].shape = tuple(tensor.shape)
+        if self._is_paging:
+            self.recording.paged_bytes += storage.nbytes()
+            number = _PAGED
+        else:
+            number = self.take(storage.nbytes(), what)
+            self.recording.entries[number].shape = tuple(tensor.shape)
         self._numbers[key] = number
         weakref.finalize(storage, self._ended, key).atexit = False
 
     def _ended(self, key: int) -> None:
-        self.give_back(self._numbers.pop(key))
+        number = self._numbers.pop(key)
+        if number != _PAGED:
+            self.give_back(number)
 
     @override
     def __torch_dispatch__(

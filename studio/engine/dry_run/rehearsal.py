@@ -25,7 +25,13 @@ from studio.engine.data_preparation import PreparedData
 from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.card_functions import as_on
 from studio.engine.dry_run.corrections import CardKernels
-from studio.engine.dry_run.fake_model import materialize, movable, outline
+from studio.engine.dry_run.fake_model import (
+    LOADING,
+    make_tables,
+    materialize,
+    movable,
+    outline,
+)
 from studio.engine.dry_run.guesses import Guesses
 from studio.engine.dry_run.recorder import Recorder, Recording
 from studio.engine.dry_run.steps import Steps
@@ -51,21 +57,23 @@ def rehearse(subject: Subject) -> Recording:
         StudioError: The model can't be built, or the recipe can't be carried out.
     """
     bare = outline(subject.config, subject.recipe.model, subject.formats)
-    with _without_memory(subject) as recorder:
+    with without_memory(subject) as recorder:
         model = load(bare, subject, recorder)
         with tempfile.TemporaryDirectory() as folder:
-            run = _run_of(subject, model, Path(folder))
-            with recorder.purpose(ADAPTER):
+            run = run_of(subject, model, Path(folder))
+            with recorder.purpose(LOADING):
                 trainer = build_trainer(run)
-            _name_adapter(recorder, model)
+            name_adapter(recorder, model)
             _before_and_after(recorder, run, trainer, subject)
         return recorder.recording
 
 
 @contextmanager
-def _without_memory(subject: Subject) -> Iterator[Recorder]:
+def without_memory(subject: Subject) -> Iterator[Recorder]:
+    """Tensors made inside take no memory, and the record is kept of what they would."""
     card = subject.card
     recorder = Recorder(Guesses() if card is None else CardKernels(card))
+    make_tables()
     with ExitStack() as stack:
         stack.enter_context(_quiet())
         stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
@@ -96,10 +104,8 @@ def _masked_as(*, pads: bool) -> Iterator[None]:
     It keeps every mask of a tensor whose values it can't read.
     """
     with ExitStack() as stack:
-        for name, answer in (("is_tracing", False), ("fast_all", not pads)):
-            stack.enter_context(
-                patch.object(masking_utils, name, lambda *_, given=answer: given)
-            )
+        for name in ("is_tracing", "fast_all") if pads else ("is_tracing",):
+            stack.enter_context(patch.object(masking_utils, name, lambda *_: False))
         yield
 
 
@@ -120,11 +126,11 @@ def load(model: Model, subject: Subject, recorder: Recorder) -> PeftModelForCaus
     """Give a model its tensors and put the adapter on it."""
     warms_up = subject.card is not None
     materialize(model, subject.formats, recorder, warms_up=warms_up)
-    with recorder.purpose(ADAPTER):
+    with recorder.purpose(LOADING):
         return attach(model, subject.recipe.lora)
 
 
-def _name_adapter(recorder: Recorder, model: PeftModelForCausalLM) -> None:
+def name_adapter(recorder: Recorder, model: PeftModelForCausalLM) -> None:
     """Say of the trained weights what they are."""
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -135,22 +141,19 @@ def _before_and_after(
     recorder: Recorder, run: TrainingRun, trainer: SFTTrainer, subject: Subject
 ) -> None:
     recording = recorder.recording
-    first = len(recording.phases)
-    start = len(recording.trace)
+    before = len(recording.trace)
     recorder.enter_phase(MemoryPhase.EVALUATE)
     run.evaluate(0)
     recorder.enter_phase(MemoryPhase.GENERATE)
     _answer(run)
-    looked = (start, len(recording.trace), dict(recording.phases[first:]))
-    steps = Steps(recorder, subject, run.model, trainer)
-    step = steps.take_two()
-    again = {at: p for at, p in recording.phases if step[0] <= at < step[1]}
-    recording.repeat(*step, again)
+    after = len(recording.trace)
+    Steps(recorder, subject, run.model, trainer).take()
     recorder.enter_phase(MemoryPhase.SAVE)
-    recording.repeat(*looked)
+    recording.repeat(before, after)
 
 
-def _run_of(subject: Subject, model: PeftModelForCausalLM, folder: Path) -> TrainingRun:
+def run_of(subject: Subject, model: PeftModelForCausalLM, folder: Path) -> TrainingRun:
+    """A run of stand-ins around a model; its folder stays empty."""
     recipe = subject.recipe
     rows = stand_ins.rows(recipe.train.micro_batch, recipe.train.sequence_length)
     # Autocast is put around the model by `_wrap_autocast`: on a processor, which the

@@ -1,4 +1,4 @@
-"""Two micro-batches and two optimizer steps, as `Trainer.train` takes them."""
+"""A training step as `Trainer.train` takes it, and what later ones find."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,27 +33,24 @@ class Steps:
     model: PeftModelForCausalLM
     trainer: SFTTrainer
 
-    def take_two(self) -> tuple[int, int]:
-        """Train; two are enough, since every later step finds the same memory.
+    def take(self) -> None:
+        """Train for one step, and write down a second, which finds what it left.
 
-        Of accumulated gradients the first micro-batch's are kept for the second, so
-        that it finds gradients and states as every later one does.
-
-        Returns:
-            Where the second micro-batch and its step begin and end in the trace.
+        Every later step finds the same memory, so none needs to be gone through.
         """
+        recording = self.recorder.recording
         accumulation = self.subject.recipe.train.accumulation
         self._enable_checkpointing()
         wrap_autocast(self.model, self.subject.formats)
         optimizer = self.trainer.create_optimizer()
         suit_card(optimizer, self.subject)
         self.trainer.current_gradient_accumulation_steps = accumulation
+        start = len(recording.trace)
         self._micro_batch()
-        self._step(optimizer, keeps_gradients=accumulation > 1)
-        start = len(self.recorder.recording.trace)
-        self._micro_batch()
-        self._step(optimizer, keeps_gradients=False)
-        return start, len(self.recorder.recording.trace)
+        if accumulation > 1:
+            recording.repeat(start, len(recording.trace), passing=GRADIENTS)
+        self._step(optimizer)
+        recording.repeat(start, len(recording.trace))
 
     def _enable_checkpointing(self) -> None:
         """As `Trainer` does before the first step."""
@@ -82,13 +79,12 @@ class Steps:
             self.trainer.training_step(self.model, batch, num_items_in_batch=trained)  # type: ignore[no-untyped-call]  # trl leaves it untyped
         name_gradients(self.recorder, self.model)
 
-    def _step(self, optimizer: torch.optim.Optimizer, *, keeps_gradients: bool) -> None:
+    def _step(self, optimizer: torch.optim.Optimizer) -> None:
         self.recorder.enter_phase(MemoryPhase.OPTIMIZER_STEP)
         self.trainer._clip_grad_norm(self.model)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         optimizer.step()
         name_states(self.recorder, optimizer)
-        if not keeps_gradients:
-            self.model.zero_grad()
+        self.model.zero_grad()
 
 
 def suit_card(optimizer: torch.optim.Optimizer, subject: Subject) -> None:
