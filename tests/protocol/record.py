@@ -97,6 +97,10 @@ def main():
         failed(recorder)
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
+        card = ("--card-bytes", str(12 << 30), "--capability", "8.9")
+        recorder.keep_wire(
+            "estimated", "estimate-memory", run.recipe_path, recorder.model, *card
+        )
         recorder.keep_wire("prepared", "prepare-model", recorder.model)
         recorder.keep_wire("diagnosed", "doctor")
 
