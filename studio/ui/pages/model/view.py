@@ -176,7 +176,7 @@ class ModelView(PageFrame):
         marks = MarkDelegate(self.models_table)
         self.models_table.setItemDelegateForColumn(_BAR_COLUMN, self.bars)
         self.models_table.setItemDelegateForColumn(_MARK_COLUMN, marks)
-        self.models_table.set_widths({1: 72, 2: 120, 3: 120, 4: 138})
+        self.models_table.set_widths({1: 74, 2: 118, 3: 120, 4: 138})
         self.models_table.stretch_column(0)
         self.models_table.setSizePolicy(
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
