@@ -139,10 +139,10 @@ class Recipe:
         """Every pair of options that can't hold together, both named."""
         found: list[Finding] = []
         precision, compute = self.model.precision, self.model.compute_dtype
-        if precision is Precision.BF16 and compute is ComputeDtype.FP16:
-            found.append(_clash("model.precision", "model.compute_dtype", "bf16"))
-        if precision is Precision.FP16 and compute is ComputeDtype.BF16:
-            found.append(_clash("model.precision", "model.compute_dtype", "fp16"))
+        half = {Precision.BF16, Precision.FP16}
+        if precision in half and compute.value != precision.value:
+            wanted = precision.value
+            found.append(_clash("model.precision", "model.compute_dtype", wanted))
         if compute is ComputeDtype.FP16 and self.lora.adapter_dtype is not (
             AdapterDtype.FP32
         ):
