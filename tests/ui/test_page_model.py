@@ -6,8 +6,9 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 
-from studio.ui.fonts import sans
+from studio.ui.fonts import MEDIUM, sans
 from studio.ui.pages.model.page import ModelPage
+from studio.ui.tokens import PointSize
 from studio.ui.widgets.table import PADDING
 from tests.ui.desks import TestDesk, desk, reading_with_card, reading_without_card
 from tests.ui.helpers import assert_reachable
@@ -62,7 +63,7 @@ def test_that_the_built_in_model_is_priced_as_a_range(page):
 def test_that_neither_titles_nor_a_range_of_gigabytes_are_cut(page):
     table, width = page.view.models_table, QFontMetrics(sans()).horizontalAdvance
     assert width("10.17 to 13.58") + 2 * PADDING <= table.columnWidth(3)
-    title_width = table.horizontalHeader().fontMetrics().horizontalAdvance
+    title_width = QFontMetrics(sans(PointSize.CAPTION, MEDIUM)).horizontalAdvance
     for column in range(1, 5):
         title = page.view.models.headerData(column, Qt.Orientation.Horizontal)
         assert title_width(title) + 2 * PADDING <= table.columnWidth(column)
