@@ -23,7 +23,7 @@ from studio.ui.tokens import PointSize
 _BAND_ALPHA: Final = 0.14
 _FILL_ALPHA: Final = 0.55
 _MARK_SIZE: Final = 9
-_HEADROOM: Final = 1.15
+_HEADROOM: Final = 1.2  # the highest point carries its name above it
 _INSET: Final = 0.14
 
 
