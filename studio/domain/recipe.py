@@ -9,13 +9,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Self
 
 from studio.domain.errors import StudioError, refusal
-from studio.domain.finding import Finding, error
+from studio.domain.finding import Finding, Severity, error
 from studio.domain.options import Option, Value, collect
 from studio.domain.recipe_options import (
     AdapterDtype,
+    CompatOptions,
     ComputeDtype,
     DataOptions,
     LoraOptions,
@@ -36,12 +38,14 @@ class Recipe:
         lora: The adapter.
         data: What it learns from.
         train: How.
+        compat: Habits of other programs, for predictions alone.
     """
 
     model: ModelOptions = field(default_factory=ModelOptions)
     lora: LoraOptions = field(default_factory=LoraOptions)
     data: DataOptions = field(default_factory=DataOptions)
     train: TrainOptions = field(default_factory=TrainOptions)
+    compat: CompatOptions = field(default_factory=CompatOptions)
 
     def value(self, key: str) -> Value:
         """The value of an option.
@@ -98,13 +102,16 @@ class Recipe:
         return max(1, math.ceil(steps_a_pass * self.train.epochs))
 
     def to_values(self) -> dict[str, object]:
-        """Every option's plain value by its key."""
-        return {key: _plain(self.value(key)) for key in OPTIONS}
+        """Every option's plain value by its key, those for comparisons included."""
+        return {key: _plain(self.value(key)) for key in (*OPTIONS, *COMPARISONS)}
 
     def to_document(self) -> dict[str, object]:
-        """The recipe as nested plain values, every option spelt out."""
+        """The recipe as nested plain values, every option spelt out.
+
+        Those for comparisons are there only when they are set.
+        """
         document: dict[str, object] = {"version": RECIPE_VERSION}
-        for key in OPTIONS:
+        for key in (*OPTIONS, *self.compared()):
             group, _, name = key.partition(".")
             table = document.setdefault(group, {})
             assert isinstance(table, dict)
@@ -135,6 +142,26 @@ class Recipe:
                     raise _located(refused, where) from None
         return recipe
 
+    def compared(self) -> tuple[str, ...]:
+        """The options that are set to price another program's run."""
+        return tuple(key for key in COMPARISONS if self.value(key))
+
+    def remarks(self) -> list[Finding]:
+        """What training will not do although the recipe says so."""
+        keys = self.compared()
+        if not keys:
+            return []
+        return [
+            Finding(
+                code="recipe.compared",
+                severity=Severity.INFO,
+                what=f"Training ignores {', '.join(keys)}.",
+                why="They only price how other programs train.",
+                how_to_fix="Remove them from the recipe of a run.",
+                where=keys[0],
+            )
+        ]
+
     def contradictions(self) -> list[Finding]:
         """Every pair of options that can't hold together, both named."""
         found: list[Finding] = []
@@ -160,7 +187,13 @@ class Recipe:
         return found
 
 
-OPTIONS: Mapping[str, Option] = collect(Recipe)
+_ALL: Mapping[str, Option] = collect(Recipe)
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {key: option for key, option in _ALL.items() if option.group != "compat"}
+)
+COMPARISONS: Mapping[str, Option] = MappingProxyType(
+    {key: option for key, option in _ALL.items() if option.group == "compat"}
+)
 
 
 def option_for(key: str) -> Option:
@@ -169,15 +202,15 @@ def option_for(key: str) -> Option:
     Raises:
         StudioError: There is none; the nearest key is named.
     """
-    if key in OPTIONS:
-        return OPTIONS[key]
+    if key in _ALL:
+        return _ALL[key]
     raise _unknown(key, "")
 
 
 def _unknown(key: str, where: str) -> StudioError:
     from difflib import get_close_matches
 
-    near = get_close_matches(key, OPTIONS, n=1, cutoff=0.5)
+    near = get_close_matches(key, _ALL, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}?" if near else "See snugtune train --help."
     return refusal(
         "recipe.key", f"There is no option “{key}”.", fix=hint, where=where or key

@@ -295,3 +295,45 @@ class TrainOptions:
         low=0,
         high=2**31 - 1,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompatOptions:
+    """Habits of other programs, for comparing a prediction with their measurements.
+
+    They price another program's run; training ignores them and says so.
+    """
+
+    upcast_unquantized: bool = flag(
+        default=False,
+        title="Unquantised weights in FP32",
+        help="Priced only: what peft's prepare_model_for_kbit_training does.",
+        effect="2 bytes more a weight that isn't quantised, and FP32 activations.",
+    )
+    full_logits: bool = flag(
+        default=False,
+        title="All logits at once",
+        help="Priced only: the loss that models bring, instead of one in tiles.",
+        effect="About 12 bytes for each token and word of the vocabulary.",
+    )
+    autocast: bool = flag(
+        default=False,
+        title="Autocast",
+        help="Priced only: mixed precision. With any of these options set, this one "
+        "alone decides it.",
+    )
+    shifted_logits_copy: bool = flag(
+        default=False,
+        title="Shifted copy of the logits",
+        help="Priced only: the loss of transformers before version 5.",
+        effect="4 bytes more for each token and word of the vocabulary.",
+    )
+
+    @property
+    def keeps_outputs(self) -> bool:
+        """Whether the logits live until the backward pass is over.
+
+        They do in a plain loop, where a variable holds them. transformers' Trainer,
+        from which autocast and the shifted copy come, lets them go with the forward.
+        """
+        return not (self.autocast or self.shifted_logits_copy)

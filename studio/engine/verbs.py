@@ -100,6 +100,8 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
     _refuse_trained(run)
     recipe = run.read_recipe()
     _refuse_contradictions(recipe)
+    for remark in recipe.remarks():
+        session.warn(remark)
     place = place_of(recipe.model.name)
 
     from studio.engine.methods import sft

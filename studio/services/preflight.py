@@ -47,6 +47,7 @@ def preflight(
     """
     found = [
         *recipe.contradictions(),
+        *recipe.remarks(),
         *_model_findings(place),
         *_data_findings(recipe, data),
         *(_device_findings(recipe, device) if device else ()),

@@ -3,8 +3,8 @@ from collections import defaultdict
 import pytest
 import torch
 
-from studio.domain.memory.allocator import Allocation
-from studio.domain.memory.estimate import Basis, Level, MemoryPhase
+from studio.domain.memory.allocator import Allocation, Release
+from studio.domain.memory.estimate import Basis, Group, Level, MemoryPhase
 from studio.domain.recipe import Recipe
 from studio.engine.adapters import attach
 from studio.engine.dry_run import fake_model
@@ -215,3 +215,75 @@ def test_that_large_states_of_a_paged_optimizer_lie_beside_the_allocator(
 def replace_optimizer(subject):
     recipe = subject.recipe.with_value("train.optimizer", "adamw_8bit")
     return Subject(subject.config, recipe, subject.card)
+
+
+def allocated(subject):
+    return estimate(subject).bytes_up_to(Level.ALLOCATED)
+
+
+def test_that_all_logits_cost_what_the_models_own_loss_takes(tiny_model):
+    tokens, vocabulary = 2048, read_config(tiny_model).vocab_size
+    options = {"train__sequence_length": tokens, "model__compute_dtype": "bf16"}
+    full = estimate(subject_of(tiny_model, CARD, compat__full_logits=True, **options))
+    loss = sum(c.bytes for c in full.components if c.group is Group.LOSS)
+    # The outputs in bf16; in fp32 the logits, their log-softmax and its gradient.
+    assert 12 <= loss / (tokens * vocabulary) <= 14.1
+
+
+def test_that_a_shifted_copy_raises_the_forward_peak_by_4_bytes_a_logit(tiny_model):
+    tokens, vocabulary = 2 * 1024, read_config(tiny_model).vocab_size
+    # Of a batch of one row the shifted part is whole already, and no copy is made.
+    options = {
+        "train__sequence_length": 1024,
+        "train__micro_batch": 2,
+        "model__compute_dtype": "bf16",
+    }
+    peaks = [
+        estimate(subject_of(tiny_model, CARD, **{key: True}, **options)).phase_peaks
+        for key in ("compat__full_logits", "compat__shifted_logits_copy")
+    ]
+    raised = peaks[1][MemoryPhase.FORWARD] - peaks[0][MemoryPhase.FORWARD]
+    assert raised / (tokens * vocabulary) == pytest.approx(4, abs=0.05)
+    # The outputs are gone before its backward pass, 2 bytes a logit.
+    fell = peaks[0][MemoryPhase.BACKWARD] - peaks[1][MemoryPhase.BACKWARD]
+    assert fell / (tokens * vocabulary) == pytest.approx(2, abs=0.05)
+
+
+def test_that_unquantised_weights_in_fp32_take_twice_their_bytes(tiny_model):
+    options = {"model__compute_dtype": "bf16", "compat__full_logits": True}
+    left = [
+        left_at_the_end(
+            subject_of(tiny_model, CARD, compat__upcast_unquantized=upcast, **options)
+        )
+        for upcast in (False, True)
+    ]
+    assert left[1][fake_model.PLAIN] == 2 * left[0][fake_model.PLAIN]
+    assert left[1][fake_model.QUANTIZED] == left[0][fake_model.QUANTIZED]
+
+
+def left_at_the_end(subject):
+    recording = rehearse(subject)
+    live = {}
+    for event in recording.trace:
+        if isinstance(event, Allocation):
+            live[event.tensor] = event.size
+        elif isinstance(event, Release):
+            del live[event.tensor]
+    left = defaultdict(int)
+    for tensor, size in live.items():
+        left[recording.entries[tensor].what] += size
+    return left
+
+
+def test_that_autocast_of_another_program_is_decided_by_its_own_option(tiny_model):
+    options = {
+        "model__compute_dtype": "bf16",
+        "lora__adapter_dtype": "fp32",
+        "compat__full_logits": True,
+    }
+    subjects = [
+        subject_of(tiny_model, CARD, compat__autocast=on, **options)
+        for on in (False, True)
+    ]
+    assert [subject.formats.autocast for subject in subjects] == [False, True]
+    assert allocated(subjects[0]) != allocated(subjects[1])

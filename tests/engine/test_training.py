@@ -218,3 +218,11 @@ def test_that_the_same_seed_gives_the_same_losses(tmp_path, tiny_model, chat_fil
         _, events = train(new_run(tmp_path, recipe))
         losses.append([step.loss for step in of_kind(events, StepFinished)])
     assert losses[0] == losses[1]
+
+
+def test_that_a_run_says_which_options_it_ignores(tmp_path, tiny_model, chat_file):
+    recipe = recipe_for(tiny_model, chat_file, compat__full_logits=True)
+    code, events = train(new_run(tmp_path, recipe))
+    assert code is ExitCode.OK
+    (warned,) = of_kind(events, Warned)
+    assert warned.finding.what == "Training ignores compat.full_logits."

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.domain.errors import StudioError
+from studio.domain.finding import Severity
 from studio.domain.options import Kind, Option, Value
-from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.recipe import COMPARISONS, OPTIONS, Recipe
 from studio.domain.recipe_options import AdapterDtype, ComputeDtype, Precision
 
 
@@ -38,7 +39,7 @@ def test_that_every_field_of_every_group_is_an_option():
         for group in fields(Recipe)
         for f in fields(getattr(Recipe(), group.name))
     }
-    assert set(OPTIONS) == keys
+    assert {*OPTIONS, *COMPARISONS} == keys
 
 
 @given(st.lists(assignments, max_size=6))
@@ -118,3 +119,23 @@ def test_that_steps_are_counted_as_the_trainer_counts(
     ):
         recipe = recipe.with_value(key, value)
     assert recipe.total_steps(rows) == steps
+
+
+def test_that_options_for_comparisons_are_kept_out_of_forms_and_files():
+    recipe = Recipe()
+    assert not any(key.startswith("compat.") for key in OPTIONS)
+    assert "compat" not in recipe.to_document()
+    assert recipe.remarks() == []
+
+
+def test_that_an_option_for_comparisons_survives_and_is_remarked_on():
+    recipe = Recipe().with_typed("compat.full_logits=true")
+    assert Recipe.from_document(recipe.to_document()) == recipe
+    (remark,) = recipe.remarks()
+    assert remark.severity is Severity.INFO
+    assert "Training ignores compat.full_logits." in remark.sentence()
+
+
+def test_that_every_option_for_comparisons_says_that_it_is_priced_only():
+    for option in COMPARISONS.values():
+        assert option.help.startswith("Priced only: ")

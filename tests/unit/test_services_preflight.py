@@ -239,3 +239,9 @@ def test_that_an_engine_is_started_by_this_python_and_tied_to_its_starter(monkey
     free = engine_environment(keep_running=True)
     assert free["SNUGTUNE_KEEP_RUNNING"] == "1"
     assert "SNUGTUNE_PARENT_PID" not in free
+
+
+def test_that_a_start_says_which_options_training_ignores(recipe):
+    compared = recipe.with_value("compat.autocast", True)
+    found = preflight(compared, PLACE, CARD, ROOM)
+    assert codes(found) == [(Severity.INFO, "recipe.compared")]

@@ -122,6 +122,9 @@ def attention_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Any: 
             groups = query.shape[-3] // key.shape[-3]
             key = key.repeat_interleave(groups, dim=-3)
             value = value.repeat_interleave(groups, dim=-3)
+        if torch.is_autocast_enabled("cpu"):
+            cast = torch.get_autocast_dtype("cpu")
+            query, key, value = (each.to(cast) for each in (query, key, value))
         kernel = kernel_for(card, query, key, value, attn_mask)
         if kernel is Kernel.MATH:
             math = torch.ops.aten._scaled_dot_product_attention_math.default

@@ -39,6 +39,7 @@ def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[Non
             (functional, "scaled_dot_product_attention", attend),
             (functional, "dropout", _dropout),
             (functional, "softmax", _softmax),
+            (functional, "layer_norm", _layer_norm),
             (chunked_logprob, "_addmm_fp32", _nothing),
             (bitsandbytes, "matmul", _int8_matmul),
         ):
@@ -106,6 +107,24 @@ def _softmax(
     if input.dtype is torch.float16 and dtype is torch.float32 and dim is not None:
         return torch._softmax(input, dim, half_to_float=True)
     return _plain_softmax(input, dim, _stacklevel, dtype)
+
+
+_plain_layer_norm = functional.layer_norm
+
+
+def _layer_norm(
+    input: torch.Tensor,  # noqa: A002 - torch's own name
+    normalized_shape: list[int],
+    weight: torch.Tensor | None = None,
+    bias: torch.Tensor | None = None,
+    eps: float = 1e-5,
+) -> torch.Tensor:
+    """CUDA's autocast normalises in fp32 (ATen/autocast_mode.h); a processor's not."""
+    if torch.is_autocast_enabled("cpu"):
+        input = input.float()  # noqa: A001 - torch's own name
+        weight = None if weight is None else weight.float()
+        bias = None if bias is None else bias.float()
+    return _plain_layer_norm(input, normalized_shape, weight, bias, eps)
 
 
 def _int8_matmul(

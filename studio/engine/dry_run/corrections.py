@@ -82,8 +82,11 @@ class CardKernels:
 
 
 def _softmax_backward(arguments: Arguments) -> Iterator[Temporary]:
-    """`Tensor tmp = grad * output;` (ATen/native/cuda/SoftMax.cu)."""
-    yield Temporary(arguments[0].nbytes, ATTENTION)
+    """`Tensor tmp = grad * output;` (ATen/native/cuda/SoftMax.cu).
+
+    The kernel is a structured one: its result stands ready before it begins.
+    """
+    yield Temporary(arguments[0].nbytes, ATTENTION, follows=True)
 
 
 def _unpacking_product(arguments: Arguments) -> Iterator[Temporary]:

@@ -19,7 +19,7 @@ from transformers.core_model_loading import dot_natural_key
 from transformers.modeling_utils import get_total_byte_count, local_torch_dtype
 from transformers.quantizers.auto import AutoHfQuantizer
 
-from studio.domain.recipe_options import ModelOptions
+from studio.domain.recipe_options import Attention, ModelOptions
 from studio.engine.devices import Formats
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.model_loading import ATTENTION, Model, quantization_of, unloadable
@@ -63,7 +63,7 @@ def outline(config: PretrainedConfig, options: ModelOptions, formats: Formats) -
             model: Model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]  # transformers leaves it untyped
                 config,
                 dtype=formats.load,
-                attn_implementation=ATTENTION[options.attention],
+                attn_implementation=_attention(options),
                 trust_remote_code=False,
             )
     except (ValueError, KeyError, ImportError) as fault:
@@ -78,6 +78,12 @@ def outline(config: PretrainedConfig, options: ModelOptions, formats: Formats) -
         quantizer.postprocess_model(model)
         model.hf_quantizer = quantizer
     return model
+
+
+def _attention(options: ModelOptions) -> str:
+    """The package flash-attn isn't asked: torch has the same kernel in sdpa."""
+    is_flash = options.attention is Attention.FLASH
+    return ATTENTION[Attention.SDPA if is_flash else options.attention]
 
 
 def materialize(

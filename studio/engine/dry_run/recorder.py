@@ -46,11 +46,13 @@ class Temporary:
         size: In bytes.
         what: For the record; see `Entry.what`.
         stays: Whether it is kept for later calls.
+        follows: Whether the result is allocated first.
     """
 
     size: int
     what: str
     stays: bool = False
+    follows: bool = False
 
 
 @dataclass(slots=True)
@@ -213,14 +215,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         args: Arguments = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        temporaries: list[int] = []
+        inside: Sequence[Temporary] = ()
         result: Any = NotImplemented
         if self._corrector is not None:
             result = self._corrector.answer(func, args)
-            for temporary in self._corrector.temporaries(self, func, args):
-                number = self.take(temporary.size, temporary.what)
-                if not temporary.stays:
-                    temporaries.append(number)
+            inside = self._corrector.temporaries(self, func, args)
+        taken = self._take_all(inside, follow=False)
         if result is NotImplemented:
             result = func(*args, **(kwargs or {}))
         what = func._overloadpacket.__name__
@@ -230,6 +230,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
             for part in tree_iter(result):
                 if isinstance(part, torch.Tensor):
                     self.see(part, what)
-        for number in temporaries:
+        for number in taken + self._take_all(inside, follow=True):
             self.give_back(number)
         return result
+
+    def _take_all(self, inside: Sequence[Temporary], *, follow: bool) -> list[int]:
+        """Allocate what a kernel takes; returns what it gives back at its end."""
+        due = [each for each in inside if each.follows is follow]
+        numbers = [self.take(each.size, each.what) for each in due]
+        return [n for n, each in zip(numbers, due, strict=True) if not each.stays]

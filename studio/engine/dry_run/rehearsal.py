@@ -32,6 +32,7 @@ from studio.engine.dry_run.fake_model import (
     movable,
     outline,
 )
+from studio.engine.dry_run.foreign import ForeignSteps, upcast
 from studio.engine.dry_run.guesses import Guesses
 from studio.engine.dry_run.recorder import Recorder, Recording
 from studio.engine.dry_run.steps import Steps
@@ -81,7 +82,8 @@ def without_memory(subject: Subject) -> Iterator[Recorder]:
         stack.enter_context(_named_loss(recorder))
         stack.enter_context(_masked_as(pads=subject.pads))
         if card is not None:
-            stack.enter_context(as_on(card, recorder, expands_keys=False))
+            expands = subject.is_foreign
+            stack.enter_context(as_on(card, recorder, expands_keys=expands))
         stack.enter_context(recorder)
         yield recorder
 
@@ -123,9 +125,15 @@ def _quiet() -> Iterator[None]:
 
 
 def load(model: Model, subject: Subject, recorder: Recorder) -> PeftModelForCausalLM:
-    """Give a model its tensors and put the adapter on it."""
-    warms_up = subject.card is not None
+    """Give a model its tensors and put the adapter on it.
+
+    Room for all weights is made where transformers places them itself; other programs
+    move a model that isn't quantised by hand.
+    """
+    is_placed = subject.recipe.model.precision.is_quantized or not subject.is_foreign
+    warms_up = subject.card is not None and is_placed
     materialize(model, subject.formats, recorder, warms_up=warms_up)
+    upcast(model, recorder, subject)
     with recorder.purpose(LOADING):
         return attach(model, subject.recipe.lora)
 
@@ -141,6 +149,9 @@ def _before_and_after(
     recorder: Recorder, run: TrainingRun, trainer: SFTTrainer, subject: Subject
 ) -> None:
     recording = recorder.recording
+    if subject.recipe.compat.full_logits or subject.recipe.compat.shifted_logits_copy:
+        ForeignSteps(recorder, subject, run.model, trainer).take()
+        return
     before = len(recording.trace)
     recorder.enter_phase(MemoryPhase.EVALUATE)
     run.evaluate(0)

@@ -40,7 +40,7 @@ class Steps:
         """
         recording = self.recorder.recording
         accumulation = self.subject.recipe.train.accumulation
-        self._enable_checkpointing()
+        enable_checkpointing(self.model, self.trainer)
         wrap_autocast(self.model, self.subject.formats)
         optimizer = self.trainer.create_optimizer()
         suit_card(optimizer, self.subject)
@@ -51,14 +51,6 @@ class Steps:
             recording.repeat(start, len(recording.trace), passing=GRADIENTS)
         self._step(optimizer)
         recording.repeat(start, len(recording.trace))
-
-    def _enable_checkpointing(self) -> None:
-        """As `Trainer` does before the first step."""
-        arguments = self.trainer.args
-        if arguments.activation_checkpointing:
-            self.model.activation_checkpointing_enable(
-                activation_checkpointing_kwargs=arguments.activation_checkpointing_kwargs
-            )
 
     def _micro_batch(self) -> None:
         train = self.subject.recipe.train
@@ -85,6 +77,15 @@ class Steps:
         optimizer.step()
         name_states(self.recorder, optimizer)
         self.model.zero_grad()
+
+
+def enable_checkpointing(model: PeftModelForCausalLM, trainer: SFTTrainer) -> None:
+    """As `Trainer` does before the first step."""
+    arguments = trainer.args
+    if arguments.activation_checkpointing:
+        model.activation_checkpointing_enable(
+            activation_checkpointing_kwargs=arguments.activation_checkpointing_kwargs
+        )
 
 
 def suit_card(optimizer: torch.optim.Optimizer, subject: Subject) -> None:

@@ -1,11 +1,12 @@
 """What is rehearsed, and the names that its parts have in the record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from transformers import PretrainedConfig
 
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import Attention
 from studio.engine.devices import Formats, formats_of
 from studio.engine.dry_run.card import Card
 
@@ -34,7 +35,15 @@ class Subject:
     def formats(self) -> Formats:
         """The run's number formats."""
         kind = "cpu" if self.card is None else "cuda"
-        return formats_of(self.recipe, torch.device(kind))
+        formats = formats_of(self.recipe, torch.device(kind))
+        if self.is_foreign:
+            return replace(formats, autocast=self.recipe.compat.autocast)
+        return formats
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another program's run is priced."""
+        return bool(self.recipe.compared())
 
     @property
     def pads(self) -> bool:
@@ -42,7 +51,10 @@ class Subject:
 
         A batch with padding needs a mask, by which it loses FlashAttention. A card
         that has none loses more without a mask: torch then takes grouped keys to its
-        plain kernel.
+        plain kernel. Other programs are measured on rows of one length, and the
+        package flash-attn needs no mask.
         """
+        if self.is_foreign or self.recipe.model.attention is Attention.FLASH:
+            return False
         mixes = self.recipe.train.micro_batch > 1
         return mixes and (self.card is None or self.card.has_flash)

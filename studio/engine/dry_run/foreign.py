@@ -1,0 +1,89 @@
+"""Other programs' habits, so that their measurements can be compared with ours.
+
+A loop around the model's own loss, as tutorials, measuring scripts and transformers'
+Trainer have it: no mask, all logits at once.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from peft import PeftModelForCausalLM, prepare_model_for_kbit_training
+from torch.nn import functional
+from trl.trainer.sft_trainer import SFTTrainer
+
+from studio.domain.memory.allocator import EmptyCache
+from studio.domain.memory.estimate import MemoryPhase
+from studio.engine.dry_run.fake_model import PLAIN
+from studio.engine.dry_run.recorder import Recorder
+from studio.engine.dry_run.steps import (
+    enable_checkpointing,
+    name_gradients,
+    name_states,
+    suit_card,
+    wrap_autocast,
+)
+from studio.engine.dry_run.subject import BATCH, Subject
+from studio.engine.model_loading import Model
+
+
+def upcast(model: Model, recorder: Recorder, subject: Subject) -> None:
+    """What peft does to a quantised model before training, if the recipe asks."""
+    wanted = subject.recipe.compat.upcast_unquantized
+    if wanted and subject.recipe.model.precision.is_quantized:
+        with recorder.purpose(PLAIN):
+            prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]  # peft leaves it untyped
+        recorder.recording.trace.append(EmptyCache())
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignSteps:
+    """Training as other programs do it; for the attributes see `steps.Steps`."""
+
+    recorder: Recorder
+    subject: Subject
+    model: PeftModelForCausalLM
+    trainer: SFTTrainer
+
+    def take(self) -> None:
+        """Train for one step, and write down a second, which finds what it left."""
+        recording = self.recorder.recording
+        enable_checkpointing(self.model, self.trainer)
+        wrap_autocast(self.model, self.subject.formats)
+        if self.subject.recipe.compat.shifted_logits_copy:
+            self.model.get_base_model().loss_function = _shifted_loss  # type: ignore[assignment]  # a settable property
+        optimizer = self.trainer.create_optimizer()
+        suit_card(optimizer, self.subject)
+        batch = self._batch()
+        start = len(recording.trace)
+        for _ in range(min(2, self.subject.recipe.train.accumulation)):
+            self._micro_batch(batch)
+        self.recorder.enter_phase(MemoryPhase.OPTIMIZER_STEP)
+        optimizer.step()
+        name_states(self.recorder, optimizer)
+        optimizer.zero_grad()
+        recording.repeat(start, len(recording.trace))
+
+    def _batch(self) -> torch.Tensor:
+        train = self.subject.recipe.train
+        shape = (train.micro_batch, train.sequence_length)
+        with self.recorder.purpose(BATCH):
+            return torch.zeros(shape, dtype=torch.long)
+
+    def _micro_batch(self, batch: torch.Tensor) -> None:
+        self.recorder.enter_phase(MemoryPhase.FORWARD)
+        outputs = self.model(input_ids=batch, labels=batch)
+        loss = outputs.loss
+        if not self.subject.recipe.compat.keeps_outputs:
+            del outputs
+        self.recorder.enter_phase(MemoryPhase.BACKWARD)
+        loss.backward()
+        name_gradients(self.recorder, self.model)
+
+
+def _shifted_loss(
+    logits: torch.Tensor, labels: torch.Tensor, vocab_size: int, **_: object
+) -> torch.Tensor:
+    """The loss of transformers 4: fp32 logits, and a shifted copy of them."""
+    logits = logits.float()
+    shifted = logits[..., :-1, :].contiguous().view(-1, vocab_size)
+    return functional.cross_entropy(shifted, labels[..., 1:].contiguous().view(-1))
