@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from studio import __version__
-from studio.cli import reports, terminal, training
+from studio.cli import pricing, reports, terminal, training
 from studio.cli.engine_run import run_engine
 from studio.domain.errors import refusal
-from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.memory.estimate import Basis
+from studio.domain.recipe import COMPARISONS, OPTIONS, Recipe
 from studio.protocol.events import Generated
 from studio.services import project_store
 from studio.services.library import find_run
@@ -50,6 +51,11 @@ def _option_lines() -> str:
     return "Options for --set:\n\n" + "\n\n".join(lines)
 
 
+def _comparison_lines() -> str:
+    lines = (f"{key}: {option.help}" for key, option in COMPARISONS.items())
+    return "Options for --set, beside those of train:\n\n" + "\n\n".join(lines)
+
+
 @app.callback(invoke_without_command=True)
 def root(
     *,
@@ -77,6 +83,40 @@ def train(
     """Train by a recipe; Ctrl+C ends after the step."""
     recipe = _with(load_recipe(recipe_file), assignments)
     _train(project_store.open_or_create(project), recipe, json=json)
+
+
+@app.command(epilog=_comparison_lines())
+def estimate(  # noqa: PLR0913 - a command line has the options it has
+    recipe_file: Annotated[
+        Path | None, typer.Argument(metavar="RECIPE.toml", help="What to price.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", help="A model, instead of a recipe’s.")
+    ] = "",
+    assignments: Assignments = None,
+    gpu: Annotated[
+        str,
+        typer.Option("--gpu", help="A card’s memory in GiB, or a card that is here."),
+    ] = "",
+    basis: Annotated[
+        Basis, typer.Option(help="What the numbers shall rest on.")
+    ] = Basis.DRY_RUN,
+    *,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say where each part goes.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Predict the peak memory of a recipe."""
+    recipe = load_recipe(recipe_file) if recipe_file else Recipe()
+    recipe = _with(recipe, assignments)
+    if model:
+        recipe = recipe.with_value("model.name", model)
+    priced = pricing.estimate(recipe, gpu, basis)
+    if json:
+        terminal.say_json(pricing.document(priced))
+    else:
+        pricing.say(priced, explain=explain)
 
 
 @app.command()

@@ -3,20 +3,14 @@
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-
-from transformers import PretrainedConfig
 
 from studio.domain.errors import refusal
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import Recipe
-from studio.engine.dry_run.breakdown import Traits, estimate_of
 from studio.engine.dry_run.card import Card
-from studio.engine.dry_run.fake_model import read_config
-from studio.engine.dry_run.rehearsal import rehearse
-from studio.engine.dry_run.subject import Subject
 from studio.engine.versions import versions
 from studio.protocol.codec import (
     WireError,
@@ -76,35 +70,59 @@ def estimate_memory(recipe: Recipe, model: Path, target: Target) -> MemoryEstima
             can't be had together on the target.
     """
     began = time.monotonic()
-    config = read_config(model)
-    kept = _place_of(config, recipe, target)
+    kept = _place_of(model, recipe, target)
     known = _read(kept)
     if known is not None:
-        return known
-    recording = rehearse(Subject(config, recipe, target.card))
-    vocabulary = config.get_text_config().vocab_size
-    traits = Traits(vocabulary, recipe.train.checkpointing)
-    seconds = time.monotonic() - began
-    estimate = estimate_of(recording, traits, target.card, seconds)
+        return replace(known, seconds=time.monotonic() - began)
+    estimate = _rehearsed(recipe, model, target, began)
     write_bytes_atomically(kept, encode(told_estimate(estimate)))
     return estimate
 
 
-def _place_of(config: PretrainedConfig, recipe: Recipe, target: Target) -> Path:
-    described = config.to_dict()
-    described.pop("_name_or_path", None)
+def _rehearsed(
+    recipe: Recipe, model: Path, target: Target, began: float
+) -> MemoryEstimate:
+    # The libraries take seconds to load, which an estimate that is kept needn't wait.
+    from studio.engine.dry_run.breakdown import Traits, estimate_of
+    from studio.engine.dry_run.fake_model import read_config
+    from studio.engine.dry_run.rehearsal import rehearse
+    from studio.engine.dry_run.subject import Subject
+
+    config = read_config(model)
+    recording = rehearse(Subject(config, recipe, target.card))
+    vocabulary = config.get_text_config().vocab_size
+    traits = Traits(vocabulary, recipe.train.checkpointing)
+    seconds = time.monotonic() - began
+    return estimate_of(recording, traits, target.card, seconds)
+
+
+def _place_of(model: Path, recipe: Recipe, target: Target) -> Path:
+    """Where an estimate is kept: named after all that decides it."""
     document = {
         "rules": _RULES,
-        "config": described,
+        "config": _config_text(model),
         "recipe": {
             key: value for key, value in recipe.to_values().items() if key not in _ASIDE
         },
         "card": asdict(target.card) if target.card else None,
         "versions": versions(),
     }
-    text = json.dumps(document, sort_keys=True, default=str)
+    text = json.dumps(document, sort_keys=True)
     name = hashlib.sha256(text.encode()).hexdigest()
     return cache_dir() / "estimates" / f"{name}.json"
+
+
+def _config_text(model: Path) -> str:
+    file = model / "config.json" if model.is_dir() else model
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise refusal(
+            "model.config",
+            "The model's config.json can't be read.",
+            fix="Name a folder that holds one.",
+            where=str(model),
+        ) from fault
 
 
 def _read(kept: Path) -> MemoryEstimate | None:

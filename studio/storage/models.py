@@ -126,6 +126,28 @@ class ModelStore:
             return _cached(name) or _absent(name)
         raise _unknown(name, [model.name for model in known])
 
+    def config_of(self, name: str) -> Mapping[str, object]:
+        """The ``config.json`` of a model, which may be all that is here of it.
+
+        Args:
+            name: As `find` takes it, or a folder with nothing but a config.json.
+
+        Raises:
+            StudioError: Nothing tells the model's shape.
+        """
+        folder = Path(name).expanduser()
+        if name and (folder / "config.json").is_file():
+            return _read_config(folder)
+        place = self.find(name)
+        if place.config is None:
+            raise refusal(
+                "model.no-config",
+                f"{place.title} can't be priced before it is on this machine.",
+                fix="Fetch it, or name a folder that holds its config.json.",
+                where="model.name",
+            )
+        return place.config
+
     def _list(self) -> Sequence[_KnownModel]:
         document = read_toml(self.list_file, "models")
         return msgspec.convert(document["models"], list[_KnownModel])

@@ -1,0 +1,89 @@
+import json
+
+import pytest
+
+from studio.cli import pricing
+from studio.domain.errors import StudioError
+from studio.domain.hardware import GIB
+from studio.domain.memory.estimate import Basis, Level
+from studio.domain.recipe import Recipe
+from studio.protocol.codec import (
+    decode_event,
+    encode,
+    heard_estimate,
+    told_estimate,
+)
+
+CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "max_position_embeddings": 8192,
+}
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    return Recipe().with_value("model.name", str(tmp_path))
+
+
+def test_that_a_folder_with_nothing_but_a_config_is_priced(recipe):
+    priced = pricing.estimate(recipe, "24", Basis.FORMULA)
+    assert priced.device.total_bytes == 24 * GIB
+    assert 4 * GIB < priced.estimate.peak_bytes < 12 * GIB
+
+
+def test_that_the_document_holds_what_programs_were_promised(recipe):
+    document = pricing.document(pricing.estimate(recipe, "24 GiB", Basis.FORMULA))
+    assert document["basis"] == "formula"
+    assert set(document["peak_bytes"]) == {"allocated", "reserved", "device"}
+    for level, (low, high) in document["range_bytes"].items():
+        assert low < document["peak_bytes"][level] < high
+    parts = document["components"]
+    assert all(set(part) == {"name", "bytes", "phase"} for part in parts)
+    assert sum(part["bytes"] for part in parts) == document["peak_bytes"]["device"]
+    assert document["seconds"] > 0
+    assert json.dumps(document)
+
+
+def test_that_an_explanation_names_parts_and_savings(recipe, capsys):
+    changed = recipe.with_value("train.checkpointing", False)
+    pricing.say(pricing.estimate(changed, "24", Basis.FORMULA), explain=True)
+    said = capsys.readouterr().out
+    assert "Base weights, quantised" in said
+    assert "train.checkpointing = True" in said
+    assert "On a card of 24.00 GiB" in said
+
+
+def test_that_an_estimate_survives_the_wire(recipe):
+    estimate = pricing.estimate(recipe, "24", Basis.FORMULA).estimate
+    heard = heard_estimate(decode_event(encode(told_estimate(estimate))))
+    assert heard.components == estimate.components
+    assert heard.peak(Level.DEVICE) == estimate.peak(Level.DEVICE)
+    assert heard.basis is estimate.basis
+
+
+@pytest.mark.parametrize(
+    ("gpu", "basis", "words"),
+    [
+        ("RTX 4090", Basis.FORMULA, "such as --gpu 24"),
+        ("-3", Basis.FORMULA, "such as --gpu 24"),
+        ("24", Basis.MEASURED, "Nothing was measured for this recipe"),
+    ],
+)
+def test_that_what_cannot_be_priced_is_refused_in_a_sentence(recipe, gpu, basis, words):
+    with pytest.raises(StudioError) as refused:
+        pricing.estimate(recipe, gpu, basis)
+    assert words in refused.value.finding.sentence()
+
+
+def test_that_a_model_without_a_config_is_named(tmp_path):
+    recipe = Recipe().with_value("model.name", "nobody/nothing")
+    with pytest.raises(StudioError) as refused:
+        pricing.estimate(recipe, "24", Basis.FORMULA)
+    assert "before it is on this machine" in refused.value.finding.sentence()
