@@ -68,6 +68,7 @@ def test_that_a_listener_that_reads_nothing_holds_nobody_up(
     tmp_path, pipe, monkeypatch
 ):
     monkeypatch.setattr("studio.engine.wire._FLUSH_S", 0.05)
+    before = set(threading.enumerate())
     reader, writer = pipe
     wire = Wire(writer)
     wire.keep_journal(tmp_path / "events.jsonl")
@@ -76,6 +77,11 @@ def test_that_a_listener_that_reads_nothing_holds_nobody_up(
     wire.close()
     assert len(journal_of(tmp_path / "events.jsonl")) == 100
     os.close(reader)
+    # Its sender was stuck in a write; now it closes the writer, and nobody else may
+    # close that number at the same time.
+    (sender,) = set(threading.enumerate()) - before
+    sender.join(10)
+    assert not sender.is_alive()
 
 
 def test_that_threads_never_mix_their_lines(tmp_path):
