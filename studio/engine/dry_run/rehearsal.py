@@ -4,6 +4,7 @@ Everything that computes is the engine's own: its adapter, its trainer, its eval
 and its answers. The order is that of `methods/sft.py`.
 """
 
+import contextlib
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -62,10 +63,11 @@ def rehearse(subject: Subject) -> Recording:
         model = load(bare, subject, recorder)
         with tempfile.TemporaryDirectory() as folder:
             run = run_of(subject, model, Path(folder))
-            with recorder.purpose(LOADING):
-                trainer = build_trainer(run)
-            name_adapter(recorder, model)
-            _before_and_after(recorder, run, trainer, subject)
+            with contextlib.closing(run.session.wire):
+                with recorder.purpose(LOADING):
+                    trainer = build_trainer(run)
+                name_adapter(recorder, model)
+                _before_and_after(recorder, run, trainer, subject)
         return recorder.recording
 
 
