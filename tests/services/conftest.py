@@ -68,14 +68,14 @@ def _living() -> list[QObject]:
     return [o for o in gc.get_objects() if issubclass(type(o), kinds) and isValid(o)]
 
 
-def _active(before: set[int]) -> list[str]:
+def _active(before: set[int], patience_ms: int = 2_000) -> list[str]:
     found = []
     for obj in _living():
         if id(obj) in before:
             continue
         if obj is QThread.currentThread():
             continue
-        if isinstance(obj, QThread) and obj.isRunning():
+        if isinstance(obj, QThread) and not obj.wait(patience_ms):
             found.append("a running QThread")
         if isinstance(obj, QTimer) and obj.isActive():
             found.append("an active QTimer")

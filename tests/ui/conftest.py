@@ -77,12 +77,14 @@ def _living(*kinds: type[QObject]) -> list[QObject]:
     return [o for o in gc.get_objects() if issubclass(type(o), kinds) and isValid(o)]
 
 
-def _running_qt_objects(before: set[int]) -> list[str]:
+def _running_qt_objects(before: set[int], patience_ms: int = 2_000) -> list[str]:
     found = []
     for obj in _living(QThread, QTimer):
         if id(obj) in before:
             continue
-        if isinstance(obj, QThread) and obj.isRunning():
+        # A page's reading of the disk may be under way; one that ends by itself is
+        # no more left behind than a thread of Python's.
+        if isinstance(obj, QThread) and not obj.wait(patience_ms):
             found.append(f"running QThread {obj.objectName()}")
         if isinstance(obj, QTimer) and obj.isActive():
             found.append(f"active QTimer of {obj.parent()}")
