@@ -65,6 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     estimate = verbs.add_parser("estimate-memory", help="predict a recipe's memory")
     estimate.add_argument("recipe", type=Path, metavar="RECIPE.toml")
     estimate.add_argument("model", type=Path, metavar="MODEL_DIR_OR_CONFIG")
+    estimate.add_argument(
+        "--also",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RECIPE.toml",
+        help="another recipe for the same model; may be repeated",
+    )
     estimate.add_argument("--card-bytes", type=int, help="of a card; else this machine")
     estimate.add_argument("--capability", help="of that card, such as 8.6")
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import error
 from studio.engine.session import Session
-from studio.engine.versions import LIBRARIES, version_of
 from studio.protocol.events import Diagnosed
+from studio.system.versions import LIBRARIES, version_of
 
 _TOLERANCE = 0.15
 Check = Callable[[], str]

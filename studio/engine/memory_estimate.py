@@ -1,40 +1,26 @@
 """The verb estimate-memory: a dry run, unless the same one was done before."""
 
-import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from studio.domain.errors import refusal
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import Recipe
-from studio.engine.dry_run.card import Card
-from studio.engine.versions import versions
-from studio.protocol.codec import (
-    WireError,
-    decode_event,
-    encode,
-    heard_estimate,
-    told_estimate,
-)
-from studio.protocol.events import MemoryEstimated
-from studio.storage.documents import write_bytes_atomically
+from studio.storage.estimates import KeptEstimates
 from studio.system.machine import read_machine_once
-from studio.system.paths import cache_dir
-
-# Raised when the dry run itself comes to other figures for the same versions.
-_RULES = 1
-# Options that decide nothing about memory.
-_ASIDE = frozenset({"model.name", "data.path", "train.seed", "train.learning_rate"})
+from studio.system.paths import estimates_dir
+from studio.system.versions import versions
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a recipe is priced for: a card, or this machine's processor."""
 
-    card: Card | None
+    device: TrainingDevice
 
     @classmethod
     def of(cls, card_bytes: int | None, capability: str | None) -> "Target":
@@ -43,9 +29,8 @@ class Target:
         Raises:
             StudioError: The capability is no pair of numbers.
         """
-        device = read_machine_once().device()
         if card_bytes is None:
-            return cls(Card.of(device))
+            return cls(read_machine_once().device())
         described = TrainingDevice(
             kind="cuda",
             name="",
@@ -54,7 +39,7 @@ class Target:
             has_bf16=True,
             compute_capability=_pair(capability) if capability else None,
         )
-        return cls(Card.of(described))
+        return cls(described)
 
 
 def estimate_memory(recipe: Recipe, model: Path, target: Target) -> MemoryEstimate:
@@ -70,12 +55,13 @@ def estimate_memory(recipe: Recipe, model: Path, target: Target) -> MemoryEstima
             can't be had together on the target.
     """
     began = time.monotonic()
-    kept = _place_of(model, recipe, target)
-    known = _read(kept)
+    kept = KeptEstimates(estimates_dir(), versions())
+    config = _config_of(model)
+    known = kept.find(config, recipe, target.device)
     if known is not None:
         return replace(known, seconds=time.monotonic() - began)
     estimate = _rehearsed(recipe, model, target, began)
-    write_bytes_atomically(kept, encode(told_estimate(estimate)))
+    kept.keep(config, recipe, target.device, estimate)
     return estimate
 
 
@@ -84,53 +70,33 @@ def _rehearsed(
 ) -> MemoryEstimate:
     # The libraries take seconds to load, which an estimate that is kept needn't wait.
     from studio.engine.dry_run.breakdown import Traits, estimate_of
+    from studio.engine.dry_run.card import Card
     from studio.engine.dry_run.fake_model import read_config
     from studio.engine.dry_run.rehearsal import rehearse
     from studio.engine.dry_run.subject import Subject
 
-    config = read_config(model)
-    recording = rehearse(Subject(config, recipe, target.card))
+    config, card = read_config(model), Card.of(target.device)
+    recording = rehearse(Subject(config, recipe, card))
     vocabulary = config.get_text_config().vocab_size
     traits = Traits(vocabulary, recipe.train.checkpointing)
     seconds = time.monotonic() - began
-    return estimate_of(recording, traits, target.card, seconds)
+    return estimate_of(recording, traits, card, seconds)
 
 
-def _place_of(model: Path, recipe: Recipe, target: Target) -> Path:
-    """Where an estimate is kept: named after all that decides it."""
-    document = {
-        "rules": _RULES,
-        "config": _config_text(model),
-        "recipe": {
-            key: value for key, value in recipe.to_values().items() if key not in _ASIDE
-        },
-        "card": asdict(target.card) if target.card else None,
-        "versions": versions(),
-    }
-    text = json.dumps(document, sort_keys=True)
-    name = hashlib.sha256(text.encode()).hexdigest()
-    return cache_dir() / "estimates" / f"{name}.json"
-
-
-def _config_text(model: Path) -> str:
+def _config_of(model: Path) -> Mapping[str, object]:
     file = model / "config.json" if model.is_dir() else model
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise refusal(
-            "model.config",
-            "The model's config.json can't be read.",
-            fix="Name a folder that holds one.",
-            where=str(model),
-        ) from fault
-
-
-def _read(kept: Path) -> MemoryEstimate | None:
-    try:
-        event = decode_event(kept.read_bytes())
-    except (OSError, WireError):
-        return None
-    return heard_estimate(event) if isinstance(event, MemoryEstimated) else None
+        read = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        read = None
+    if isinstance(read, dict):
+        return read
+    raise refusal(
+        "model.config",
+        "The model's config.json can't be read.",
+        fix="Name a folder that holds one.",
+        where=str(model),
+    )
 
 
 def _pair(capability: str) -> tuple[int, int]:

@@ -18,10 +18,10 @@ from studio.engine.lifeline import Interrupted
 from studio.engine.model_card import Facts
 from studio.engine.model_loading import Tokenizer
 from studio.engine.session import Session
-from studio.engine.versions import versions
 from studio.protocol.events import EvalFinished, RunFinished, SampleProduced
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
+from studio.system.versions import versions
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,11 +13,11 @@ from studio.domain.recipe import Recipe
 from studio.engine.failures import put_into_words
 from studio.engine.lifeline import Interrupted
 from studio.engine.session import Session
-from studio.engine.versions import versions
-from studio.protocol.codec import told_estimate
+from studio.protocol.codec import told, told_estimate
 from studio.protocol.events import (
     PROTOCOL_VERSION,
     Hello,
+    MemoryNotEstimated,
     ModelPrepared,
     RunFailed,
     RunFinished,
@@ -28,6 +28,7 @@ from studio.storage.run_directory import RunDirectory
 from studio.system.paths import models_dir
 from studio.system.processes import identity_of
 from studio.system.resources import resource_root
+from studio.system.versions import versions
 
 Verb = Callable[[Session, argparse.Namespace], None]
 
@@ -149,14 +150,31 @@ def _prepare_model(session: Session, arguments: argparse.Namespace) -> None:
 
 
 def _estimate_memory(session: Session, arguments: argparse.Namespace) -> None:
-    recipe = load_recipe(arguments.recipe)
-    _refuse_contradictions(recipe)
-
     from studio.engine.memory_estimate import Target, estimate_memory
 
     target = Target.of(arguments.card_bytes, arguments.capability)
-    estimate = estimate_memory(recipe, arguments.model, target)
-    session.say(told_estimate(estimate))
+    files: list[Path] = [arguments.recipe, *arguments.also]
+    for place, file in enumerate(files):
+        left = len(files) - place - 1
+        try:
+            recipe = load_recipe(file)
+            _refuse_contradictions(recipe)
+            found = estimate_memory(recipe, arguments.model, target)
+        except Exception as fault:
+            if not place:
+                raise
+            session.say(_not_estimated(fault, place, left))
+        else:
+            session.say(told_estimate(found, place, left))
+
+
+def _not_estimated(fault: Exception, place: int, left: int) -> MemoryNotEstimated:
+    failure = put_into_words(fault)
+    if not failure.is_foreseen:
+        traceback.print_exception(fault, file=sys.stderr)
+    word = failure.word
+    finding = error(word.kind, word.message, fix=word.advice)
+    return MemoryNotEstimated(finding=told(finding), recipe=place, left=left)
 
 
 def _doctor(session: Session, _: argparse.Namespace) -> None:

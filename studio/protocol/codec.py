@@ -10,8 +10,15 @@ from studio.domain.memory.estimate import (
     Level,
     MemoryEstimate,
 )
+from studio.domain.memory.timeline import PhaseMark, Timeline
 from studio.protocol.commands import EngineCommand
-from studio.protocol.events import EngineEvent, MemoryEstimated, MemoryPart, Told
+from studio.protocol.events import (
+    EngineEvent,
+    MemoryEstimated,
+    MemoryPart,
+    StepTimeline,
+    Told,
+)
 
 
 class WireError(ValueError):
@@ -76,8 +83,10 @@ def heard(message: Told) -> Finding:
     )
 
 
-def told_estimate(estimate: MemoryEstimate) -> MemoryEstimated:
-    """A prediction in its wire form."""
+def told_estimate(
+    estimate: MemoryEstimate, recipe: int = 0, left: int = 0
+) -> MemoryEstimated:
+    """A prediction in its wire form; for the numbers see `MemoryEstimated`."""
     return MemoryEstimated(
         parts=[
             MemoryPart(
@@ -95,6 +104,9 @@ def told_estimate(estimate: MemoryEstimate) -> MemoryEstimated:
         reserved_error=estimate.reserved_error,
         phase_peaks=dict(estimate.phase_peaks or {}),
         seconds=estimate.seconds,
+        timeline=_told_timeline(estimate.timeline),
+        recipe=recipe,
+        left=left,
     )
 
 
@@ -113,4 +125,25 @@ def heard_estimate(message: MemoryEstimated) -> MemoryEstimate:
         reserved_error=message.reserved_error,
         phase_peaks=message.phase_peaks,
         seconds=message.seconds,
+        timeline=_heard_timeline(message.timeline),
+    )
+
+
+def _told_timeline(timeline: Timeline | None) -> StepTimeline | None:
+    if timeline is None:
+        return None
+    return StepTimeline(
+        allocated=list(timeline.allocated),
+        reserved=list(timeline.reserved),
+        marks=[(mark.point, mark.phase) for mark in timeline.marks],
+    )
+
+
+def _heard_timeline(message: StepTimeline | None) -> Timeline | None:
+    if message is None:
+        return None
+    return Timeline(
+        tuple(message.allocated),
+        tuple(message.reserved),
+        tuple(PhaseMark(phase, point) for point, phase in message.marks),
     )

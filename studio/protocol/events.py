@@ -238,8 +238,23 @@ class MemoryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     level: int
 
 
+class StepTimeline(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """A step's memory; see `studio.domain.memory.timeline.Timeline`."""
+
+    allocated: list[int]
+    reserved: list[int]
+    marks: list[tuple[int, str]]
+
+
 class MemoryEstimated(Event, frozen=True, tag="memory-estimated"):
-    """A prediction; see `studio.domain.memory.estimate.MemoryEstimate`."""
+    """A prediction; see `studio.domain.memory.estimate.MemoryEstimate`.
+
+    Attributes:
+        recipe: Which of the recipes that were asked about, from 0.
+        left: How many of them are still to be answered.
+    """
 
     parts: list[MemoryPart]
     phase: str
@@ -248,6 +263,17 @@ class MemoryEstimated(Event, frozen=True, tag="memory-estimated"):
     reserved_error: float | None
     phase_peaks: dict[str, int]
     seconds: float
+    timeline: StepTimeline | None = None
+    recipe: int = 0
+    left: int = 0
+
+
+class MemoryNotEstimated(Event, frozen=True, tag="memory-not-estimated"):
+    """One of several recipes can't be priced, and why; see `MemoryEstimated`."""
+
+    finding: Told
+    recipe: int
+    left: int
 
 
 EngineEvent = (
@@ -270,4 +296,5 @@ EngineEvent = (
     | Generated
     | Diagnosed
     | MemoryEstimated
+    | MemoryNotEstimated
 )

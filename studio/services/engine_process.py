@@ -20,7 +20,6 @@ from studio.protocol.commands import EngineCommand
 from studio.protocol.events import (
     CheckpointSaved,
     Detached,
-    Diagnosed,
     EngineEvent,
     LogLine,
 )
@@ -28,6 +27,7 @@ from studio.services.launch import engine_environment
 from studio.services.process_outcome import (
     Ordered,
     ProcessOutcome,
+    is_final,
     is_last_word,
     last_line_of,
 )
@@ -192,7 +192,7 @@ class EngineProcess:
                 self.is_detached = True
             case _ if is_last_word(event):
                 self._last_word = event
-                if not isinstance(event, Diagnosed):
+                if is_final(event):
                     self._last_word_at = time.monotonic()
 
     def _end(self) -> None:

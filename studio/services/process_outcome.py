@@ -12,6 +12,7 @@ from studio.protocol.events import (
     EngineEvent,
     Generated,
     MemoryEstimated,
+    MemoryNotEstimated,
     Merged,
     ModelPrepared,
     RunFailed,
@@ -149,8 +150,20 @@ def is_last_word(event: EngineEvent) -> bool:
         | Generated
         | ModelPrepared
         | Diagnosed
-        | MemoryEstimated,
+        | MemoryEstimated
+        | MemoryNotEstimated,
     )
+
+
+def is_final(event: EngineEvent) -> bool:
+    """Whether nothing follows a last word: some verbs have one for each answer."""
+    match event:
+        case Diagnosed():
+            return False
+        case MemoryEstimated(left=left) | MemoryNotEstimated(left=left):
+            return left == 0
+        case _:
+            return is_last_word(event)
 
 
 def last_line_of(log: Path) -> str:

@@ -34,6 +34,11 @@ def models_dir() -> Path:
     return cache_dir() / "models"
 
 
+def estimates_dir() -> Path:
+    """Dry runs that were made before."""
+    return cache_dir() / "estimates"
+
+
 def _home(part: str) -> Path | None:
     home = os.environ.get(HOME_VARIABLE)
     return Path(home).expanduser().absolute() / part if home else None

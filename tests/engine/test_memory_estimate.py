@@ -7,7 +7,7 @@ from studio.domain.memory.estimate import Basis, Level
 from studio.domain.recipe import Recipe
 from studio.engine import memory_estimate
 from studio.protocol.codec import heard_estimate
-from studio.protocol.events import MemoryEstimated, RunFailed
+from studio.protocol.events import MemoryEstimated, MemoryNotEstimated, RunFailed
 from studio.storage.recipes import save_recipe
 from tests.engine.helpers import carry_out
 
@@ -47,6 +47,7 @@ def estimated(folder, config=CONFIG, card=CARD, **options):
     code, events = carry_out(
         "estimate-memory",
         recipe=folder / "recipe.toml",
+        also=[],
         model=model,
         card_bytes=card,
         capability=None,
@@ -97,6 +98,77 @@ def test_that_the_same_estimate_is_kept(home, monkeypatch):
     monkeypatch.setattr(memory_estimate, "_rehearsed", rehearsed)
     _, second = estimated(home, data__path="elsewhere.jsonl", train__seed=7)
     assert second.parts == first.parts
+
+
+def saved(folder, name, **options):
+    recipe = Recipe().with_value("train.sequence_length", 128)
+    for key, value in options.items():
+        recipe = recipe.with_value(key.replace("__", "."), value)
+    save_recipe(folder / name, recipe)
+    return folder / name
+
+
+def test_that_several_recipes_are_answered_one_by_one(home):
+    _, alone = estimated(home, lora__rank=32)
+    rank, clash = saved(home, "rank.toml", lora__rank=32), home / "clash.toml"
+    saved(home, "clash.toml", model__precision="bf16", model__compute_dtype="fp16")
+    code, events = carry_out(
+        "estimate-memory",
+        recipe=saved(home, "recipe.toml"),
+        also=[clash, rank],
+        model=home / "model",
+        card_bytes=CARD,
+        capability=None,
+    )
+    assert code is ExitCode.OK
+    first, refused, second = events[1:]
+    assert [event.recipe for event in events[1:]] == [0, 1, 2]
+    assert [event.left for event in events[1:]] == [2, 1, 0]
+    assert isinstance(refused, MemoryNotEstimated)
+    assert "can't hold together" in refused.finding.what
+    assert second.parts == alone.parts
+    assert first.parts != second.parts
+
+
+def test_that_a_rehearsal_leaves_no_trace_in_the_next(home, monkeypatch):
+    paths = [saved(home, f"{rank}.toml", lora__rank=rank) for rank in (8, 16)]
+    (home / "model").mkdir()
+    (home / "model" / "config.json").write_text(json.dumps(CONFIG))
+
+    def parts_of(home_name, recipe, *also):
+        monkeypatch.setenv("SNUGTUNE_HOME", str(home / home_name))
+        _, events = carry_out(
+            "estimate-memory",
+            recipe=recipe,
+            also=list(also),
+            model=home / "model",
+            card_bytes=CARD,
+            capability=None,
+        )
+        return [event.parts for event in events[1:]]
+
+    assert parts_of("forth", *paths) == parts_of("back", *reversed(paths))[::-1]
+
+
+def test_that_the_timeline_is_one_step_and_reaches_its_peak(home):
+    _, said = estimated(home, train__accumulation=4)
+    timeline = heard_estimate(said).timeline
+    phases = [phase for phase, _, _ in timeline.stretches()]
+    assert phases == ["forward", "backward"] * 2 + ["optimizer step"]
+    assert len(timeline.allocated) <= 210
+    for phase in ("forward", "backward", "optimizer step"):
+        highest = max(
+            max(timeline.allocated[first:last])
+            for name, first, last in timeline.stretches()
+            if name == phase
+        )
+        assert highest == said.phase_peaks[phase]
+    assert all(
+        reserved >= allocated
+        for allocated, reserved in zip(
+            timeline.allocated, timeline.reserved, strict=True
+        )
+    )
 
 
 def test_that_a_changed_recipe_is_rehearsed_anew(home):

@@ -88,6 +88,15 @@ def failed(recorder):
     recorder.keep_journal("failed", run)
 
 
+def estimated(recorder, run):
+    clashing = recorder.run(model__precision="bf16", lora__rank=4)
+    card = ("--card-bytes", str(12 << 30), "--capability", "8.9")
+    also = ("--also", clashing.recipe_path)
+    recorder.keep_wire(
+        "estimated", "estimate-memory", run.recipe_path, recorder.model, *also, *card
+    )
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         recorder = Recorder(Path(folder))
@@ -97,10 +106,7 @@ def main():
         failed(recorder)
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
-        card = ("--card-bytes", str(12 << 30), "--capability", "8.9")
-        recorder.keep_wire(
-            "estimated", "estimate-memory", run.recipe_path, recorder.model, *card
-        )
+        estimated(recorder, run)
         recorder.keep_wire("prepared", "prepare-model", recorder.model)
         recorder.keep_wire("diagnosed", "doctor")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from studio.domain.hardware import TrainingDevice
+from studio.domain.memory.timeline import Timeline
 
 
 class Group(StrEnum):
@@ -105,6 +106,7 @@ class MemoryEstimate:
             the same as `expected_error`.
         phase_peaks: The allocated peak of each phase that was looked at, bytes.
         seconds: How long the prediction took; 0 when it was not timed.
+        timeline: One training step; None when it was not gone through.
     """
 
     components: tuple[Component, ...]
@@ -114,6 +116,7 @@ class MemoryEstimate:
     reserved_error: float | None = None
     phase_peaks: Mapping[str, int] | None = None
     seconds: float = 0.0
+    timeline: Timeline | None = None
 
     @property
     def peak_bytes(self) -> int:

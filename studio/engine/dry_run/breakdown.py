@@ -19,6 +19,7 @@ from studio.domain.memory.estimate import (
     MemoryPhase,
 )
 from studio.domain.memory.formula import CPU_RUNTIME
+from studio.domain.memory.timeline import Timeline, timeline_of
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.corrections import ATTENTION, DEQUANTIZED, WORKSPACES
 from studio.engine.dry_run.fake_model import (
@@ -79,6 +80,7 @@ _PASSING: Mapping[MemoryPhase, str] = {
     MemoryPhase.GENERATE: "Sample answers and their cache",
     MemoryPhase.SAVE: PLAIN,
 }
+_AFTER = frozenset({MemoryPhase.SAVE, MemoryPhase.EVALUATE, MemoryPhase.GENERATE})
 _RECOMPUTED: Mapping[MemoryPhase, str] = {
     MemoryPhase.FORWARD: "Checkpointed activations",
     MemoryPhase.BACKWARD: "One layer, recomputed",
@@ -135,16 +137,18 @@ def estimate_of(
         reserved_error=RESERVED_ERROR,
         phase_peaks={each.value: held for each, held in peaks.allocated.items()},
         seconds=seconds,
+        timeline=peaks.timeline,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Peaks:
-    """Allocated bytes by phase, reserved bytes, and where the highest stands."""
+    """Allocated bytes by phase, reserved bytes, where the highest stands, a step."""
 
     allocated: Mapping[MemoryPhase, int]
     reserved: int
     position: int
+    timeline: Timeline | None
 
 
 def _replayed(recording: Recording) -> _Peaks:
@@ -155,6 +159,7 @@ def _replayed(recording: Recording) -> _Peaks:
     phase, position = MemoryPhase.LOAD, 0
     peaks: dict[MemoryPhase, int] = defaultdict(int)
     highest = 0
+    step, held_in_step, reserved_in_step = last_step(recording), [], []
     for at, event in enumerate(recording.trace):
         for phase in begins.get(at, ()):
             peaks[phase] = max(peaks[phase], allocator.allocated_bytes)
@@ -166,7 +171,24 @@ def _replayed(recording: Recording) -> _Peaks:
         peaks[phase] = max(peaks[phase], held)
         if held > highest:
             highest, position = held, at
-    return _Peaks(peaks, allocator.peak_reserved_bytes, position)
+        if at in step:
+            held_in_step.append(held)
+            reserved_in_step.append(allocator.reserved_bytes)
+    inside = [(at - step.start, each) for at, each in recording.phases if at in step]
+    timeline = timeline_of(held_in_step, reserved_in_step, inside)
+    return _Peaks(peaks, allocator.peak_reserved_bytes, position, timeline)
+
+
+def last_step(recording: Recording) -> range:
+    """The positions of the last training step, which finds what all later ones find."""
+    begin, is_between = 0, True
+    for at, phase in recording.phases:
+        if phase is MemoryPhase.FORWARD and is_between:
+            begin, is_between = at, False
+        elif phase is MemoryPhase.OPTIMIZER_STEP:
+            is_between = True
+    later = [at for at, phase in recording.phases if at > begin and phase in _AFTER]
+    return range(begin, min(later, default=len(recording.trace)))
 
 
 def _components(recording: Recording, position: int, traits: Traits) -> list[Component]:
