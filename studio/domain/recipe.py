@@ -174,6 +174,16 @@ class Recipe:
             AdapterDtype.FP32
         ):
             found.append(_clash("model.compute_dtype", "lora.adapter_dtype", "fp32"))
+        if self.compat.full_training and precision.is_quantized:
+            found.append(
+                error(
+                    "recipe.contradiction",
+                    "compat.full_training and model.precision can't hold together.",
+                    why="Quantised weights have no gradients.",
+                    fix="Set model.precision to bf16, fp16 or fp32.",
+                    where="model.precision",
+                )
+            )
         if self.train.eval_steps and not self.data.held_out:
             found.append(
                 error(

@@ -329,6 +329,13 @@ class CompatOptions:
         effect="4 bytes more for each token and word of the vocabulary.",
     )
 
+    full_training: bool = flag(
+        default=False,
+        title="Every weight is trained",
+        help="Priced only: every weight is trained, without an adapter.",
+        effect="Gradients and optimizer states of all weights.",
+    )
+
     @property
     def keeps_outputs(self) -> bool:
         """Whether the logits live until the backward pass is over.

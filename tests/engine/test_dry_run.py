@@ -275,6 +275,47 @@ def left_at_the_end(subject):
     return left
 
 
+@pytest.mark.parametrize("full_logits", [True, False])
+def test_that_training_every_weight_takes_four_times_the_weights(
+    tiny_qwen, full_logits
+):
+    """Weights, gradients and two states in one format; foreach copies one more."""
+    subject = subject_of(
+        tiny_qwen,
+        CARD,
+        model__precision="bf16",
+        model__compute_dtype="bf16",
+        train__optimizer="adamw_foreach",
+        train__accumulation=1,
+        compat__full_training=True,
+        compat__full_logits=full_logits,
+    )
+    held = held_by_name(rehearse(subject))
+    weights = held[fake_model.PLAIN]
+    assert held[GRADIENTS] == weights
+    # A counter of 4 bytes for each tensor is among the states.
+    assert 2 * weights < held[STATES] < 2.01 * weights
+    assert held[ADAPTER] == 0
+    step = estimate(subject).phase_peaks[MemoryPhase.OPTIMIZER_STEP]
+    assert step > 5 * weights
+
+
+def test_that_embeddings_keep_32_bit_states_in_an_8_bit_optimizer(tiny_qwen):
+    subject = subject_of(
+        tiny_qwen,
+        CARD,
+        model__precision="bf16",
+        model__compute_dtype="bf16",
+        train__optimizer="adamw_8bit",
+        train__accumulation=1,
+        compat__full_training=True,
+    )
+    config = subject.config
+    held = held_by_name(rehearse(subject))
+    embedding = config.vocab_size * config.hidden_size
+    assert held[STATES] > 8 * embedding
+
+
 def test_that_autocast_of_another_program_is_decided_by_its_own_option(tiny_model):
     options = {
         "model__compute_dtype": "bf16",

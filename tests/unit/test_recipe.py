@@ -97,6 +97,15 @@ def test_that_contradictions_name_both_options():
     assert "model.compute_dtype" in finding.what
 
 
+def test_that_quantised_weights_cant_all_be_trained():
+    recipe = Recipe().with_value("compat.full_training", True)
+    (finding,) = recipe.contradictions()
+    assert "compat.full_training" in finding.what
+    assert "model.precision" in finding.what
+    mended = recipe.with_value("model.precision", Precision.BF16)
+    assert not mended.contradictions()
+
+
 def test_that_half_precision_compute_wants_full_precision_adapters():
     recipe = Recipe().with_value("model.compute_dtype", ComputeDtype.FP16)
     assert recipe.contradictions()

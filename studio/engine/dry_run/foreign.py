@@ -5,6 +5,7 @@ Trainer have it: no mask, all logits at once.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from peft import PeftModelForCausalLM, prepare_model_for_kbit_training
@@ -35,6 +36,16 @@ def upcast(model: Model, recorder: Recorder, subject: Subject) -> None:
         recorder.recording.trace.append(EmptyCache())
 
 
+def train_all(model: Model) -> PeftModelForCausalLM:
+    """Let every weight be trained; what is returned is the bare model.
+
+    Its embeddings keep 32-bit states with an 8-bit optimizer: the trainer that makes
+    the optimizer sees to that (transformers/trainer.py, `create_optimizer`).
+    """
+    model.requires_grad_(True)
+    return cast("PeftModelForCausalLM", model)
+
+
 @dataclass(frozen=True, slots=True)
 class ForeignSteps:
     """Training as other programs do it; for the attributes see `steps.Steps`."""
@@ -50,7 +61,9 @@ class ForeignSteps:
         enable_checkpointing(self.model, self.trainer)
         wrap_autocast(self.model, self.subject.formats)
         if self.subject.recipe.compat.shifted_logits_copy:
-            self.model.get_base_model().loss_function = _shifted_loss  # type: ignore[assignment]  # a settable property
+            is_full = self.subject.recipe.compat.full_training
+            base = self.model if is_full else self.model.get_base_model()
+            vars(base)["_loss_function"] = _shifted_loss
         optimizer = self.trainer.create_optimizer()
         suit_card(optimizer, self.subject)
         batch = self._batch()

@@ -33,7 +33,7 @@ from studio.engine.dry_run.fake_model import (
     movable,
     outline,
 )
-from studio.engine.dry_run.foreign import ForeignSteps, upcast
+from studio.engine.dry_run.foreign import ForeignSteps, train_all, upcast
 from studio.engine.dry_run.guesses import Guesses
 from studio.engine.dry_run.recorder import Recorder, Recording
 from studio.engine.dry_run.steps import Steps
@@ -66,7 +66,8 @@ def rehearse(subject: Subject) -> Recording:
             with contextlib.closing(run.session.wire):
                 with recorder.purpose(LOADING):
                     trainer = build_trainer(run)
-                name_adapter(recorder, model)
+                if not subject.recipe.compat.full_training:
+                    name_adapter(recorder, model)
                 _before_and_after(recorder, run, trainer, subject)
         return recorder.recording
 
@@ -135,6 +136,8 @@ def load(model: Model, subject: Subject, recorder: Recorder) -> PeftModelForCaus
     is_placed = subject.recipe.model.precision.is_quantized or not subject.is_foreign
     warms_up = subject.card is not None and is_placed
     materialize(model, subject.formats, recorder, warms_up=warms_up)
+    if subject.recipe.compat.full_training:
+        return train_all(model)
     upcast(model, recorder, subject)
     with recorder.purpose(LOADING):
         return attach(model, subject.recipe.lora)

@@ -37,7 +37,9 @@ class Subject:
         kind = "cpu" if self.card is None else "cuda"
         formats = formats_of(self.recipe, torch.device(kind))
         if self.is_foreign:
-            return replace(formats, autocast=self.recipe.compat.autocast)
+            formats = replace(formats, autocast=self.recipe.compat.autocast)
+        if self.recipe.compat.full_training:
+            formats = replace(formats, adapter=formats.load)
         return formats
 
     @property
