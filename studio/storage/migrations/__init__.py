@@ -15,6 +15,7 @@ MIGRATIONS: Mapping[str, Sequence[Step]] = {
     "project": (),
     "preferences": (),
     "models": (),
+    "gpus": (),
 }
 
 

@@ -1,0 +1,59 @@
+"""Which device a user means by a name: a card here, a known one, a size."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from studio.domain.cards import CardFacts, find_card
+from studio.domain.hardware import GIB, MachineReading, TrainingDevice, gib
+from studio.storage.cards import load_cards
+from studio.system.resources import resource_root
+
+# Above this a bare number names a card, such as 4090; no card has as much memory.
+_MOST_GIB = 512
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:gi?b?)?", re.IGNORECASE)
+
+
+@cache
+def known_cards() -> Sequence[CardFacts]:
+    """The cards that a recipe can be priced for although none is here."""
+    return load_cards(resource_root() / "gpus.toml")
+
+
+def device_named(name: str, machine: MachineReading) -> TrainingDevice:
+    """The device that a name means.
+
+    Args:
+        name: A card's memory in GiB, a card of this machine, one of the known cards,
+            or nothing for the device that a run would use.
+        machine: As measured now.
+
+    Raises:
+        StudioError: No card is meant by it, or several are.
+    """
+    here = machine.device()
+    if not name.strip():
+        return here
+    if (size := _size_of(name)) is not None:
+        return _card_of(size)
+    if here.kind == "cuda" and name.strip().casefold() in here.name.casefold():
+        return here
+    return find_card(known_cards(), name).device()
+
+
+def _size_of(name: str) -> int | None:
+    match = _SIZE.fullmatch(name.strip())
+    if match is None or not 0 < float(match[1]) <= _MOST_GIB:
+        return None
+    return round(float(match[1]) * GIB)
+
+
+def _card_of(size: int) -> TrainingDevice:
+    """A card of which only the memory is known."""
+    return TrainingDevice(
+        kind="cuda",
+        name=f"a card of {gib(size)}",
+        total_bytes=size,
+        free_bytes=size,
+        has_bf16=True,
+    )

@@ -1,0 +1,160 @@
+import itertools
+
+import pytest
+
+from studio.domain.cards import CardKind, find_card
+from studio.domain.errors import StudioError
+from studio.domain.hardware import GIB, MIB, GpuReading, MachineReading
+from studio.services.cards import device_named, known_cards
+
+HERE = MachineReading(
+    ram_total_bytes=16 * GIB,
+    ram_available_bytes=8 * GIB,
+    disk_free_bytes=GIB,
+    read_at=0.0,
+    processor="A processor",
+)
+
+
+def with_card(name):
+    gpu = GpuReading(
+        index=0,
+        uuid="GPU-1",
+        name=name,
+        compute_capability=(8, 9),
+        total_bytes=24 * GIB,
+        free_bytes=20 * GIB,
+    )
+    return MachineReading(
+        gpus=(gpu,),
+        ram_total_bytes=16 * GIB,
+        ram_available_bytes=8 * GIB,
+        disk_free_bytes=GIB,
+        read_at=0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("4090", "RTX 4090"),
+        ("rtx4090", "RTX 4090"),
+        ("RTX 4090 24GB", "RTX 4090"),
+        ("NVIDIA GeForce RTX 4090", "RTX 4090"),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", "RTX 4090 Laptop"),
+        ("4090 D", "RTX 4090 D"),
+        ("4070tisuper", "RTX 4070 Ti SUPER"),
+        ("4070 Ti", "RTX 4070 Ti"),
+        ("RTX 3060", "RTX 3060"),
+        ("3060 8 GB", "RTX 3060 8GB"),
+        ("T4", "T4"),
+        ("Tesla T4", "T4"),
+        ("A100 80GB", "A100 80GB"),
+        ("NVIDIA A100-SXM4-80GB", "A100 80GB"),
+        ("NVIDIA A100-PCIE-40GB", "A100 PCIe 40GB"),
+        ("NVIDIA H100 80GB HBM3", "H100"),
+        ("Tesla V100-SXM2-32GB", "V100 32GB"),
+        ("NVIDIA RTX 6000 Ada Generation", "RTX 6000 Ada"),
+        ("Quadro RTX 6000", "Quadro RTX 6000"),
+        ("a6000", "RTX A6000"),
+        ("GTX 1080Ti", "GTX 1080 Ti"),
+    ],
+)
+def test_that_a_card_is_found_as_people_and_drivers_write_it(asked, meant):
+    assert find_card(known_cards(), asked).name == meant
+
+
+@pytest.mark.parametrize("card", known_cards(), ids=lambda card: card.name)
+def test_that_every_card_is_found_by_its_own_name(card):
+    assert find_card(known_cards(), card.name) is card
+    assert find_card(known_cards(), card.name.replace(" ", "-").lower()) is card
+
+
+@pytest.mark.parametrize(
+    ("asked", "candidates"),
+    [
+        ("A100", ["A100 40GB", "A100 80GB"]),
+        ("3080", ["RTX 3080 10GB", "RTX 3080 12GB"]),
+        ("RTX 6000", ["Quadro RTX 6000", "RTX 6000 Ada", "RTX PRO 6000 Blackwell"]),
+    ],
+)
+def test_that_a_name_of_several_cards_is_answered_with_them(asked, candidates):
+    with pytest.raises(StudioError) as refused:
+        find_card(known_cards(), asked)
+    assert refused.value.finding.code == "card.ambiguous"
+    for candidate in candidates:
+        assert candidate in refused.value.finding.what
+
+
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [("RTX 9090", "RTX 3090"), ("4090 48GB", "RTX 4090"), ("banana", "such as")],
+)
+def test_that_an_unknown_name_is_answered_with_near_ones(asked, near):
+    with pytest.raises(StudioError) as refused:
+        find_card(known_cards(), asked)
+    assert refused.value.finding.code == "card.unknown"
+    assert near in refused.value.finding.how_to_fix
+
+
+def test_that_there_are_cards_of_every_kind_and_each_once():
+    cards = known_cards()
+    assert len(cards) >= 60
+    assert {card.kind for card in cards} == set(CardKind)
+    assert len({card.name for card in cards}) == len(cards)
+
+
+@pytest.mark.parametrize("card", known_cards(), ids=lambda card: card.name)
+def test_that_a_card_s_figures_hold_together(card):
+    # A sixteenth goes to error correction; makers round HBM both ways.
+    assert 0.93 < card.driver_bytes / (card.memory_gib * GIB) < 1.01
+    assert 0.95 * card.driver_bytes < card.usable_bytes < card.driver_bytes
+    assert 100 < card.bandwidth_gb_s < 10_000
+    has_tensor_cores = card.compute_capability >= (7, 0) and "GTX" not in card.name
+    if card.tensor_tflops is None:
+        assert card.kind is CardKind.LAPTOP
+    else:
+        assert bool(card.tensor_tflops) is has_tensor_cores
+
+
+def test_that_what_a_card_can_follows_from_its_capability():
+    def can(name):
+        card = find_card(known_cards(), name)
+        return card.has_bf16, card.has_flash, card.has_fp8
+
+    assert can("T4") == (False, False, False)
+    assert can("RTX 3090") == (True, True, False)
+    assert can("L4") == (True, True, True)
+
+
+def test_that_a_named_card_is_priced_with_its_own_memory_and_capability():
+    device = device_named("Tesla T4", HERE)
+    assert device.total_bytes == 15_360 * MIB
+    # As torch's messages name it: 14.56 to 14.75 GiB, by driver.
+    assert 14.5 < device.free_bytes / GIB < 14.8
+    assert device.compute_capability == (7, 5)
+    assert not device.has_bf16
+
+
+@pytest.mark.parametrize("size", ["24", "24 GiB", "24GB", " 24.0 gib"])
+def test_that_a_size_alone_is_a_card(size):
+    assert device_named(size, HERE).free_bytes == 24 * GIB
+
+
+def test_that_no_name_means_the_device_that_is_here():
+    assert device_named("", HERE) == HERE.device()
+    assert device_named("4090", with_card("NVIDIA GeForce RTX 4090")).free_bytes == (
+        20 * GIB
+    )
+
+
+@pytest.mark.parametrize("name", ["-3", "0", "9999", "nan", "24 apples", "%s", "💥"])
+def test_that_nonsense_is_refused_in_a_sentence(name):
+    with pytest.raises(StudioError) as refused:
+        device_named(name, HERE)
+    assert "--gpu 24" in refused.value.finding.sentence()
+
+
+def test_that_permuted_words_mean_the_same_card():
+    for words in itertools.permutations(["RTX", "4070", "Ti", "SUPER"]):
+        assert find_card(known_cards(), " ".join(words)).name == "RTX 4070 Ti SUPER"
