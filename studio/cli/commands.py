@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from studio import __version__
-from studio.cli import pricing, reports, terminal, training
+from studio.cli import explaining, pricing, reports, terminal, training
 from studio.cli.engine_run import run_engine
 from studio.domain.errors import refusal
 from studio.domain.memory.estimate import Basis
@@ -96,15 +96,24 @@ def estimate(  # noqa: PLR0913 - a command line has the options it has
     assignments: Assignments = None,
     gpu: Annotated[
         str,
-        typer.Option("--gpu", help="A card’s memory in GiB, or a card that is here."),
+        typer.Option("--gpu", help="A card by its name or its memory in GiB."),
     ] = "",
     basis: Annotated[
         Basis, typer.Option(help="What the numbers shall rest on.")
     ] = Basis.DRY_RUN,
     *,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say where each part goes.")
+        bool,
+        typer.Option(
+            "--explain", help="Say where each part goes and what switches would save."
+        ),
     ] = False,
+    timeline: Annotated[
+        Path | None,
+        typer.Option(
+            "--timeline", metavar="FILE.svg", help="Draw the memory of one step."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Predict the peak memory of a recipe."""
@@ -112,11 +121,15 @@ def estimate(  # noqa: PLR0913 - a command line has the options it has
     recipe = _with(recipe, assignments)
     if model:
         recipe = recipe.with_value("model.name", model)
-    priced = pricing.estimate(recipe, gpu, basis)
+    priced = pricing.estimate(recipe, gpu, basis, explain=explain)
+    if timeline is not None:
+        explaining.draw(priced, timeline)
     if json:
         terminal.say_json(pricing.document(priced))
-    else:
-        pricing.say(priced, explain=explain)
+        return
+    pricing.say(priced)
+    if explain:
+        explaining.explain(priced)
 
 
 @app.command()

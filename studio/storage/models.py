@@ -140,6 +140,9 @@ class ModelStore:
             return _read_config(folder)
         place = self.find(name)
         if place.config is None:
+            file = next(_cached_configs(name), None)
+            if file is not None:
+                return _read_config(file.parent)
             raise refusal(
                 "model.no-config",
                 f"{place.title} can't be priced before it is on this machine.",
@@ -262,6 +265,12 @@ def _snapshot(hub_id: str) -> Path | None:
     by_commit = {folder.name: folder for folder in snapshots}
     newest = max(snapshots, key=lambda folder: folder.stat().st_mtime)
     return by_commit.get(commit, newest)
+
+
+def _cached_configs(hub_id: str) -> Iterator[Path]:
+    """The configs of a model whose weights aren't all here."""
+    repository = hub_cache() / f"models--{hub_id.replace('/', '--')}"
+    yield from sorted(repository.glob("snapshots/*/config.json"))
 
 
 def _has_gaps(folder: Path) -> bool:

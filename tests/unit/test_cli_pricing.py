@@ -1,8 +1,9 @@
 import json
+import re
 
 import pytest
 
-from studio.cli import pricing
+from studio.cli import explaining, pricing
 from studio.domain.errors import StudioError
 from studio.domain.hardware import GIB
 from studio.domain.memory.estimate import Basis, Level
@@ -53,11 +54,34 @@ def test_that_the_document_holds_what_programs_were_promised(recipe):
 
 def test_that_an_explanation_names_parts_and_savings(recipe, capsys):
     changed = recipe.with_value("train.checkpointing", False)
-    pricing.say(pricing.estimate(changed, "24", Basis.FORMULA), explain=True)
+    priced = pricing.estimate(changed, "24", Basis.FORMULA, explain=True)
+    pricing.say(priced)
+    explaining.explain(priced)
     said = capsys.readouterr().out
     assert "Base weights, quantised" in said
-    assert "train.checkpointing = True" in said
+    assert re.search(r"Recompute .* saves .* train.checkpointing=true", said)
+    assert re.search(r"16-bit weights .* costs .* model.precision=bf16", said)
     assert "On a card of 24.00 GiB" in said
+
+
+def test_that_switches_stand_by_saving_and_are_the_differences(recipe):
+    priced = pricing.estimate(recipe, "T4", Basis.FORMULA, explain=True)
+    saved = [saving.saves_bytes for saving in priced.savings]
+    assert saved == sorted(saved, reverse=True)
+    for saving in priced.savings:
+        alone = pricing.estimate(saving.switch.recipe, "T4", Basis.FORMULA)
+        now, then = priced.estimate.peak_bytes, alone.estimate.peak_bytes
+        assert saving.saves_bytes == now - then != 0
+    told = pricing.document(priced)["switches"]
+    assert [switch["saves_bytes"] for switch in told] == saved
+    assert json.dumps(told)
+
+
+def test_that_a_formula_has_no_step_to_draw(recipe, tmp_path):
+    priced = pricing.estimate(recipe, "24", Basis.FORMULA)
+    with pytest.raises(StudioError, match="Only a dry run"):
+        explaining.draw(priced, tmp_path / "step.svg")
+    assert not (tmp_path / "step.svg").exists()
 
 
 def test_that_an_estimate_survives_the_wire(recipe):
@@ -71,7 +95,8 @@ def test_that_an_estimate_survives_the_wire(recipe):
 @pytest.mark.parametrize(
     ("gpu", "basis", "words"),
     [
-        ("RTX 4090", Basis.FORMULA, "such as --gpu 24"),
+        ("RTX 9090", Basis.FORMULA, "Did you mean RTX 5090"),
+        ("A100", Basis.FORMULA, "A100 40GB, A100 80GB"),
         ("-3", Basis.FORMULA, "such as --gpu 24"),
         ("24", Basis.MEASURED, "Nothing was measured for this recipe"),
     ],

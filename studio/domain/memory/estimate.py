@@ -31,6 +31,18 @@ class Basis(StrEnum):
     DRY_RUN = "dry-run"
     MEASURED = "measured"
 
+    @property
+    def words(self) -> str:
+        """How the number was come by, for people."""
+        return _BASIS_WORDS[self]
+
+
+_BASIS_WORDS = {
+    Basis.FORMULA: "by formula",
+    Basis.DRY_RUN: "by dry run",
+    Basis.MEASURED: "measured",
+}
+
 
 class Verdict(StrEnum):
     """Whether a run fits what is free."""

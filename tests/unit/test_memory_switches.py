@@ -1,0 +1,77 @@
+import pytest
+
+from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
+from studio.domain.memory.switches import savings, switches
+from studio.domain.recipe import Recipe
+
+
+def recipe_with(**options):
+    recipe = Recipe()
+    for key, value in options.items():
+        recipe = recipe.with_value(key.replace("__", "."), value)
+    return recipe
+
+
+def turned(recipe):
+    return {(s.key, s.value) for s in switches(recipe)}
+
+
+RECIPES = [
+    recipe_with(),
+    recipe_with(model__precision="bf16", train__micro_batch=8, train__accumulation=2),
+    recipe_with(
+        model__precision="fp16", model__compute_dtype="fp16", lora__adapter_dtype="fp32"
+    ),
+    recipe_with(model__compute_dtype="fp16", lora__adapter_dtype="fp32"),
+    recipe_with(model__attention="eager", train__checkpointing=False),
+    recipe_with(train__optimizer="adamw_foreach", lora__rank=1),
+    recipe_with(train__optimizer="adamw_8bit", train__sequence_length=128),
+]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
+def test_that_each_switch_makes_another_recipe_that_can_be_trained(recipe):
+    found = switches(recipe)
+    assert found
+    for switch in found:
+        assert switch.recipe != recipe
+        assert switch.recipe.value(switch.key) == switch.value
+        assert not switch.recipe.contradictions()
+    assert len({switch.recipe for switch in found}) == len(found)
+
+
+def test_that_switches_which_do_not_apply_are_left_out():
+    keys = {key for key, _ in turned(recipe_with(model__precision="bf16"))}
+    assert "model.double_quant" not in keys
+    assert ("model.attention", "sdpa") not in turned(recipe_with())
+    half = recipe_with(model__compute_dtype="fp16", lora__adapter_dtype="fp32")
+    assert ("lora.adapter_dtype", "bf16") not in turned(half)
+    assert ("model.precision", "fp16") in turned(half)
+
+
+def test_that_one_row_at_a_time_keeps_the_batch_of_a_step():
+    recipe = recipe_with(train__micro_batch=4, train__accumulation=4)
+    (alone,) = [s for s in switches(recipe) if s.key == "train.micro_batch"]
+    assert alone.recipe.effective_batch() == recipe.effective_batch()
+
+
+def priced(amount):
+    part = Component("All", Group.WEIGHTS, amount)
+    return MemoryEstimate(
+        components=(part,), phase="load", basis=Basis.FORMULA, expected_error=0.1
+    )
+
+
+def test_that_savings_stand_first_and_what_changes_nothing_is_left_out():
+    first, second, third, *_ = switches(recipe_with())
+    now = 10 << 30
+    found = savings(
+        priced(now),
+        [
+            (first, priced(now + (1 << 30))),
+            (second, priced(now - (1 << 30))),
+            (third, priced(now + 5)),
+        ],
+    )
+    assert [saving.switch for saving in found] == [second, first]
+    assert [saving.saves_bytes for saving in found] == [1 << 30, -(1 << 30)]
