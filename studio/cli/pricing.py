@@ -19,7 +19,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.recommend.propose import headroom_bytes
 from studio.protocol.events import EngineEvent
 from studio.services.cards import device_named
-from studio.services.dry_runs import VERB, Question
+from studio.services.dry_runs import VERB, Question, about_model
 from studio.services.model_places import store
 from studio.services.preflight import raise_first_error
 from studio.system.machine import read_machine_once
@@ -192,7 +192,11 @@ def _rehearsed(asked: Question) -> _Estimates:
             display.show("Rehearsing the run without its memory", *shown)
 
         show(0)
-        run_engine(VERB, *asked.arguments(Path(name)), listener=hear)
+        try:
+            run_engine(VERB, *asked.arguments(Path(name)), listener=hear)
+        except StudioError as refused:
+            finding = about_model(refused.finding, Path(name), asked.recipes[0])
+            raise StudioError(finding, refused.exit_code) from None
     return found
 
 

@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape
 from studio.domain.errors import refusal
 from studio.domain.memory.timeline import Timeline
 from studio.domain.memory.timeline_layout import (
+    TOP,
     Point,
     TimelineLayout,
     laid_out,
@@ -16,7 +17,7 @@ from studio.domain.memory.timeline_layout import (
 _WIDTH, _HEIGHT = 960, 360
 # The window's colours of activations, of muted text and of lines, on white.
 _ALLOCATED, _RESERVED, _TEXT, _LINE = "#E2A322", "#8E8A82", "#1C2024", "#E6E3DD"
-_HALF_A_NAME = 60.0
+_NAME_WIDTH = 96.0
 
 
 def write_timeline(path: Path, timeline: Timeline, title: str) -> None:
@@ -60,18 +61,17 @@ def _drawing(timeline: Timeline, title: str) -> Iterator[str]:
 
 def _phases(layout: TimelineLayout) -> Iterator[str]:
     for band in layout.bands:
-        yield _line(band.left, layout.ticks[-1].y, band.left, layout.bottom + 8)
-    for band in named_bands(layout.bands):
-        middle = min((band.left + band.right) / 2, layout.right - _HALF_A_NAME)
+        yield _line(band.left, TOP, band.left, layout.bottom + 8)
+    for band in named_bands(layout.bands, _NAME_WIDTH):
+        middle = min((band.left + band.right) / 2, layout.right - _NAME_WIDTH / 2)
         yield _words(middle, layout.bottom + 20, band.phase, "middle")
 
 
 def _peak(layout: TimelineLayout) -> Iterator[str]:
     x, y = layout.peak
     yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_TEXT}"/>'
-    is_right = x > (layout.left + layout.right) / 2
-    anchor, beside = ("end", x - 8) if is_right else ("start", x + 8)
-    yield _words(beside, y - 6, layout.peak_words, anchor)
+    yield f'<circle cx="{layout.right - 4:.1f}" cy="12" r="4" fill="{_TEXT}"/>'
+    yield _words(layout.right - 14, 16, layout.peak_words, "end")
 
 
 def _words(x: float, y: float, words: str, anchor: str = "start") -> str:

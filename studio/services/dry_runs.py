@@ -101,6 +101,15 @@ class Question:
         return options
 
 
+def about_model(finding: Finding, folder: Path, recipe: Recipe) -> Finding:
+    """A refusal of the engine that names the model, not the folder made for it."""
+
+    def named(words: str) -> str:
+        return words.replace(str(folder), recipe.model.name or "the model")
+
+    return replace(finding, what=named(finding.what), why=named(finding.why))
+
+
 def _kept() -> KeptEstimates:
     return KeptEstimates(estimates_dir(), _versions())
 

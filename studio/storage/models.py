@@ -145,7 +145,7 @@ class ModelStore:
                 return _read_config(file.parent)
             raise refusal(
                 "model.no-config",
-                f"{place.title} can't be priced before it is on this machine.",
+                f"{place.name} can't be priced before it is on this machine.",
                 fix="Fetch it, or name a folder that holds its config.json.",
                 where="model.name",
             )

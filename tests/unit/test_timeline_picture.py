@@ -33,13 +33,18 @@ def test_that_phases_lie_end_to_end_and_are_named_once():
     assert edges[0][0] == layout.left
     assert edges[-1][1] == layout.right
     assert all(a[1] == b[0] for a, b in itertools.pairwise(edges))
-    twice = timeline_of(
-        [1, 2, 3, 4, 5, 6],
-        [9] * 6,
-        [(0, "forward"), (1, "backward"), (2, "forward"), (4, "backward")],
+
+
+def test_that_wide_phases_are_named_each_time_and_a_narrow_one_once():
+    marks = ["forward", "backward", "optimizer step"]
+    step = timeline_of(
+        [1] * 42,
+        [9] * 42,
+        [(0, marks[0]), (10, marks[1]), (20, marks[0]), (30, marks[1]), (40, marks[2])],
     )
-    names = [band.phase for band in named_bands(laid_out(twice, 400, 200).bands)]
-    assert names == ["forward", "backward"]
+    named = named_bands(laid_out(step, 600, 200).bands, 80)
+    names = [band.phase for band in named]
+    assert names == ["forward", "backward", "forward", "backward", "optimizer step"]
 
 
 @pytest.mark.parametrize("held", [1 << 20, 300 << 20, 700 * GIB])

@@ -17,7 +17,7 @@ _TICKS = 4
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A phase: its name and from where to where it goes."""
+    """A phase: its name and where it lies."""
 
     phase: str
     left: float
@@ -93,14 +93,20 @@ def laid_out(timeline: Timeline, width: float, height: float) -> TimelineLayout:
     )
 
 
-def named_bands(bands: Sequence[Band], most: int = 3) -> Sequence[Band]:
-    """The phases that have room for a name: the widest of each, from left to right."""
-    widest: dict[str, Band] = {}
-    for band in bands:
-        known = widest.get(band.phase)
-        if known is None or band.right - band.left > known.right - known.left:
-            widest[band.phase] = band
-    return sorted(widest.values(), key=lambda band: band.left)[:most]
+def named_bands(bands: Sequence[Band], name_width: float) -> Sequence[Band]:
+    """The phases that are named below the picture, from left to right.
+
+    Each band that is wide enough; of a phase that never is, the last, whose name then
+    hangs over.
+    """
+    wide = {band.phase for band in bands if band.right - band.left >= name_width}
+    last = {band.phase: band for band in bands}
+    return [
+        band
+        for band in bands
+        if band.right - band.left >= name_width
+        or (band.phase not in wide and band is last[band.phase])
+    ]
 
 
 def _ticks(highest: int) -> list[tuple[str, float]]:
