@@ -6,7 +6,7 @@ the command line both ask so.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,13 @@ class Answer:
     estimate: MemoryEstimate | Finding
 
 
+def kept_estimate(
+    config: Mapping[str, object], recipe: Recipe, device: TrainingDevice
+) -> MemoryEstimate | None:
+    """A dry run of this recipe that was made before, here or in another program."""
+    return _kept().find(config, recipe, device)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Recipes to price by dry run.
@@ -50,15 +57,20 @@ class Question:
 
     def known(self) -> dict[Recipe, MemoryEstimate]:
         """The estimates that were made before."""
-        began, kept = perf_counter(), _kept()
+        began = perf_counter()
         found = {}
         for recipe in self.recipes:
-            estimate = kept.find(self.config, recipe, self.device)
+            estimate = kept_estimate(self.config, recipe, self.device)
             if estimate is not None:
                 found[recipe] = replace(estimate, seconds=perf_counter() - began)
         return found
 
-    def without(self, known: Mapping[Recipe, MemoryEstimate]) -> "Question":
+    def is_about(self, other: "Question") -> bool:
+        """Whether another question is about the same model on the same device."""
+        here, there = _deciding(self.device), _deciding(other.device)
+        return here == there and self.config == other.config
+
+    def without(self, known: Container[Recipe]) -> "Question":
         """What is left to ask."""
         left = tuple(recipe for recipe in self.recipes if recipe not in known)
         return replace(self, recipes=left)
@@ -108,6 +120,11 @@ def about_model(finding: Finding, folder: Path, recipe: Recipe) -> Finding:
         return words.replace(str(folder), recipe.model.name or "the model")
 
     return replace(finding, what=named(finding.what), why=named(finding.why))
+
+
+def _deciding(device: TrainingDevice) -> TrainingDevice:
+    """The device without what changes from second to second."""
+    return replace(device, free_bytes=device.total_bytes)
 
 
 def _kept() -> KeptEstimates:

@@ -70,6 +70,10 @@ class EngineTask(QObject):
         """End it; `task_failed` tells when it has ended."""
         self._worker.terminate()
 
+    def kill(self) -> None:
+        """End it at once, without waiting; `task_failed` tells when it has ended."""
+        self._worker.kill()
+
     def close(self) -> None:
         """End it at once and wait; for a window that closes."""
         if self._is_running:

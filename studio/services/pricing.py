@@ -9,17 +9,25 @@ from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.propose import Proposal, propose
+from studio.services.dry_runs import kept_estimate
 from studio.storage.models import ModelPlace
 
 
 def price(
     recipe: Recipe, place: ModelPlace, device: TrainingDevice
 ) -> MemoryEstimate | Finding:
-    """Predict the peak memory of a recipe; microseconds, for every keystroke.
+    """Predict the peak memory of a recipe on the best basis at hand.
+
+    That is a dry run if it was made before, else the formula; either way within a
+    millisecond, for every keystroke.
 
     Returns:
         The estimate, or why this model can't be priced.
     """
+    if place.config is not None:
+        exact = kept_estimate(place.config, recipe, device)
+        if exact is not None:
+            return exact
     model = _architecture(place)
     if isinstance(model, Finding):
         return model

@@ -172,7 +172,41 @@ def hangs_at_exit() -> None:
     time.sleep(300)
 
 
+def estimate(number: int, left: int, size: int = 1 << 30) -> None:
+    part = {"name": "All", "group": "weights", "bytes": size, "phase": "", "level": 0}
+    say(
+        event="memory-estimated",
+        parts=[part],
+        phase="backward",
+        basis="dry-run",
+        expected_error=0.02,
+        reserved_error=None,
+        phase_peaks={"backward": size},
+        seconds=1.0,
+        recipe=number,
+        left=left,
+    )
+
+
+def prices() -> None:
+    """As many estimates as there are recipes, each of a GiB more; the second fails."""
+    count = 1 + ASIDE.count("--also")
+    for number in range(count):
+        if number == 1:
+            finding = {"code": "x", "severity": "error", "what": "Not this one."}
+            left = count - number - 1
+            say(event="memory-not-estimated", finding=finding, recipe=1, left=left)
+        else:
+            estimate(number, count - number - 1, (number + 1) << 30)
+
+
+def prices_slowly() -> None:
+    time.sleep(300)
+
+
 SCENES = {
+    "prices": prices,
+    "prices-slowly": prices_slowly,
     "normal": normal,
     "steps": steps_until_told,
     "fails": fails,
@@ -193,7 +227,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("scene", choices=SCENES)
     parser.add_argument("directory", nargs="?")
-    given = parser.parse_args()
+    # Of a verb whose scene counts them.
+    given, ASIDE = parser.parse_known_args()
     JOURNAL = Path(given.directory) / "events.jsonl" if given.directory else None
     threading.Thread(target=hear, daemon=True).start()
     hello()
