@@ -142,6 +142,7 @@ class Studio(QObject):
         if desk is None:
             return
         keeps = desk.preferences.keep_running is KeepRunning.YES
+        desk.pricer.close()
         desk.controller.close(keep_running=keeps)
         desk.hardware.stop()
         desk.data.close()
@@ -227,6 +228,7 @@ class Studio(QObject):
 def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> Desk:
     """Build every service of the window; none of them runs yet."""
     from studio.services.data_reader import DataReader
+    from studio.services.exact_pricer import ExactPricer
     from studio.services.hardware_monitor import HardwareMonitor
     from studio.services.model_shelf import ModelShelf
     from studio.services.notices import Notices
@@ -246,6 +248,7 @@ def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> De
         hardware=hardware,
         history=ReadingHistory(hardware, window),
         models=ModelShelf(),
+        pricer=ExactPricer(parent=window),
         controller=RunController(preferences, hardware, parent=window),
         notices=Notices(window),
         folders=Folders(data_dir(), cache_dir()),

@@ -28,6 +28,17 @@ def price(
         exact = kept_estimate(place.config, recipe, device)
         if exact is not None:
             return exact
+    return price_by_formula(recipe, place, device)
+
+
+def price_by_formula(
+    recipe: Recipe, place: ModelPlace, device: TrainingDevice
+) -> MemoryEstimate | Finding:
+    """Predict the peak memory of a recipe by formula; microseconds.
+
+    Returns:
+        The estimate, or why this model can't be priced so.
+    """
     model = _architecture(place)
     if isinstance(model, Finding):
         return model

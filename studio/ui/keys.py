@@ -17,6 +17,7 @@ class Deed(StrEnum):
     FIND = "Find"
     USE_MODEL = "Use the model"
     START = "Start training"
+    EXPLAIN = "Say where the memory goes"
     UNDO = "Undo"
     REDO = "Redo"
     EDIT = "Change the setting"
@@ -52,6 +53,7 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.FIND: PageKeys(("model", "data", "recipe"), ("Ctrl+F",)),
     Deed.USE_MODEL: PageKeys(("model",), _ENTER, in_table=True),
     Deed.START: PageKeys(("recipe",), _CTRL_ENTER),
+    Deed.EXPLAIN: PageKeys(("recipe",), ("Ctrl+I",)),
     Deed.UNDO: PageKeys(("recipe",), ("Ctrl+Z",)),
     Deed.REDO: PageKeys(("recipe",), ("Ctrl+Shift+Z",)),
     Deed.EDIT: PageKeys(("recipe",), ("F2", *_ENTER), in_table=True),

@@ -82,6 +82,7 @@ class Shell(QObject):
         desk.projects.recipe_changed.connect(self._on_recipe_changed)
         desk.controller.snapshot_changed.connect(self._show_run)
         desk.controller.run_ended.connect(self._count_runs)
+        desk.pricer.answers_changed.connect(self._show_captions)
         self.guard.closing_granted.connect(self._window.close)
         self.guard.waiting_for_stop.connect(self._on_waiting_for_stop)
 

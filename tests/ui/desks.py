@@ -14,7 +14,11 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from studio.domain.finding import Finding, Severity
 from studio.domain.hardware import GIB, GpuProcess, GpuReading, MachineReading
+from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.recipe import Recipe
 from studio.services.data_reader import DataReader
+from studio.services.dry_runs import Question
+from studio.services.exact_pricer import ExactPricer
 from studio.services.hardware_monitor import HardwareMonitor
 from studio.services.model_shelf import ModelShelf
 from studio.services.notices import Notices
@@ -46,6 +50,23 @@ class ToldHardware(HardwareMonitor):
         self._on_reading_arrived(reading)
 
 
+class ToldPricer(ExactPricer):
+    """A pricer without engines, whose answers the test tells."""
+
+    def __init__(self) -> None:
+        super().__init__(rest_ms=0)
+        self.asked: Question | None = None
+
+    def ask(self, question: Question | None) -> None:
+        super().ask(question)
+        self._timer.stop()
+        self.asked = question
+
+    def tell(self, recipe: Recipe, answer: MemoryEstimate | Finding) -> None:
+        self._answers[recipe] = answer
+        self.answers_changed.emit()
+
+
 @dataclass
 class TestDesk:
     """The desk, and what pages did with it."""
@@ -54,6 +75,7 @@ class TestDesk:
 
     desk: Desk = field(init=False)
     hardware: ToldHardware = field(default_factory=ToldHardware)
+    pricer: ToldPricer = field(default_factory=ToldPricer)
     scene: str = "normal"
     visited: list[str] = field(default_factory=list)
     posted: list[Finding] = field(default_factory=list)
@@ -132,6 +154,7 @@ def desk(
         hardware=hardware,
         history=ReadingHistory(hardware),
         models=ModelShelf(),
+        pricer=told.pricer,
         controller=RunController(preferences, hardware, command_for=told.engine),
         notices=notices,
         folders=Folders(tmp_path / "home" / "data", tmp_path / "home" / "cache"),
@@ -142,6 +165,7 @@ def desk(
     told.desk = made
     notices.posted.connect(told.posted.append)
     yield told
+    told.pricer.close()
     made.controller.close(keep_running=False)
     made.data.close()
     hardware.stop()

@@ -7,6 +7,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
+from studio.domain.finding import error
+from studio.domain.hardware import GIB
+from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
+from studio.domain.memory.timeline import timeline_of
 from studio.domain.run import RunState
 from studio.ui.forms.option_rows import SetBy
 from studio.ui.pages.recipe.expert_rows import PROPOSED
@@ -61,7 +65,7 @@ def slide(page: RecipePage, number: int, key: Qt.Key) -> None:
 def test_that_the_first_words_are_whether_it_fits(page):
     assert page.view.mark.mark.words == "Fits, much room"
     assert "of 12.00 GiB free main memory" in page.view.sentence.accessibleName()
-    assert page.view.basis.text() == "by formula, ± 15 %"
+    assert page.view.basis.text() == "by formula, ± 15 % · exact figure in work"
     assert page.view.memory.state.verdict is Verdict.MUCH_ROOM
     assert page.view.header.facts_label.full_text() == (
         "SmolLM2 135M Instruct · 162 rows to train on, 18 held back"
@@ -303,3 +307,83 @@ def test_that_every_control_of_the_recipe_page_has_a_name(page):
     assert_reachable(page)
     page.view.show_level("expert")
     assert_reachable(page)
+
+
+def answer(desk: TestDesk, peak_gib: float = 3.0) -> MemoryEstimate:
+    """A dry run of the current recipe, told."""
+    weights = Component("Base weights", Group.WEIGHTS, round(peak_gib * GIB), "load")
+    layer = Component("One layer", Group.ACTIVATIONS, GIB, "backward")
+    estimate = MemoryEstimate(
+        components=(weights, layer),
+        phase="backward",
+        basis=Basis.DRY_RUN,
+        expected_error=0.02,
+        timeline=timeline_of(
+            [GIB, 2 * GIB], [2 * GIB, 3 * GIB], [(0, "forward"), (1, "backward")]
+        ),
+    )
+    desk.pricer.tell(recipe(desk), estimate)
+    return estimate
+
+
+def test_that_the_exact_figure_replaces_the_formula(page, desk):
+    assert page.view.memory.state.provisional
+    answer(desk)
+    assert page.view.basis.text() == "by dry run, ± 2 %"
+    assert "needs 4.00 GiB" in page.view.sentence.accessibleName()
+    assert not page.view.memory.state.provisional
+    slide(page, 1, Qt.Key.Key_Right)
+    assert "exact figure in work" in page.view.basis.text()
+    assert page.view.memory.state.provisional
+
+
+def test_that_a_dry_run_that_fails_is_a_quiet_sentence(page, desk):
+    assert not page.view.remark.isVisible()
+    desk.pricer.tell(recipe(desk), error("x", "The model can't be built."))
+    assert page.view.remark.isVisible()
+    assert page.view.remark.text() == "No exact figure: The model can't be built."
+    assert "by formula" in page.view.basis.text()
+    assert desk.posted == []
+    slide(page, 1, Qt.Key.Key_Right)
+    assert not page.view.remark.isVisible()
+
+
+def rows_of(column):
+    return [row for row in column.rows() if isinstance(row, ReasonWidget)]
+
+
+def test_that_the_bar_says_where_the_memory_goes(page, desk):
+    answer(desk)
+    asked = desk.pricer.asked.recipes
+    assert asked == (recipe(desk),)
+    page.view.where.setFocus()
+    QTest.keyClick(page.view.where, Qt.Key.Key_Space)
+    panel = page.view.panel
+    assert panel.isVisible()
+    assert not page.view.simple.isVisible()
+    assert len(desk.pricer.asked.recipes) > 5
+    parts = rows_of(panel.parts)
+    assert [row.row.what for row in parts] == ["Base weights", "One layer"]
+    parts[1].setFocus()
+    qt = page.view.memory
+    assert qt._outlined is Segment.ACTIVATIONS
+    assert panel.timeline.timeline is not None
+    assert "backward up to 2.00 GiB" in panel.timeline.accessibleDescription()
+    assert rows_of(panel.switches)
+    page.view.where.click()
+    assert not panel.isVisible()
+    assert page.view.simple.isVisible()
+    assert desk.pricer.asked.recipes == (recipe(desk),)
+
+
+def test_that_the_panel_is_reached_by_its_key_and_without_a_mouse(page, desk):
+    answer(desk)
+    QTest.keyClick(page, Qt.Key.Key_I, Qt.KeyboardModifier.ControlModifier)
+    assert page.view.panel.isVisible()
+    assert_reachable(page)
+    assert not page.grab().isNull()
+
+
+def test_that_a_recipe_that_contradicts_itself_is_not_rehearsed(page, desk):
+    page.change({"model.precision": "bf16", "model.compute_dtype": "fp16"})
+    assert desk.pricer.asked is None

@@ -14,7 +14,7 @@ from studio.domain.recommend.propose import headroom_bytes
 from studio.ui.text import gib
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment, Verdict
 
-_SEGMENTS: Final = {
+GROUP_SEGMENTS: Final = {
     Group.WEIGHTS: Segment.WEIGHTS,
     Group.ADAPTER: Segment.ADAPTER,
     Group.ACTIVATIONS: Segment.ACTIVATIONS,
@@ -42,15 +42,22 @@ def measured_bar(
     return replace(bar, limit_name=_limit_name(device))
 
 
-def predicted_bar(estimate: MemoryEstimate, device: TrainingDevice) -> MemoryBarState:
+def predicted_bar(
+    estimate: MemoryEstimate, device: TrainingDevice, *, provisional: bool = False
+) -> MemoryBarState:
     """A run on top of what other programs hold now.
 
     The head-room shrinks to what is left; a run that doesn't fit has none, and its
     segments reach beyond the device.
+
+    Args:
+        estimate: Of the run.
+        device: As it was read.
+        provisional: Whether a better estimate is being worked out.
     """
     left = max(0, device.free_bytes - estimate.peak_bytes)
     used = {Segment.OTHER: device.used_bytes}
-    used |= {_SEGMENTS[group]: held for group, held in estimate.by_group().items()}
+    used |= {GROUP_SEGMENTS[group]: held for group, held in estimate.by_group().items()}
     used[Segment.HEADROOM] = min(left, headroom_bytes(device))
     bar = MemoryBarState.filled(
         device.total_bytes,
@@ -58,7 +65,8 @@ def predicted_bar(estimate: MemoryEstimate, device: TrainingDevice) -> MemoryBar
         verdict=verdict_of(estimate, device),
         band=(estimate.peak_bytes, estimate.low_bytes, estimate.high_bytes),
     )
-    return replace(bar, limit_name=_limit_name(device))
+    limit = _limit_name(device)
+    return replace(bar, limit_name=limit, provisional=provisional)
 
 
 def verdict_of(estimate: MemoryEstimate, device: TrainingDevice) -> Verdict:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from studio.ui.pages.run.chosen_run import ChosenRun
 
 if TYPE_CHECKING:
+    from studio.services.exact_pricer import ExactPricer
     from studio.services.hardware_monitor import HardwareMonitor
     from studio.services.model_shelf import ModelShelf
     from studio.services.notices import Notices
@@ -49,6 +50,7 @@ class Desk:
         hardware: The machine, measured once a second.
         history: What was measured in the last five minutes.
         models: The models of this machine.
+        pricer: The dry run of the recipe that is shown.
         controller: The one training run of this window.
         notices: Where problems are posted that no page shows at its own place.
         folders: Where the user's files lie.
@@ -65,6 +67,7 @@ class Desk:
     hardware: "HardwareMonitor"
     history: "ReadingHistory"
     models: "ModelShelf"
+    pricer: "ExactPricer"
     controller: "RunController"
     notices: "Notices"
     folders: Folders

@@ -238,7 +238,7 @@ def _paint_band(painter: QPainter, picture: BarPicture) -> None:
 
 def _paint_outline(painter: QPainter, picture: BarPicture) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(_with_alpha(picture.tokens.text, _OUTLINE_ALPHA), 1))
+    painter.setPen(_outline_pen(picture))
     inner = picture.rect.adjusted(0.5, 0.5, -0.5, -0.5)
     painter.drawRoundedRect(inner, Radius.BAR, Radius.BAR)
     for span in picture.placed:
@@ -246,6 +246,14 @@ def _paint_outline(painter: QPainter, picture: BarPicture) -> None:
             painter.setPen(QPen(QColor(picture.tokens.text), 2))
             rect = _segment_rect(picture, span).adjusted(0, 0, 0, 0)
             painter.drawRoundedRect(rect.adjusted(1, 1, -1, -1), 2, 2)
+
+
+def _outline_pen(picture: BarPicture) -> QPen:
+    if not picture.state.provisional:
+        return QPen(_with_alpha(picture.tokens.text, _OUTLINE_ALPHA), 1)
+    pen = QPen(QColor(picture.tokens.text), 1.5)
+    pen.setDashPattern([4, 3])
+    return pen
 
 
 def _paint_overrun(painter: QPainter, picture: BarPicture) -> None:

@@ -76,6 +76,7 @@ class MemoryBarState:
         high_bytes: Upper end of the band round the peak.
         verdict: Whether the run fits; None for a plain reading.
         measured: A reading of now rather than a prediction.
+        provisional: A prediction that a better one is about to replace.
         limit_name: What the right edge is called.
     """
 
@@ -86,6 +87,7 @@ class MemoryBarState:
     high_bytes: int | None = None
     verdict: Verdict | None = None
     measured: bool = False
+    provisional: bool = False
     limit_name: str = "card limit"
 
     def __post_init__(self) -> None:
@@ -199,7 +201,8 @@ class MemoryBarState:
         ]
         parts[0] = parts[0].capitalize()
         head = "Memory" if self.verdict is None else f"Memory: {self._verdict_words()}"
-        return f"{head}. {', '.join(parts)} of {self.total_figure()} GiB"
+        told = f"{head}. {', '.join(parts)} of {self.total_figure()} GiB"
+        return f"{told}; the exact figure is in work" if self.provisional else told
 
     def _verdict_words(self) -> str:
         return "" if self.verdict is None else VERDICT_WORDS[self.verdict]

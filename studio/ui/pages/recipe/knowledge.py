@@ -6,13 +6,16 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.domain.hardware import MIB, TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.memory.switches import Switch, switches
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.propose import Proposal
+from studio.services.dry_runs import Question
 from studio.services.model_shelf import ModelPlace
 from studio.services.preflight import preflight
-from studio.services.pricing import price, propose_for
+from studio.services.pricing import price, price_by_formula, propose_for
 from studio.ui.pages.desk import Desk
-from studio.ui.pages.recipe.view_model import RecipeInputs
+from studio.ui.pages.recipe.explanation import PricedSwitch
+from studio.ui.pages.recipe.view_model import Exactness, RecipeInputs
 
 _NO_PROJECT = Recipe()
 
@@ -22,6 +25,9 @@ class Knowledge:
 
     The proposal is made for the memory as it was when it last changed by much, so that
     a few MiB more or less don't rewrite the reasons each second.
+
+    Attributes:
+        explains: Whether what the switches would save is wanted too.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -29,6 +35,7 @@ class Knowledge:
         self._place: ModelPlace | Finding | None = None
         self._looked_up = ""
         self._steady: TrainingDevice | None = None
+        self.explains = False
 
     def look_again(self) -> None:
         """Look up the model anew: another program may have fetched or moved it."""
@@ -39,6 +46,8 @@ class Knowledge:
         recipe, place = self._recipe(), self._model_place()
         device = self._device()
         here = place if isinstance(place, ModelPlace) else None
+        turned = switches(recipe) if self.explains else ()
+        self._ask(recipe, here, device, turned)
         return RecipeInputs(
             recipe=recipe,
             model_title="" if here is None else here.title,
@@ -46,6 +55,11 @@ class Knowledge:
             device=device,
             chats=self._desk.data.chat_file,
             estimate=self._estimate(recipe, place, device),
+            exact=self._exactness(recipe),
+            formula=(
+                self._by_formula(recipe, here, device) if here and device else None
+            ),
+            switches=self._priced_switches(turned, here, device),
             proposal=self.proposal(),
             findings=self._findings(recipe, place, device),
             busy=self._busy(),
@@ -96,13 +110,70 @@ class Knowledge:
             self._steady = now
         return self._steady
 
-    @staticmethod
+    def _ask(
+        self,
+        recipe: Recipe,
+        place: ModelPlace | None,
+        device: TrainingDevice | None,
+        turned: tuple[Switch, ...],
+    ) -> None:
+        """Have the exact figure worked out of what is shown."""
+        config = None if place is None else place.config
+        if config is None or device is None or recipe.contradictions():
+            self._desk.pricer.ask(None)
+            return
+        if self._disturbs_training(device):
+            return
+        recipes = (recipe, *(switch.recipe for switch in turned))
+        self._desk.pricer.ask(Question(config, device, recipes))
+
+    def _disturbs_training(self, device: TrainingDevice) -> bool:
+        """Whether a rehearsal would take the processor from a run that needs it."""
+        return device.kind == "cpu" and self._desk.controller.is_running
+
     def _estimate(
-        recipe: Recipe, place: ModelPlace | Finding, device: TrainingDevice | None
+        self,
+        recipe: Recipe,
+        place: ModelPlace | Finding,
+        device: TrainingDevice | None,
     ) -> MemoryEstimate | Finding | None:
         if isinstance(place, Finding):
             return place
+        exact = self._desk.pricer.answer(recipe)
+        if isinstance(exact, MemoryEstimate):
+            return exact
         return None if device is None else price(recipe, place, device)
+
+    def _exactness(self, recipe: Recipe) -> Exactness:
+        pricer = self._desk.pricer
+        if pricer.is_at_work_on(recipe):
+            return Exactness(in_work=True)
+        answer = pricer.answer(recipe)
+        return Exactness(failed=answer if isinstance(answer, Finding) else None)
+
+    def _priced_switches(
+        self,
+        turned: tuple[Switch, ...],
+        place: ModelPlace | None,
+        device: TrainingDevice | None,
+    ) -> tuple[PricedSwitch, ...]:
+        if place is None or device is None:
+            return ()
+        return tuple(
+            PricedSwitch(
+                switch,
+                self._estimate(switch.recipe, place, device),
+                self._by_formula(switch.recipe, place, device),
+            )
+            for switch in turned
+        )
+
+    @staticmethod
+    def _by_formula(
+        recipe: Recipe, place: ModelPlace, device: TrainingDevice
+    ) -> MemoryEstimate | None:
+        found = price_by_formula(recipe, place, device)
+        return found if isinstance(found, MemoryEstimate) else None
 
     def _findings(
         self,

@@ -110,6 +110,7 @@ class RecipePage(QWidget):
         desk.data.data_changed.connect(self._on_news)
         desk.hardware.reading_changed.connect(self._on_news)
         desk.controller.run_ended.connect(self._on_news)
+        desk.pricer.answers_changed.connect(self._on_news)
 
     def _connect_choices(self) -> None:
         view = self.view
@@ -118,6 +119,8 @@ class RecipePage(QWidget):
         view.to_model.clicked.connect(self._on_to_model)
         view.to_data.clicked.connect(self._on_to_data)
         view.memory.bar_clicked.connect(self._on_memory_clicked)
+        view.where.toggled.connect(self._on_where_toggled)
+        view.panel.segment_spoken_of.connect(self._on_segment_spoken_of)
         view.level.choice_changed.connect(view.show_level)
         view.simple.value_chosen.connect(self._on_stop_chosen)
         view.simple.hold_back_chosen.connect(self._on_hold_back_chosen)
@@ -129,6 +132,7 @@ class RecipePage(QWidget):
     def _declare_keys(self) -> None:
         # Shortcuts of a page that isn't shown are silent, so pages may share keys.
         bind_keys(self, Deed.START, self._on_start)
+        bind_keys(self, Deed.EXPLAIN, self.view.where.toggle)
         bind_keys(self, Deed.UNDO, self.undo_stack.undo)
         bind_keys(self, Deed.REDO, self.undo_stack.redo)
         bind_keys(self, Deed.FIND, self._on_find)
@@ -196,6 +200,9 @@ class RecipePage(QWidget):
         view.mark.set_mark(verdict.mark)
         view.sentence.set_text(verdict.sentence)
         view.basis.setText(verdict.basis)
+        view.remark.setText(verdict.remark)
+        view.remark.setVisible(bool(verdict.remark))
+        view.panel.show_explanation(shown.explanation)
         view.memory.set_state(verdict.bar, animated=by_user)
 
     def _show_reasons(self, shown: Shown) -> None:
@@ -292,6 +299,13 @@ class RecipePage(QWidget):
     @Slot(object)
     def _on_segment_spoken_of(self, segment: Segment | None) -> None:
         self.view.memory.outline_segment(segment)
+
+    @Slot(bool)
+    def _on_where_toggled(self, on: bool) -> None:
+        self._knowledge.explains = on
+        self.view.show_panel(shown=on)
+        self.view.memory.outline_segment(None)
+        self.refresh()
 
     @Slot(str)
     def _on_fix_chosen(self, fix: str) -> None:

@@ -11,6 +11,8 @@ from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.labels import Role, label
 from studio.ui.widgets.memory_bar_state import Segment
 
+_ALL = 1_000
+
 
 class ReasonWidget(QWidget):
     """What was chosen, why, and its effect at the right.
@@ -40,7 +42,9 @@ class ReasonWidget(QWidget):
         layout.setContentsMargins(
             Space.LARGE, Space.MEDIUM - 2, Space.LARGE, Space.MEDIUM - 2
         )
-        layout.addLayout(texts, 1)
+        layout.addLayout(texts, _ALL)
+        # Texts stop growing in a wide window; the effect stays at the right edge.
+        layout.addStretch(1)
         layout.addWidget(effects, 0, Qt.AlignmentFlag.AlignTop)
 
     @override

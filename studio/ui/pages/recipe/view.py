@@ -6,6 +6,7 @@ from studio.ui.forms.option_table import OptionTable
 from studio.ui.icon_names import IconName
 from studio.ui.keys import Deed, key_of
 from studio.ui.pages.empty_page import empty_page
+from studio.ui.pages.recipe.explain_panel import ExplainPanel
 from studio.ui.pages.recipe.simple_form import SimpleForm
 from studio.ui.pages.scroll_column import ScrollColumn
 from studio.ui.tokens import Space, Tone
@@ -31,7 +32,9 @@ class RecipeView(PageFrame):
         propose, start: The header's actions.
         empty, to_model, to_data: Shown while model or data is missing.
         filled: Everything else.
-        mark, sentence, basis, memory: The verdict.
+        mark, sentence, basis, remark, memory: The verdict.
+        where: Opens and closes the panel that says where the memory goes.
+        panel: That panel; it stands in the place of the choices.
         level, simple, expert: The choices, in their two forms.
         reasons, reasons_note: Why this recipe.
         findings, checks: What is open before the start.
@@ -46,11 +49,14 @@ class RecipeView(PageFrame):
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(Space.LARGE)
         whole.addWidget(self._make_verdict())
-        columns = TwoColumns(side_width=_SIDE_WIDTH)
-        columns.left.addWidget(self._make_choices())
-        columns.right.addWidget(self._make_reasons(), 1)
-        columns.right.addWidget(self._make_findings(), 1)
-        whole.addWidget(columns, 1)
+        self._columns = TwoColumns(side_width=_SIDE_WIDTH)
+        self._columns.left.addWidget(self._make_choices())
+        self._columns.right.addWidget(self._make_reasons(), 1)
+        self._columns.right.addWidget(self._make_findings(), 1)
+        self.panel = ExplainPanel()
+        whole.addWidget(self._columns, 1)
+        whole.addWidget(self.panel, 1)
+        self.show_panel(shown=False)
         self.content.addWidget(self.empty)
         self.content.addWidget(self.filled, 1)
 
@@ -59,6 +65,12 @@ class RecipeView(PageFrame):
         self.level.set_current(level)
         self._forms.setCurrentWidget(self.expert if level == EXPERT else self.simple)
         self.expert.find_field.setVisible(level == EXPERT)
+
+    def show_panel(self, *, shown: bool) -> None:
+        """Show where the memory goes, or the choices."""
+        self.where.setText("Back to the choices" if shown else "Where does it go?")
+        self._columns.setVisible(not shown)
+        self.panel.setVisible(shown)
 
     def _make_header(self) -> None:
         self.steps = label("", Role.CAPTION)
@@ -98,13 +110,19 @@ class RecipeView(PageFrame):
         self.sentence = Sentence()
         self.sentence.setWordWrap(True)
         self.basis = label("", Role.CAPTION, Tone.MUTED)
+        self.remark = label("", Role.CAPTION, Tone.MUTED, wraps=True)
+        self.where = button("Where does it go?", ButtonKind.FLAT)
+        self.where.setCheckable(True)
+        self.where.setToolTip(key_of(Deed.EXPLAIN))
         self.memory = MemoryBar()
         first = QHBoxLayout()
         first.setSpacing(Space.MEDIUM)
         first.addWidget(self.mark)
         first.addWidget(self.sentence, 1)
         first.addWidget(self.basis)
+        first.addWidget(self.where)
         card.body.addLayout(first)
+        card.body.addWidget(self.remark)
         card.body.addWidget(self.memory)
         return card
 

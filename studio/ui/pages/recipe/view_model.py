@@ -5,14 +5,14 @@ is said to be missing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding, Severity
 from studio.domain.hardware import TrainingDevice
-from studio.domain.memory.estimate import Basis, MemoryEstimate
+from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recommend.propose import Proposal, headroom_bytes
 from studio.ui.forms.option_rows import OptionRow
@@ -24,6 +24,12 @@ from studio.ui.pages.bar_states import (
     verdict_of,
 )
 from studio.ui.pages.recipe.expert_rows import expert_rows
+from studio.ui.pages.recipe.explanation import (
+    Explanation,
+    PricedSwitch,
+    basis_words,
+    explanation,
+)
 from studio.ui.pages.recipe.reasons import ReasonRow, reason_rows
 from studio.ui.pages.recipe.remedies import Remedy, remedies
 from studio.ui.pages.recipe.simple_rows import (
@@ -35,7 +41,7 @@ from studio.ui.pages.recipe.simple_rows import (
     passes_row,
     rank_row,
 )
-from studio.ui.text import count, gib, percent
+from studio.ui.text import count, gib
 from studio.ui.tokens import Tone
 from studio.ui.widgets.finding_card import FindingKind, FindingText, Fix
 from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for
@@ -49,11 +55,19 @@ _KINDS: Final = {
     Severity.WARNING: FindingKind.WARNING,
     Severity.INFO: FindingKind.INFO,
 }
-_BASES: Final = {
-    Basis.FORMULA: "by formula",
-    Basis.DRY_RUN: "by a dry run",
-    Basis.MEASURED: "measured",
-}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exactness:
+    """How the dry run of a recipe stands.
+
+    Attributes:
+        in_work: Its figure is still to come.
+        failed: Why there will be none.
+    """
+
+    in_work: bool = False
+    failed: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +81,10 @@ class RecipeInputs:
         device: Where it would be trained, with the memory that is free now.
         chats: The data file as read; None while it isn't.
         estimate: The predicted peak, or why there is none.
+        exact: How the dry run of this recipe stands.
+        formula: The peak by formula, which switches are compared with until they are
+            rehearsed; None where the formula knows no such model.
+        switches: Its switches, priced; empty while nobody wants them explained.
         proposal: What is recommended here.
         findings: What preflight says of this recipe.
         busy: Why no run can begin although the recipe may; empty when one can.
@@ -78,6 +96,9 @@ class RecipeInputs:
     device: TrainingDevice | None = None
     chats: ChatFile | None = None
     estimate: MemoryEstimate | Finding | None = None
+    exact: Exactness = Exactness()
+    formula: MemoryEstimate | None = None
+    switches: tuple[PricedSwitch, ...] = ()
     proposal: Proposal | None = None
     findings: tuple[Finding, ...] = ()
     busy: str = ""
@@ -85,12 +106,21 @@ class RecipeInputs:
 
 @dataclass(frozen=True, slots=True)
 class VerdictLine:
-    """The page's first words: whether it fits, and the sentence beside."""
+    """The page's first words: whether it fits, and the sentence beside.
+
+    Attributes:
+        mark: Whether it fits.
+        sentence: What is needed of what is free.
+        basis: What the figure rests on.
+        bar: The picture.
+        remark: Why there is no exact figure; empty when there is, or will be.
+    """
 
     mark: Mark
     sentence: str
     basis: str
     bar: MemoryBarState | None
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +141,7 @@ class RecipeView:
         steps: How long the run is, in steps; empty while unknown.
         missing: What has to be chosen first; empty when the page can be used.
         verdict: Does it fit.
+        explanation: Where the memory goes, and what would save some.
         sliders: The simple form.
         hold_back: Its last row.
         expert: The expert form.
@@ -124,6 +155,7 @@ class RecipeView:
     steps: str
     missing: tuple[Missing, ...]
     verdict: VerdictLine
+    explanation: Explanation
     sliders: tuple[SliderRow, ...]
     hold_back: HoldBackRow
     expert: tuple[OptionRow, ...]
@@ -141,6 +173,12 @@ def recipe_view(inputs: RecipeInputs) -> RecipeView:
         steps=_steps(inputs),
         missing=tuple(_missing(inputs.recipe)),
         verdict=_verdict(inputs),
+        explanation=explanation(
+            inputs.estimate,
+            inputs.formula,
+            inputs.switches,
+            in_work=inputs.exact.in_work,
+        ),
         sliders=_sliders(inputs),
         hold_back=hold_back_row(inputs.recipe, inputs.chats),
         expert=expert_rows(
@@ -187,7 +225,7 @@ def _verdict(inputs: RecipeInputs) -> VerdictLine:
     if device is None:
         return VerdictLine(NOT_PRICED, "The free memory is not measured yet.", "", None)
     if isinstance(estimate, Finding):
-        return VerdictLine(NOT_PRICED, estimate.what, "", measured_bar(device))
+        return _unpriced(estimate, device, inputs.exact)
     if estimate is None:
         sentence = "The need of this recipe is not known yet."
         return VerdictLine(NOT_PRICED, sentence, "", measured_bar(device))
@@ -195,9 +233,28 @@ def _verdict(inputs: RecipeInputs) -> VerdictLine:
     return VerdictLine(
         mark_for(verdict, short_by_bytes(estimate, device)),
         _need(estimate, device, verdict),
-        _basis(estimate),
-        predicted_bar(estimate, device),
+        basis_words(estimate, in_work=inputs.exact.in_work),
+        predicted_bar(estimate, device, provisional=inputs.exact.in_work),
+        _remark(inputs.exact),
     )
+
+
+def _unpriced(
+    estimate: Finding, device: TrainingDevice, exact: Exactness
+) -> VerdictLine:
+    """The formula knows no such model; the dry run may."""
+    sentence, basis = estimate.what, ""
+    if exact.in_work:
+        sentence = "The run is rehearsed to find what it needs; this takes seconds."
+        basis = "exact figure in work"
+    bar = replace(measured_bar(device), provisional=exact.in_work)
+    return VerdictLine(NOT_PRICED, sentence, basis, bar, _remark(exact))
+
+
+def _remark(exact: Exactness) -> str:
+    if exact.failed is None:
+        return ""
+    return f"No exact figure: {exact.failed.what}"
 
 
 def _need(estimate: MemoryEstimate, device: TrainingDevice, verdict: Verdict) -> str:
@@ -216,10 +273,6 @@ def _need(estimate: MemoryEstimate, device: TrainingDevice, verdict: Verdict) ->
             rest = f"{gib(kept)} as head-room, {gib(left - kept)} free"
             stay = f"{gib(left)} GiB stay: {rest}."
     return f"The run needs **{peak} GiB** of {have}. {stay}"
-
-
-def _basis(estimate: MemoryEstimate) -> str:
-    return f"{_BASES[estimate.basis]}, ± {percent(estimate.expected_error)}"
 
 
 def _sliders(inputs: RecipeInputs) -> tuple[SliderRow, ...]:

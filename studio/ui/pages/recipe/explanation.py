@@ -1,0 +1,219 @@
+"""Where each gigabyte goes, what each switch would save, and one step's memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from studio.domain.finding import Finding
+from studio.domain.hardware import GIB
+from studio.domain.memory.estimate import (
+    Basis,
+    Component,
+    Group,
+    MemoryEstimate,
+    MemoryPhase,
+)
+from studio.domain.memory.switches import Saving, Switch, savings
+from studio.domain.memory.timeline import Timeline
+from studio.domain.recipe import option_for
+from studio.ui.forms.option_rows import value_words
+from studio.ui.pages.bar_states import GROUP_SEGMENTS
+from studio.ui.pages.recipe.reasons import SEGMENTS, ReasonRow
+from studio.ui.text import gib
+from studio.ui.tokens import Tone
+from studio.ui.widgets.memory_bar_state import NAMES, Segment, rounded_hundredths
+
+_LEAST_BYTES: Final = GIB / 200
+"""Parts that would read 0.00 GiB are not listed; their group holds them too."""
+
+_MADE: Final = {
+    MemoryPhase.LOAD: "made while loading",
+    MemoryPhase.FORWARD: "made in the forward pass",
+    MemoryPhase.BACKWARD: "made in the backward pass",
+    MemoryPhase.OPTIMIZER_STEP: "made in the optimizer step",
+    MemoryPhase.EVALUATE: "made while measuring the held-out loss",
+    MemoryPhase.GENERATE: "made while answering",
+    MemoryPhase.SAVE: "made while saving",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PricedSwitch:
+    """A switch of the recipe.
+
+    Attributes:
+        switch: What is turned.
+        estimate: What its recipe takes on the best basis, or why that isn't known.
+        formula: The same by formula; None where it knows no such model.
+    """
+
+    switch: Switch
+    estimate: MemoryEstimate | Finding | None
+    formula: MemoryEstimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A part of the memory bar with all that it holds.
+
+    Attributes:
+        segment: Its place in the bar.
+        name: As in the bar's legend.
+        figure: In GiB, as in the bar.
+        parts: What it holds, the most first.
+    """
+
+    segment: Segment
+    name: str
+    figure: str
+    parts: tuple[ReasonRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All that the panel shows.
+
+    Attributes:
+        basis: What the figures rest on.
+        groups: The parts of the peak, in the bar's order.
+        switches: What each would do, those that save the most first.
+        note: What is still to come of the switches, or why there are none.
+        timeline: One training step; None until it was gone through.
+        timeline_note: Said in its place.
+    """
+
+    basis: str
+    groups: tuple[GroupRow, ...] = ()
+    switches: tuple[ReasonRow, ...] = ()
+    note: str = ""
+    timeline: Timeline | None = None
+    timeline_note: str = ""
+
+
+def explanation(
+    estimate: MemoryEstimate | Finding | None,
+    formula: MemoryEstimate | None,
+    priced: tuple[PricedSwitch, ...],
+    *,
+    in_work: bool,
+) -> Explanation:
+    """Put an estimate's parts and the recipe's switches into words.
+
+    Args:
+        estimate: Of the recipe as it is.
+        formula: The same by formula.
+        priced: Its switches. Two bases can't be subtracted, so a switch that isn't
+            rehearsed yet is compared with the formula's figure.
+        in_work: Whether the dry run of the recipe is still to come.
+    """
+    if not isinstance(estimate, MemoryEstimate):
+        return Explanation("", timeline_note=_no_timeline(in_work=in_work))
+    exact = [
+        (each.switch, each.estimate)
+        for each in priced
+        if isinstance(each.estimate, MemoryEstimate)
+        and each.estimate.basis is estimate.basis
+    ]
+    return Explanation(
+        basis=estimate.basis.words,
+        groups=tuple(_groups(estimate)),
+        switches=tuple(_switch_rows(estimate, formula, priced, exact)),
+        note=_note(priced, len(exact)) if estimate.basis is Basis.DRY_RUN else "",
+        timeline=estimate.timeline,
+        timeline_note="" if estimate.timeline else _no_timeline(in_work=in_work),
+    )
+
+
+def _switch_rows(
+    estimate: MemoryEstimate,
+    formula: MemoryEstimate | None,
+    priced: tuple[PricedSwitch, ...],
+    exact: list[tuple[Switch, MemoryEstimate]],
+) -> list[ReasonRow]:
+    done = {switch for switch, _ in exact}
+    rough = [
+        (each.switch, each.formula)
+        for each in priced
+        if each.formula is not None
+        and each.switch not in done
+        and not isinstance(each.estimate, Finding)
+    ]
+    found = [*savings(estimate, exact), *(savings(formula, rough) if formula else ())]
+    return [
+        _switch_row(saving, "" if saving.switch in done else Basis.FORMULA.words)
+        for saving in sorted(found, key=lambda saving: -saving.saves_bytes)
+    ]
+
+
+def _note(priced: tuple[PricedSwitch, ...], done: int) -> str:
+    """How many of the switches are rehearsed, while some still are to be."""
+    refused = sum(isinstance(each.estimate, Finding) for each in priced)
+    waiting = len(priced) - done - refused
+    return f"{done} of {len(priced) - refused} rehearsed" if waiting else ""
+
+
+def _no_timeline(*, in_work: bool) -> str:
+    if in_work:
+        return "Drawn when the dry run has gone through a step."
+    return "Only a dry run goes through a step that can be drawn."
+
+
+def _groups(estimate: MemoryEstimate) -> Iterator[GroupRow]:
+    by_group = estimate.by_group()
+    figures = rounded_hundredths(list(by_group.values()))
+    for (group, held), hundredths in zip(by_group.items(), figures, strict=True):
+        if held:
+            segment = GROUP_SEGMENTS[group]
+            parts = tuple(_parts(estimate, group, segment))
+            figure = f"{hundredths / 100:.2f}"
+            yield GroupRow(segment, NAMES[segment], figure, parts)
+
+
+def _parts(
+    estimate: MemoryEstimate, group: Group, segment: Segment
+) -> Iterator[ReasonRow]:
+    merged: dict[str, list[Component]] = {}
+    for part in estimate.components:
+        if part.group is group and part.bytes:
+            merged.setdefault(part.name, []).append(part)
+    for name, parts in sorted(merged.items(), key=lambda item: -_sum(item[1])):
+        if (held := _sum(parts)) < _LEAST_BYTES:
+            continue
+        phases = dict.fromkeys(part.phase for part in parts if part.phase)
+        made = ", ".join(_MADE[MemoryPhase(phase)] for phase in phases)
+        figure = f"{gib(held)} GiB"
+        yield ReasonRow(
+            name, name, made, figure, Tone.NORMAL, yours=False, segment=segment
+        )
+
+
+def _sum(parts: list[Component]) -> int:
+    return sum(part.bytes for part in parts)
+
+
+def _switch_row(saving: Saving, basis: str) -> ReasonRow:
+    switch = saving.switch
+    saves = saving.saves_bytes > 0
+    option = option_for(switch.key)
+    words = f"{option.title}: {value_words(option, switch.value)}"
+    amount = f"{gib(abs(saving.saves_bytes))} GiB"
+    return ReasonRow(
+        switch.key,
+        switch.words,
+        f"{words} · {basis}" if basis else words,
+        f"saves {amount}" if saves else f"costs {amount}",
+        Tone.SUCCESS if saves else Tone.NORMAL,
+        yours=False,
+        segment=SEGMENTS.get(switch.key),
+    )
+
+
+def basis_words(estimate: MemoryEstimate, *, in_work: bool) -> str:
+    """What a figure rests on, how far off it may be, and whether a better one comes."""
+    error = estimate.expected_error
+    if estimate.reserved_error is not None:
+        error = estimate.reserved_error  # of the device's peak, which is what is shown
+    words = f"{estimate.basis.words}, ± {error * 100:.0f} %"
+    if in_work and estimate.basis is Basis.FORMULA:
+        return f"{words} · exact figure in work"
+    return words
