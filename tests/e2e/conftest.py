@@ -28,18 +28,20 @@ class Machine:
             **more,
         }
 
-    def run(self, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess:
+    def run(
+        self, *arguments: str, timeout: float = 900, **more: str
+    ) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, "-m", "studio", *arguments],
-            env=self.environment(),
+            env=self.environment(**more),
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
 
-    def run_json(self, *arguments: str, timeout: float = 900):
-        done = self.run(*arguments, "--json", timeout=timeout)
+    def run_json(self, *arguments: str, timeout: float = 900, **more: str):
+        done = self.run(*arguments, "--json", timeout=timeout, **more)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -7,14 +7,17 @@ from studio.domain.dataset import Chat, ChatFile, Turn
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import GIB, MIB, TrainingDevice
-from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.propose import Proposal
 from studio.services.disk_need import merge_bytes, run_bytes
 from studio.services.launch import engine_command, engine_environment
 from studio.services.preflight import model_of, preflight, refuse_errors
 from studio.services.pricing import longest_row_characters, price, propose_for
+from studio.storage.estimates import KeptEstimates
 from studio.storage.models import ModelPlace, ModelState
+from studio.system.paths import estimates_dir
+from studio.system.versions import versions
 
 CONFIG = {
     "model_type": "llama",
@@ -245,3 +248,19 @@ def test_that_a_start_says_which_options_training_ignores(recipe):
     compared = recipe.with_value("compat.autocast", True)
     found = preflight(compared, PLACE, CARD, ROOM)
     assert codes(found) == [(Severity.INFO, "recipe.compared")]
+
+
+def test_that_a_dry_run_that_was_made_decides_over_the_formula(
+    recipe, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SNUGTUNE_HOME", str(tmp_path / "home"))
+    assert preflight(recipe, PLACE, CARD, ROOM) == []
+    part = Component("All", Group.ACTIVATIONS, 20 * GIB)
+    exact = MemoryEstimate(
+        components=(part,), phase="backward", basis=Basis.DRY_RUN, expected_error=0.02
+    )
+    kept = KeptEstimates(estimates_dir(), versions())
+    kept.keep(CONFIG, recipe, CARD, exact)
+    (short,) = preflight(recipe, PLACE, CARD, ROOM)
+    assert short.code == "memory.short"
+    assert "20.00 GiB" in short.why

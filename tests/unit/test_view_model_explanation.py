@@ -153,3 +153,25 @@ def test_that_a_model_without_a_formula_is_rehearsed():
     assert verdict.bar.provisional
     verdict = recipe_view(replace(waiting, estimate=EXACT, exact=Exactness())).verdict
     assert "needs **6.25 GiB**" in verdict.sentence
+
+
+def test_that_a_remedy_must_be_enough_for_what_the_dry_run_found():
+    remembering = chosen(train__checkpointing=False, train__micro_batch=4)
+    by_formula_alone = inputs(remembering, free_gib=3.0)
+    peak = by_formula_alone.estimate.peak_bytes
+    assert peak > 3 * GIB
+    mild = {way.words for way in recipe_view(by_formula_alone).remedies}
+    assert "2 rows at a time" in mild
+    part = Component("All", Group.ACTIVATIONS, peak + 3 * GIB // 2)
+    worse = replace(EXACT, components=(part,))
+    ways = recipe_view(replace(by_formula_alone, estimate=worse)).remedies
+    assert "2 rows at a time" not in {way.words for way in ways}
+    for way in ways:
+        then = estimate_memory(MODEL, way.recipe, device(3.0)).peak_bytes
+        assert then + 3 * GIB // 2 <= 3 * GIB
+
+
+def test_that_no_stale_reason_stands_beside_a_priced_model_without_a_formula():
+    view = recipe_view(replace(inputs(), model=None, estimate=EXACT))
+    assert view.reasons == ()
+    assert "Nothing is recommended" in view.reasons_note

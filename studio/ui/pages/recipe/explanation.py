@@ -195,7 +195,9 @@ def _switch_row(saving: Saving, basis: str) -> ReasonRow:
     switch = saving.switch
     saves = saving.saves_bytes > 0
     option = option_for(switch.key)
-    words = f"{option.title}: {value_words(option, switch.value)}"
+    words = value_words(option, switch.value)
+    if not switch.words.startswith(option.title):
+        words = f"{option.title}: {words}"
     amount = f"{gib(abs(saving.saves_bytes))} GiB"
     return ReasonRow(
         switch.key,

@@ -203,6 +203,7 @@ class RecipePage(QWidget):
         view.remark.setText(verdict.remark)
         view.remark.setVisible(bool(verdict.remark))
         view.panel.show_explanation(shown.explanation)
+        view.reasons_note.setText(shown.reasons_note)
         view.memory.set_state(verdict.bar, animated=by_user)
 
     def _show_reasons(self, shown: Shown) -> None:
@@ -212,7 +213,6 @@ class RecipePage(QWidget):
         self.view.reasons.set_rows(rows)
         self.view.reasons.setVisible(bool(rows))
         self.view.reasons_note.setVisible(not rows)
-        self.view.reasons_note.setText(shown.verdict.sentence.replace("**", ""))
 
     def _show_findings(self, shown: Shown) -> None:
         ways = shown.remedies

@@ -1,11 +1,11 @@
 """What would make a run fit: only changes that are enough by themselves."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import TrainingDevice
-from studio.domain.memory.estimate import Verdict
+from studio.domain.memory.estimate import MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Optimizer, Precision
@@ -36,6 +36,7 @@ def remedies(
     model: ModelArchitecture,
     device: TrainingDevice,
     proposal: Proposal | None,
+    estimate: MemoryEstimate | None = None,
 ) -> tuple[Remedy, ...]:
     """At most three changes, each enough to make the run fit what is free.
 
@@ -44,17 +45,21 @@ def remedies(
         model: The base model's shape.
         device: With the memory that is free now.
         proposal: What is recommended here, if known.
+        estimate: Of the recipe, on a better basis than the formula. How far the
+            formula is off for the recipe, it is taken to be for its neighbours.
 
     Returns:
         The recommendation first, then what costs the least quality.
     """
     now = estimate_memory(model, recipe, device).peak_bytes
+    missed = 0 if estimate is None else estimate.peak_bytes - now
+    judged = replace(device, free_bytes=device.free_bytes - missed)
     found: list[Remedy] = []
     for words, changed in _candidates(recipe, model, proposal):
-        estimate = estimate_memory(model, changed, device)
-        fits = estimate.verdict(device, headroom_bytes(device))
+        then = estimate_memory(model, changed, device)
+        fits = then.verdict(judged, headroom_bytes(device))
         if fits is not Verdict.DOES_NOT_FIT:
-            found.append(Remedy(words, changed, now - estimate.peak_bytes))
+            found.append(Remedy(words, changed, now - then.peak_bytes))
     return tuple(_first_of_each_kind(found))[:MOST]
 
 

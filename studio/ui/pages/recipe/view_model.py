@@ -146,6 +146,7 @@ class RecipeView:
         hold_back: Its last row.
         expert: The expert form.
         reasons: Why the recipe is so.
+        reasons_note: Said in their place.
         findings: What is open before the start.
         remedies: What the findings' remedy buttons apply, by their number.
         refused: Why the run can't start; empty when it can.
@@ -160,6 +161,7 @@ class RecipeView:
     hold_back: HoldBackRow
     expert: tuple[OptionRow, ...]
     reasons: tuple[ReasonRow, ...]
+    reasons_note: str
     findings: tuple[FindingText, ...]
     remedies: tuple[Remedy, ...]
     refused: str
@@ -189,6 +191,7 @@ def recipe_view(inputs: RecipeInputs) -> RecipeView:
             inputs.findings,
         ),
         reasons=_reasons(inputs),
+        reasons_note=_reasons_note(inputs),
         findings=tuple(_finding_texts(inputs, ways_out)),
         remedies=ways_out,
         refused=_refused(inputs),
@@ -291,13 +294,22 @@ def _reasons(inputs: RecipeInputs) -> tuple[ReasonRow, ...]:
     return reason_rows(inputs.recipe, proposal, model, device)
 
 
+def _reasons_note(inputs: RecipeInputs) -> str:
+    """Why there are no reasons: nothing is recommended without a formula."""
+    if inputs.device is None:
+        return "The free memory is not measured yet."
+    if isinstance(inputs.estimate, MemoryEstimate):
+        return "Nothing is recommended for models of this kind yet."
+    return _verdict(inputs).sentence
+
+
 def _ways_out(inputs: RecipeInputs) -> tuple[Remedy, ...]:
     model, device, estimate = inputs.model, inputs.device, inputs.estimate
     if model is None or device is None or not isinstance(estimate, MemoryEstimate):
         return ()
     if verdict_of(estimate, device) is not Verdict.SHORT:
         return ()
-    return remedies(inputs.recipe, model, device, inputs.proposal)
+    return remedies(inputs.recipe, model, device, inputs.proposal, estimate)
 
 
 def _finding_texts(
