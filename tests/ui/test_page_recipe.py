@@ -384,6 +384,17 @@ def test_that_the_panel_is_reached_by_its_key_and_without_a_mouse(page, desk):
     assert not page.grab().isNull()
 
 
+def test_that_a_run_that_starts_ends_the_rehearsal(qtbot, page, desk):
+    desk.scene = "steps"
+    assert desk.pricer.asked is not None
+    page.view.start.click()
+    assert desk.desk.controller.is_running
+    assert desk.pricer.asked is None
+    page.refresh()
+    # On a processor a rehearsal would slow the run down.
+    assert desk.pricer.asked is None
+
+
 def test_that_a_recipe_that_contradicts_itself_is_not_rehearsed(page, desk):
     page.change({"model.precision": "bf16", "model.compute_dtype": "fp16"})
     assert desk.pricer.asked is None

@@ -119,10 +119,13 @@ class Knowledge:
     ) -> None:
         """Have the exact figure worked out of what is shown."""
         config = None if place is None else place.config
-        if config is None or device is None or recipe.contradictions():
+        if (
+            config is None
+            or device is None
+            or recipe.contradictions()
+            or self._disturbs_training(device)
+        ):
             self._desk.pricer.ask(None)
-            return
-        if self._disturbs_training(device):
             return
         recipes = (recipe, *(switch.recipe for switch in turned))
         self._desk.pricer.ask(Question(config, device, recipes))

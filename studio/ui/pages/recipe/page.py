@@ -240,6 +240,7 @@ class RecipePage(QWidget):
             self._refusal = refused.finding
             self.refresh()
             return
+        self._desk.pricer.ask(None)  # the run has the machine to itself
         self._desk.chosen_run.choose(None)
         self._desk.go_to("run")
 

@@ -36,7 +36,8 @@ class ReasonWidget(QWidget):
         texts = QVBoxLayout()
         texts.setSpacing(2)
         texts.addWidget(label(row.what, Role.STRONG, wraps=True))
-        texts.addWidget(label(row.why, Role.CAPTION, Tone.MUTED, wraps=True))
+        if row.why:
+            texts.addWidget(label(row.why, Role.CAPTION, Tone.MUTED, wraps=True))
         effects = label(row.effect, Role.ANSWER, row.tone)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(
