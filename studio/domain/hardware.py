@@ -116,6 +116,7 @@ class MachineReading:
                     free_bytes=gpu.free_bytes,
                     has_bf16=gpu.has_bf16,
                     compute_capability=gpu.compute_capability,
+                    driver=self.driver_version,
                 )
         return TrainingDevice(
             kind="cpu",
@@ -137,6 +138,8 @@ class TrainingDevice:
         free_bytes: What is free now.
         has_bf16: Whether it computes in bf16 at full speed.
         compute_capability: Of a card, else None.
+        driver: A card's driver; empty where there is none.
+        context_bytes: The CUDA context, as measured on it before; None while it wasn't.
     """
 
     kind: str
@@ -145,6 +148,8 @@ class TrainingDevice:
     free_bytes: int
     has_bf16: bool
     compute_capability: tuple[int, int] | None = None
+    driver: str = ""
+    context_bytes: int | None = None
 
     @property
     def used_bytes(self) -> int:

@@ -83,6 +83,9 @@ class Optimizer(StrEnum):
     PAGED_ADAMW_8BIT = "paged_adamw_8bit"
 
 
+PAGED_OPTIMIZERS = frozenset({Optimizer.PAGED_ADAMW_32BIT, Optimizer.PAGED_ADAMW_8BIT})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """Which model is trained, and how its weights are held."""

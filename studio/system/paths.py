@@ -39,6 +39,11 @@ def estimates_dir() -> Path:
     return cache_dir() / "estimates"
 
 
+def measurements_path() -> Path:
+    """What runs and probes on this machine really took."""
+    return data_dir() / "measurements.jsonl"
+
+
 def _home(part: str) -> Path | None:
     home = os.environ.get(HOME_VARIABLE)
     return Path(home).expanduser().absolute() / part if home else None

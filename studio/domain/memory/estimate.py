@@ -7,11 +7,15 @@ components of the levels up to one sum to that level's peak.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from typing import Self
 
-from studio.domain.hardware import TrainingDevice
+from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.memory.timeline import Timeline
+
+# The component that a measurement on the machine itself may put right.
+CUDA_CONTEXT_NAME = "CUDA context"
 
 
 class Group(StrEnum):
@@ -119,6 +123,9 @@ class MemoryEstimate:
         phase_peaks: The allocated peak of each phase that was looked at, bytes.
         seconds: How long the prediction took; 0 when it was not timed.
         timeline: One training step; None when it was not gone through.
+        ratios: By level, low and high end of the range as shares of the peak, where
+            measurements on this machine tell them; the errors stand for the rest.
+        notes: What a person should know of how it came about, in sentences.
     """
 
     components: tuple[Component, ...]
@@ -129,6 +136,8 @@ class MemoryEstimate:
     phase_peaks: Mapping[str, int] | None = None
     seconds: float = 0.0
     timeline: Timeline | None = None
+    ratios: Mapping[Level, tuple[float, float]] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def peak_bytes(self) -> int:
@@ -159,13 +168,35 @@ class MemoryEstimate:
         """The sum of the components that count at a level."""
         return sum(c.bytes for c in self.components if c.level <= level)
 
+    def error(self, level: Level) -> float:
+        """The relative error that the basis claims at a level."""
+        if level is not Level.ALLOCATED and self.reserved_error is not None:
+            return self.reserved_error
+        return self.expected_error
+
     def peak(self, level: Level) -> PeakRange:
         """The peak at a level, with its range."""
-        error = self.expected_error
-        if level is not Level.ALLOCATED and self.reserved_error is not None:
-            error = self.reserved_error
+        error = self.error(level)
+        low, high = (self.ratios or {}).get(level, (1 - error, 1 + error))
         peak = self.bytes_up_to(level)
-        return PeakRange(peak, round(peak * (1 - error)), round(peak * (1 + error)))
+        return PeakRange(peak, round(peak * low), round(peak * high))
+
+    def with_context(self, context_bytes: int) -> Self:
+        """The same with the CUDA context that was measured, and a note that says so.
+
+        An estimate without a CUDA context stays as it is.
+        """
+        if not any(part.name == CUDA_CONTEXT_NAME for part in self.components):
+            return self
+        parts = tuple(
+            replace(part, bytes=context_bytes)
+            if part.name == CUDA_CONTEXT_NAME
+            else part
+            for part in self.components
+        )
+        note = f"The CUDA context of {gib(context_bytes)} was measured on this card."
+        notes = (*(each for each in self.notes if each != note), note)
+        return replace(self, components=parts, notes=notes)
 
     def by_group(self) -> dict[Group, int]:
         """Bytes of each part that people are shown; every part is present."""

@@ -9,6 +9,7 @@ torch 2.13, transformers 5.23, peft 0.21, trl 1.16 and bitsandbytes 0.50.
 from studio.domain.architecture import LinearShape, ModelArchitecture
 from studio.domain.hardware import MIB, TrainingDevice
 from studio.domain.memory.estimate import (
+    CUDA_CONTEXT_NAME,
     Basis,
     Component,
     Group,
@@ -71,12 +72,14 @@ def estimate_memory(
     step = _optimizer_step(model, recipe)
     in_step = sum(c.bytes for c in step) > sum(c.bytes for c in backward)
     passing = step if in_step else backward
-    return MemoryEstimate(
+    estimate = MemoryEstimate(
         components=(*resident, *passing, *_overhead(device)),
         phase=MemoryPhase.OPTIMIZER_STEP if in_step else MemoryPhase.BACKWARD,
         basis=Basis.FORMULA,
         expected_error=EXPECTED_ERROR,
     )
+    known = device.context_bytes
+    return estimate if known is None else estimate.with_context(known)
 
 
 def adapter_weights(model: ModelArchitecture, recipe: Recipe) -> int:
@@ -207,7 +210,7 @@ def _overhead(device: TrainingDevice) -> tuple[Component, ...]:
         return (_outside("Python and its libraries", CPU_RUNTIME),)
     return (
         Component("cuBLAS workspaces", Group.OVERHEAD, CUBLAS_WORKSPACES),
-        _outside("CUDA context", CUDA_CONTEXT),
+        _outside(CUDA_CONTEXT_NAME, CUDA_CONTEXT),
     )
 
 
