@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from studio.domain.finding import Finding
+from studio.domain.memory.measurement import MemoryComparison
 
 
 class RunState(StrEnum):
@@ -163,6 +164,7 @@ class RunSnapshot:
         started_at: When the first event happened, seconds since the epoch.
         training_at: When the first step began, likewise; None before.
         seconds: From the first to the last event.
+        compared: What it took beside what was predicted; None until it has ended.
         peak_bytes: Highest memory of this run on its device.
     """
 
@@ -186,6 +188,7 @@ class RunSnapshot:
     started_at: float | None = None
     training_at: float | None = None
     seconds: float = 0.0
+    compared: MemoryComparison | None = None
 
     @property
     def step(self) -> int:

@@ -76,6 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     estimate.add_argument("--card-bytes", type=int, help="of a card; else this machine")
     estimate.add_argument("--capability", help="of that card, such as 8.6")
 
+    measure = verbs.add_parser("measure-memory", help="measure a recipe's memory")
+    measure.add_argument("recipe", type=Path, metavar="RECIPE.toml")
+    measure.add_argument("model", type=Path, metavar="MODEL_DIR")
+    measure.add_argument(
+        "--random-weights",
+        action="store_true",
+        help="make them of MODEL_DIR's config.json",
+    )
+
     verbs.add_parser("doctor", help="check the engine's environment")
     return parser
 

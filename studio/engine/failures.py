@@ -1,5 +1,6 @@
 """Any exception becomes one last word and an exit code."""
 
+import re
 from dataclasses import dataclass
 
 from studio.domain.errors import ExitCode, StudioError
@@ -13,6 +14,8 @@ _OUT_OF_MEMORY_ADVICE = (
 )
 # How torch says on a CPU that malloc refused.
 _CPU_ALLOCATOR = "DefaultCPUAllocator"
+_UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_ASKED = re.compile(rf"tried to allocate ([\d.]+) ({'|'.join(_UNITS)})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def put_into_words(fault: Exception) -> Failure:
     """What to tell the user about an exception."""
     if isinstance(fault, StudioError):
         return _told(fault)
-    if _is_out_of_memory(fault):
+    if is_out_of_memory(fault):
         return _out_of_memory(fault)
     if isinstance(fault, ImportError):
         return _missing_library(fault)
@@ -86,12 +89,23 @@ def _told(fault: StudioError) -> Failure:
     )
 
 
-def _is_out_of_memory(fault: Exception) -> bool:
+def is_out_of_memory(fault: Exception) -> bool:
+    """Whether an exception says that memory was refused."""
     import torch
 
     if isinstance(fault, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(fault, RuntimeError) and _CPU_ALLOCATOR in str(fault)
+
+
+def asked_bytes(fault: Exception) -> int | None:
+    """How much was asked for when memory was refused; None where it isn't said.
+
+    torch writes "Tried to allocate 1.25 GiB" for a card, and "you tried to allocate
+    640000 bytes" for a processor.
+    """
+    found = _ASKED.search(str(fault))
+    return round(float(found[1]) * _UNITS[found[2]]) if found else None
 
 
 def _out_of_memory(fault: Exception) -> Failure:

@@ -1,6 +1,7 @@
 """A run while it trains: what is done before, between and behind the steps."""
 
 import math
+import time
 from dataclasses import dataclass, field
 
 from peft import PeftModelForCausalLM
@@ -17,6 +18,7 @@ from studio.engine.generation import answers
 from studio.engine.lifeline import Interrupted
 from studio.engine.model_card import Facts
 from studio.engine.model_loading import Tokenizer
+from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
 from studio.protocol.events import EvalFinished, RunFinished, SampleProduced
 from studio.storage.models import ModelPlace
@@ -39,6 +41,7 @@ class TrainingRun:
         data_sha256: Of the data file.
         formats: Its number formats.
         losses: Held-out losses so far, by step.
+        began: When it was put together, by the monotonic clock.
     """
 
     session: Session
@@ -51,6 +54,7 @@ class TrainingRun:
     data_sha256: str
     formats: Formats
     losses: dict[int, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
 
     def evaluate(self, step: int) -> None:
         """Measure the held-out loss, if rows were held out.
@@ -95,6 +99,8 @@ class TrainingRun:
         save_adapter(self.model, self.tokenizer, self.facts(steps), target)
         if not stopped:
             self._measure_result(steps)
+        if steps >= LEAST_STEPS:
+            tell_memory(self.session, self._whole())
         path = target.relative_to(self.directory.path).as_posix()
         self.session.say(RunFinished(adapter=path, steps=steps, stopped=stopped))
 
@@ -108,6 +114,17 @@ class TrainingRun:
             steps=steps,
             losses=dict(self.losses),
             versions=versions(),
+        )
+
+    def _whole(self) -> WholeRun:
+        rows = self.data.training
+        return WholeRun(
+            recipe=self.recipe,
+            folder=self.place.folder,
+            data_sha256=self.data_sha256,
+            rows=len(rows),
+            tokens=max(len(row.input_ids) for row in rows),
+            seconds=time.monotonic() - self.began,
         )
 
     def _measure_result(self, steps: int) -> None:

@@ -25,6 +25,7 @@ from studio.protocol.events import (
 from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
+from studio.system.card_memory import used_by_card
 from studio.system.paths import models_dir
 from studio.system.processes import identity_of
 from studio.system.resources import resource_root
@@ -47,6 +48,9 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> ExitCode:
     try:
         if verb == "train":
             session.wire.keep_journal(_journal_of(arguments.run))
+        if verb == "measure-memory":
+            # Before torch is asked for a device's name, which may take memory on it.
+            arguments.used_before = used_by_card()
         _greet(session, verb)
         VERBS[verb](session, arguments)
     except Interrupted:
@@ -177,6 +181,21 @@ def _not_estimated(fault: Exception, place: int, left: int) -> MemoryNotEstimate
     return MemoryNotEstimated(finding=told(finding), recipe=place, left=left)
 
 
+def _measure_memory(session: Session, arguments: argparse.Namespace) -> None:
+    recipe = load_recipe(arguments.recipe)
+    _refuse_contradictions(recipe)
+
+    from studio.engine.measure_memory import Probe, measure_memory
+
+    probe = Probe(
+        recipe,
+        arguments.model,
+        used_before=arguments.used_before,
+        is_random=arguments.random_weights,
+    )
+    measure_memory(session, probe)
+
+
 def _doctor(session: Session, _: argparse.Namespace) -> None:
     from studio.engine.doctor import diagnose
 
@@ -189,6 +208,7 @@ VERBS: Mapping[str, Verb] = {
     "generate": _generate,
     "prepare-model": _prepare_model,
     "estimate-memory": _estimate_memory,
+    "measure-memory": _measure_memory,
     "doctor": _doctor,
 }
 

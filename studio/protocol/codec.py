@@ -10,12 +10,24 @@ from studio.domain.memory.estimate import (
     Level,
     MemoryEstimate,
 )
+from studio.domain.memory.measurement import (
+    Measurement,
+    MemoryComparison,
+    Peaks,
+    Prediction,
+    RanOut,
+    Source,
+    Subject,
+)
 from studio.domain.memory.timeline import PhaseMark, Timeline
 from studio.protocol.commands import EngineCommand
 from studio.protocol.events import (
     EngineEvent,
     MemoryEstimated,
+    MemoryMeasured,
     MemoryPart,
+    MemoryPeaks,
+    MemoryRanOut,
     StepTimeline,
     Told,
 )
@@ -146,4 +158,76 @@ def _heard_timeline(message: StepTimeline | None) -> Timeline | None:
         tuple(message.allocated),
         tuple(message.reserved),
         tuple(PhaseMark(phase, point) for point, phase in message.marks),
+    )
+
+
+def told_measurement(row: Measurement, seconds: float) -> MemoryMeasured:
+    """A measurement in its wire form, which leaves out what it holds for."""
+    ran_out = row.ran_out
+    return MemoryMeasured(
+        source=row.source.value,
+        tokens=row.tokens,
+        actual=_told_peaks(row.actual),
+        phases={phase: _told_peaks(peaks) for phase, peaks in row.phases.items()},
+        phase=row.phase,
+        predicted={
+            basis: _told_peaks(said.peaks) for basis, said in row.predicted.items()
+        },
+        context_bytes=row.context_bytes,
+        ran_out=MemoryRanOut(
+            phase=ran_out.phase,
+            asked_bytes=ran_out.asked_bytes,
+            held_bytes=ran_out.held_bytes,
+        )
+        if ran_out
+        else None,
+        seconds=seconds,
+    )
+
+
+def heard_measurement(message: MemoryMeasured, subject: Subject) -> Measurement:
+    """A measurement from its wire form.
+
+    Args:
+        message: What was said.
+        subject: What it holds for, as the listener knows.
+    """
+    ran_out = message.ran_out
+    return Measurement(
+        subject=subject,
+        source=Source(message.source),
+        when=message.at.timestamp(),
+        tokens=message.tokens,
+        actual=heard_peaks(message.actual),
+        phases={phase: heard_peaks(peaks) for phase, peaks in message.phases.items()},
+        phase=message.phase,
+        predicted={
+            basis: Prediction(heard_peaks(peaks))
+            for basis, peaks in message.predicted.items()
+        },
+        context_bytes=message.context_bytes,
+        ran_out=RanOut(ran_out.phase, ran_out.asked_bytes, ran_out.held_bytes)
+        if ran_out
+        else None,
+    )
+
+
+def heard_comparison(message: MemoryMeasured) -> MemoryComparison | None:
+    """What was taken beside the best prediction of it; None where there is none."""
+    predicted = {
+        basis: heard_peaks(peaks) for basis, peaks in message.predicted.items()
+    }
+    return MemoryComparison.best_of(
+        heard_peaks(message.actual), predicted, message.tokens
+    )
+
+
+def heard_peaks(message: MemoryPeaks) -> Peaks:
+    """Peaks from their wire form."""
+    return Peaks(message.allocated, message.reserved, message.device)
+
+
+def _told_peaks(peaks: Peaks) -> MemoryPeaks:
+    return MemoryPeaks(
+        allocated=peaks.allocated, reserved=peaks.reserved, device=peaks.device
     )

@@ -276,6 +276,54 @@ class MemoryNotEstimated(Event, frozen=True, tag="memory-not-estimated"):
     left: int
 
 
+class MemoryPeaks(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Highest memory; see `studio.domain.memory.measurement.Peaks`."""
+
+    allocated: int | None
+    reserved: int | None
+    device: int | None
+
+
+class MemoryRanOut(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """How memory ended; see `studio.domain.memory.measurement.RanOut`."""
+
+    phase: str
+    asked_bytes: int | None
+    held_bytes: int | None
+
+
+class MemoryMeasured(Event, frozen=True, tag="memory-measured"):
+    """What a probe or a run really took.
+
+    See `studio.domain.memory.measurement.Measurement`.
+
+    Attributes:
+        source: ``probe``, whose last word this is, or ``run``.
+        tokens: Of the longest row.
+        actual: The highest of all phases.
+        phases: The highest of each phase that was told apart.
+        phase: In which the highest allocated memory fell; empty where untold.
+        predicted: What each basis said of the same batch.
+        context_bytes: The CUDA context; None where it can't be told.
+        ran_out: How the memory ended; None when it sufficed.
+        seconds: How long it took.
+    """
+
+    source: str
+    tokens: int
+    actual: MemoryPeaks
+    phases: dict[str, MemoryPeaks]
+    phase: str
+    predicted: dict[str, MemoryPeaks]
+    context_bytes: int | None
+    ran_out: MemoryRanOut | None
+    seconds: float
+
+
 EngineEvent = (
     Hello
     | PhaseChanged
@@ -297,4 +345,5 @@ EngineEvent = (
     | Diagnosed
     | MemoryEstimated
     | MemoryNotEstimated
+    | MemoryMeasured
 )

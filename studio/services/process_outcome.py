@@ -7,11 +7,13 @@ from pathlib import Path
 
 from studio.domain.errors import ExitCode
 from studio.domain.finding import Finding, error
+from studio.domain.memory.measurement import Source
 from studio.protocol.events import (
     Diagnosed,
     EngineEvent,
     Generated,
     MemoryEstimated,
+    MemoryMeasured,
     MemoryNotEstimated,
     Merged,
     ModelPrepared,
@@ -142,6 +144,8 @@ _SIGNAL_CAUSES = {
 
 def is_last_word(event: EngineEvent) -> bool:
     """Whether this event is how an engine's verb ends, well or badly."""
+    if isinstance(event, MemoryMeasured):
+        return event.source == Source.PROBE
     return isinstance(
         event,
         RunFinished

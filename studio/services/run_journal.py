@@ -22,13 +22,14 @@ from studio.domain.run import (
     StageProgress,
     StepPoint,
 )
-from studio.protocol.codec import heard
+from studio.protocol.codec import heard, heard_comparison
 from studio.protocol.events import (
     PROTOCOL_VERSION,
     CheckpointSaved,
     EngineEvent,
     EvalFinished,
     Hello,
+    MemoryMeasured,
     MemorySample,
     Merged,
     PhaseChanged,
@@ -203,6 +204,8 @@ class _Draft:
             case RunFailed():
                 failure = error(event.kind, event.message, fix=event.advice)
                 self._change(state=RunState.FAILED, progress=None, failure=failure)
+            case MemoryMeasured():
+                self._change(compared=heard_comparison(event))
             case Merged():
                 self._change(merged=_relative(event.path, self.base.directory))
             case _:

@@ -59,7 +59,7 @@ class Nvml:
     @functools.cached_property
     def _library(self) -> NvmlLibrary:
         # On first use: the binding is large, and the window opens without it.
-        return self._given or _pynvml()
+        return self._given or load_library()
 
     def survey(self) -> GpuSurvey:
         """Ask every card for everything; takes some milliseconds a card."""
@@ -246,7 +246,8 @@ def _cuda(answer: object) -> str:
     return f"{answer // 1000}.{answer % 1000 // 10}"
 
 
-def _pynvml() -> NvmlLibrary:
+def load_library() -> NvmlLibrary:
+    """The driver's own binding, imported on first use."""
     import pynvml
 
     library: NvmlLibrary = pynvml

@@ -32,6 +32,14 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _home(tmp_path_factory):
+    """Runs add to a table of measurements, which must not be this machine's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SNUGTUNE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
     return tiny.make_model(tmp_path_factory.mktemp("models") / "tiny-llama")

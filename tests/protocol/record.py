@@ -7,6 +7,7 @@ before committing it. A tiny random model makes each stream in seconds; places o
 machine that records are replaced.
 """
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -99,6 +100,7 @@ def estimated(recorder, run):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["SNUGTUNE_HOME"] = str(Path(folder) / "home")
         recorder = Recorder(Path(folder))
         run = finished(recorder)
         stopped(recorder)
@@ -107,6 +109,9 @@ def main():
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
         estimated(recorder, run)
+        recorder.keep_wire(
+            "measured", "measure-memory", run.recipe_path, recorder.model
+        )
         recorder.keep_wire("prepared", "prepare-model", recorder.model)
         recorder.keep_wire("diagnosed", "doctor")
 

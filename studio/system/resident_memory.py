@@ -1,0 +1,45 @@
+"""How much main memory this process held at most.
+
+Linux keeps a high-water mark that can be set back (proc(5): VmHWM of status, and 5
+written to clear_refs); Windows and macOS keep one for the whole life of a process.
+"""
+
+import os
+from pathlib import Path
+
+import psutil
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+_KIB = 1024
+
+
+def resident_bytes() -> int:
+    """Resident now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def highest_resident_bytes() -> int:
+    """The high-water mark since the start or since `set_back`."""
+    if _STATUS.exists():
+        return _high_water_mark()
+    if os.name == "nt":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def set_back() -> bool:
+    """Set the high-water mark back to what is resident now, if the system lets us."""
+    try:
+        _CLEAR.write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def _high_water_mark() -> int:
+    status = _STATUS.read_text(encoding="ascii", errors="replace")
+    marks = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(marks[0].split()[1]) * _KIB if marks else resident_bytes()
