@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from studio import __version__
-from studio.cli import explaining, pricing, reports, terminal, training
+from studio.cli import explaining, measuring, pricing, reports, terminal, training
 from studio.cli.engine_run import run_engine
 from studio.domain.errors import refusal
 from studio.domain.memory.estimate import Basis
@@ -102,6 +102,13 @@ def estimate(  # noqa: PLR0913 - a command line has the options it has
         Basis, typer.Option(help="What the numbers shall rest on.")
     ] = Basis.DRY_RUN,
     *,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure it now, by a run of two steps.")
+    ] = False,
+    random_weights: Annotated[
+        bool,
+        typer.Option("--random-weights", help="Measure without the model’s weights."),
+    ] = False,
     explain: Annotated[
         bool,
         typer.Option(
@@ -116,12 +123,15 @@ def estimate(  # noqa: PLR0913 - a command line has the options it has
     ] = None,
     json: Json = False,
 ) -> None:
-    """Predict the peak memory of a recipe."""
+    """Predict the peak memory of a recipe, or measure it."""
     recipe = load_recipe(recipe_file) if recipe_file else Recipe()
     recipe = _with(recipe, assignments)
     if model:
         recipe = recipe.with_value("model.name", model)
-    priced = pricing.estimate(recipe, gpu, basis, explain=explain)
+    if measure:
+        priced = measuring.measure(recipe, is_random=random_weights)
+    else:
+        priced = pricing.estimate(recipe, gpu, basis, explain=explain)
     if timeline is not None:
         explaining.draw(priced, timeline)
     if json:

@@ -20,6 +20,7 @@ from studio.domain.recommend.propose import headroom_bytes
 from studio.protocol.events import EngineEvent
 from studio.services.cards import device_named
 from studio.services.dry_runs import VERB, Question, about_model
+from studio.services.measured import measured, remarks, taught
 from studio.services.model_places import store
 from studio.services.preflight import raise_first_error
 from studio.system.machine import read_machine_once
@@ -66,7 +67,7 @@ def estimate(
     device = device_named(gpu, read_machine_once())
     turned = switches(recipe) if explain else ()
     recipes = (recipe, *(switch.recipe for switch in turned))
-    found = _PRICERS[basis](Question(config, device, recipes))
+    found = _taught(_PRICERS[basis](Question(config, device, recipes)), device)
     now = found[recipe]
     if isinstance(now, Finding):
         raise StudioError(now)
@@ -97,6 +98,7 @@ def document(priced: Priced) -> dict[str, object]:
             "free_bytes": device.free_bytes,
         },
         "verdict": found.verdict(device, headroom_bytes(device)).value,
+        "notes": list(found.notes),
     }
     if priced.savings is not None:
         told["switches"] = [_switch_document(saving) for saving in priced.savings]
@@ -111,6 +113,8 @@ def say(priced: Priced) -> None:
         between = f"{gib(peak.low_bytes)} to {gib(peak.high_bytes)}"
         terminal.say(f"{level.word.capitalize():<11}{gib(peak.bytes):>12}  ({between})")
     terminal.say(f"Peak phase   {found.phase}, {found.basis.words}")
+    for note in found.notes:
+        terminal.say(note)
     verdict = _VERDICTS[found.verdict(device, headroom_bytes(device))]
     terminal.say(f"On {device.name} with {gib(device.free_bytes)} free it {verdict}.")
 
@@ -200,13 +204,25 @@ def _rehearsed(asked: Question) -> _Estimates:
     return found
 
 
-def _measured(_asked: Question) -> _Estimates:
-    raise refusal(
-        "estimate.not-measured",
-        "Nothing was measured for this recipe on this machine yet.",
-        fix="Take --basis dry-run.",
-        where="--basis",
-    )
+def _measured(asked: Question) -> _Estimates:
+    for remark in remarks():
+        terminal.say_finding(remark)
+    first, *others = asked.recipes
+    found: _Estimates = {first: measured(first, asked.config, asked.device)}
+    for recipe in others:
+        try:
+            found[recipe] = measured(recipe, asked.config, asked.device)
+        except StudioError as refused:
+            found[recipe] = refused.finding
+    return found
+
+
+def _taught(found: _Estimates, device: TrainingDevice) -> _Estimates:
+    """Estimates with what measurements on the device taught."""
+    return {
+        recipe: it if isinstance(it, Finding) else taught(it, device)
+        for recipe, it in found.items()
+    }
 
 
 _PRICERS = {

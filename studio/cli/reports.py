@@ -104,6 +104,7 @@ def _run_document(snapshot: RunSnapshot) -> dict[str, object]:
         "held_out_loss": {"before": losses[0], "after": losses[1]} if losses else None,
         "adapter": snapshot.adapter,
         "merged": snapshot.merged,
+        "memory": snapshot.compared.document() if snapshot.compared else None,
         "failure": failure.sentence() if failure else None,
         "started_at": _when(snapshot.started_at),
     }

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
 from studio.domain.errors import ExitCode
+from studio.domain.memory.measurement import MemoryComparison
 from studio.domain.run import HeldOutPoint, Phase, Sample
-from studio.protocol.codec import heard
+from studio.protocol.codec import heard, heard_comparison
 from studio.protocol.events import (
     CheckpointSaved,
     EngineEvent,
     EvalFinished,
     Hello,
+    MemoryMeasured,
     Merged,
     PhaseChanged,
     Progress,
@@ -34,6 +36,7 @@ class RunReport:
         held_out: Losses, first before training.
         samples: Answers, first those before training.
         finished: The engine's last word.
+        compared: Its memory beside the prediction; None while it isn't told.
     """
 
     directory: RunDirectory
@@ -41,6 +44,7 @@ class RunReport:
     held_out: list[HeldOutPoint] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     finished: RunFinished | None = None
+    compared: MemoryComparison | None = None
 
     def hear(self, event: EngineEvent) -> None:
         """Take one event in and show it."""
@@ -70,6 +74,8 @@ class RunReport:
                 self.held_out.append(HeldOutPoint(step, loss))
             case SampleProduced(step=step, prompt=prompt, text=text):
                 self.samples.append(Sample(step, prompt, text))
+            case MemoryMeasured():
+                self.compared = heard_comparison(event)
             case RunFinished():
                 self.finished = event
 
@@ -83,6 +89,7 @@ class RunReport:
             "steps": self.finished.steps if self.finished else 0,
             "stopped": self.finished.stopped if self.finished else False,
             "held_out_loss": {"before": first, "after": last},
+            "memory": self.compared.document() if self.compared else None,
             "samples": [
                 {"step": s.step, "prompt": s.prompt, "text": s.text}
                 for s in self.samples
@@ -143,6 +150,9 @@ def say_report(report: RunReport, merged: Merged | None = None) -> None:
         terminal.say_block("before", answers[0].text)
         if len(answers) > 1:
             terminal.say_block("after", answers[-1].text)
+    if report.compared is not None:
+        terminal.say()
+        terminal.say(report.compared.sentence())
     terminal.say()
     terminal.say(f"Run           {report.directory.path}")
     terminal.say(f"Adapter       {report.directory.adapter_path}")

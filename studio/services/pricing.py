@@ -10,6 +10,7 @@ from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.propose import Proposal, propose
 from studio.services.dry_runs import kept_estimate
+from studio.services.measured import taught, with_context
 from studio.storage.models import ModelPlace
 
 
@@ -27,7 +28,7 @@ def price(
     if place.config is not None:
         exact = kept_estimate(place.config, recipe, device)
         if exact is not None:
-            return exact
+            return taught(exact, device)
     return price_by_formula(recipe, place, device)
 
 
@@ -42,7 +43,7 @@ def price_by_formula(
     model = _architecture(place)
     if isinstance(model, Finding):
         return model
-    return estimate_memory(model, recipe, device)
+    return taught(estimate_memory(model, recipe, device), device)
 
 
 def propose_for(
@@ -66,7 +67,8 @@ def propose_for(
     if isinstance(model, Finding):
         return model
     named = base.with_value("model.name", place.name)
-    return propose(model, device, named, longest_row_characters(data))
+    known = with_context(device)
+    return propose(model, known, named, longest_row_characters(data))
 
 
 def longest_row_characters(data: ChatFile | None) -> int:

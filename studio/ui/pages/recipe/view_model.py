@@ -169,17 +169,16 @@ class RecipeView:
 
 def recipe_view(inputs: RecipeInputs) -> RecipeView:
     """Put what is known into words."""
-    ways_out, verdict = _ways_out(inputs), _verdict(inputs)
+    ways_out = _ways_out(inputs)
     return RecipeView(
         facts=_facts(inputs),
         steps=_steps(inputs),
         missing=tuple(_missing(inputs.recipe)),
-        verdict=verdict,
+        verdict=_verdict(inputs),
         explanation=explanation(
             inputs.estimate,
             inputs.formula,
             inputs.switches,
-            bar=verdict.bar,
             in_work=inputs.exact.in_work,
         ),
         sliders=_sliders(inputs),
