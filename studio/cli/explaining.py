@@ -6,12 +6,13 @@ from studio.cli import terminal
 from studio.cli.pricing import Priced
 from studio.cli.timeline_svg import write_timeline
 from studio.domain.errors import refusal
-from studio.domain.hardware import gib
+from studio.domain.hardware import GIB, gib
 from studio.domain.memory.estimate import Basis
 from studio.domain.memory.switches import Saving
 from studio.domain.recipe import option_for
 
 _LEAST_SHARE = 0.001  # what is shown as 0.1 %
+_LEAST_BYTES = GIB / 200  # what is shown as 0.01 GiB
 
 
 def explain(priced: Priced) -> None:
@@ -58,10 +59,15 @@ def _say_phases(priced: Priced) -> None:
 
 
 def _say_savings(priced: Priced) -> None:
-    if priced.savings:
+    rows = [
+        _row(saving)
+        for saving in priced.savings or ()
+        if abs(saving.saves_bytes) >= _LEAST_BYTES
+    ]
+    if rows:
         header = ("Switch", f"Effect, {priced.estimate.basis.words}", "Set")
         terminal.say()
-        terminal.say_table(header, [_row(saving) for saving in priced.savings])
+        terminal.say_table(header, rows)
 
 
 def _row(saving: Saving) -> tuple[str, str, str]:

@@ -197,3 +197,10 @@ def test_that_formats_which_contradict_each_other_are_refused(home):
     code, said = estimated(home, model__precision="bf16", model__compute_dtype="fp16")
     assert code is ExitCode.BAD_INPUT
     assert "can't hold together" in said.message
+
+
+def test_that_no_cache_of_a_card_is_drawn_for_a_processor(home):
+    _, on_card = estimated(home)
+    assert on_card.timeline.reserved != on_card.timeline.allocated
+    _, on_processor = estimated(home, card=None)
+    assert on_processor.timeline.reserved == on_processor.timeline.allocated

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from studio.domain.memory.allocator import (
     Allocation,
@@ -138,7 +138,7 @@ def estimate_of(
         reserved_error=RESERVED_ERROR,
         phase_peaks={each.value: held for each, held in peaks.allocated.items()},
         seconds=seconds,
-        timeline=peaks.timeline,
+        timeline=peaks.timeline if card else _without_cache(peaks.timeline),
     )
 
 
@@ -178,6 +178,11 @@ def _replayed(recording: Recording) -> _Peaks:
     inside = [(at - step.start, each) for at, each in recording.phases if at in step]
     timeline = timeline_of(held_in_step, reserved_in_step, inside)
     return _Peaks(peaks, allocator.peak_reserved_bytes, position, timeline)
+
+
+def _without_cache(timeline: Timeline | None) -> Timeline | None:
+    """On a processor no allocator of torch's keeps what tensors gave back."""
+    return timeline and replace(timeline, reserved=timeline.allocated)
 
 
 def last_step(recording: Recording) -> range:

@@ -208,15 +208,22 @@ class MemoryBarState:
         return "" if self.verdict is None else VERDICT_WORDS[self.verdict]
 
 
-def rounded_hundredths(sizes_bytes: Sequence[int]) -> list[int]:
+def rounded_hundredths(
+    sizes_bytes: Sequence[int], total: int | None = None
+) -> list[int]:
     """Round bytes to hundredths of a GiB so that they add up to their rounded sum.
 
     The largest remainders are rounded up, the rest down; a figure is never off by a
     whole hundredth.
+
+    Args:
+        sizes_bytes: What is rounded.
+        total: What they shall add up to, where their sum was rounded elsewhere.
     """
     exact = [size * 100 / GIB for size in sizes_bytes]
     rounded = [int(value) for value in exact]
-    missing = round(sum(exact)) - sum(rounded)
+    wanted = round(sum(exact)) if total is None else total
+    missing = wanted - sum(rounded)
     by_remainder = sorted(
         range(len(exact)), key=lambda place: rounded[place] - exact[place]
     )

@@ -21,19 +21,24 @@ from studio.ui.pages.bar_states import GROUP_SEGMENTS
 from studio.ui.pages.recipe.reasons import SEGMENTS, ReasonRow
 from studio.ui.text import gib
 from studio.ui.tokens import Tone
-from studio.ui.widgets.memory_bar_state import NAMES, Segment, rounded_hundredths
+from studio.ui.widgets.memory_bar_state import (
+    NAMES,
+    MemoryBarState,
+    Segment,
+    rounded_hundredths,
+)
 
 _LEAST_BYTES: Final = GIB / 200
-"""Parts that would read 0.00 GiB are not listed; their group holds them too."""
+"""Switches that would read 0.00 GiB are not listed."""
 
 _MADE: Final = {
-    MemoryPhase.LOAD: "made while loading",
-    MemoryPhase.FORWARD: "made in the forward pass",
-    MemoryPhase.BACKWARD: "made in the backward pass",
-    MemoryPhase.OPTIMIZER_STEP: "made in the optimizer step",
-    MemoryPhase.EVALUATE: "made while measuring the held-out loss",
-    MemoryPhase.GENERATE: "made while answering",
-    MemoryPhase.SAVE: "made while saving",
+    MemoryPhase.LOAD: "while loading",
+    MemoryPhase.FORWARD: "in the forward pass",
+    MemoryPhase.BACKWARD: "in the backward pass",
+    MemoryPhase.OPTIMIZER_STEP: "in the optimizer step",
+    MemoryPhase.EVALUATE: "while measuring the held-out loss",
+    MemoryPhase.GENERATE: "while answering",
+    MemoryPhase.SAVE: "while saving",
 }
 
 
@@ -95,18 +100,20 @@ def explanation(
     formula: MemoryEstimate | None,
     priced: tuple[PricedSwitch, ...],
     *,
+    bar: MemoryBarState | None,
     in_work: bool,
 ) -> Explanation:
     """Put an estimate's parts and the recipe's switches into words.
 
     Args:
         estimate: Of the recipe as it is.
+        bar: Its picture, whose figures are told here too.
         formula: The same by formula.
         priced: Its switches. Two bases can't be subtracted, so a switch that isn't
             rehearsed yet is compared with the formula's figure.
         in_work: Whether the dry run of the recipe is still to come.
     """
-    if not isinstance(estimate, MemoryEstimate):
+    if not isinstance(estimate, MemoryEstimate) or bar is None:
         return Explanation("", timeline_note=_no_timeline(in_work=in_work))
     exact = [
         (each.switch, each.estimate)
@@ -116,7 +123,7 @@ def explanation(
     ]
     return Explanation(
         basis=estimate.basis.words,
-        groups=tuple(_groups(estimate)),
+        groups=tuple(_groups(estimate, bar)),
         switches=tuple(_switch_rows(estimate, formula, priced, exact)),
         note=_note(priced, len(exact)) if estimate.basis is Basis.DRY_RUN else "",
         timeline=estimate.timeline,
@@ -142,6 +149,7 @@ def _switch_rows(
     return [
         _switch_row(saving, "" if saving.switch in done else Basis.FORMULA.words)
         for saving in sorted(found, key=lambda saving: -saving.saves_bytes)
+        if abs(saving.saves_bytes) >= _LEAST_BYTES
     ]
 
 
@@ -158,33 +166,43 @@ def _no_timeline(*, in_work: bool) -> str:
     return "Only a dry run goes through a step that can be drawn."
 
 
-def _groups(estimate: MemoryEstimate) -> Iterator[GroupRow]:
-    by_group = estimate.by_group()
-    figures = rounded_hundredths(list(by_group.values()))
-    for (group, held), hundredths in zip(by_group.items(), figures, strict=True):
+def _groups(estimate: MemoryEstimate, bar: MemoryBarState) -> Iterator[GroupRow]:
+    for group, held in estimate.by_group().items():
         if held:
             segment = GROUP_SEGMENTS[group]
-            parts = tuple(_parts(estimate, group, segment))
-            figure = f"{hundredths / 100:.2f}"
+            figure = bar.figure(segment)
+            parts = tuple(_parts(estimate, group, segment, round(float(figure) * 100)))
             yield GroupRow(segment, NAMES[segment], figure, parts)
 
 
 def _parts(
-    estimate: MemoryEstimate, group: Group, segment: Segment
+    estimate: MemoryEstimate, group: Group, segment: Segment, hundredths: int
 ) -> Iterator[ReasonRow]:
+    """The parts of a group, whose figures add up to the group's."""
     merged: dict[str, list[Component]] = {}
     for part in estimate.components:
         if part.group is group and part.bytes:
             merged.setdefault(part.name, []).append(part)
-    for name, parts in sorted(merged.items(), key=lambda item: -_sum(item[1])):
-        if (held := _sum(parts)) < _LEAST_BYTES:
-            continue
-        phases = dict.fromkeys(part.phase for part in parts if part.phase)
-        made = ", ".join(_MADE[MemoryPhase(phase)] for phase in phases)
-        figure = f"{gib(held)} GiB"
-        yield ReasonRow(
-            name, name, made, figure, Tone.NORMAL, yours=False, segment=segment
-        )
+    named = sorted(merged.items(), key=lambda item: -_sum(item[1]))
+    figures = rounded_hundredths([_sum(parts) for _, parts in named], hundredths)
+    for (name, parts), figure in zip(named, figures, strict=True):
+        if figure:
+            yield ReasonRow(
+                name,
+                name,
+                _made(parts),
+                f"{figure / 100:.2f} GiB",
+                Tone.NORMAL,
+                yours=False,
+                segment=segment,
+            )
+
+
+def _made(parts: list[Component]) -> str:
+    """In which phases of a run something was made; empty where none is known."""
+    phases = {part.phase for part in parts}
+    told = [words for phase, words in _MADE.items() if phase in phases]
+    return f"made {' and '.join(told)}" if told else ""
 
 
 def _sum(parts: list[Component]) -> int:

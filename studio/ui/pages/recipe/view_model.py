@@ -169,16 +169,17 @@ class RecipeView:
 
 def recipe_view(inputs: RecipeInputs) -> RecipeView:
     """Put what is known into words."""
-    ways_out = _ways_out(inputs)
+    ways_out, verdict = _ways_out(inputs), _verdict(inputs)
     return RecipeView(
         facts=_facts(inputs),
         steps=_steps(inputs),
         missing=tuple(_missing(inputs.recipe)),
-        verdict=_verdict(inputs),
+        verdict=verdict,
         explanation=explanation(
             inputs.estimate,
             inputs.formula,
             inputs.switches,
+            bar=verdict.bar,
             in_work=inputs.exact.in_work,
         ),
         sliders=_sliders(inputs),
