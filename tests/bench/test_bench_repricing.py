@@ -3,6 +3,8 @@
 import statistics
 from time import perf_counter
 
+import pytest
+
 from studio.ui.pages.recipe.page import RecipePage
 from tests.ui.conftest import _session_theme, theme
 from tests.ui.desks import desk, reading_with_card
@@ -13,6 +15,7 @@ ROUNDS = 20
 MOST_S = 0.1
 
 
+@pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
 def test_that_a_change_is_priced_within_a_tenth_of_a_second(qtbot, desk):
     desk.open_example()
     desk.hardware.tell(reading_with_card())

@@ -10,6 +10,7 @@ from studio.domain.memory.switches import Switch, switches
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.propose import Proposal
 from studio.services.dry_runs import Question
+from studio.services.measured import taught
 from studio.services.model_shelf import ModelPlace
 from studio.services.preflight import preflight
 from studio.services.pricing import price, price_by_formula, propose_for
@@ -142,10 +143,12 @@ class Knowledge:
     ) -> MemoryEstimate | Finding | None:
         if isinstance(place, Finding):
             return place
+        if device is None:
+            return None
         exact = self._desk.pricer.answer(recipe)
         if isinstance(exact, MemoryEstimate):
-            return exact
-        return None if device is None else price(recipe, place, device)
+            return taught(exact, device)
+        return price(recipe, place, device)
 
     def _exactness(self, recipe: Recipe) -> Exactness:
         pricer = self._desk.pricer
