@@ -36,7 +36,7 @@ def write_random_model(described: Path, target: Path) -> None:
         StudioError: transformers can't build such a model, or the disk is too small.
     """
     config = described / _CONFIG if described.is_dir() else described
-    model = _outline(described)
+    model = outline_of(described)
     shapes = dict(_shapes(model))
     size = sum(2 * shape.numel() for shape in shapes.values())
     need_space(target.parent, size, "The model of random weights")
@@ -45,7 +45,12 @@ def write_random_model(described: Path, target: Path) -> None:
         _write(shapes, draft)
 
 
-def _outline(described: Path) -> Model:
+def outline_of(described: Path) -> Model:
+    """The model on the meta device.
+
+    Raises:
+        StudioError: transformers can't build it.
+    """
     config = read_config(described)
     try:
         with torch.device("meta"):
