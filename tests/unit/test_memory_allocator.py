@@ -76,6 +76,19 @@ def test_that_the_smallest_block_that_is_large_enough_is_taken():
     assert allocator.reserved_bytes == 70 * MIB
 
 
+def test_that_of_two_equal_blocks_the_one_in_the_newer_segment_is_taken():
+    allocator = replayed(
+        Allocation(1, 100 * MIB),
+        Allocation(2, 160 * MIB),
+        Release(2),
+        Allocation(3, 60 * MIB),
+        Release(1),
+        Allocation(4, 40 * MIB),
+        EmptyCache(),
+    )
+    assert allocator.reserved_bytes == 160 * MIB
+
+
 def test_that_pools_do_not_serve_each_other():
     allocator = replayed(Allocation(1, 5 * MIB), Allocation(2, 512))
     assert allocator.reserved_bytes == LARGE_SEGMENT + SMALL_SEGMENT

@@ -10,6 +10,7 @@ from typing import cast
 import torch
 from peft import PeftModelForCausalLM, prepare_model_for_kbit_training
 from torch.nn import functional
+from transformers.utils.generic import ModelOutput
 from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.memory.allocator import EmptyCache
@@ -68,11 +69,14 @@ class ForeignSteps:
         suit_card(optimizer, self.subject)
         batch = self._batch()
         start = len(recording.trace)
+        outputs: ModelOutput | None = None
         for _ in range(min(2, self.subject.recipe.train.accumulation)):
-            self._micro_batch(batch)
+            del outputs
+            outputs = self._micro_batch(batch)
         self.recorder.enter_phase(MemoryPhase.OPTIMIZER_STEP)
         optimizer.step()
         name_states(self.recorder, optimizer)
+        del outputs
         optimizer.zero_grad()
         recording.repeat(start, len(recording.trace))
 
@@ -82,15 +86,18 @@ class ForeignSteps:
         with self.recorder.purpose(BATCH):
             return torch.zeros(shape, dtype=torch.long)
 
-    def _micro_batch(self, batch: torch.Tensor) -> None:
+    def _micro_batch(self, batch: torch.Tensor) -> ModelOutput | None:
+        """What a loop's variable goes on holding, if it does."""
         self.recorder.enter_phase(MemoryPhase.FORWARD)
-        outputs = self.model(input_ids=batch, labels=batch)
-        loss = outputs.loss
+        outputs: ModelOutput | None = self.model(input_ids=batch, labels=batch)
+        assert outputs is not None
+        loss = outputs["loss"]
         if not self.subject.recipe.compat.keeps_outputs:
-            del outputs
+            outputs = None
         self.recorder.enter_phase(MemoryPhase.BACKWARD)
         loss.backward()
         name_gradients(self.recorder, self.model)
+        return outputs
 
 
 def _shifted_loss(
