@@ -244,11 +244,12 @@ def test_that_a_shifted_copy_raises_the_forward_peak_by_4_bytes_a_logit(tiny_mod
     ]
     raised = peaks[1][MemoryPhase.FORWARD] - peaks[0][MemoryPhase.FORWARD]
     assert raised / (tokens * vocabulary) == pytest.approx(4, abs=0.05)
-    # The outputs are gone before its backward pass, 2 bytes a logit; a plain loop
-    # holds them until its next step.
-    for phase in (MemoryPhase.BACKWARD, MemoryPhase.OPTIMIZER_STEP):
-        fell = peaks[0][phase] - peaks[1][phase]
-        assert fell / (tokens * vocabulary) == pytest.approx(2, abs=0.05)
+    # The outputs are gone before its backward pass, 2 bytes a logit.
+    fell = peaks[0][MemoryPhase.BACKWARD] - peaks[1][MemoryPhase.BACKWARD]
+    assert fell / (tokens * vocabulary) == pytest.approx(2, abs=0.05)
+    # A plain loop holds them until its next step, in blocks that may be larger.
+    step = MemoryPhase.OPTIMIZER_STEP
+    assert peaks[0][step] - peaks[1][step] >= 2 * tokens * vocabulary
 
 
 def test_that_unquantised_weights_in_fp32_take_twice_their_bytes(tiny_model):
