@@ -130,6 +130,12 @@ def test_that_one_recipe_measured_often_counts_once():
     assert residual.recipes == 1
 
 
+def test_that_one_error_is_told_as_one():
+    (note,) = taught(ESTIMATE, learn([row("a", 1.1)], HERE)).notes
+    assert note.startswith("1 recipe measured on this machine took ")
+    assert "between" not in note
+
+
 def test_that_a_basis_learns_from_its_own_errors_alone():
     learned = learn([row("a", 1.3, basis="formula")], HERE)
     assert taught(ESTIMATE, learned).peak(Level.ALLOCATED) == ESTIMATE.peak(

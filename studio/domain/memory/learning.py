@@ -146,10 +146,11 @@ def _in_words(residuals: Mapping[Level, Residual], basis: Basis) -> str:
     level = max(residuals)
     seen = residuals[level]
     many = "recipe" if seen.recipes == 1 else "recipes"
-    between = f"{_off(seen.low)} and {_off(seen.high)}"
+    low, high = _off(seen.low), _off(seen.high)
+    between = low if low == high else f"between {low} and {high}"
     use = "is the range" if seen.is_enough else "widens the range where it lies outside"
     return (
-        f"{seen.recipes} {many} measured on this machine took between {between} "
+        f"{seen.recipes} {many} measured on this machine took {between} "
         f"{level.word} memory than the {basis} said, which {use}."
     )
 

@@ -87,7 +87,7 @@ def _in_words(rows: Sequence[Measurement]) -> str:
     times = "once" if len(rows) == 1 else f"{len(rows)} times, last"
     by = "a probe of two steps" if newest.source is Source.PROBE else "a whole run"
     return (
-        f"Measured {times} on {day} on this card by {by}, "
+        f"Measured {times} on {day} on this device by {by}, "
         f"the longest row having {newest.tokens:,} tokens."
     )
 
