@@ -332,6 +332,18 @@ class CompatOptions:
         effect="4 bytes more for each token and word of the vocabulary.",
     )
 
+    early_logits_upcast: bool = flag(
+        default=False,
+        title="Logits in FP32 from the model",
+        help="Priced only: transformers before 4.46, which let the 16-bit ones go.",
+        effect="2 bytes less for each token and word of the vocabulary.",
+    )
+    upcast_norms: bool = flag(
+        default=False,
+        title="Norms in FP32",
+        help="Priced only: what trl before 1.0 leaves in FP32 of a quantised model.",
+        effect="The hidden states between layers are FP32 as well.",
+    )
     full_training: bool = flag(
         default=False,
         title="Every weight is trained",

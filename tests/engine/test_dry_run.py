@@ -252,6 +252,39 @@ def test_that_a_shifted_copy_raises_the_forward_peak_by_4_bytes_a_logit(tiny_mod
     assert peaks[0][step] - peaks[1][step] >= 2 * tokens * vocabulary
 
 
+def test_that_fp32_logits_of_the_model_take_the_16_bit_ones_away(tiny_model):
+    tokens, vocabulary = 2 * 2048, read_config(tiny_model).vocab_size
+    options = {
+        "train__sequence_length": 2048,
+        "train__micro_batch": 2,
+        "train__accumulation": 1,
+        "model__compute_dtype": "bf16",
+        "compat__shifted_logits_copy": True,
+    }
+    peaks = [
+        estimate(
+            subject_of(tiny_model, CARD, compat__early_logits_upcast=early, **options)
+        ).phase_peaks[MemoryPhase.FORWARD]
+        for early in (False, True)
+    ]
+    fell = (peaks[0] - peaks[1]) / (tokens * vocabulary)
+    assert fell == pytest.approx(2, abs=0.1)
+
+
+def test_that_fp32_norms_alone_leave_the_embeddings_as_they_are(tiny_model):
+    options = {"model__compute_dtype": "bf16", "compat__full_logits": True}
+    left = [
+        left_at_the_end(
+            subject_of(tiny_model, CARD, compat__upcast_norms=upcast, **options)
+        )[fake_model.PLAIN]
+        for upcast in (False, True)
+    ]
+    config = read_config(tiny_model)
+    # Two norms a layer and the last, 2 bytes more a weight.
+    norms = (2 * config.num_hidden_layers + 1) * config.hidden_size
+    assert left[1] - left[0] == 2 * norms
+
+
 def test_that_unquantised_weights_in_fp32_take_twice_their_bytes(tiny_model):
     options = {"model__compute_dtype": "bf16", "compat__full_logits": True}
     left = [

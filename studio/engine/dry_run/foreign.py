@@ -29,11 +29,23 @@ from studio.engine.model_loading import Model
 
 
 def upcast(model: Model, recorder: Recorder, subject: Subject) -> None:
-    """What peft does to a quantised model before training, if the recipe asks."""
-    wanted = subject.recipe.compat.upcast_unquantized
-    if wanted and subject.recipe.model.precision.is_quantized:
-        with recorder.purpose(PLAIN):
+    """What peft and trl do to a quantised model before training, if the recipe asks.
+
+    peft holds in fp32 whatever isn't quantised; trl casts embeddings and head back to
+    bf16, which leaves the norms (trl 0.13, trainer/utils.py,
+    `peft_module_casting_to_bf16`).
+    """
+    compat = subject.recipe.compat
+    if not subject.recipe.model.precision.is_quantized:
+        return
+    with recorder.purpose(PLAIN):
+        if compat.upcast_unquantized:
             prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]  # peft leaves it untyped
+        elif compat.upcast_norms:
+            for name, module in model.named_modules():
+                if isinstance(module, torch.nn.LayerNorm) or "norm" in name:
+                    module.to(torch.float32)
+    if compat.upcast_unquantized or compat.upcast_norms:
         recorder.recording.trace.append(EmptyCache())
 
 
@@ -61,10 +73,13 @@ class ForeignSteps:
         recording = self.recorder.recording
         enable_checkpointing(self.model, self.trainer)
         wrap_autocast(self.model, self.subject.formats)
-        if self.subject.recipe.compat.shifted_logits_copy:
-            is_full = self.subject.recipe.compat.full_training
-            base = self.model if is_full else self.model.get_base_model()
-            vars(base)["_loss_function"] = _shifted_loss
+        compat = self.subject.recipe.compat
+        if compat.shifted_logits_copy:
+            whole = self.model if compat.full_training else self.model.get_base_model()
+            vars(whole)["_loss_function"] = _shifted_loss
+        if compat.early_logits_upcast:
+            head = self.model.get_output_embeddings()
+            head.register_forward_hook(_in_fp32)
         optimizer = self.trainer.create_optimizer()
         suit_card(optimizer, self.subject)
         batch = self._batch()
@@ -98,6 +113,11 @@ class ForeignSteps:
         loss.backward()
         name_gradients(self.recorder, self.model)
         return outputs
+
+
+def _in_fp32(_head: object, _inputs: object, logits: torch.Tensor) -> torch.Tensor:
+    """Models of transformers 4.45 return fp32 logits; the 16-bit ones are gone."""
+    return logits.float()
 
 
 def _shifted_loss(
