@@ -20,7 +20,13 @@ from studio.engine.dry_run.rehearsal import (
     without_memory,
 )
 from studio.engine.dry_run.steps import Steps
-from studio.engine.dry_run.subject import ADAPTER, GRADIENTS, STATES, Subject
+from studio.engine.dry_run.subject import (
+    ADAPTER,
+    GRADIENTS,
+    LOGITS,
+    STATES,
+    Subject,
+)
 from studio.engine.methods.sft import build_trainer
 from studio.engine.model_loading import load_model
 
@@ -364,3 +370,11 @@ def test_that_autocast_of_another_program_is_decided_by_its_own_option(tiny_mode
     ]
     assert [subject.formats.autocast for subject in subjects] == [False, True]
     assert allocated(subjects[0]) != allocated(subjects[1])
+
+
+def test_that_a_card_scores_as_many_words_at_a_time_as_trl_does(tiny_model):
+    subject = subject_of(tiny_model, CARD, model__compute_dtype="bf16")
+    entries = rehearse(subject).entries.values()
+    tiles = {e.shape for e in entries if e.what == LOGITS and e.shape[-1:] == (32_768,)}
+    # A row less than tokens: the last one has nothing to foretell.
+    assert tiles == {(95, 32_768)}

@@ -20,8 +20,12 @@ from trl.trainer import utils as trl_utils
 from studio.engine.dry_run.attention import attention_on
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.recorder import Recorder
+from studio.engine.methods import sft
 
 _PAGED_LEAST = 1e5
+# Words of the vocabulary that trl scores at a time (trl/trainer/utils.py); the engine
+# takes fewer on a processor, which the tensors claim to be on.
+_HEAD_TILE = 32_768
 
 
 @contextmanager
@@ -42,6 +46,8 @@ def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[Non
             (functional, "layer_norm", _layer_norm),
             (chunked_logprob, "_addmm_fp32", _nothing),
             (bitsandbytes, "matmul", _int8_matmul),
+            (sft, "TILE_ON_PROCESSOR", _HEAD_TILE),
+            (torch, "is_autocast_enabled", _is_autocast_enabled),
         ):
             stack.enter_context(patch.object(place, name, stand_in))
         paging = patch.object(
@@ -140,6 +146,18 @@ def _int8_matmul(
         state.threshold = threshold
     product: torch.Tensor = bnb_functions.MatMul8bitLt.apply(A, B, out, bias, state)  # type: ignore[no-untyped-call]  # bitsandbytes has no types
     return product
+
+
+_is_autocast_enabled_on = torch.is_autocast_enabled
+
+
+def _is_autocast_enabled(device: str = "cpu") -> bool:
+    """Without a name it asks for a card; the tensors claim to be on a processor.
+
+    peft's quantised layers ask so (tuners/lora/bnb.py) and cast their input to the
+    adapter's format only without autocast.
+    """
+    return _is_autocast_enabled_on(device)
 
 
 def _nothing(*_: object, **__: object) -> None:

@@ -49,7 +49,7 @@ _SCHEDULES = {
 # Words of the vocabulary that are scored at a time on a processor. Tiles of trl's
 # 32,768 fit no cache, and fetching their pages anew from the system costs a tenth of
 # a step; the loss is the same.
-_TILE_ON_PROCESSOR = 2048
+TILE_ON_PROCESSOR = 2048
 TILE_NAME = "_CHUNKED_LOGPROB_CHUNK_SIZE"
 
 
@@ -127,7 +127,7 @@ def build_trainer(run: TrainingRun) -> SFTTrainer:
     """Make the trainer of trl, ready to train and told to write nothing."""
     device = next(run.model.parameters()).device
     if device.type == "cpu":
-        vars(trl_utils)[TILE_NAME] = _TILE_ON_PROCESSOR
+        vars(trl_utils)[TILE_NAME] = TILE_ON_PROCESSOR
     trainer = SFTTrainer(
         model=run.model,
         args=training_arguments(
