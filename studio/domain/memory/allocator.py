@@ -99,12 +99,17 @@ class _Block:
         self.free = False
         self.unmapped = 0
 
-    def __lt__(self, other: "_Block") -> bool:
-        return (self.size, self.address) < (other.size, other.address)
+    @property
+    def entry(self) -> "_Entry":
+        """Its place among free blocks: by size, then by address."""
+        return self.size, self.address, self
 
     @property
     def is_whole_segment(self) -> bool:
         return self.before is None and self.behind is None
+
+
+_Entry = tuple[int, int, _Block]
 
 
 class CachingAllocator:
@@ -134,7 +139,7 @@ class CachingAllocator:
         self.retries = 0
         self._capacity = capacity_bytes
         self._expandable = expandable_segments
-        self._pools: tuple[list[_Block], list[_Block]] = ([], [])
+        self._pools: tuple[list[_Entry], list[_Entry]] = ([], [])
         self._ends: dict[bool, _Block] = {}  # of the expandable segment of each pool
         self._live: dict[int, _Block] = {}
         self._segments = 0
@@ -187,27 +192,28 @@ class CachingAllocator:
             _take_out(pool, block.behind)
             block = self._joined(block, block.behind)
         block.free = True
-        insort(pool, block)
+        insort(pool, block.entry)
 
     def empty_cache(self) -> None:
         """Give back what is wholly free: segments, or pages of expandable ones."""
         for pool in self._pools:
             if self._expandable:
-                for block in pool:
+                for _, _, block in pool:
                     self._unmap(block)
                 continue
-            whole = [block for block in pool if block.is_whole_segment]
-            pool[:] = [block for block in pool if not block.is_whole_segment]
-            self.reserved_bytes -= sum(block.size for block in whole)
+            whole = [entry for entry in pool if entry[2].is_whole_segment]
+            pool[:] = [entry for entry in pool if not entry[2].is_whole_segment]
+            self.reserved_bytes -= sum(size for size, _, _ in whole)
 
     def _best_fit(self, size: int) -> _Block | None:
         small = size <= LARGEST_SMALL
         pool = self._pool(small=small)
-        found = bisect_left(pool, _Block(size, -1, small=small))
+        found = bisect_left(pool, (size, -1))  # a shorter tuple sorts first
         if found == len(pool):
             return None
-        is_end = self._ends.get(small) is pool[found]
-        block = pool.pop(found + 1 if is_end and found + 1 < len(pool) else found)
+        is_end = self._ends.get(small) is pool[found][2]
+        at = found + 1 if is_end and found + 1 < len(pool) else found
+        block = pool.pop(at)[2]
         if block.unmapped:
             self._reserve(block.unmapped, size)
             block.unmapped = 0
@@ -267,7 +273,7 @@ class CachingAllocator:
         if self._ends.get(block.small) is block:
             self._ends[block.small] = rest
         block.behind, block.size = rest, size
-        insort(self._pool(small=block.small), rest)
+        insort(self._pool(small=block.small), rest.entry)
 
     def _joined(self, first: _Block, second: _Block) -> _Block:
         first.size += second.size
@@ -288,7 +294,7 @@ class CachingAllocator:
         self.reserved_bytes -= pages - block.unmapped
         block.unmapped = pages
 
-    def _pool(self, *, small: bool) -> list[_Block]:
+    def _pool(self, *, small: bool) -> list[_Entry]:
         return self._pools[0 if small else 1]
 
 
@@ -306,5 +312,5 @@ def segment_bytes(size: int) -> int:
     return -(-size // SEGMENT_ROUNDING) * SEGMENT_ROUNDING
 
 
-def _take_out(pool: list[_Block], block: _Block) -> None:
-    del pool[bisect_left(pool, block)]
+def _take_out(pool: list[_Entry], block: _Block) -> None:
+    del pool[bisect_left(pool, block.entry)]
