@@ -1,11 +1,11 @@
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import StudioError
 from studio.domain.hardware import GIB, TrainingDevice
-from studio.domain.memory.estimate import Group, Verdict
+from studio.domain.memory.estimate import Group, Level, Verdict
 from studio.domain.memory.formula import adapter_weights, estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype, Optimizer, Precision
@@ -88,9 +88,13 @@ def test_that_a_config_without_its_width_names_what_is_missing():
 
 def test_that_double_quantisation_saves_thirty_seven_hundredths_of_a_bit():
     model, device = shape(LLAMA_3_8B), card(24)
-    with_it = estimate_memory(model, Recipe(), device)
-    without = Recipe().with_value("model.double_quant", False)
-    saved = estimate_memory(model, without, device).peak_bytes - with_it.peak_bytes
+    held = [
+        estimate_memory(
+            model, Recipe().with_value("model.double_quant", on), device
+        ).by_group()[Group.WEIGHTS]
+        for on in (True, False)
+    ]
+    saved = held[1] - held[0]
     assert saved * 8 / model.linear_weights == pytest.approx(0.373, abs=0.001)
 
 
@@ -135,10 +139,16 @@ recipes = st.builds(
     st.integers(1, 64),
 )
 def test_that_more_never_costs_less(recipe, key, more):
+    # What tensors take. What the allocator holds beside them depends on how sizes
+    # happen to fit into each other's blocks, and may fall.
     model, device = shape(LLAMA_3_8B), card(24)
+    # A second row brings a mask, by which torch leaves its plain kernel (every score
+    # in fp32) for the memory-efficient one where keys are grouped.
+    assume(key != "train.micro_batch" or recipe.train.micro_batch > 1)
     larger = recipe.with_value(key, recipe.value(key) + more)
-    peak = estimate_memory(model, recipe, device).peak_bytes
-    assert estimate_memory(model, larger, device).peak_bytes >= peak
+    peak = estimate_memory(model, recipe, device).bytes_up_to(Level.ALLOCATED)
+    more_peak = estimate_memory(model, larger, device).bytes_up_to(Level.ALLOCATED)
+    assert more_peak >= peak
 
 
 @given(recipes)

@@ -131,7 +131,7 @@ def test_that_without_an_estimate_nothing_is_made_up():
 def test_that_a_better_figure_in_work_is_said_and_drawn():
     at_work = replace(inputs(), exact=Exactness(in_work=True))
     verdict = recipe_view(at_work).verdict
-    assert verdict.basis == "by formula, ± 15 % · exact figure in work"
+    assert verdict.basis == "by formula, ± 10 % · exact figure in work"
     assert verdict.bar.provisional
     assert "exact figure is in work" in verdict.bar.description()
     done = replace(inputs(), estimate=EXACT)

@@ -19,17 +19,18 @@ from studio.ui.pages.export.view_model import (
     short_path,
 )
 
-MODEL = ModelArchitecture(
-    family="llama",
-    hidden=576,
-    layers=30,
-    heads=9,
-    kv_heads=3,
-    head_width=64,
-    feed_forward=1536,
-    vocabulary=49_152,
-    tied=True,
-    context=8192,
+MODEL = ModelArchitecture.from_config(
+    {
+        "model_type": "llama",
+        "hidden_size": 576,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "intermediate_size": 1536,
+        "vocab_size": 49_152,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 8192,
+    }
 )
 RUN = RunSnapshot(
     name="cheese-1",

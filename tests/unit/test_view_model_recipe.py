@@ -23,17 +23,18 @@ from studio.ui.pages.recipe.view_model import (
 from studio.ui.tokens import Tone
 from studio.ui.widgets.memory_bar_state import Segment, Verdict
 
-MODEL = ModelArchitecture(
-    family="llama",
-    hidden=576,
-    layers=30,
-    heads=9,
-    kv_heads=3,
-    head_width=64,
-    feed_forward=1536,
-    vocabulary=49_152,
-    tied=True,
-    context=8192,
+MODEL = ModelArchitecture.from_config(
+    {
+        "model_type": "llama",
+        "hidden_size": 576,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "intermediate_size": 1536,
+        "vocab_size": 49_152,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": 8192,
+    }
 )
 
 
@@ -88,7 +89,7 @@ def test_that_the_verdict_says_what_is_needed_of_what_is_free() -> None:
     assert f"needs **{peak:.2f} GiB** of the 8.00 GiB that are free" in (
         view.verdict.sentence
     )
-    assert view.verdict.basis == "by formula, ± 15 %"
+    assert view.verdict.basis == "by formula, ± 10 %"
     assert view.verdict.bar is not None
     assert view.verdict.bar.peak_bytes == given.estimate.peak_bytes
 

@@ -1,0 +1,1 @@
+"""A run on paper: one layer's allocations, one by one, in plain arithmetic."""

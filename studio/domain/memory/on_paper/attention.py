@@ -1,0 +1,284 @@
+"""Attention between the projections: rotary positions and the kernels.
+
+The kernels' sizes are those of the dry run's stand-ins, which name their sources in
+ATen/native/transformers/cuda of torch 2.13.
+"""
+
+from functools import partial
+
+from studio.domain.decoder.block import Block, Heads
+from studio.domain.memory.on_paper.operators import (
+    ATTENTION,
+    cast,
+    dropped,
+    made_kept,
+    scaled,
+    shifted,
+    softmax,
+    tanh,
+)
+from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
+from studio.domain.recipe_options import Attention
+
+_FLASH_HEAD = 256
+_STATISTICS_ROWS = 32
+_TILE = 64
+_FLASH_ROWS, _FLASH_WIDTH = 128, 32
+_WIDE_OUTPUT = 128
+
+
+def rotated(tape: Tape, heads: Heads, x: Tensor) -> Tensor:
+    """`x * cos + rotate_half(x) * sin`; a part of each head may pass by."""
+    if not heads.rotary:
+        return x
+    count = x.count * heads.rotary // heads.width
+    with_cos = tape.new(count, x.width)
+    negative = tape.new(count // 2, x.width)
+    turned = tape.new(count, x.width)
+    del negative
+    with_sin = tape.new(count, x.width)
+    del turned
+    made = tape.new(count, x.width)
+    del with_cos, with_sin
+    if heads.joins:
+        rest = made
+        made = tape.new(x.count, x.width)
+        del rest
+    if x.node is not None:
+        back = partial(_rotated_back, count, x.count, heads.joins)
+        made.node = tape.node(back, (x.node,))
+    return made
+
+
+def _rotated_back(count: int, whole: int, joins: bool, tape: Tape, node: Node) -> None:
+    grad = node.received()
+    width = grad.width
+    rest = None
+    if joins:
+        rest = tape.new(whole, width)  # of the entries that pass by
+    with_sin = tape.new(count, width)
+    half = tape.new(count // 2, width)
+    one = tape.new(count, width)
+    del half
+    other = tape.new(count, width)
+    del with_sin
+    turned = tape.new(count, width)
+    del one, other
+    with_cos = tape.new(count, width)
+    if rest is None:
+        del grad
+    made = tape.new(count, width)
+    del turned, with_cos
+    if rest is not None:
+        grad = made
+        spread = tape.new(whole, width)
+        del made, grad
+        made = tape.new(whole, width)
+        del spread, rest
+    made.strided = True
+    tape.give(node.inputs[0], made)
+
+
+def attended(
+    tape: Tape, plan: Plan, block: Block, query: Tensor, key: Tensor, value: Tensor
+) -> Tensor:
+    """What the values come to, by the kernel that the card takes."""
+    heads = block.heads
+    masks = plan.masks or 0 < block.window <= plan.length
+    if plan.attention is Attention.EAGER:
+        return _eager(tape, plan, heads, query, key, value)
+    groups = heads.queries // heads.keys
+    by_groups = groups > 1 and not masks and heads.width <= _FLASH_HEAD
+    expands = plan.expands_keys and not plan.flash and by_groups
+    if groups > 1 and (not by_groups or expands):
+        key, value = _repeated(tape, key, groups), _repeated(tape, value, groups)
+        by_groups = False
+    if plan.autocast:
+        query, key, value = (cast(tape, x, plan.compute) for x in (query, key, value))
+    if not plan.card:
+        return _math(tape, plan, heads, query, key, value)
+    is_half = query.width < FP32
+    if plan.flash and is_half and not masks and heads.width <= _FLASH_HEAD:
+        return _fused(tape, plan, heads, (query, key, value), None)
+    if (is_half and not plan.is_half and not plan.flash) or by_groups:
+        return _math(tape, plan, heads, query, key, value)
+    rows = (plan.batch if plan.masks else 1) if masks else 0
+    return _fused(tape, plan, heads, (query, key, value), rows)
+
+
+def _repeated(tape: Tape, x: Tensor, groups: int) -> Tensor:
+    """`repeat_kv`: each key head once for every query head of its group."""
+    if groups == 1:
+        return x
+    made = tape.new(x.count * groups, x.width)
+    if x.node is not None:
+        made.node = tape.node(partial(_repeated_back, groups), (x.node,))
+    return made
+
+
+def _repeated_back(groups: int, tape: Tape, node: Node) -> None:
+    grad = node.received()
+    made = tape.new(grad.count // groups, grad.width)
+    made.strided = True
+    del grad
+    tape.give(node.inputs[0], made)
+
+
+def _fused(
+    tape: Tape,
+    plan: Plan,
+    heads: Heads,
+    inputs: tuple[Tensor, Tensor, Tensor],
+    masked: int | None,
+) -> Tensor:
+    """A fused kernel; `masked` rows have masks of their own, None is FlashAttention."""
+    bias, flash = None, masked is None
+    if masked:
+        entries = masked * plan.length * plan.length
+        bias = tape.new(entries, inputs[0].width)
+    made = tape.new(inputs[0].count, inputs[0].width)
+    rows = plan.length
+    if not flash:
+        rows = _up(rows, _STATISTICS_ROWS)
+        if heads.width > _WIDE_OUTPUT and made.width < FP32:
+            inside = tape.new(made.count, 4, ATTENTION)
+            del inside
+    sums = tape.new(plan.batch * heads.queries * rows, 4)
+    if inputs[0].node is not None or inputs[1].node is not None:
+        kept = (*inputs, bias, made_kept(made), sums)
+        nodes = tuple(x.node for x in inputs)
+        meta = (plan.batch, plan.length, heads, flash)
+        made.node = tape.node(partial(_fused_back, meta), nodes, kept)
+    return made
+
+
+def _fused_back(meta: tuple[int, int, Heads, bool], tape: Tape, node: Node) -> None:
+    kept = node.taken()
+    grad = node.received()
+    batch, length, heads, flash = meta
+    grads = []
+    for x in kept[:3]:
+        assert x is not None
+        made = tape.new(x.count, x.width)
+        made.strided = x.strided
+        grads.append(made)
+    sizes = (_inside_flash if flash else _inside_efficient)(
+        batch, length, heads, grads[0].width, grads[1].count
+    )
+    inside = [tape.storage(size, ATTENTION) for size in sizes]
+    del inside, kept, grad
+    for each in (2, 1, 0):
+        tape.give(node.inputs[each], grads.pop())
+
+
+def _inside_flash(
+    batch: int, length: int, heads: Heads, width: int, key_entries: int
+) -> list[int]:
+    rows = _up(length, _FLASH_ROWS)
+    pairs = batch * heads.queries * rows
+    inside = [4 * pairs, 4 * pairs * _up(heads.width, _FLASH_WIDTH)]
+    if heads.keys != heads.queries:
+        copies = heads.queries // heads.keys * key_entries * width
+        inside += [copies, copies]
+    return inside
+
+
+def _inside_efficient(
+    batch: int, length: int, heads: Heads, width: int, _key_entries: int
+) -> list[int]:
+    pairs, is_half = batch * heads.queries, width < FP32
+    workspace = _up(length, _TILE) * _up(heads.width, _TILE)
+    if is_half and heads.width > _TILE:
+        workspace += _up(length, 2 * _TILE) * 2 * _up(heads.width, _TILE)
+    inside = [4 * pairs * length, 4 * pairs * workspace]
+    if not is_half:
+        inside.append(4 * pairs * length * heads.width)
+    return inside
+
+
+def _eager(
+    tape: Tape, plan: Plan, heads: Heads, query: Tensor, key: Tensor, value: Tensor
+) -> Tensor:
+    """`eager_attention_forward` of transformers."""
+    groups = heads.queries // heads.keys
+    key, value = _repeated(tape, key, groups), _repeated(tape, value, groups)
+    pairs = plan.batch * heads.queries * plan.length * plan.length
+    width = query.width
+    if plan.autocast:
+        query, key, value = (cast(tape, x, plan.compute) for x in (query, key, value))
+    scores = scaled(tape, _matmul(tape, query, key, pairs))
+    if heads.caps:
+        scores = scaled(tape, tanh(tape, scaled(tape, scores)))
+    scores = shifted(tape, scores)
+    if heads.half_softmax:
+        shares = softmax(
+            tape, scores, 4 if plan.autocast else width, copies=plan.autocast
+        )
+    else:
+        shares = softmax(
+            tape, scores, 4, copies=not (plan.is_half and scores.width < FP32)
+        )
+    shares = cast(tape, shares, width)
+    if heads.drops:
+        shares = dropped(tape, shares)
+    if plan.autocast:
+        shares = cast(tape, shares, plan.compute)
+    made = _matmul(tape, shares, value, query.count)
+    contiguous = tape.new(made.count, made.width)
+    if made.node is not None:
+        contiguous.node = tape.node(_as_it_is_back, (made.node,))
+    return contiguous
+
+
+def _as_it_is_back(tape: Tape, node: Node) -> None:
+    grad = node.received()
+    grad.strided = True
+    tape.give(node.inputs[0], grad)
+
+
+def _matmul(tape: Tape, one: Tensor, two: Tensor, count: int) -> Tensor:
+    """A product for each head."""
+    node = None
+    if one.node is not None or two.node is not None:
+        nodes = (one.node, two.node)
+        back = partial(_matmul_back, one.count, two.count)
+        node = tape.node(back, nodes, (one, two))
+    made = tape.new(count, one.width)
+    made.node = node
+    return made
+
+
+def _matmul_back(first: int, second: int, tape: Tape, node: Node) -> None:
+    kept = node.taken()
+    grad = node.received()
+    other = tape.new(second, grad.width)
+    one = tape.new(first, grad.width)
+    other.strided = one.strided = True
+    del kept, grad
+    tape.give(node.inputs[1], other)
+    del other
+    tape.give(node.inputs[0], one)
+
+
+def _math(
+    tape: Tape, plan: Plan, heads: Heads, query: Tensor, key: Tensor, value: Tensor
+) -> Tensor:
+    """`_scaled_dot_product_attention_math`: every score, half precision in fp32."""
+    groups = heads.queries // heads.keys
+    width = query.width
+    key, value = _repeated(tape, key, groups), _repeated(tape, value, groups)
+    if width < FP32:
+        query, key, value = (cast(tape, x, 4) for x in (query, key, value))
+    query, key = scaled(tape, query), scaled(tape, key)
+    pairs = plan.batch * heads.queries * plan.length * plan.length
+    scores = shifted(tape, _matmul(tape, query, key, pairs))
+    shares = softmax(tape, scores, 4, copies=False)
+    del scores
+    if heads.drops:
+        shares = dropped(tape, shares)
+    return cast(tape, _matmul(tape, shares, value, query.count), width)
+
+
+def _up(amount: int, step: int) -> int:
+    return -(-amount // step) * step

@@ -1,0 +1,139 @@
+"""From the last block to the loss and back: a tiled head, or all logits at once."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.memory.on_paper.linear import GRADIENTS, product
+from studio.domain.memory.on_paper.operators import cast, scaled, tanh
+from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
+
+LOGITS = "Logits and loss"
+HEAD_TILE_ROWS = 4096  # trl kernels/chunked_logprob.py:31
+HEAD_TILE_COLUMNS = 32_768  # trl trainer/utils.py:1506
+_TILE_ON_PROCESSOR = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """The loss function's shape."""
+
+    rows: int
+    hidden: int
+    tile: int
+    width: int
+    tokens: int
+    casts: int
+    head: int
+
+
+def tiled_loss(
+    tape: Tape, plan: Plan, x: Tensor, hidden: int, vocabulary: int
+) -> Tensor:
+    """The `ChunkedLogProbFunction` of trl on all but each row's last token."""
+    rows = plan.batch * (plan.length - 1)
+    found = tape.new(rows * hidden, x.width)
+    columns = HEAD_TILE_COLUMNS if plan.card else _TILE_ON_PROCESSOR
+    width = plan.compute if plan.autocast else x.width
+    casts = 0
+    if width != x.width:
+        casts += min(rows, HEAD_TILE_ROWS) * hidden * width
+    if width != plan.plain:
+        casts += min(vocabulary, columns) * hidden * width
+    loss = _Loss(
+        rows,
+        hidden,
+        min(rows, HEAD_TILE_ROWS) * columns * width,
+        x.width,
+        x.count,
+        casts,
+        vocabulary * hidden if plan.trains_base else 0,
+    )
+    statistics = tape.storage(10 * 4 * rows, LOGITS)
+    tile = tape.storage(loss.tile, LOGITS)
+    inside = tape.storage(casts, LOGITS) if casts else None
+    del inside, tile, statistics
+    made = tape.new(rows, 4, LOGITS)
+    if x.node is not None:
+        made.node = tape.node(partial(_tiled_back, loss), (x.node,), (found,))
+    return made
+
+
+def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
+    kept = node.taken()
+    grad = node.received()
+    of_hidden = tape.new(loss.rows * loss.hidden, 4, LOGITS)
+    of_head = tape.new(loss.head, 4, LOGITS) if loss.head else None
+    tile = tape.storage(loss.tile, LOGITS)
+    inside = tape.storage(loss.casts, LOGITS) if loss.casts else None
+    del inside
+    half = of_hidden
+    if loss.width != FP32:
+        half = tape.new(loss.rows * loss.hidden, loss.width, LOGITS)
+    del of_hidden, tile, kept, grad
+    if of_head is not None:
+        tape.gradients.append(tape.new(loss.head, loss.width, GRADIENTS))
+        del of_head
+    zeros = tape.new(loss.rows * loss.hidden, loss.width)
+    placed = tape.new(loss.rows * loss.hidden, loss.width)
+    del zeros, half
+    whole = tape.new(loss.tokens, loss.width)
+    del placed
+    tape.give(node.inputs[0], whole)
+
+
+def full_loss(
+    tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture, *, shifts: bool
+) -> tuple[Tensor, Tensor]:
+    """`ForCausalLMLoss` of transformers on all logits at once.
+
+    Returns:
+        The loss, and the logits, which a loop may hold until it is done.
+    """
+    trains, width = plan.trains_base, plan.plain
+    logits = product(
+        tape, plan, x, model.hidden, model.vocabulary, width, trains=trains
+    )
+    Tape.rename(logits, LOGITS)
+    for step in range(model.decoder.head_steps):
+        logits = tanh(tape, logits) if step == 1 else scaled(tape, logits)
+        Tape.rename(logits, LOGITS)
+    whole = wide = _wide(tape, logits)
+    if shifts and plan.batch > 1:
+        wide = _copy(tape, whole)
+    shares = tape.new(wide.count, 4, LOGITS)
+    loss = tape.new(1, 4)
+    if wide.node is not None:
+        loss.node = tape.node(partial(_loss_back, wide.count), (wide.node,), (shares,))
+    del whole
+    return loss, logits
+
+
+def _wide(tape: Tape, logits: Tensor) -> Tensor:
+    made = cast(tape, logits, 4)
+    if made is not logits:
+        Tape.rename(made, LOGITS)
+    return made
+
+
+def _copy(tape: Tape, x: Tensor) -> Tensor:
+    made = tape.new(x.count, x.width, LOGITS)
+    made.node = tape.node(_copy_back, (x.node,))
+    return made
+
+
+def _copy_back(tape: Tape, node: Node) -> None:
+    grad = node.received()
+    made = tape.new(grad.count, grad.width, LOGITS)
+    del grad
+    tape.give(node.inputs[0], made)
+
+
+def _loss_back(count: int, tape: Tape, node: Node) -> None:
+    kept = node.taken()
+    node.received()
+    chosen = tape.new(count, 4, LOGITS)
+    made = tape.new(count, 4, LOGITS)
+    del chosen, kept
+    tape.give(node.inputs[0], made)

@@ -1,0 +1,121 @@
+"""One decoder block of each family, from its input to its output."""
+
+from collections.abc import Callable
+
+from studio.domain.decoder.block import Activation, Block, QueryNorm, Residual
+from studio.domain.memory.on_paper.attention import attended, rotated
+from studio.domain.memory.on_paper.experts import mixed
+from studio.domain.memory.on_paper.linear import linear
+from studio.domain.memory.on_paper.norms import normed
+from studio.domain.memory.on_paper.operators import (
+    activated,
+    added,
+    cubed,
+    dropped,
+    multiplied,
+    scaled,
+    shifted,
+    sliced,
+    split,
+    tanh,
+)
+from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.tape import Tape, Tensor
+
+Inner = Callable[[Tape, Plan, Block, Tensor], Tensor]
+
+
+def passed(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+    """What leaves a block."""
+    if block.residual in {Residual.PARALLEL, Residual.SHARED}:
+        return _in_parallel(tape, plan, block, x)
+    x = _summed(tape, plan, block, x, _attention)
+    return _summed(tape, plan, block, x, _feed_forward)
+
+
+def _summed(tape: Tape, plan: Plan, block: Block, x: Tensor, inner: Inner) -> Tensor:
+    """The residual stream and one half of the block."""
+    made = x
+    if block.residual is not Residual.BEHIND:
+        made = normed(tape, plan, block.norm, made, block.hidden)
+    made = inner(tape, plan, block, made)
+    if block.residual is not Residual.BEFORE:
+        made = normed(tape, plan, block.norm, made, block.hidden)
+    if not block.scales_residual:
+        return added(tape, x, made)
+    factor = scaled(tape, made)
+    return added(tape, x, factor)
+
+
+def _in_parallel(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+    entry = normed(tape, plan, block.norm, x, block.hidden)
+    first = _attention(tape, plan, block, entry)
+    if block.residual is Residual.PARALLEL:
+        entry = normed(tape, plan, block.norm, x, block.hidden)
+    second = _feed_forward(tape, plan, block, entry)
+    both = added(tape, second, first)
+    del second, first
+    return added(tape, both, x)
+
+
+def _attention(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+    """Queries, keys and values live until all is done, as names in a function do."""
+    heads = block.heads
+    query, key, value = _streams(tape, plan, block, x)
+    query = rotated(tape, heads, query)
+    key = rotated(tape, heads, key)
+    made = attended(tape, plan, block, query, key, value)
+    made = linear(tape, plan, block.out, made)
+    return dropped(tape, made) if block.drops_residual else made
+
+
+def _streams(tape: Tape, plan: Plan, block: Block, x: Tensor) -> list[Tensor]:
+    heads = block.heads
+    if len(block.entry) == 1:
+        fused = linear(tape, plan, block.entry[0], x)
+        keys = fused.count * heads.keys // (heads.queries + 2 * heads.keys)
+        cut = sliced if block.slices else split
+        return cut(tape, fused, (fused.count - 2 * keys, keys, keys))
+    found = []
+    for place, layer in enumerate(block.entry):
+        stream = linear(tape, plan, layer, x)
+        is_value = place == len(block.entry) - 1
+        if not is_value and block.query_norm is not QueryNorm.NONE:
+            row = heads.width
+            if block.query_norm is QueryNorm.WHOLE:
+                row = layer.outputs
+            stream = normed(tape, plan, block.norm, stream, row)
+        found.append(stream)
+    return found
+
+
+def _feed_forward(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+    if block.experts or block.down is None:
+        return mixed(tape, plan, block, x)
+    if len(block.up) > 1:
+        return linear(tape, plan, block.down, _product(tape, plan, block, x))
+    made = linear(tape, plan, block.up[0], x)
+    if block.gated:
+        gate, made = split(tape, made, (made.count // 2, made.count // 2))
+        made = multiplied(tape, made, _active(tape, block, gate))
+    else:
+        made = _active(tape, block, made)
+    made = linear(tape, plan, block.down, made)
+    return dropped(tape, made) if block.drops_residual else made
+
+
+def _product(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+    gate = _active(tape, block, linear(tape, plan, block.up[0], x))
+    return multiplied(tape, gate, linear(tape, plan, block.up[1], x))
+
+
+def _active(tape: Tape, block: Block, x: Tensor) -> Tensor:
+    if block.activation is Activation.KERNEL:
+        return activated(tape, x)
+    # 0.5 * x * (1 + tanh(a * (x + b * x ** 3)))
+    half = scaled(tape, x)
+    return multiplied(tape, half, shifted(tape, tanh(tape, _bent(tape, x))))
+
+
+def _bent(tape: Tape, x: Tensor) -> Tensor:
+    return scaled(tape, added(tape, x, scaled(tape, cubed(tape, x))))

@@ -1,0 +1,75 @@
+"""What a recipe decides for one batch on one device, in bytes and counts."""
+
+from dataclasses import dataclass
+
+from studio.domain.recipe_options import Attention
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The formats and sizes that operators are written down with.
+
+    Attributes:
+        batch: Rows.
+        length: Tokens of a row.
+        load: Bytes of an entry of weights that aren't quantised.
+        plain: The same after another program cast them.
+        compute: Bytes of an entry of activations.
+        adapter: Bytes of an entry of adapters.
+        is_half: Whether activations are fp16.
+        autocast: Whether products are cast to the compute format on the way.
+        four_bit: Whether linear layers are packed to four bits.
+        eight_bit: Whether they are held in eight.
+        double_quant: Whether the scales are quantised as well.
+        rank: Of the adapters; 0 for none.
+        targets: Names of the adapted layers; empty for all.
+        dropout: Whether adapters drop inputs.
+        attention: The kernel that is asked for.
+        masks: Whether a mask is needed.
+        flash: Whether the card has FlashAttention.
+        card: Whether there is one.
+        expands_keys: Grouped keys are copied for the memory-efficient kernel.
+        trains_base: Whether the base's own weights are trained.
+        adds: Whether gradients of an earlier micro-batch stand already.
+    """
+
+    batch: int
+    length: int
+    load: int
+    plain: int
+    compute: int
+    adapter: int
+    is_half: bool
+    autocast: bool
+    four_bit: bool
+    eight_bit: bool
+    double_quant: bool
+    rank: int
+    targets: frozenset[str]
+    dropout: bool
+    attention: Attention
+    masks: bool
+    flash: bool
+    card: bool
+    expands_keys: bool
+    trains_base: bool
+    adds: bool
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the batch."""
+        return self.batch * self.length
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether bitsandbytes holds the linear layers."""
+        return self.four_bit or self.eight_bit
+
+    @property
+    def adapts_experts(self) -> bool:
+        """Whether experts have adapters: with all layers they do."""
+        return bool(self.rank) and not self.targets
+
+    def adapts(self, name: str) -> bool:
+        """Whether a layer of that name has an adapter."""
+        return bool(self.rank) and (not self.targets or name in self.targets)

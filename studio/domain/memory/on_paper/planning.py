@@ -1,0 +1,83 @@
+"""From a recipe, a model and a device to the plan that a run on paper follows."""
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.hardware import TrainingDevice
+from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.run import Habits
+from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import (
+    ALL_LINEAR,
+    Attention,
+    ComputeDtype,
+    Precision,
+)
+
+# The figures hold for this one when nothing is known: a card of the Ada family.
+USUAL_CAPABILITY = (8, 9)
+_AMPERE = (8, 0)
+# ATen/cuda/CublasHandlePool.cpp; 32 MiB on sm_90.
+_WORKSPACE = 4096 * 1024 * 2 + 16 * 1024 * 8
+_HOPPER_WORKSPACE = 4096 * 8 * 1024
+_WIDTHS = {"bf16": 2, "fp16": 2, "fp32": 4}
+
+
+def plan_of(
+    model: ModelArchitecture, recipe: Recipe, device: TrainingDevice | None
+) -> Plan:
+    """The formats and sizes of a training step; those of `engine/devices.py`."""
+    options, train, compat = recipe.model, recipe.train, recipe.compat
+    quantizes = options.precision.is_quantized
+    load = options.compute_dtype.value if quantizes else options.precision.value
+    adapter = load if compat.full_training else recipe.lora.adapter_dtype.value
+    foreign = bool(recipe.compared())
+    compute = options.compute_dtype.value
+    autocast = compute != "fp32" and {load, adapter} != {compute}
+    is_card = device is not None and device.kind == "cuda"
+    capability = (device and device.compute_capability) or USUAL_CAPABILITY
+    flash = is_card and capability >= _AMPERE
+    asks = options.attention
+    pads = not foreign and asks is not Attention.FLASH and train.micro_batch > 1
+    fused = model.decoder.fused_attention
+    targets = recipe.lora.targets
+    return Plan(
+        batch=train.micro_batch,
+        length=train.sequence_length,
+        load=_WIDTHS[load],
+        plain=4 if compat.upcast_unquantized and quantizes else _WIDTHS[load],
+        compute=_WIDTHS[compute],
+        adapter=_WIDTHS[adapter],
+        is_half=options.compute_dtype is ComputeDtype.FP16,
+        autocast=compat.autocast if foreign else autocast,
+        four_bit=options.precision.is_four_bit,
+        eight_bit=options.precision is Precision.INT8,
+        double_quant=options.double_quant,
+        rank=0 if compat.full_training else recipe.lora.rank,
+        targets=frozenset() if ALL_LINEAR in targets else frozenset(targets),
+        dropout=recipe.lora.dropout > 0,
+        attention=asks if fused else Attention.EAGER,
+        masks=pads and (flash or not is_card),
+        flash=flash,
+        card=is_card,
+        expands_keys=foreign,
+        trains_base=compat.full_training,
+        adds=train.accumulation > 1,
+    )
+
+
+def habits_of(recipe: Recipe) -> Habits:
+    """How the loop goes: the engine's own, or another program's."""
+    compat = recipe.compat
+    return Habits(
+        checkpoints=recipe.train.checkpointing,
+        full_logits=compat.full_logits or compat.shifted_logits_copy,
+        shifts=compat.shifted_logits_copy,
+        keeps_outputs=compat.keeps_outputs,
+    )
+
+
+def workspace_bytes(device: TrainingDevice) -> int:
+    """Of one cuBLAS handle; each thread that multiplies has its own."""
+    if device.kind != "cuda":
+        return 0
+    is_hopper = device.compute_capability == (9, 0)
+    return _HOPPER_WORKSPACE if is_hopper else _WORKSPACE

@@ -1,0 +1,246 @@
+"""One run on paper: a training step, a measurement, answers; what each holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.decoder.block import Block
+from studio.domain.memory.estimate import MemoryPhase
+from studio.domain.memory.on_paper.head import full_loss, tiled_loss
+from studio.domain.memory.on_paper.layer import passed
+from studio.domain.memory.on_paper.norms import normed
+from studio.domain.memory.on_paper.operators import added, cast, dropped, scaled
+from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.reserving import unused_bytes
+from studio.domain.memory.on_paper.tape import Node, Tape, Tensor
+from studio.domain.memory.on_paper.weights import block_tensors, rounded
+from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import Attention
+
+BATCH = "Batch"
+_LONG = 8  # bytes of an int64
+# As the engine's own answers have it (engine/generation.py, dry_run/rehearsal.py).
+SAMPLE_TOKENS = 96
+_TOGETHER = 8
+_PROMPT_SHARE = 4
+_DEFAULT_PROMPTS = 3
+_ENOUGH = 2  # blocks of a kind, of which the first may differ from the last
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How the loop around the model goes.
+
+    Attributes:
+        checkpoints: Blocks are computed anew in the backward pass.
+        full_logits: The model's own loss, not trl's.
+        shifts: The loss copies its logits.
+        keeps_outputs: The logits live until the backward pass is over.
+    """
+
+    checkpoints: bool
+    full_logits: bool
+    shifts: bool
+    keeps_outputs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """The highest point of a phase, beside what stands from loading on.
+
+    Attributes:
+        bytes: Live there.
+        tape: On which it is, if on any.
+        end: Of the tape's events up to there.
+        turn: From which storage on they came to be in the backward pass.
+        beside: Further bytes, by component and phase.
+    """
+
+    bytes: int
+    tape: Tape | None = None
+    end: int = 0
+    turn: int = 0
+    beside: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def parts(self) -> dict[tuple[str, str], int]:
+        """Bytes by component and by the phase that each came to be in."""
+        found = dict(self.beside)
+        if self.tape is None:
+            return found
+        forward, backward = MemoryPhase.FORWARD.value, MemoryPhase.BACKWARD.value
+        names = self.tape.names
+        for number in self.tape.events[: self.end]:
+            at = abs(number)
+            key = names[at], forward if at < self.turn else backward
+            found[key] = found.get(key, 0) + self.tape.signed(number)
+        return found
+
+    def and_beside(self, name: str, phase: str, amount: int) -> "Passing":
+        """The same with something more."""
+        beside = {**self.beside, (name, phase): amount}
+        return replace(self, bytes=self.bytes + amount, beside=beside)
+
+
+def training(
+    model: ModelArchitecture, plan: Plan, habits: Habits
+) -> tuple[dict[MemoryPhase, Passing], int]:
+    """A forward and a backward pass, and what the allocator holds beside them."""
+    tape = Tape()
+    tape.passing = "Checkpointed activations"
+    if not habits.checkpoints:
+        tape.passing = "Remembered activations"
+    with tape.graph():
+        loss = _forward(tape, model, plan, habits)
+        turn, made = len(tape.events), len(tape.sizes)
+        tape.passing = "Gradients of activations"
+        if habits.checkpoints:
+            tape.passing = "One layer, recomputed"
+        _backward(tape, loss)
+    found = {
+        MemoryPhase.FORWARD: _highest(tape, 0, turn, made),
+        MemoryPhase.BACKWARD: _highest(tape, turn, len(tape.events), made),
+    }
+    return found, unused_bytes(tape) if plan.card else 0
+
+
+def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
+    """A forward pass without a graph, to the loss."""
+    tape = Tape()
+    tape.passing = name
+    x, _tables = _entered(tape, model, plan)
+    for block, _count in model.decoder.kinds:
+        x = passed(tape, plan, block, x)
+    x = _last_norm(tape, model, plan, x)
+    tiled_loss(tape, plan, x, model.hidden, model.vocabulary)
+    return _highest(tape, 0, len(tape.events), 0)
+
+
+def _forward(
+    tape: Tape, model: ModelArchitecture, plan: Plan, habits: Habits
+) -> "list[Tensor]":
+    x, tables = _entered(tape, model, plan)
+    x.node = tape.node(_ended, ())
+    for block, count in model.decoder.kinds:
+        x = _blocks(tape, plan, habits, block, x, count)
+    x = _last_norm(tape, model, plan, x)
+    if not habits.full_logits:
+        return [tiled_loss(tape, plan, x, model.hidden, model.vocabulary), *tables]
+    loss, logits = full_loss(tape, plan, x, model, shifts=habits.shifts)
+    if plan.autocast:
+        wide = cast(tape, logits, 4)  # accelerate gives outputs in fp32
+        Tape.rename(wide, "Logits and loss")
+        logits = wide
+    return [loss, *tables, *([logits] if habits.keeps_outputs else [])]
+
+
+def _ended(_tape: Tape, node: Node) -> None:
+    """The embedding's gradient goes nowhere."""
+    node.received()
+
+
+def _backward(tape: Tape, loss: "list[Tensor]") -> None:
+    first = loss[0]
+    assert first.node is not None
+    first.node.grad = Tensor(None, first.count, 4)
+    first.node = None
+    tape.backward()
+
+
+def _blocks(
+    tape: Tape, plan: Plan, habits: Habits, block: Block, x: Tensor, count: int
+) -> Tensor:
+    """A kind of block as often as it is there; one is gone through."""
+    if count > _ENOUGH and plan.trains_base and not plan.adds:
+        # Where gradients pile up the first block may be the highest point.
+        x = _blocks(tape, plan, habits, block, x, 1)
+        count -= 1
+    position = tape.position
+    entry = Node(_ended, (x.node,))
+    inner = Tensor(x.storage, x.count, x.width, entry)
+    del x
+    if habits.checkpoints:
+        made = tape.checkpointed(lambda each: passed(tape, plan, block, each), inner)
+    else:
+        made = passed(tape, plan, block, inner)
+    gradients = 0
+    if not plan.adds:
+        tensors = block_tensors(block, plan)
+        gradients = sum(rounded(each * plan.adapter) for each in tensors)
+    tape.repeat_before(position, count - 1, gradients, entry)
+    return made
+
+
+def _entered(
+    tape: Tape, model: ModelArchitecture, plan: Plan
+) -> "tuple[Tensor, list[Tensor]]":
+    """The embedded batch, and what lives beside it: ids, masks, positions."""
+    tokens = plan.tokens
+    tables = [tape.new(3 * tokens, _LONG, BATCH)]
+    x = tape.new(tokens * model.hidden, plan.plain)
+    # It needs a gradient by request, so the graph holds on to it.
+    tables.append(x)
+    if model.decoder.scales_embedding:
+        x = scaled(tape, x)
+    if model.decoder.positions:
+        x = added(tape, x, tape.new(tokens * model.hidden, plan.plain))
+    tables += _masks(tape, model, plan)
+    rotary = max(block.heads.rotary for block, _ in model.decoder.kinds)
+    if rotary:
+        entries = plan.length * rotary
+        frequencies = tape.new(entries, 4)
+        cosine = tape.new(entries, 4)
+        del frequencies, cosine
+        tables += [tape.new(entries, x.width), tape.new(entries, x.width)]
+    if model.decoder.drops_embedding:
+        tables.append(tape.new(x.count, 1))
+        x = dropped(tape, x)
+    return x, tables
+
+
+def _masks(tape: Tape, model: ModelArchitecture, plan: Plan) -> "list[Tensor]":
+    """One mask for each kind of window that needs one."""
+    pairs = plan.length * plan.length
+    rows = plan.batch if plan.masks else 1
+    found = []
+    for window in {block.window for block, _ in model.decoder.kinds}:
+        if plan.attention is Attention.EAGER:
+            seen = tape.new(rows * pairs, 1)
+            found.append(tape.new(rows * pairs, plan.plain))
+            del seen
+        elif plan.masks or 0 < window <= plan.length:
+            found.append(tape.new(rows * pairs, 1))
+    return found
+
+
+def _last_norm(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) -> Tensor:
+    block = model.decoder.kinds[-1][0]
+    return normed(tape, plan, block.norm, x, block.hidden)
+
+
+def _highest(tape: Tape, start: int, stop: int, turn: int) -> Passing:
+    sizes = tape.sizes
+    signed = [sizes[n] if n > 0 else -sizes[-n] for n in tape.events[:stop]]
+    held = list(accumulate(signed))
+    most = max(held[start:])
+    return Passing(most, tape, held.index(most, start) + 1, turn)
+
+
+def answering(
+    model: ModelArchitecture, plan: Plan, recipe: Recipe, name: str
+) -> Passing:
+    """The first step of the answers, with all blocks' caches behind it."""
+    asked = recipe.data.prompts
+    words = max((len(prompt.split()) * 2 for prompt in asked), default=0)
+    length = (words or recipe.train.sequence_length // _PROMPT_SHARE) + SAMPLE_TOKENS
+    batch = min(len(asked) or _DEFAULT_PROMPTS, _TOGETHER)
+    plan = replace(plan, batch=batch, length=length, masks=plan.masks)
+    tape = Tape()
+    tape.passing = name
+    x, _tables = _entered(tape, model, plan)
+    for block, _count in model.decoder.kinds:
+        x = passed(tape, plan, block, x)
+    most = _highest(tape, 0, len(tape.events), 0)
+    heads = model.decoder.kinds[0][0].heads
+    cache = 2 * model.layers * plan.tokens * heads.keys * heads.width * plan.compute
+    return most.and_beside(name, MemoryPhase.GENERATE.value, cache)

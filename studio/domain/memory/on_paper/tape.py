@@ -1,0 +1,322 @@
+"""What a program allocates and releases, written down without running it.
+
+The formula follows the library's own code: each operator of a layer is stated once as
+what it allocates, what it keeps for the backward pass and what that pass allocates.
+Python's own reference counts then release what the real program would, when it would.
+Only storages of more than a few bytes a token are written down.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from functools import partial
+
+FP32 = 4  # bytes of an entry
+BLOCK = 512  # c10/core/AllocatorConfig.h: what the allocator rounds to
+
+
+class Storage:
+    """Memory that lives as long as somebody refers to it.
+
+    Attributes:
+        tape: Where it is written down.
+        number: Its own on the tape.
+    """
+
+    __slots__ = ("number", "tape")
+
+    def __init__(self, tape: "Tape", size: int, name: str) -> None:
+        self.tape = tape
+        number = self.number = len(tape.sizes)
+        tape.sizes.append(size)
+        tape.names.append(name)
+        tape.events.append(number)
+
+    def __del__(self) -> None:
+        self.tape.events.append(-self.number)
+
+
+class Tensor:
+    """A tensor's size, and where its gradient goes.
+
+    Attributes:
+        storage: Its memory; None where that is counted elsewhere, as for weights.
+        count: Entries.
+        width: Bytes of an entry.
+        node: Of the operator that made it; None when it needs no gradient.
+        strided: Whether its entries lie in another order than its shape tells, so
+            that giving it another shape copies it.
+    """
+
+    __slots__ = ("count", "node", "storage", "strided", "width")
+
+    def __init__(
+        self,
+        storage: object,
+        count: int,
+        width: int,
+        node: "Node | None" = None,
+        *,
+        strided: bool = False,
+    ) -> None:
+        self.storage = storage
+        self.count = count
+        self.width = width
+        self.node = node
+        self.strided = strided
+
+
+Backward = Callable[["Tape", "Node"], None]
+
+
+class Node:
+    """An operator in the graph that the backward pass goes through.
+
+    Attributes:
+        backward: What its backward pass does.
+        inputs: Nodes of the operator's inputs.
+        grad: The gradient that has come so far.
+        held: Tensors that it keeps beside those that checkpointing drops.
+    """
+
+    __slots__ = ("_kept", "backward", "frame", "grad", "held", "inputs")
+
+    def __init__(
+        self,
+        backward: Backward,
+        inputs: "tuple[Node | None, ...]",
+    ) -> None:
+        self.backward = backward
+        self.inputs = inputs
+        self.grad: Tensor | None = None
+        self.held: object = None
+        self.frame: Frame | None = None
+        self._kept: tuple[Tensor | None, ...] | tuple[int, int] = ()
+
+    def keep(self, kept: "tuple[Tensor | None, ...]", frame: "Frame | None") -> None:
+        """Keep tensors for the backward pass, or remember which to compute anew."""
+        if frame is None:
+            self._kept = kept
+            return
+        self.frame = frame
+        self._kept = (frame.count, len(kept))
+        frame.count += len(kept)
+
+    def taken(self) -> "Sequence[Tensor | None]":
+        """What was kept; it is kept no longer."""
+        kept, self._kept = self._kept, ()
+        if self.frame is None or not kept:
+            return kept  # type: ignore[return-value]  # without a frame they are tensors
+        start, count = kept
+        return self.frame.recomputed(start, count)  # type: ignore[arg-type]  # with a frame they are numbers
+
+    def received(self) -> Tensor:
+        """The whole gradient; it is held no longer."""
+        grad, self.grad = self.grad, None
+        assert grad is not None
+        return grad
+
+
+class Frame:
+    """A checkpointed layer: its input, and how to go through it again."""
+
+    __slots__ = ("again", "count", "found", "tape")
+
+    def __init__(self, tape: "Tape", again: Callable[[], object]) -> None:
+        self.tape = tape
+        self.again = again  # holds the layer's input until the frame's end
+        self.count = 0
+        self.found: list[Tensor | None] = []
+
+    def recomputed(self, start: int, count: int) -> "Sequence[Tensor | None]":
+        """Tensors that were dropped; the layer is computed anew for the first."""
+        if not self.found:
+            self.tape.recover(self, self.again)
+        stop = start + count
+        found = self.found[start:stop]
+        self.found[start:stop] = [None] * count
+        return found
+
+
+class _Mode(Enum):
+    PLAIN = auto()  # no graph
+    GRAPH = auto()
+    CHECKPOINT = auto()  # a graph that keeps nothing
+    AGAIN = auto()  # what a checkpointed graph lacks
+
+
+class _EnoughError(Exception):
+    """All that was dropped has been computed anew."""
+
+
+_GHOST = Node(lambda _tape, _node: None, ())
+
+
+class Tape:
+    """The record, and the operators' way to write on it.
+
+    Attributes:
+        events: Numbers of storages as they are allocated; negative for releases.
+        sizes: Bytes of each storage, by its number; rounded to blocks.
+        names: Component of each storage.
+        passing: Component of what is written down without a name.
+        gradients: Of weights, which live until the optimizer has stepped.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[int] = []
+        self.sizes = [0]  # the first number is 1, for it has a negative
+        self.names = [""]
+        self.passing = ""
+        self.gradients: list[Tensor] = []
+        self._nodes: list[Node] = []
+        self._mode = _Mode.PLAIN
+        self._frame: Frame | None = None
+
+    def storage(self, size: int, name: str = "") -> Storage:
+        """Allocate bytes."""
+        return Storage(self, -(-size // BLOCK) * BLOCK, name or self.passing)
+
+    def new(self, count: int, width: int, name: str = "") -> Tensor:
+        """Allocate a tensor that needs no gradient."""
+        return Tensor(
+            Storage(self, -(-count * width // BLOCK) * BLOCK, name or self.passing),
+            count,
+            width,
+        )
+
+    def node(
+        self,
+        backward: Backward,
+        inputs: tuple[Node | None, ...],
+        kept: tuple[Tensor | None, ...] = (),
+    ) -> Node | None:
+        """Add an operator to the graph; None when no gradient passes.
+
+        Raises:
+            _EnoughError: A layer is computed anew, and this was the last of it.
+        """
+        mode = self._mode
+        if mode is _Mode.PLAIN:
+            return None
+        if mode is _Mode.AGAIN:
+            frame = self._frame
+            assert frame is not None
+            if kept:
+                frame.found.extend(kept)
+                if len(frame.found) >= frame.count:
+                    raise _EnoughError
+            return _GHOST
+        made = Node(backward, inputs)
+        if kept:
+            made.keep(kept, self._frame)
+        self._nodes.append(made)
+        return made
+
+    def hold(self, node: Node | None, held: object) -> None:
+        """Let a node keep what checkpointing doesn't see."""
+        if node is not None and node is not _GHOST:
+            node.held = held
+
+    def give(self, node: Node | None, grad: Tensor | None) -> None:
+        """Add a gradient to what a node has received.
+
+        The sum is a new tensor: torch/csrc/autograd/input_buffer.cpp adds in place
+        only where no dispatch mode watches.
+        """
+        if node is None or grad is None:
+            return
+        if node.grad is None:
+            node.grad = grad
+            return
+        total = self.new(grad.count, grad.width)
+        total.strided = grad.strided
+        node.grad = total
+
+    @contextmanager
+    def graph(self) -> Iterator[None]:
+        """Build a graph, as training does."""
+        self._mode = _Mode.GRAPH
+        yield
+        self._mode = _Mode.PLAIN
+
+    def checkpointed(self, layer: Callable[[Tensor], Tensor], entry: Tensor) -> Tensor:
+        """Go through a layer and keep its input alone."""
+        self._frame = Frame(self, lambda: layer(entry))
+        self._mode = _Mode.CHECKPOINT
+        left = layer(entry)
+        self._mode, self._frame = _Mode.GRAPH, None
+        return left
+
+    def recover(self, frame: Frame, again: Callable[[], object]) -> None:
+        """Go through a checkpointed layer once more, up to what it lacks."""
+        mode, self._mode, self._frame = self._mode, _Mode.AGAIN, frame
+        with suppress(_EnoughError):
+            again()
+        self._mode, self._frame = mode, None
+
+    def backward(self) -> None:
+        """Go through the graph from the last operator to the first."""
+        nodes = self._nodes
+        while nodes:
+            node = nodes.pop()
+            if node.grad is not None:
+                node.backward(self, node)
+
+    def signed(self, number: int) -> int:
+        """What an event adds to the bytes that live."""
+        return self.sizes[number] if number > 0 else -self.sizes[-number]
+
+    @staticmethod
+    def rename(tensor: Tensor, name: str) -> None:
+        """Count a tensor that was just allocated to a component."""
+        storage = tensor.storage
+        assert isinstance(storage, Storage)
+        storage.tape.names[storage.number] = name
+
+    @property
+    def drops(self) -> bool:
+        """Whether what is kept will be computed anew."""
+        return self._mode is _Mode.CHECKPOINT
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """How much is written down, and how many operators the graph has."""
+        return len(self.events), len(self._nodes)
+
+    def repeat_before(
+        self, position: tuple[int, int], count: int, gradients: int, entry: Node
+    ) -> None:
+        """Let `count` more blocks, like what followed a position, stand before it.
+
+        What it left is there that much more often, until its backward pass is over,
+        when gradients of `gradients` bytes a block appear.
+
+        Args:
+            position: Where the block began.
+            count: Further blocks.
+            gradients: Bytes a block.
+            entry: Stands where the block's input came from.
+        """
+        at, place = position
+        left: dict[str, int] = {}
+        for number in self.events[at:]:
+            name = self.names[abs(number)]
+            left[name] = left.get(name, 0) + self.signed(number)
+        more = []
+        for name, size in left.items():
+            if size:
+                more.append(len(self.sizes))
+                self.sizes.append(count * size)
+                self.names.append(name)
+        self.events[at:at] = more
+        entry.backward = partial(_repeated_back, more, count * gradients)
+        self._nodes.insert(place, entry)
+
+
+def _repeated_back(more: list[int], gradients: int, tape: Tape, node: Node) -> None:
+    grad = node.received()
+    tape.events += [-number for number in more]
+    if gradients:
+        tape.gradients.append(tape.new(gradients, 1, "Gradients"))
+    tape.give(node.inputs[0], grad)
