@@ -65,7 +65,7 @@ def slide(page: RecipePage, number: int, key: Qt.Key) -> None:
 def test_that_the_first_words_are_whether_it_fits(page):
     assert page.view.mark.mark.words == "Fits, much room"
     assert "of 12.00 GiB free main memory" in page.view.sentence.accessibleName()
-    assert page.view.basis.text() == "by formula, ± 15 % · exact figure in work"
+    assert page.view.basis.text() == "by formula, ± 10 % · exact figure in work"
     assert page.view.memory.state.verdict is Verdict.MUCH_ROOM
     assert page.view.header.facts_label.full_text() == (
         "SmolLM2 135M Instruct · 162 rows to train on, 18 held back"

@@ -1,0 +1,43 @@
+"""How long the formula takes for one recipe, with nothing kept from call to call."""
+
+import statistics
+import time
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.memory.formula import estimate_memory
+from studio.domain.recipe import Recipe
+from tests.bench.formula_grid import ARCHITECTURES, RECIPES, config_of, options_of
+
+DEVICE = TrainingDevice(
+    kind="cuda",
+    name="",
+    total_bytes=24 * GIB,
+    free_bytes=24 * GIB,
+    has_bf16=True,
+    compute_capability=(8, 9),
+)
+
+
+def seconds_of(model, recipe):
+    """The best of a few calls: what the machine does beside it is not its cost."""
+    taken = []
+    for _ in range(7):
+        began = time.perf_counter()
+        estimate_memory(model, recipe, DEVICE)
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def test_that_a_recipe_is_priced_within_2_ms():
+    taken = []
+    for name in ARCHITECTURES:
+        model = ModelArchitecture.from_config(config_of(name))
+        for recipe_name in RECIPES:
+            recipe = Recipe()
+            for key, value in options_of(name, recipe_name).items():
+                recipe = recipe.with_value(key, value)
+            taken.append(seconds_of(model, recipe))
+    median, most = statistics.median(taken), max(taken)
+    print(f"formula: median {median * 1e3:.2f} ms, longest {most * 1e3:.2f} ms")
+    assert median < 0.002

@@ -1,0 +1,67 @@
+import gc
+import statistics
+
+import pytest
+
+from tests.bench.formula_grid import ARCHITECTURES, RECIPES
+from tests.bench.formula_truth import compare
+
+# A remark of transformers for models that come without a generation config.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+# Each architecture and each recipe at least once; the whole grid is
+# tests/bench/formula_truth.py.
+SAMPLE = [
+    ("llama-3.1-8b", "default-2k"),
+    ("llama-3.1-8b", "full"),
+    ("qwen2.5-7b", "padded"),
+    ("qwen3-8b", "no-ckpt"),
+    ("qwen3-8b", "full-acc1"),
+    ("mistral-7b-v0.1", "h100-4k"),
+    ("gemma-1-2b", "8bit-r64"),
+    ("gemma-2-9b", "eager-nodq"),
+    ("gemma-3-4b", "fp32-adapter"),
+    ("phi-4", "dropout"),
+    ("phi-4-mini", "attn-only"),
+    ("smollm2-1.7b", "bf16"),
+    ("smollm3-3b", "bf16-no-ckpt"),
+    ("olmo2-7b", "int8"),
+    ("granite-3.1-8b", "t4"),
+    ("gpt2-xl", "foreach-r256"),
+    ("pythia-6.9b", "t4-eager"),
+    ("odd", "fp32"),
+    ("odd", "default-2k"),
+    ("starcoder2-3b", "paged-r128"),
+    ("starcoder1-1b", "kbit-plain"),
+    ("stablelm-3b", "trainer4"),
+    ("qwen2.5-7b", "acc1-no-ckpt"),
+    ("mixtral-8x7b", "attn-only"),
+    ("qwen3-30b-a3b", "default-2k"),
+    ("olmoe-7b", "bf16"),
+]
+
+
+@pytest.fixture(scope="module")
+def cells():
+    found = {}
+    for name, recipe in SAMPLE:
+        found[name, recipe] = compare(name, recipe)
+        gc.collect()
+    return found
+
+
+def test_that_the_sample_leaves_no_recipe_out():
+    assert {recipe for _, recipe in SAMPLE} == set(RECIPES)
+    assert {name for name, _ in SAMPLE} <= set(ARCHITECTURES)
+
+
+def test_that_the_formula_agrees_with_the_dry_run(cells):
+    errors = {key: cell.allocated for key, cell in cells.items()}
+    assert None not in errors.values()
+    assert max(errors.values(), key=abs) == pytest.approx(0, abs=0.06), errors
+    assert statistics.mean(map(abs, errors.values())) <= 0.02
+
+
+def test_that_the_formula_knows_what_the_allocator_holds(cells):
+    errors = {key: cell.reserved for key, cell in cells.items()}
+    assert statistics.mean(map(abs, errors.values())) <= 0.05, errors
