@@ -49,13 +49,13 @@ class Cell:
     refusal: str = ""
 
 
-def compare(name, recipe_name, layers=2):
+def compare(name, recipe_name, layers=2, *, on_processor=False):
     """Rehearse one cell, and price it by formula."""
     config = config_of(name, layers)
     recipe = Recipe()
     for key, value in options_of(name, recipe_name).items():
         recipe = recipe.with_value(key, value)
-    capability = RECIPES[recipe_name][0]
+    capability = None if on_processor else RECIPES[recipe_name][0]
     try:
         model = ModelArchitecture.from_config(config)
         true = _rehearsed(config, recipe, capability)
@@ -64,11 +64,11 @@ def compare(name, recipe_name, layers=2):
     except Exception as fault:  # noqa: BLE001 - a library's own refusal, told as it is
         return Cell(refusal=f"{type(fault).__name__}: {fault}"[:200])
     device = TrainingDevice(
-        kind="cuda",
+        kind="cuda" if capability else "cpu",
         name="",
         total_bytes=_CARD_BYTES,
         free_bytes=_CARD_BYTES,
-        has_bf16=capability >= (8, 0),
+        has_bf16=capability is None or capability >= (8, 0),
         compute_capability=capability,
     )
     found = estimate_memory(model, recipe, device)
@@ -81,7 +81,7 @@ def compare(name, recipe_name, layers=2):
 
 def _rehearsed(config, recipe, capability):
     built = AutoConfig.for_model(**config)
-    card = Card(capability, _CARD_BYTES, has_triton=True)
+    card = Card(capability, _CARD_BYTES, has_triton=True) if capability else None
     recording = rehearse(Subject(built, recipe, card))
     vocabulary = built.get_text_config().vocab_size
     traits = Traits(vocabulary, recipe.train.checkpointing)

@@ -62,6 +62,14 @@ def test_that_the_formula_agrees_with_the_dry_run(cells):
     assert statistics.mean(map(abs, errors.values())) <= 0.02
 
 
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [("smollm2-1.7b", "default-2k"), ("qwen2.5-7b", "padded"), ("odd", "fp32")],
+)
+def test_that_it_agrees_on_a_processor(name, recipe):
+    assert abs(compare(name, recipe, on_processor=True).allocated) <= 0.02
+
+
 def test_that_the_formula_knows_what_the_allocator_holds(cells):
     errors = {key: cell.reserved for key, cell in cells.items()}
     assert statistics.mean(map(abs, errors.values())) <= 0.05, errors

@@ -90,20 +90,21 @@ def attended(
         return _eager(tape, plan, heads, query, key, value)
     groups = heads.queries // heads.keys
     by_groups = groups > 1 and not masks and heads.width <= _FLASH_HEAD
-    expands = plan.expands_keys and not plan.flash and by_groups
+    expands = plan.card and plan.expands_keys and not plan.flash and by_groups
     if groups > 1 and (not by_groups or expands):
         key, value = _repeated(tape, key, groups), _repeated(tape, value, groups)
         by_groups = False
     if plan.autocast:
         query, key, value = (cast(tape, x, plan.compute) for x in (query, key, value))
+    rows = (plan.batch if plan.masks else 1) if masks else 0
     if not plan.card:
-        return _math(tape, plan, heads, query, key, value)
+        # A processor's kernel works in registers, whatever the heads and masks.
+        return _fused(tape, plan, heads, (query, key, value), rows)
     is_half = query.width < FP32
     if plan.flash and is_half and not masks and heads.width <= _FLASH_HEAD:
         return _fused(tape, plan, heads, (query, key, value), None)
     if (is_half and not plan.is_half and not plan.flash) or by_groups:
         return _math(tape, plan, heads, query, key, value)
-    rows = (plan.batch if plan.masks else 1) if masks else 0
     return _fused(tape, plan, heads, (query, key, value), rows)
 
 
@@ -139,7 +140,7 @@ def _fused(
         bias = tape.new(entries, inputs[0].width)
     made = tape.new(inputs[0].count, inputs[0].width)
     rows = plan.length
-    if not flash:
+    if not flash and plan.card:
         rows = _up(rows, _STATISTICS_ROWS)
         if heads.width > _WIDE_OUTPUT and made.width < FP32:
             inside = tape.new(made.count, 4, ATTENTION)
@@ -148,15 +149,17 @@ def _fused(
     if inputs[0].node is not None or inputs[1].node is not None:
         kept = (*inputs, bias, made_kept(made), sums)
         nodes = tuple(x.node for x in inputs)
-        meta = (plan.batch, plan.length, heads, flash)
+        meta = (plan.batch, plan.length, heads, flash, plan.card)
         made.node = tape.node(partial(_fused_back, meta), nodes, kept)
     return made
 
 
-def _fused_back(meta: tuple[int, int, Heads, bool], tape: Tape, node: Node) -> None:
+def _fused_back(
+    meta: tuple[int, int, Heads, bool, bool], tape: Tape, node: Node
+) -> None:
     kept = node.taken()
     grad = node.received()
-    batch, length, heads, flash = meta
+    batch, length, heads, flash, is_card = meta
     grads = []
     for x in kept[:3]:
         assert x is not None
@@ -166,7 +169,7 @@ def _fused_back(meta: tuple[int, int, Heads, bool], tape: Tape, node: Node) -> N
     sizes = (_inside_flash if flash else _inside_efficient)(
         batch, length, heads, grads[0].width, grads[1].count
     )
-    inside = [tape.storage(size, ATTENTION) for size in sizes]
+    inside = [tape.storage(size, ATTENTION) for size in sizes if is_card]
     del inside, kept, grad
     for each in (2, 1, 0):
         tape.give(node.inputs[each], grads.pop())
