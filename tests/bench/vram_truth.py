@@ -18,7 +18,6 @@ from tests.bench import vram_truth_prices as prices
 from tests.bench.vram_truth_rows import (
     ALLOCATED,
     DEVICE,
-    GIB,
     RESERVED,
     Case,
     Mapped,
@@ -32,17 +31,18 @@ BEGIN, END = "<!-- vram truth: begin -->", "<!-- vram truth: end -->"
 MOST = {ALLOCATED: 0.04, RESERVED: 0.08, DEVICE: 0.08}
 
 # What is known of rows beyond the bounds, by the beginning of their group.
-_LOADER = (
-    "transformers 5.0 loads by several threads, so free blocks lie differently each "
-    "time (the same settings differ by up to 7 % there); 5.23 loads one by one"
-)
 _CAUSES = {
-    "T4": _LOADER,
-    "A100, bf16 full": (
-        "the card was full: torch gave segments back and tried again, so the process "
-        "held less than it wanted"
+    "T4": (
+        "supposed: transformers 5.0 loads a quantised model by several threads, so "
+        "where free blocks lie changes from run to run (line 2 and line 44 are one "
+        "setting and 7 % apart); the version that the engine uses loads in order"
     ),
-    "A100": "several settings of the program are inferred, and so is the context",
+    "A100, bf16 full": (
+        "more than the card has: torch gives cached segments back and tries again"
+    ),
+    "A100": (
+        "the context is our guess, and the program’s settings are inferred; not found"
+    ),
 }
 
 
@@ -140,26 +140,28 @@ def _line(name: str, members: Sequence[Compared], level: str) -> Iterator[str]:
 
 
 def _beyond(compared: Sequence[Compared]) -> Iterator[str]:
-    yield "Beyond the bounds (allocated 4 %, reserved and device 8 %):"
-    found = False
+    yield "Beyond the bounds (allocated 4 %, reserved and device 8 %), by cause:"
+    by_cause: dict[str, list[str]] = {}
     for each in compared:
         for level, most in MOST.items():
             error = each.error(level)
-            if error is None or abs(error) <= most:
-                continue
-            found, case = True, each.case
-            train = f"{case.options['train.sequence_length']} x "
-            train += f"{case.options['train.micro_batch']}"
-            place = f"line {case.line}" if case.line else "not in the file"
-            cause = next(v for k, v in _CAUSES.items() if case.group.startswith(k))
-            yield (
-                f"- {case.group}, {case.model}, {train} ({place}): {level} "
-                f"{each.ours[level] / GIB:.2f} for "
-                f"{case.measured[level] / GIB:.2f} GiB, "
-                f"{error:+.1%}: {cause}."
-            )
-    if not found:
+            if error is not None and abs(error) > most:
+                group = each.case.group
+                cause = next(v for k, v in _CAUSES.items() if group.startswith(k))
+                told = f"{_place(each.case)} {level} {error:+.1%}"
+                by_cause.setdefault(cause, []).append(told)
+    for cause, told in by_cause.items():
+        yield f"- {cause}: {'; '.join(told)}"
+    if not by_cause:
         yield "- none"
+
+
+def _place(case: Case) -> str:
+    if case.line:
+        return f"line {case.line}"
+    options = case.options
+    rows = f"{options['train.sequence_length']} x {options['train.micro_batch']}"
+    return f"{case.model} {options['model.attention']} {rows}"
 
 
 def _mean(errors: Sequence[float]) -> str:
