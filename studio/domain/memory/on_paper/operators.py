@@ -133,7 +133,9 @@ def _cubed_back(tape: Tape, node: Node) -> None:
 
 
 def dropped(tape: Tape, x: Tensor) -> Tensor:
-    """`native_dropout`: a result, and a mask of bytes that is kept."""
+    """`native_dropout`: a result, and a mask of bytes that is kept; in training."""
+    if not tape.learns:
+        return x
     made = tape.new(x.count, x.width)
     mask = tape.new(x.count, 1)
     if x.node is not None:

@@ -119,11 +119,15 @@ def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
 def _forward(
     tape: Tape, model: ModelArchitecture, plan: Plan, habits: Habits
 ) -> "list[Tensor]":
-    x, tables = _entered(tape, model, plan)
+    asks = habits.checkpoints and not plan.trains_base
+    x, tables = _entered(tape, model, plan, asks=asks)
     x.node = tape.node(_ended, ())
+    stream = _Stream(x)
+    del x
     for block, count in model.decoder.kinds:
-        x = _blocks(tape, plan, habits, block, x, count)
-    x = _last_norm(tape, model, plan, x)
+        _blocks(tape, plan, habits, block, count, stream)
+    x = _last_norm(tape, model, plan, stream.x)
+    del stream
     if not habits.full_logits:
         return [tiled_loss(tape, plan, x, model.hidden, model.vocabulary), *tables]
     loss, logits = full_loss(tape, plan, x, model, shifts=habits.shifts)
@@ -148,38 +152,48 @@ def _backward(tape: Tape, loss: "list[Tensor]") -> None:
 
 
 def _blocks(
-    tape: Tape, plan: Plan, habits: Habits, block: Block, x: Tensor, count: int
-) -> Tensor:
+    tape: Tape, plan: Plan, habits: Habits, block: Block, count: int, stream: "_Stream"
+) -> None:
     """A kind of block as often as it is there; one is gone through."""
     if count > _ENOUGH and plan.trains_base and not plan.adds:
         # Where gradients pile up the first block may be the highest point.
-        x = _blocks(tape, plan, habits, block, x, 1)
+        _blocks(tape, plan, habits, block, 1, stream)
         count -= 1
-    position = tape.position
+    position, x = tape.position, stream.x
     entry = Node(_ended, (x.node,))
-    inner = Tensor(x.storage, x.count, x.width, entry)
+    stream.x = Tensor(x.storage, x.count, x.width, entry)
     del x
     if habits.checkpoints:
-        made = tape.checkpointed(lambda each: passed(tape, plan, block, each), inner)
+        stream.x = tape.checkpointed(lambda x: passed(tape, plan, block, x), stream.x)
     else:
-        made = passed(tape, plan, block, inner)
+        stream.x = passed(tape, plan, block, stream.x)
     gradients = 0
     if not plan.adds:
         tensors = block_tensors(block, plan)
         gradients = sum(rounded(each * plan.adapter) for each in tensors)
     tape.repeat_before(position, count - 1, gradients, entry)
-    return made
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The residual stream; nobody else holds on to it between two blocks."""
+
+    x: Tensor
 
 
 def _entered(
-    tape: Tape, model: ModelArchitecture, plan: Plan
+    tape: Tape, model: ModelArchitecture, plan: Plan, *, asks: bool = False
 ) -> "tuple[Tensor, list[Tensor]]":
-    """The embedded batch, and what lives beside it: ids, masks, positions."""
+    """The embedded batch, and what lives beside it: ids, masks, positions.
+
+    `asks` when a gradient is requested of the embedded batch, as checkpointing needs
+    it where embeddings are frozen; the graph then holds on to it.
+    """
     tokens = plan.tokens
     tables = [tape.new(3 * tokens, _LONG, BATCH)]
     x = tape.new(tokens * model.hidden, plan.plain)
-    # It needs a gradient by request, so the graph holds on to it.
-    tables.append(x)
+    if asks:
+        tables.append(x)
     if model.decoder.scales_embedding:
         x = scaled(tape, x)
     if model.decoder.positions:
@@ -193,7 +207,8 @@ def _entered(
         del frequencies, cosine
         tables += [tape.new(entries, x.width), tape.new(entries, x.width)]
     if model.decoder.drops_embedding:
-        tables.append(tape.new(x.count, 1))
+        if asks or plan.trains_base:
+            tables.append(tape.new(x.count, 1))  # the mask
         x = dropped(tape, x)
     return x, tables
 

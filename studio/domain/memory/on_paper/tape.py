@@ -275,6 +275,11 @@ class Tape:
         storage.tape.names[storage.number] = name
 
     @property
+    def learns(self) -> bool:
+        """Whether a graph is built, as in training alone."""
+        return self._mode is not _Mode.PLAIN
+
+    @property
     def drops(self) -> bool:
         """Whether what is kept will be computed anew."""
         return self._mode is _Mode.CHECKPOINT
