@@ -108,8 +108,12 @@ def _softmax(
 ) -> torch.Tensor:
     """fp16 scores become fp32 probabilities without an fp32 copy of the scores.
 
-    ATen/native/SoftMax.cpp: for Half to Float, and on CUDA alone.
+    ATen/native/SoftMax.cpp: for Half to Float, and on CUDA alone. There autocast asks
+    for fp32 where the caller asks for nothing (ATen/autocast_mode.h).
     """
+    is_half = input.dtype in {torch.float16, torch.bfloat16}
+    if dtype is None and is_half and torch.is_autocast_enabled("cpu"):
+        dtype = torch.float32
     if input.dtype is torch.float16 and dtype is torch.float32 and dim is not None:
         return torch._softmax(input, dim, half_to_float=True)
     return _plain_softmax(input, dim, _stacklevel, dtype)
