@@ -81,13 +81,21 @@ def _rotated_back(count: int, whole: int, joins: bool, tape: Tape, node: Node) -
 
 
 def attended(
-    tape: Tape, plan: Plan, block: Block, query: Tensor, key: Tensor, value: Tensor
+    tape: Tape,
+    plan: Plan,
+    block: Block,
+    streams: tuple[Tensor, Tensor, Tensor],
+    seen: list[Tensor],
 ) -> Tensor:
-    """What the values come to, by the kernel that the card takes."""
+    """What the values come to, by the kernel that the card takes.
+
+    `seen` is given the probabilities, if the block is given them as well.
+    """
+    query, key, value = streams
     heads = block.heads
     masks = plan.masks or 0 < block.window <= plan.length
     if plan.attention is Attention.EAGER:
-        return _eager(tape, plan, heads, query, key, value)
+        return _eager(tape, plan, heads, streams, seen)
     groups = heads.queries // heads.keys
     by_groups = groups > 1 and not masks and heads.width <= _FLASH_HEAD
     expands = plan.card and plan.expands_keys and not plan.flash and by_groups
@@ -201,9 +209,14 @@ def _inside_efficient(
 
 
 def _eager(
-    tape: Tape, plan: Plan, heads: Heads, query: Tensor, key: Tensor, value: Tensor
+    tape: Tape,
+    plan: Plan,
+    heads: Heads,
+    streams: tuple[Tensor, Tensor, Tensor],
+    seen: list[Tensor],
 ) -> Tensor:
     """`eager_attention_forward` of transformers."""
+    query, key, value = streams
     groups = heads.queries // heads.keys
     key, value = _repeated(tape, key, groups), _repeated(tape, value, groups)
     pairs = plan.batch * heads.queries * plan.length * plan.length
@@ -214,17 +227,14 @@ def _eager(
     if heads.caps:
         scores = scaled(tape, tanh(tape, scaled(tape, scores)))
     scores = shifted(tape, scores)
-    if heads.half_softmax:
-        shares = softmax(
-            tape, scores, 4 if plan.autocast else width, copies=plan.autocast
-        )
-    else:
-        shares = softmax(
-            tape, scores, 4, copies=not (plan.is_half and scores.width < FP32)
-        )
+    wide = FP32 if plan.autocast or not heads.half_softmax else width
+    # fp16 becomes fp32 within the kernel (ATen/native/SoftMax.cpp).
+    within = plan.is_half and scores.width < FP32
+    shares = softmax(tape, scores, wide, copies=wide != scores.width and not within)
     shares = cast(tape, shares, width)
     if heads.drops:
         shares = dropped(tape, shares)
+    seen.append(shares)
     if plan.autocast:
         shares = cast(tape, shares, plan.compute)
     made = _matmul(tape, shares, value, query.count)

@@ -22,23 +22,27 @@ from studio.domain.memory.on_paper.operators import (
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import Tape, Tensor
 
-Inner = Callable[[Tape, Plan, Block, Tensor], Tensor]
+Seen = list[Tensor]  # what a block's own names hold until it is done
+Inner = Callable[[Tape, Plan, Block, Tensor, Seen], Tensor]
 
 
 def passed(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
     """What leaves a block."""
+    seen: Seen = []
     if block.residual in {Residual.PARALLEL, Residual.SHARED}:
-        return _in_parallel(tape, plan, block, x)
-    x = _summed(tape, plan, block, x, _attention)
-    return _summed(tape, plan, block, x, _feed_forward)
+        return _in_parallel(tape, plan, block, x, seen)
+    x = _summed(tape, plan, block, x, _attention, seen)
+    return _summed(tape, plan, block, x, _feed_forward, seen)
 
 
-def _summed(tape: Tape, plan: Plan, block: Block, x: Tensor, inner: Inner) -> Tensor:
+def _summed(
+    tape: Tape, plan: Plan, block: Block, x: Tensor, inner: Inner, seen: Seen
+) -> Tensor:
     """The residual stream and one half of the block."""
     made = x
     if block.residual is not Residual.BEHIND:
         made = normed(tape, plan, block.norm, made, block.hidden)
-    made = inner(tape, plan, block, made)
+    made = inner(tape, plan, block, made, seen)
     if block.residual is not Residual.BEFORE:
         made = normed(tape, plan, block.norm, made, block.hidden)
     if not block.scales_residual:
@@ -47,24 +51,24 @@ def _summed(tape: Tape, plan: Plan, block: Block, x: Tensor, inner: Inner) -> Te
     return added(tape, x, factor)
 
 
-def _in_parallel(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+def _in_parallel(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) -> Tensor:
     entry = normed(tape, plan, block.norm, x, block.hidden)
-    first = _attention(tape, plan, block, entry)
+    first = _attention(tape, plan, block, entry, seen)
     if block.residual is Residual.PARALLEL:
         entry = normed(tape, plan, block.norm, x, block.hidden)
-    second = _feed_forward(tape, plan, block, entry)
+    second = _feed_forward(tape, plan, block, entry, seen)
     both = added(tape, second, first)
     del second, first
     return added(tape, both, x)
 
 
-def _attention(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+def _attention(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) -> Tensor:
     """Queries, keys and values live until all is done, as names in a function do."""
     heads = block.heads
     query, key, value = _streams(tape, plan, block, x)
     query = rotated(tape, heads, query)
     key = rotated(tape, heads, key)
-    made = attended(tape, plan, block, query, key, value)
+    made = attended(tape, plan, block, (query, key, value), seen)
     made = linear(tape, plan, block.out, made)
     return dropped(tape, made) if block.drops_residual else made
 
@@ -89,7 +93,9 @@ def _streams(tape: Tape, plan: Plan, block: Block, x: Tensor) -> list[Tensor]:
     return found
 
 
-def _feed_forward(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+def _feed_forward(
+    tape: Tape, plan: Plan, block: Block, x: Tensor, _seen: Seen
+) -> Tensor:
     if block.experts or block.down is None:
         return mixed(tape, plan, block, x)
     if len(block.up) > 1:
