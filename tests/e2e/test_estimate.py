@@ -106,6 +106,7 @@ def test_that_a_listed_and_a_cached_model_are_priced(machine, described, tmp_pat
         ("{", [], 10, "config.json can't be read"),
         ("[1]", [], 10, "config.json can't be read"),
         ({"hidden_size": 3}, ["--gpu", "24"], 10, "Choose another model"),
+        (CONFIG | {"num_attention_heads": 0}, ["--gpu", "24"], 10, "Choose another"),
     ],
 )
 def test_that_what_cannot_be_priced_is_a_sentence(

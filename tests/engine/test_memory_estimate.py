@@ -204,3 +204,20 @@ def test_that_no_cache_of_a_card_is_drawn_for_a_processor(home):
     assert on_card.timeline.reserved != on_card.timeline.allocated
     _, on_processor = estimated(home, card=None)
     assert on_processor.timeline.reserved == on_processor.timeline.allocated
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"hidden_size": 3},
+        CONFIG | {"num_attention_heads": 0},
+        CONFIG | {"hidden_size": "wide"},
+        CONFIG | {"num_hidden_layers": -1, "hidden_size": -64},
+        {"model_type": "vit"},
+    ],
+    ids=str,
+)
+def test_that_a_config_which_describes_no_model_is_refused_in_words(home, config):
+    code, said = estimated(home, config)
+    assert code is ExitCode.BAD_INPUT, said
+    assert isinstance(said, RunFailed)

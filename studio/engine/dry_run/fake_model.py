@@ -14,6 +14,7 @@ from unittest.mock import patch
 import bitsandbytes
 import torch
 from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 from transformers.core_model_loading import dot_natural_key
 from transformers.modeling_utils import get_total_byte_count, local_torch_dtype
@@ -31,6 +32,12 @@ LOADING = "Weights on their way"
 WARM_UP = "Room made for loading"
 BUFFERS = "Position tables"
 
+# What transformers raises over a config that describes no model.
+_NONSENSE = (
+    *(ValueError, KeyError, TypeError, AttributeError, ArithmeticError),
+    StrictDataclassError,
+)
+
 
 def read_config(folder: Path) -> PretrainedConfig:
     """The architecture that a model folder's config.json describes.
@@ -42,7 +49,7 @@ def read_config(folder: Path) -> PretrainedConfig:
         config: PretrainedConfig = AutoConfig.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
-    except (OSError, ValueError, KeyError) as fault:
+    except (OSError, *_NONSENSE) as fault:
         raise unloadable(folder, fault) from fault
     return config
 
@@ -66,7 +73,7 @@ def outline(config: PretrainedConfig, options: ModelOptions, formats: Formats) -
                 attn_implementation=_attention(options),
                 trust_remote_code=False,
             )
-    except (ValueError, KeyError, ImportError) as fault:
+    except (ImportError, RuntimeError, *_NONSENSE) as fault:
         raise unloadable(Path(config.name_or_path or "config.json"), fault) from fault
     quantization = quantization_of(options, formats)
     if quantization is not None:
