@@ -5,7 +5,6 @@ it is on the screen. Nothing here may import what only a run or a chart needs.
 """
 
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from studio.domain.errors import StudioError
 from studio.services.crash_log import CrashLog
 from studio.services.preferences import Preferences
+from studio.ui.display import make_application
 from studio.ui.first_sight import FirstSight
 from studio.ui.main_window import MainWindow
 from studio.ui.pages.contents import page_specs
@@ -262,7 +262,7 @@ def _application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
-    application = QApplication([sys.argv[0]])
+    application = make_application()
     application.setApplicationName("snugtune")
     application.setApplicationDisplayName("Snugtune")
     application.setDesktopFileName("snugtune")

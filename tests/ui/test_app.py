@@ -325,6 +325,35 @@ def test_that_an_unknown_argument_is_refused(capsys):
     assert "--exmaple" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "no display is named"),
+        ({"DISPLAY": ":4711"}, "“:4711”"),
+        ({"QT_QPA_PLATFORM": "nosuch"}, "nosuch"),
+    ],
+)
+def test_that_without_a_display_a_sentence_is_said_instead_of_an_abort(
+    variables, words, home
+):
+    # The others name a display of this machine, or Qt's way around one.
+    display = {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}
+    kept = {k: v for k, v in os.environ.items() if k not in display}
+    done = subprocess.run(
+        [sys.executable, "-m", "studio"],
+        env=kept | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert words in done.stderr
+    assert "snugtune demo" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert (home / "data" / "logs" / "crash.txt").read_text() == ""
+
+
 def test_that_the_module_hands_commands_to_the_command_line():
     done = subprocess.run(
         [sys.executable, "-m", "studio", "--help"],
