@@ -91,7 +91,8 @@ class MainWindow(QMainWindow):
     def set_project(self, name: str, names: Sequence[str] = ()) -> None:
         """Name the open project in the title and the switcher."""
         self._project = name
-        self.side_nav.set_projects(names or [name], name)
+        known = names or ([name] if name else ())
+        self.side_nav.set_projects(known, name)
         self._show_title()
 
     def set_percent(self, percent: int | None) -> None:

@@ -173,6 +173,14 @@ def test_that_the_switcher_lists_projects_and_offers_a_new_one(window, qtbot):
         menu.actions()[-1].trigger()
 
 
+def test_that_without_a_project_the_switcher_says_so_and_lists_none(window):
+    window.set_project("")
+    button = window.side_nav.project_button
+    assert button.shown_name() == "No project"
+    texts = [a.text() for a in button.menu().actions() if not a.isSeparator()]
+    assert texts == ["New project…"]
+
+
 def test_that_the_status_bar_tells_of_the_card(window):
     memory = MemoryBarState.filled(12 * GIB, {Segment.OTHER: GIB}, measured=True)
     window.status.show_card(

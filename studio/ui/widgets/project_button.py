@@ -14,6 +14,7 @@ from studio.ui.tokens import Height, PointSize, Radius, Tokens
 
 _PADDING: Final = 12
 _TEXT_LEFT: Final = 36
+_NONE: Final = "No project"
 
 
 class ProjectButton(QPushButton):
@@ -33,10 +34,14 @@ class ProjectButton(QPushButton):
         """The name that is shown."""
         return self._project
 
+    def shown_name(self) -> str:
+        """What is painted: the open project's name, or that there is none."""
+        return self._project or _NONE
+
     def set_project(self, name: str) -> None:
-        """Show the open project's name."""
+        """Show the open project's name; empty when none is open."""
         self._project = name
-        self.setAccessibleName(f"Project {name}" if name else "No project")
+        self.setAccessibleName(f"Project {name}" if name else _NONE)
         self.setToolTip(name)
         self.update()
 
@@ -81,9 +86,9 @@ class ProjectButton(QPushButton):
         font = sans(PointSize.BODY, MEDIUM)
         rect = QRectF(_TEXT_LEFT, 0, right - _TEXT_LEFT - 4, self.height())
         shown = QFontMetricsF(font).elidedText(
-            self._project, Qt.TextElideMode.ElideRight, rect.width()
+            self.shown_name(), Qt.TextElideMode.ElideRight, rect.width()
         )
         painter.setFont(font)
-        painter.setPen(QColor(tokens.text))
+        painter.setPen(QColor(tokens.text if self._project else tokens.muted))
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(rect, flags, shown)
