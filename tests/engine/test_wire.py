@@ -76,10 +76,10 @@ def test_that_a_listener_that_reads_nothing_holds_nobody_up(
         wire.send(line(number, 10_000))
     wire.close()
     assert len(journal_of(tmp_path / "events.jsonl")) == 100
-    os.close(reader)
-    # Its sender was stuck in a write; now it closes the writer, and nobody else may
-    # close that number at the same time.
+    # Its sender is stuck in a write; with the reader gone it closes the writer, and
+    # nobody else may close that number at the same time.
     (sender,) = set(threading.enumerate()) - before
+    os.close(reader)
     sender.join(10)
     assert not sender.is_alive()
 
