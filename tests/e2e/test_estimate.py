@@ -102,7 +102,12 @@ def test_that_a_listed_and_a_cached_model_are_priced(machine, described, tmp_pat
         (KNOWN, ["--set", "model.precision=fp16"], 10, "can't hold together"),
         (KNOWN, ["--basis", "guess"], 2, "'guess' is not one of"),
         (KNOWN, ["--basis", "formula", "--timeline", "x.svg"], 10, "--basis dry-run"),
-        (CONFIG, ["--basis", "formula"], 10, "--basis dry-run"),
+        (
+            CONFIG | {"model_type": "bloom"},
+            ["--basis", "formula"],
+            10,
+            "--basis dry-run",
+        ),
         ("{", [], 10, "config.json can't be read"),
         ("[1]", [], 10, "config.json can't be read"),
         ({"hidden_size": 3}, ["--gpu", "24"], 10, "Choose another model"),
