@@ -26,12 +26,13 @@ class _Loss:
     tokens: int
     casts: int
     head: int
+    tied: bool
+    adds: bool
 
 
-def tiled_loss(
-    tape: Tape, plan: Plan, x: Tensor, hidden: int, vocabulary: int
-) -> Tensor:
+def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> Tensor:
     """The `ChunkedLogProbFunction` of trl on all but each row's last token."""
+    hidden, vocabulary = model.hidden, model.vocabulary
     rows = plan.batch * (plan.length - 1)
     found = tape.new(rows * hidden, x.width)
     columns = HEAD_TILE_COLUMNS if plan.card else _TILE_ON_PROCESSOR
@@ -49,6 +50,8 @@ def tiled_loss(
         x.count,
         casts,
         vocabulary * hidden if plan.trains_base else 0,
+        model.tied,
+        plan.adds,
     )
     statistics = tape.storage(10 * 4 * rows, LOGITS)
     tile = tape.storage(loss.tile, LOGITS)
@@ -71,16 +74,23 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
     half = of_hidden
     if loss.width != FP32:
         half = tape.new(loss.rows * loss.hidden, loss.width, LOGITS)
-    del of_hidden, tile, kept, grad
     if of_head is not None:
-        tape.gradients.append(tape.new(loss.head, loss.width, GRADIENTS))
-        del of_head
+        _keep_gradient(tape, loss, tape.new(loss.head, loss.width, GRADIENTS))
+    del of_hidden, of_head, tile, kept, grad
     zeros = tape.new(loss.rows * loss.hidden, loss.width)
     placed = tape.new(loss.rows * loss.hidden, loss.width)
     del zeros, half
     whole = tape.new(loss.tokens, loss.width)
     del placed
     tape.give(node.inputs[0], whole)
+
+
+def _keep_gradient(tape: Tape, loss: _Loss, made: Tensor) -> None:
+    """A matrix that is shared waits for the embedding's part of its gradient."""
+    if loss.tied:
+        tape.waiting = made
+    elif not loss.adds:
+        tape.gradients.append(made)
 
 
 def full_loss(

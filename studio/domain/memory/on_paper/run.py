@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate
 
 from studio.domain.architecture import ModelArchitecture
@@ -9,11 +10,12 @@ from studio.domain.decoder.block import Block
 from studio.domain.memory.estimate import MemoryPhase
 from studio.domain.memory.on_paper.head import full_loss, tiled_loss
 from studio.domain.memory.on_paper.layer import passed
+from studio.domain.memory.on_paper.linear import GRADIENTS
 from studio.domain.memory.on_paper.norms import normed
 from studio.domain.memory.on_paper.operators import added, cast, dropped, scaled
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.reserving import unused_bytes
-from studio.domain.memory.on_paper.tape import Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import Backward, Node, Tape, Tensor
 from studio.domain.memory.on_paper.weights import block_tensors, rounded
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention
@@ -112,7 +114,7 @@ def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     for block, _count in model.decoder.kinds:
         x = passed(tape, plan, block, x)
     x = _last_norm(tape, model, plan, x)
-    tiled_loss(tape, plan, x, model.hidden, model.vocabulary)
+    tiled_loss(tape, plan, x, model)
     return _highest(tape, 0, len(tape.events), 0)
 
 
@@ -121,7 +123,11 @@ def _forward(
 ) -> "list[Tensor]":
     asks = habits.checkpoints and not plan.trains_base
     x, tables = _entered(tape, model, plan, asks=asks)
-    x.node = tape.node(_ended, ())
+    begun: Backward = _ended
+    if plan.trains_base:
+        entries = model.vocabulary * model.hidden
+        begun = partial(_embedding_back, entries, plan.plain, plan.adds)
+    x.node = tape.node(begun, ())
     stream = _Stream(x)
     del x
     for block, count in model.decoder.kinds:
@@ -129,7 +135,7 @@ def _forward(
     x = _last_norm(tape, model, plan, stream.x)
     del stream
     if not habits.full_logits:
-        return [tiled_loss(tape, plan, x, model.hidden, model.vocabulary), *tables]
+        return [tiled_loss(tape, plan, x, model), *tables]
     loss, logits = full_loss(tape, plan, x, model, shifts=habits.shifts)
     if plan.autocast:
         wide = cast(tape, logits, 4)  # accelerate gives outputs in fp32
@@ -141,6 +147,19 @@ def _forward(
 def _ended(_tape: Tape, node: Node) -> None:
     """The embedding's gradient goes nowhere."""
     node.received()
+
+
+def _embedding_back(
+    entries: int, width: int, adds: bool, tape: Tape, node: Node
+) -> None:
+    """Gradients of all rows of the embedding, and of the head's if it is the same."""
+    node.received()
+    made = tape.new(entries, width, GRADIENTS)
+    if tape.waiting is not None:
+        total = tape.new(entries, width, GRADIENTS)
+        tape.waiting, made = None, total
+    if not adds:
+        tape.gradients.append(made)
 
 
 def _backward(tape: Tape, loss: "list[Tensor]") -> None:

@@ -160,6 +160,7 @@ class Tape:
         sizes: Bytes of each storage, by its number; rounded to blocks.
         names: Component of each storage.
         passing: Component of what is written down without a name.
+        waiting: The head's part of the gradient of a matrix that it shares.
         gradients: Of weights, which live until the optimizer has stepped.
     """
 
@@ -169,6 +170,7 @@ class Tape:
         self.names = [""]
         self.passing = ""
         self.gradients: list[Tensor] = []
+        self.waiting: Tensor | None = None
         self._nodes: list[Node] = []
         self._mode = _Mode.PLAIN
         self._frame: Frame | None = None
