@@ -105,10 +105,10 @@ def full_loss(
     logits = product(
         tape, plan, x, model.hidden, model.vocabulary, width, trains=trains
     )
-    Tape.rename(logits, LOGITS)
+    tape.rename(logits, LOGITS)
     for step in range(model.decoder.head_steps):
         logits = tanh(tape, logits) if step == 1 else scaled(tape, logits)
-        Tape.rename(logits, LOGITS)
+        tape.rename(logits, LOGITS)
     whole = wide = _wide(tape, logits)
     if shifts and plan.batch > 1:
         wide = _copy(tape, whole)
@@ -123,7 +123,7 @@ def full_loss(
 def _wide(tape: Tape, logits: Tensor) -> Tensor:
     made = cast(tape, logits, 4)
     if made is not logits:
-        Tape.rename(made, LOGITS)
+        tape.rename(made, LOGITS)
     return made
 
 

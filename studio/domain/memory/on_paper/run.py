@@ -139,7 +139,7 @@ def _forward(
     loss, logits = full_loss(tape, plan, x, model, shifts=habits.shifts)
     if plan.autocast:
         wide = cast(tape, logits, 4)  # accelerate gives outputs in fp32
-        Tape.rename(wide, "Logits and loss")
+        tape.rename(wide, "Logits and loss")
         logits = wide
     return [loss, *tables, *([logits] if habits.keeps_outputs else [])]
 

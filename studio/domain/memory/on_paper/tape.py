@@ -19,21 +19,18 @@ class Storage:
     """Memory that lives as long as somebody refers to it.
 
     Attributes:
-        tape: Where it is written down.
+        release: Is told that it ended.
         number: Its own on the tape.
     """
 
-    __slots__ = ("number", "tape")
+    __slots__ = ("number", "release")
 
-    def __init__(self, tape: "Tape", size: int, name: str) -> None:
-        self.tape = tape
-        number = self.number = len(tape.sizes)
-        tape.sizes.append(size)
-        tape.names.append(name)
-        tape.events.append(number)
+    def __init__(self, release: Callable[[int], None], number: int) -> None:
+        self.release = release
+        self.number = number
 
     def __del__(self) -> None:
-        self.tape.events.append(-self.number)
+        self.release(-self.number)
 
 
 class Tensor:
@@ -166,6 +163,7 @@ class Tape:
 
     def __init__(self) -> None:
         self.events: list[int] = []
+        self._write = self.events.append
         self.sizes = [0]  # the first number is 1, for it has a negative
         self.names = [""]
         self.passing = ""
@@ -177,15 +175,16 @@ class Tape:
 
     def storage(self, size: int, name: str = "") -> Storage:
         """Allocate bytes."""
-        return Storage(self, -(-size // BLOCK) * BLOCK, name or self.passing)
+        sizes, write = self.sizes, self._write
+        number = len(sizes)
+        sizes.append(-(-size // BLOCK) * BLOCK)
+        self.names.append(name or self.passing)
+        write(number)
+        return Storage(write, number)
 
     def new(self, count: int, width: int, name: str = "") -> Tensor:
         """Allocate a tensor that needs no gradient."""
-        return Tensor(
-            Storage(self, -(-count * width // BLOCK) * BLOCK, name or self.passing),
-            count,
-            width,
-        )
+        return Tensor(self.storage(count * width, name), count, width)
 
     def node(
         self,
@@ -269,12 +268,11 @@ class Tape:
         """What an event adds to the bytes that live."""
         return self.sizes[number] if number > 0 else -self.sizes[-number]
 
-    @staticmethod
-    def rename(tensor: Tensor, name: str) -> None:
+    def rename(self, tensor: Tensor, name: str) -> None:
         """Count a tensor that was just allocated to a component."""
         storage = tensor.storage
         assert isinstance(storage, Storage)
-        storage.tape.names[storage.number] = name
+        self.names[storage.number] = name
 
     @property
     def learns(self) -> bool:

@@ -1,0 +1,27 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio.domain.memory.allocator import CachingAllocator, rounded
+from studio.domain.memory.on_paper.reserving import unused_by
+
+MIB = 1 << 20
+sizes = st.integers(MIB + 1, 60 * MIB).map(rounded)
+
+
+@given(st.lists(st.tuples(sizes, st.integers(0, 12)), max_size=60))
+def test_that_the_fast_pool_holds_what_the_allocators_model_holds(steps):
+    """Each step allocates, and then releases the so manieth live tensor, if any."""
+    events, known, live = [], [0], []
+    model = CachingAllocator()
+    for size, place in steps:
+        number = len(known)
+        known.append(size)
+        live.append(number)
+        events.append(number)
+        model.allocate(number, size)
+        if place < len(live):
+            gone = live.pop(place)
+            events.append(-gone)
+            model.release(gone)
+    expected = model.peak_reserved_bytes - model.peak_allocated_bytes
+    assert unused_by(events, known) == expected
