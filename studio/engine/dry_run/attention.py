@@ -84,12 +84,14 @@ class FusedAttention(torch.autograd.Function):
         gradient: torch.Tensor,
     ) -> tuple[torch.Tensor | None, ...]:
         """Gradients, beside the fp32 accumulators that the kernels add up in."""
-        query, key, value, _, result, _ = ctx.saved_tensors
+        query, key, value, *_ = ctx.saved_tensors
         gradients = tuple(torch.empty_like(each) for each in (query, key, value))
         inside = (_inside_flash if ctx.kernel is Kernel.FLASH else _inside_efficient)(
             query, key, value
         )
-        if gradient.stride() != result.stride() and ctx.kernel is Kernel.FLASH:
+        # `grad_out.contiguous()`, rows before heads (attention_backward.cu).
+        is_in_order = gradient.transpose(1, 2).is_contiguous()
+        if ctx.kernel is Kernel.FLASH and not is_in_order:
             inside.append(gradient.nbytes)
         recorder: Recorder = ctx.recorder
         taken = [recorder.take(size, ATTENTION) for size in inside]

@@ -104,13 +104,12 @@ def materialize(
         recorder: Entered already.
         warms_up: Room for all weights is made first, as transformers does on a card.
     """
+    recorder.leave_out((*model.parameters(), *model.buffers()))
     if warms_up:
         _warm_up(model, recorder)
     plan = model._get_dtype_plan(formats.load)
     made: dict[int, torch.nn.Parameter] = {}
     for name, module, key, parameter in _in_loading_order(model):
-        if parameter.device.type != "meta":
-            continue
         if id(parameter) not in made:
             kept = any(part in name for part in plan)
             made[id(parameter)] = _made(
@@ -120,7 +119,7 @@ def materialize(
     with recorder.purpose(BUFFERS):
         for module in model.modules():
             for key, buffer in module._buffers.items():
-                if buffer is not None and buffer.device.type == "meta":
+                if buffer is not None:
                     module._buffers[key] = torch.empty(buffer.shape, dtype=buffer.dtype)
     model.tie_weights()
 

@@ -6,13 +6,14 @@ kernel takes inside itself no mode can see: `corrections` adds that for a card.
 """
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch._ops import OpOverload
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 from typing_extensions import override
@@ -21,7 +22,9 @@ from studio.domain.memory.allocator import Allocation, Release, TraceEvent
 from studio.domain.memory.estimate import MemoryPhase
 
 Arguments = tuple[Any, ...]
-_PAGED = -1
+# Of storages that aren't the allocator's: paged ones, and outlines without memory.
+_ASIDE = -1
+_DEVICE = torch.ops.prim.device.default
 
 
 class Corrector(Protocol):
@@ -143,6 +146,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self._is_paging = False
         self.enter_phase(MemoryPhase.LOAD)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch would wrap each call, at a third of its cost."""
+        return False
+
     def enter_phase(self, phase: MemoryPhase) -> None:
         """Count what follows to another phase."""
         self.phase = phase
@@ -169,7 +177,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     def name(self, tensor: torch.Tensor, what: str) -> None:
         """Say afterwards what a live tensor is for."""
         number = self._numbers.get(tensor.untyped_storage()._cdata)
-        if number is not None and number != _PAGED:
+        if number is not None and number != _ASIDE:
             self.recording.entries[number].what = what
 
     def take(self, size: int, what: str) -> int:
@@ -191,20 +199,32 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         """Record a tensor's storage unless it is known already."""
         storage = tensor.untyped_storage()
         key = storage._cdata
+        # Under fake tensors an outline's tensors still say what they are.
         if key in self._numbers or tensor.device.type == "meta":
             return
         if self._is_paging:
             self.recording.paged_bytes += storage.nbytes()
-            number = _PAGED
+            number = _ASIDE
         else:
             number = self.take(storage.nbytes(), what)
             self.recording.entries[number].shape = tuple(tensor.shape)
+        self._know(storage, number)
+
+    def leave_out(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Count tensors from outside as none: the outline of a model has no memory."""
+        for tensor in tensors:
+            storage = tensor.untyped_storage()
+            if storage._cdata not in self._numbers:
+                self._know(storage, _ASIDE)
+
+    def _know(self, storage: torch.UntypedStorage, number: int) -> None:
+        key = storage._cdata
         self._numbers[key] = number
         weakref.finalize(storage, self._ended, key).atexit = False
 
     def _ended(self, key: int) -> None:
         number = self._numbers.pop(key)
-        if number != _PAGED:
+        if number != _ASIDE:
             self.give_back(number)
 
     @override
@@ -215,6 +235,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         args: Arguments = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
+        if func is _DEVICE and isinstance(args[0], FakeTensor):
+            return args[0].fake_device  # asked more often than all else together
         inside: Sequence[Temporary] = ()
         result: Any = NotImplemented
         if self._corrector is not None:

@@ -8,7 +8,7 @@ import contextlib
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -38,6 +38,7 @@ from studio.engine.dry_run.guesses import Guesses
 from studio.engine.dry_run.recorder import Recorder, Recording
 from studio.engine.dry_run.steps import Steps
 from studio.engine.dry_run.subject import ADAPTER, LOGITS, Subject
+from studio.engine.dry_run.weightless import weightless
 from studio.engine.generation import SAMPLE_TOKENS, answers
 from studio.engine.methods.sft import build_trainer
 from studio.engine.model_loading import Model
@@ -69,7 +70,9 @@ def rehearse(subject: Subject) -> Recording:
                 if not subject.recipe.compat.full_training:
                     name_adapter(recorder, model)
                 _before_and_after(recorder, run, trainer, subject)
-        return recorder.recording
+        # As it stands now: what ends with the rehearsal itself is no part of the run.
+        recording = recorder.recording
+        return replace(recording, trace=list(recording.trace))
 
 
 @contextmanager
@@ -80,7 +83,7 @@ def without_memory(subject: Subject) -> Iterator[Recorder]:
     make_tables()
     with ExitStack() as stack:
         stack.enter_context(_quiet())
-        stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
+        stack.enter_context(_tensors_for(subject))
         stack.enter_context(movable())
         stack.enter_context(_named_loss(recorder))
         stack.enter_context(_masked_as(pads=subject.pads))
@@ -89,6 +92,17 @@ def without_memory(subject: Subject) -> Iterator[Recorder]:
             stack.enter_context(as_on(card, recorder, expands_keys=expands))
         stack.enter_context(recorder)
         yield recorder
+
+
+def _tensors_for(subject: Subject) -> AbstractContextManager[object]:
+    """Weightless tensors where they will do.
+
+    Autocast and torch's attention go by a tensor's true place, which fake tensors
+    alone can put on a processor.
+    """
+    if subject.card is None or subject.formats.autocast:
+        return FakeTensorMode(allow_non_fake_inputs=True)
+    return weightless()
 
 
 @contextmanager
