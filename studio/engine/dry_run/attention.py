@@ -129,18 +129,18 @@ def attention_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Any: 
             query, key, value = (each.to(cast) for each in (query, key, value))
         kernel = kernel_for(card, query, key, value, attn_mask)
         if kernel is Kernel.MATH:
-            math = torch.ops.aten._scaled_dot_product_attention_math.default
-            result: torch.Tensor = math(
-                query,
-                key,
-                value,
-                attn_mask,
-                dropout_p,
-                is_causal,
-                scale=scale,
-                enable_gqa=enable_gqa,
-            )[0]
-            return result
+            # Its own products are none of autocast's business (autocast_mode.h).
+            with torch.autocast("cpu", enabled=False):
+                return _in_the_open(
+                    query,
+                    key,
+                    value,
+                    attn_mask,
+                    dropout_p,
+                    is_causal,
+                    scale,
+                    enable_gqa,
+                )
         bias = None
         if attn_mask is not None:
             bias = torch.empty_like(attn_mask, dtype=query.dtype)
@@ -150,6 +150,23 @@ def attention_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Any: 
         return attended
 
     return attend
+
+
+def _in_the_open(  # noqa: PLR0913, PLR0917 - torch's own signature
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    dropout: float,
+    is_causal: bool,
+    scale: float | None,
+    enable_gqa: bool,
+) -> torch.Tensor:
+    """The kernel without secrets: every operator of it is recorded."""
+    math = torch.ops.aten._scaled_dot_product_attention_math.default
+    arguments = (query, key, value, mask, dropout, is_causal)
+    result: torch.Tensor = math(*arguments, scale=scale, enable_gqa=enable_gqa)[0]
+    return result
 
 
 def _inside_flash(

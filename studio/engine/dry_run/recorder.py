@@ -260,4 +260,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         """Allocate what a kernel takes; returns what it gives back at its end."""
         due = [each for each in inside if each.follows is follow]
         numbers = [self.take(each.size, each.what) for each in due]
+        for number, each in zip(numbers, due, strict=True):
+            if each.stays:  # It outlives whatever is being done now.
+                self.recording.entries[number].what = each.what
         return [n for n, each in zip(numbers, due, strict=True) if not each.stays]
