@@ -69,6 +69,9 @@ def _rehearsed(
     recipe: Recipe, model: Path, target: Target, began: float
 ) -> MemoryEstimate:
     # The libraries take seconds to load, which an estimate that is kept needn't wait.
+    from studio.engine.uncompiled import load_uncompiled
+
+    load_uncompiled()
     from studio.engine.dry_run.breakdown import Traits, estimate_of
     from studio.engine.dry_run.card import Card
     from studio.engine.dry_run.fake_model import read_config
