@@ -16,6 +16,7 @@ from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, Severity, error
 from studio.domain.options import Option, Value, collect
 from studio.domain.recipe_options import (
+    ALL_LINEAR,
     AdapterDtype,
     CompatOptions,
     ComputeDtype,
@@ -182,6 +183,17 @@ class Recipe:
                     why="Quantised weights have no gradients.",
                     fix="Set model.precision to bf16, fp16 or fp32.",
                     where="model.precision",
+                )
+            )
+        if not self.lora.targets or (
+            ALL_LINEAR in self.lora.targets and len(self.lora.targets) > 1
+        ):
+            found.append(
+                error(
+                    "recipe.targets",
+                    "The adapted layers are either all-linear or a list of names.",
+                    fix="Set lora.targets to all-linear, or name modules.",
+                    where="lora.targets",
                 )
             )
         if self.train.eval_steps and not self.data.held_out:

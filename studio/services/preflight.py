@@ -17,6 +17,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, ComputeDtype, Optimizer
 from studio.domain.recommend.propose import headroom_bytes
 from studio.services.disk_need import merge_bytes, run_bytes
+from studio.services.model_findings import architecture_findings
 from studio.services.model_places import store
 from studio.services.pricing import price
 from studio.storage.chat_files import read_chats
@@ -53,6 +54,7 @@ def preflight(
         *(_device_findings(recipe, device) if device else ()),
     ]
     if isinstance(place, ModelPlace):
+        found += architecture_findings(recipe, place)
         if device is not None:
             found += _memory_findings(recipe, place, device)
         if disk_free_bytes is not None:

@@ -13,7 +13,12 @@ from studio.domain.hardware import GIB, TrainingDevice, gib
 from studio.domain.memory.estimate import MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import AdapterDtype, ComputeDtype, Precision
+from studio.domain.recipe_options import (
+    AdapterDtype,
+    Attention,
+    ComputeDtype,
+    Precision,
+)
 
 EFFECTIVE_BATCH = 16
 SHORTEST = 128
@@ -73,6 +78,8 @@ def propose(
     """
     headroom = headroom_bytes(device)
     wanted = _sequence_length(model, longest_row_characters)
+    if base.model.attention is Attention.SDPA and not model.decoder.fused_attention:
+        base = base.with_value("model.attention", Attention.EAGER)
     best: tuple[Recipe, MemoryEstimate, Verdict] | None = None
     for recipe in _candidates(base, device, wanted):
         estimate = estimate_memory(model, recipe, device)
@@ -152,6 +159,12 @@ def _reasons(
         saved("model.precision", Precision.BF16),
     )
     yield from _format_reason(device, recipe)
+    if not model.decoder.fused_attention:
+        yield Reason(
+            "model.attention",
+            "Eager attention",
+            "This model caps its scores, which SDPA can’t do.",
+        )
     if recipe.train.checkpointing:
         yield Reason(
             "train.checkpointing",

@@ -1,0 +1,97 @@
+"""What a model's architecture says against a recipe, before a weight is loaded."""
+
+import pytest
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.finding import Severity
+from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import Attention
+from studio.domain.recommend.propose import propose
+from studio.services.model_findings import architecture_findings
+from studio.services.preflight import preflight
+from studio.storage.models import ModelPlace, ModelState
+from tests.bench.formula_grid import config_of
+
+CARD = TrainingDevice(
+    kind="cuda",
+    name="A card",
+    total_bytes=80 * GIB,
+    free_bytes=79 * GIB,
+    has_bf16=True,
+    compute_capability=(9, 0),
+)
+MIXTRAL = {
+    "model_type": "mixtral",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "num_local_experts": 8,
+    "num_experts_per_tok": 2,
+    "vocab_size": 32000,
+}
+GEMMA_2 = config_of("gemma-2-9b")
+
+
+def place(config):
+    return ModelPlace(name="m", title="M", state=ModelState.READY, config=config)
+
+
+def found(config, **options):
+    recipe = Recipe()
+    for key, value in options.items():
+        recipe = recipe.with_value(key.replace("__", "."), value)
+    return list(architecture_findings(recipe, place(config)))
+
+
+def test_that_experts_in_16_bits_are_told_with_their_size():
+    (finding,) = found(MIXTRAL)
+    assert finding.severity is Severity.INFO
+    # 8 experts of three matrices, 32 blocks, and the routers: 2 bytes each.
+    weights = 32 * (8 * 3 * 4096 * 14336 + 8 * 4096)
+    assert f"{weights * 2 / GIB:.2f} GiB" in finding.what
+
+
+def test_that_experts_aren_t_remarked_on_where_nothing_is_quantised():
+    assert found(MIXTRAL, model__precision="bf16") == []
+
+
+def test_that_dropout_on_experts_is_refused_before_the_start():
+    codes = [finding.code for finding in found(MIXTRAL, lora__dropout=0.1)]
+    assert "recipe.dropout-on-experts" in codes
+    named = found(MIXTRAL, lora__dropout=0.1, lora__targets=("q_proj",))
+    assert "recipe.dropout-on-experts" not in [finding.code for finding in named]
+
+
+def test_that_capped_attention_is_refused_with_sdpa_and_proposed_as_eager():
+    (finding,) = found(GEMMA_2)
+    assert finding.code == "model.no-sdpa"
+    assert found(GEMMA_2, model__attention="eager") == []
+    model = ModelArchitecture.from_config(GEMMA_2)
+    proposal = propose(model, CARD, Recipe())
+    assert proposal.recipe.model.attention is Attention.EAGER
+    assert "model.attention" in [reason.key for reason in proposal.reasons]
+
+
+def test_that_an_unknown_layer_is_refused_with_the_possible_ones():
+    (finding,) = found(config_of("llama-3.1-8b"), lora__targets=("q_proj", "foo"))
+    assert "“foo”" in finding.what
+    assert "down_proj" in finding.how_to_fix
+    assert finding.severity is Severity.ERROR
+
+
+def test_that_an_unknown_family_is_left_to_the_engine():
+    assert found({"model_type": "bloom"}, lora__targets=("foo",)) == []
+
+
+@pytest.mark.parametrize("targets", [(), ("all-linear", "q_proj")])
+def test_that_no_layer_and_all_beside_some_contradict(targets):
+    recipe = Recipe().with_value("lora.targets", targets)
+    assert "recipe.targets" in [each.code for each in recipe.contradictions()]
+
+
+def test_that_preflight_tells_what_the_architecture_says():
+    findings = preflight(Recipe(), place(MIXTRAL), CARD, None)
+    assert "model.experts-in-16-bits" in [finding.code for finding in findings]
