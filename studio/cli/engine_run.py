@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
+from studio.cli import terminal
 from studio.domain.errors import ExitCode, StudioError
 from studio.protocol.commands import Stop
 from studio.protocol.events import EngineEvent
@@ -56,11 +57,19 @@ def run_engine(
 def _follow(engine: EngineProcess, listener: Listener) -> None:
     while not engine.has_ended():
         for event in engine.read_batch(BATCH_S):
-            listener(event)
+            _tell(listener, event)
         if engine.hangs_at_exit():
             engine.kill()
     for event in engine.read_batch(BATCH_S):
+        _tell(listener, event)
+
+
+def _tell(listener: Listener, event: EngineEvent) -> None:
+    """Hand an event on; that nobody reads on (`| head`) is no reason to end a run."""
+    try:
         listener(event)
+    except BrokenPipeError:
+        terminal.leave_closed_pipes()
 
 
 def _result(outcome: ProcessOutcome) -> EngineEvent:

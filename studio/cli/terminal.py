@@ -6,6 +6,8 @@ a line now and then.
 """
 
 import json
+import os
+import select
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -31,6 +33,23 @@ WIDTH = 88
 def say(line: str = "") -> None:
     """Print a line of result."""
     print(line)
+
+
+def leave_closed_pipes() -> None:
+    """Speak into the void where a reader has gone, instead of failing at each line."""
+    for stream in (sys.stdout, sys.stderr):
+        if _has_no_reader(stream.fileno()):
+            void = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(void, stream.fileno())
+            os.close(void)
+
+
+def _has_no_reader(number: int) -> bool:
+    if sys.platform == "win32":
+        return True  # which of the two it is can't be asked there
+    poll = select.poll()
+    poll.register(number, 0)  # errors are always told
+    return any(told & select.POLLERR for _, told in poll.poll(0))
 
 
 def say_json(document: Mapping[str, object] | Sequence[object]) -> None:

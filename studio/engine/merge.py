@@ -47,11 +47,12 @@ def merge(
         overwrite: A model that lies there makes room.
 
     Raises:
-        StudioError: No adapter, a target that is taken, or no space.
+        StudioError: No adapter, a target that is taken or is the base, or no space.
     """
     check_target(target, overwrite=overwrite)
     with session.lifeline.open():
         folder = prepared_folder(session, place)
+        _spare_base(target, folder)
         model = merged_model(session, folder, run.adapter_path)
         session.enter(Phase.SAVING)
         rounded = _rounded(model, DTYPES[dtype])
@@ -97,6 +98,17 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise _taken(target, "and what is there is no model", "Choose another folder.")
     if not overwrite:
         raise _taken(target, "", "Choose another folder, or add --overwrite.")
+
+
+def _spare_base(target: Path, base: Path) -> None:
+    """Refuse to replace what is merged into: every other run of it would be lost."""
+    if target.resolve() == base.resolve():
+        raise refusal(
+            "merge.target-is-base",
+            "This folder holds the base model itself.",
+            fix="Choose another folder.",
+            where=str(target),
+        )
 
 
 def _rounded(model: Model, dtype: torch.dtype) -> Model:

@@ -112,6 +112,14 @@ def test_that_what_is_no_model_is_never_overwritten(trained, tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
+def test_that_a_base_is_never_replaced_by_its_own_merge(trained, tiny_qwen):
+    before = sorted(file.name for file in tiny_qwen.iterdir())
+    code, failed = merge(trained, tiny_qwen, overwrite=True)
+    assert code is ExitCode.BAD_INPUT
+    assert failed.kind == "merge.target-is-base"
+    assert sorted(file.name for file in tiny_qwen.iterdir()) == before
+
+
 def test_that_a_full_disk_is_noticed_before_anything_is_written(
     trained, tmp_path, monkeypatch
 ):
