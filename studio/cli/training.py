@@ -51,7 +51,7 @@ class RunReport:
         self._keep(event)
         match event:
             case Hello(device=device):
-                self.display.line(f"Trains on: {device}")
+                self.display.line(f"Computes on: {device}")
             case PhaseChanged(phase=phase):
                 self.display.show(Phase(phase).words, 0, 0)
             case Progress(stage=stage, done=done, total=total, unit=unit):

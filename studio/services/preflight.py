@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from studio.domain.dataset import ChatFile, split_rows
-from studio.domain.errors import StudioError
+from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.memory.estimate import MemoryEstimate, Verdict
@@ -91,7 +91,9 @@ def raise_first_error(findings: Sequence[Finding]) -> None:
     """
     for finding in findings:
         if finding.severity is Severity.ERROR:
-            raise StudioError(finding)
+            is_disk = finding.code.startswith("disk.")
+            code = ExitCode.DISK if is_disk else ExitCode.BAD_INPUT
+            raise StudioError(finding, code)
 
 
 def model_of(recipe: Recipe) -> ModelPlace | Finding:
@@ -274,7 +276,9 @@ def _disk_findings(
         yield error(
             "disk.short",
             f"The run needs {gib(need)} of disk, and {gib(free)} are free.",
-            fix="Free some space, or save less often (train.save_steps).",
+            fix="Free some space, or save less often (train.save_steps)."
+            if recipe.train.save_steps
+            else "Free some space.",
             where=str(data_dir()),
         )
     elif need + merge_bytes(place) > free:

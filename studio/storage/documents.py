@@ -36,6 +36,8 @@ def read_toml(path: Path, kind: str) -> Document:
         document: Document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise _missing(path, kind) from None
+    except IsADirectoryError:
+        raise _is_folder(path, kind) from None
     except OSError as fault:
         raise unreadable(fault, path) from fault
     except UnicodeDecodeError as fault:
@@ -125,6 +127,15 @@ def _migrated(document: Document, path: Path, kind: str) -> Document:
     for step in MIGRATIONS[kind][version - 1 :]:
         document = step(document)
     return document | {"version": current}
+
+
+def _is_folder(path: Path, kind: str) -> StudioError:
+    return refusal(
+        "document.folder",
+        f"This is a folder, not a {kind} file.",
+        fix=f"Name the {kind} file in it, such as {path.name}/{kind}.toml.",
+        where=str(path),
+    )
 
 
 def _missing(path: Path, kind: str) -> StudioError:

@@ -1,6 +1,6 @@
 """The window's frame: side nav, page stack, status bar, title and close."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QCloseEvent, QResizeEvent
@@ -88,11 +88,15 @@ class MainWindow(QMainWindow):
         """A page if it was visited already."""
         return self._built.get(key)
 
-    def set_project(self, name: str, names: Sequence[str] = ()) -> None:
-        """Name the open project in the title and the switcher."""
-        self._project = name
-        known = names or ([name] if name else ())
-        self.side_nav.set_projects(known, name)
+    def set_projects(self, projects: Mapping[str, str], current: str) -> None:
+        """Name the open project in the title, and all of them in the switcher.
+
+        Args:
+            projects: Their names by their slugs.
+            current: The open one's slug; empty when none is open.
+        """
+        self._project = projects.get(current, "")
+        self.side_nav.set_projects(projects, current)
         self._show_title()
 
     def set_percent(self, percent: int | None) -> None:

@@ -164,8 +164,8 @@ class Shell(QObject):
     @Slot()
     def _show_projects(self) -> None:
         current = self._desk.projects.current
-        names = [project.name for project in self._desk.projects.all()]
-        self._window.set_project("" if current is None else current.name, names)
+        projects = {found.slug: found.name for found in self._desk.projects.all()}
+        self._window.set_projects(projects, "" if current is None else current.slug)
 
     @Slot()
     def _count_runs(self) -> None:
@@ -209,14 +209,11 @@ class Shell(QObject):
         self._window.show_page("run")
 
     @Slot(str)
-    def _on_project_chosen(self, name: str) -> None:
-        for project in self._desk.projects.all():
-            if project.name == name:
-                try:
-                    self._desk.projects.open(project.slug)
-                except StudioError as refused:
-                    self._desk.notices.post(refused.finding)
-                return
+    def _on_project_chosen(self, slug: str) -> None:
+        try:
+            self._desk.projects.open(slug)
+        except StudioError as refused:
+            self._desk.notices.post(refused.finding)
 
     @Slot()
     def _on_new_project(self) -> None:

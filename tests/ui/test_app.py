@@ -245,7 +245,7 @@ def test_that_a_project_is_chosen_in_the_switcher(open_studio):
     create_project("First")
     create_project("Second")
     studio = open_studio()
-    studio.window.side_nav.project_chosen.emit("Second")
+    studio.window.side_nav.project_chosen.emit("second")
     assert studio.desk.projects.current.name == "Second"
     assert studio.window.windowTitle() == "Second · Snugtune"
 

@@ -147,7 +147,7 @@ def test_that_the_window_is_never_smaller_than_its_pages_need(window):
 )
 def test_that_the_title_tells_project_and_progress(window, project, percent, title):
     if project:
-        window.set_project(project)
+        window.set_projects({"p": project} if project else {}, "p")
     window.set_percent(percent)
     assert window.windowTitle() == title
 
@@ -162,19 +162,30 @@ def test_that_closing_asks_first(window, qtbot):
 
 
 def test_that_the_switcher_lists_projects_and_offers_a_new_one(window, qtbot):
-    window.set_project("Cheese", ["Cheese", "Salt & pepper"])
+    window.set_projects({"cheese": "Cheese", "salt": "Salt & pepper"}, "cheese")
     menu = window.side_nav.project_button.menu()
     texts = [action.text() for action in menu.actions() if not action.isSeparator()]
     assert texts == ["Cheese", "Salt && pepper", "New project…"]
     with qtbot.waitSignal(window.side_nav.project_chosen) as told:
         menu.actions()[1].trigger()
-    assert told.args == ["Salt & pepper"]
+    assert told.args == ["salt"]
     with qtbot.waitSignal(window.side_nav.new_project_requested):
         menu.actions()[-1].trigger()
 
 
+def test_that_projects_of_one_name_are_told_apart(window, qtbot):
+    window.set_projects({"same": "Same", "same-2": "Same"}, "same-2")
+    first, second = window.side_nav.project_button.menu().actions()[:2]
+    assert (first.text(), second.text()) == ("Same (same)", "Same (same-2)")
+    assert (first.isChecked(), second.isChecked()) == (False, True)
+    with qtbot.waitSignal(window.side_nav.project_chosen) as told:
+        first.trigger()
+    assert told.args == ["same"]
+    assert window.side_nav.project_button.project() == "Same"
+
+
 def test_that_without_a_project_the_switcher_says_so_and_lists_none(window):
-    window.set_project("")
+    window.set_projects({}, "")
     button = window.side_nav.project_button
     assert button.shown_name() == "No project"
     texts = [a.text() for a in button.menu().actions() if not a.isSeparator()]
@@ -211,7 +222,7 @@ def test_that_clicks_in_the_status_bar_are_told(window, qtbot):
 
 
 def test_that_the_frame_can_be_reached_and_read_aloud(window):
-    window.set_project("Cheese")
+    window.set_projects({"cheese": "Cheese"}, "cheese")
     window.show_page("start")
     assert_reachable(window)
 

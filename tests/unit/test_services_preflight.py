@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from studio.domain.dataset import Chat, ChatFile, Turn
-from studio.domain.errors import StudioError
+from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import GIB, MIB, TrainingDevice
 from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
@@ -12,7 +12,12 @@ from studio.domain.recipe import Recipe
 from studio.domain.recommend.propose import Proposal
 from studio.services.disk_need import merge_bytes, run_bytes
 from studio.services.launch import engine_command, engine_environment
-from studio.services.preflight import model_of, preflight, refuse_errors
+from studio.services.preflight import (
+    model_of,
+    preflight,
+    raise_first_error,
+    refuse_errors,
+)
 from studio.services.pricing import longest_row_characters, price, propose_for
 from studio.storage.estimates import KeptEstimates
 from studio.storage.models import ModelPlace, ModelState
@@ -264,3 +269,14 @@ def test_that_a_dry_run_that_was_made_decides_over_the_formula(
     (short,) = preflight(recipe, PLACE, CARD, ROOM)
     assert short.code == "memory.short"
     assert "20.00 GiB" in short.why
+
+
+@pytest.mark.parametrize(("steps", "says"), [(0, False), (10, True)])
+def test_that_a_short_disk_is_refused_as_one(recipe, steps, says):
+    recipe = recipe.with_value("train.save_steps", steps)
+    found = preflight(recipe, PLACE, CARD, 1)
+    with pytest.raises(StudioError) as refused:
+        raise_first_error(found)
+    assert refused.value.exit_code is ExitCode.DISK
+    # Saving less often helps only who saves at all.
+    assert ("train.save_steps" in refused.value.finding.how_to_fix) is says

@@ -1,6 +1,7 @@
 """The side nav: the pages, and in its captions the project's summary."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QPainter, QPaintEvent
@@ -44,7 +45,7 @@ class SideNav(QFrame):
 
     Signals:
         page_chosen: A page's key.
-        project_chosen: A project's name.
+        project_chosen: A project's slug.
         new_project_requested: The last entry of the switcher's menu.
     """
 
@@ -109,22 +110,29 @@ class SideNav(QFrame):
         self.project_button.set_folded(folded=folded)
         self.setFixedWidth(NAV_WIDTH_FOLDED if folded else NAV_WIDTH)
 
-    def set_projects(self, names: Sequence[str], current: str) -> None:
-        """List the projects in the switcher and name the open one."""
+    def set_projects(self, projects: Mapping[str, str], current: str) -> None:
+        """List the projects in the switcher and name the open one.
+
+        Args:
+            projects: Their names by their slugs; names may be alike, slugs never.
+            current: The open one's slug; empty when none is open.
+        """
+        alike = Counter(projects.values())
         self._projects.clear()
         group = QActionGroup(self._projects)
-        for name in names:
-            action = self._projects.addAction(name.replace("&", "&&"))
-            action.setData(name)
+        for slug, name in projects.items():
+            shown = f"{name} ({slug})" if alike[name] > 1 else name
+            action = self._projects.addAction(shown.replace("&", "&&"))
+            action.setData(slug)
             action.setCheckable(True)
-            action.setChecked(name == current)
+            action.setChecked(slug == current)
             group.addAction(action)
         group.triggered.connect(self._on_project_triggered)
         self._project_actions = group
         self._projects.addSeparator()
         new = self._projects.addAction("New project…")
         new.triggered.connect(self.new_project_requested)
-        self.project_button.set_project(current)
+        self.project_button.set_project(projects.get(current, ""))
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
