@@ -88,6 +88,17 @@ def test_that_a_byte_order_mark_is_accepted(tmp_path):
     assert read_toml(file, "recipe") == {"version": 1}
 
 
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOSPC, "disk.full"),
+        (errno.EDQUOT, "disk.full"),
+        (errno.EROFS, "disk.read-only"),
+        (errno.EACCES, "disk.read-only"),
+        (errno.EIO, "disk.failed"),
+    ],
+)
+@pytest.mark.parametrize("where", ["fsync", "replace", "mkstemp"])
 def test_that_a_refused_write_leaves_the_old_file_and_nothing_else(
     tmp_path, monkeypatch, number, code, where
 ):
