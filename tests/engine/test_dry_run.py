@@ -2,6 +2,7 @@ from collections import defaultdict
 
 import pytest
 import torch
+from bitsandbytes.optim.optimizer import GlobalOptimManager
 
 from studio.domain.memory.allocator import Allocation, Release
 from studio.domain.memory.estimate import Basis, Group, Level, MemoryPhase
@@ -378,3 +379,12 @@ def test_that_a_card_scores_as_many_words_at_a_time_as_trl_does(tiny_model):
     tiles = {e.shape for e in entries if e.what == LOGITS and e.shape[-1:] == (32_768,)}
     # A row less than tokens: the last one has nothing to foretell.
     assert tiles == {(95, 32_768)}
+
+
+def test_that_a_rehearsal_leaves_no_weight_with_wide_states(tiny_model):
+    options = {"model__precision": "bf16", "model__compute_dtype": "bf16"}
+    options |= {"compat__full_training": True, "train__optimizer": "adamw_8bit"}
+    estimate(subject_of(tiny_model, CARD, **options))
+    manager = GlobalOptimManager.get_instance()
+    assert not manager.pid2config
+    assert not manager.module_weight_config_triple

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+from bitsandbytes.optim.optimizer import GlobalOptimManager
 from peft import PeftModelForCausalLM
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import masking_utils
@@ -85,6 +86,7 @@ def without_memory(subject: Subject) -> Iterator[Recorder]:
         stack.enter_context(_quiet())
         stack.enter_context(_tensors_for(subject))
         stack.enter_context(movable())
+        stack.enter_context(_forgetting_overrides())
         stack.enter_context(_named_loss(recorder))
         stack.enter_context(_masked_as(pads=subject.pads))
         if card is not None:
@@ -103,6 +105,19 @@ def _tensors_for(subject: Subject) -> AbstractContextManager[object]:
     if subject.card is None or subject.formats.autocast:
         return FakeTensorMode(allow_non_fake_inputs=True)
     return weightless()
+
+
+@contextmanager
+def _forgetting_overrides() -> Iterator[None]:
+    """Let bitsandbytes forget which weights keep 32-bit states.
+
+    It remembers them by their addresses as long as the process lives, where the next
+    rehearsal's weights come to lie (optim/optimizer.py, `GlobalOptimManager`).
+    """
+    try:
+        yield
+    finally:
+        GlobalOptimManager.get_instance().initialize()  # type: ignore[no-untyped-call]  # bitsandbytes has no types
 
 
 @contextmanager
