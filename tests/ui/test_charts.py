@@ -253,6 +253,12 @@ def test_that_the_best_held_out_loss_is_named(loss):
     assert loss._best.toPlainText() == "1.200 best"
 
 
+def test_that_a_single_held_out_loss_is_no_best(loss):
+    loss.append_held_out([(0, 1.4)])
+    shared_feed().drain()
+    assert not loss._best.isVisible()
+
+
 def test_that_the_chart_s_newest_values_are_read_aloud(loss):
     loss.append([(1, 2.0), (2, 1.5)])
     loss.append_held_out([(0, 2.5), (2, 1.75)])

@@ -6,11 +6,18 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtGui import QBrush, QColor, QResizeEvent
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from typing_extensions import override
 
-from studio.ui.charts.plot import Plot, dashed_pen, series_colour, series_pen, thin_pen
+from studio.ui.charts.plot import (
+    Plot,
+    dashed_pen,
+    ground_behind_words,
+    series_colour,
+    series_pen,
+    thin_pen,
+)
 from studio.ui.charts.scale import GrowingRange, Smoother, spaced, step_ticks
 from studio.ui.fonts import SEMI_BOLD, sans
 from studio.ui.palette import current_tokens
@@ -18,7 +25,6 @@ from studio.ui.text import count
 from studio.ui.tokens import PointSize, Tokens
 
 _RAW_ALPHA = 0.35
-_GROUND_ALPHA = 0.8
 _MARK_SIZE = 8
 _BEST_INSET = 0.06
 _SCIENTIFIC_BELOW = 1e-3
@@ -134,10 +140,7 @@ class LineChart(QWidget):
         self._held_out.setSymbolPen(series_pen(tokens, 2).color(), width=2)
         self._held_out.setSymbolBrush(QColor(tokens.surface))
         self._best.setColor(QColor(tokens.text))
-        # Lines that pass behind the figure would strike it out.
-        ground = QColor(tokens.surface)
-        ground.setAlphaF(_GROUND_ALPHA)
-        self._best.fill = QBrush(ground)
+        self._best.fill = ground_behind_words(tokens)
         for line in self._pass_lines:
             self._colour_pass_line(line, tokens)
 
@@ -166,7 +169,7 @@ class LineChart(QWidget):
     def _draw_held_out(self) -> None:
         points = self._held_out_points
         self._held_out.setData([p[0] for p in points], [p[1] for p in points])
-        self._best.setVisible(bool(points))
+        self._best.setVisible(len(points) > 1)  # one alone is no best
         if points:
             step, value = min(points, key=lambda point: point[1])
             self._best.setText(f"{value:.3f} best")

@@ -14,7 +14,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPen
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from studio.ui.charts.plot import Plot, dashed_pen, thin_pen
+from studio.ui.charts.plot import Plot, dashed_pen, ground_behind_words, thin_pen
 from studio.ui.charts.scale import step_ticks
 from studio.ui.fonts import MEDIUM, SEMI_BOLD, sans
 from studio.ui.palette import current_tokens
@@ -256,6 +256,7 @@ class MemoryTimeline(QWidget):
         self._highest.setPen(thin_pen(tokens.text, width=2))
         self._highest.setBrush(QColor(tokens.surface))
         self._highest_words.setColor(QColor(tokens.text))
+        self._highest_words.fill = ground_behind_words(tokens)
         self._peak_words.setColor(QColor(tokens.text))
 
     def _fit_x(self) -> None:

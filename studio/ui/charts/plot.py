@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QMargins, Qt, Signal
-from PySide6.QtGui import QColor, QPen, QShowEvent
+from PySide6.QtGui import QBrush, QColor, QPen, QShowEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -22,6 +22,7 @@ LINE: Final = 2
 _AXIS_WIDTH: Final = 52
 _AXIS_HEIGHT: Final = 22
 _ROOM_BESIDE: Final = 0.012
+_GROUND_ALPHA: Final = 0.8
 """Share of a run's steps that is kept free at both ends, for marks there."""
 _DASHES: Final[dict[int, list[float]]] = {
     1: [],
@@ -46,6 +47,13 @@ def series_pen(tokens: Tokens, number: int, width: float = LINE) -> QPen:
     if _DASHES[number]:
         pen.setDashPattern(_DASHES[number])
     return pen
+
+
+def ground_behind_words(tokens: Tokens) -> QBrush:
+    """What a figure in a chart stands on; lines behind it would strike it out."""
+    ground = QColor(tokens.surface)
+    ground.setAlphaF(_GROUND_ALPHA)
+    return QBrush(ground)
 
 
 def thin_pen(colour: str, alpha: float = 1.0, width: float = 1.0) -> QPen:
