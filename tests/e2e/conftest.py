@@ -75,3 +75,23 @@ def example_machine(tmp_path_factory, converted_models):
 def example_run(example_machine):
     """The main job, done once: what it printed as JSON."""
     return example_machine.run_json("demo")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Mounts disks of memory: ``disk("size=40m")`` gives the folder of one."""
+    mounted = []
+
+    def mount(options: str) -> Path:
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no disk can be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)

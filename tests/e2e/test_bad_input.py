@@ -4,6 +4,7 @@ import pytest
 
 from studio.domain.recipe import Recipe
 from studio.storage.recipes import save_recipe
+from tests.e2e.conftest import Machine
 
 pytestmark = [pytest.mark.e2e]
 
@@ -131,3 +132,36 @@ def test_that_every_command_explains_itself(machine, command):
     done = machine.run(*command.split(), "--help")
     assert done.returncode == 0
     assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("targets", "word"), [("foo", "“foo”"), ("", "all-linear"), ("q_proj,foo", "down_")]
+)
+def test_that_layers_which_the_model_lacks_are_refused_before_a_run_is_made(
+    machine, tmp_path, targets, word
+):
+    recipe = recipe_file(tmp_path)
+    done = machine.run("train", recipe, "--set", f"lora.targets={targets}")
+    assert_refused(done, machine, word, "lora.targets")
+
+
+def test_that_a_folder_in_a_recipe_s_place_is_named_as_one(machine, tmp_path):
+    done = machine.run("train", str(tmp_path))
+    assert_refused(done, machine, "a folder", "recipe.toml")
+    assert done.returncode == 10
+
+
+def test_that_a_full_disk_is_told_before_a_run_is_made(tmp_path, disk):
+    home = disk("size=40m")
+    machine = Machine(home)
+    done = machine.run("train", recipe_file(tmp_path))
+    assert_refused(done, machine, "of disk", "are free", str(home))
+    assert done.returncode == 13
+
+
+def test_that_a_disk_which_can_not_be_written_is_named(tmp_path, disk):
+    home = disk("ro")
+    machine = Machine(home)
+    done = machine.run("train", recipe_file(tmp_path))
+    assert_refused(done, machine, str(home))
+    assert done.returncode == 13

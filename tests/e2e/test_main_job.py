@@ -80,6 +80,20 @@ def test_that_a_merge_refuses_to_overwrite(example_run, example_machine):
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.parametrize(("options", "word"), [("ro", "read"), ("size=40m", "free")])
+def test_that_a_merge_names_the_disk_that_refuses_it(
+    example_run, example_machine, disk, options, word
+):
+    target = disk(options) / "merged"
+    done = example_machine.run("merge", example_run["run"], "--out", str(target))
+    assert done.returncode == 13, done.stderr
+    assert "Traceback" not in done.stderr
+    said = " ".join(done.stderr.split())
+    assert word in said
+    assert str(target.parent) in said
+    assert list(target.parent.iterdir()) == []
+
+
 def test_that_every_recorded_event_is_a_line_of_json(example_run):
     journal = Path(example_run["directory"]) / "events.jsonl"
     events = [json.loads(line)["event"] for line in journal.read_text().splitlines()]
