@@ -80,7 +80,9 @@ def test_that_a_merge_refuses_to_overwrite(example_run, example_machine):
     assert "Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize(("options", "word"), [("ro", "read"), ("size=40m", "free")])
+@pytest.mark.parametrize(
+    ("options", "word"), [("ro", "may not be written"), ("size=40m", "are free")]
+)
 def test_that_a_merge_names_the_disk_that_refuses_it(
     example_run, example_machine, disk, options, word
 ):
