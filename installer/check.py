@@ -62,7 +62,7 @@ CHECKS = (
     Check("types", ("-m", "mypy"), 10 * _MINUTE_S),
     Check("imports", ("-c", _LINT_IMPORTS), 5 * _MINUTE_S),
     Check("tests", ("-m", "pytest", "tests", "--ignore=tests/bench"), 35 * _MINUTE_S),
-    Check("bench", ("-m", "pytest", "tests/bench"), 5 * _MINUTE_S),
+    Check("bench", ("-m", "pytest", "tests/bench"), 10 * _MINUTE_S),
 )
 
 

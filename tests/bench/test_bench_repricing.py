@@ -1,10 +1,12 @@
 """How long a change of the recipe takes until the page shows its new price."""
 
+import statistics
 from time import perf_counter
 
 import pytest
 
 from studio.ui.pages.recipe.page import RecipePage
+from tests.bench.pace import slowness
 from tests.ui.conftest import _session_theme, theme
 from tests.ui.desks import desk, reading_with_card
 
@@ -32,10 +34,9 @@ def test_that_a_change_is_priced_within_a_tenth_of_a_second(qtbot, desk):
             began = perf_counter()
             page.change({"lora.rank": 8 * (place + 1)})
             page.grab()
-            measured.append(perf_counter() - began)
+            measured.append((perf_counter() - began) / slowness())
             assert page.view.memory.state != before
-        # The best: what the machine does beside it is not the page's cost.
-        figures[words] = min(measured)
+        figures[words] = statistics.median(measured)
     told = ", ".join(f"{words} {s * 1000:.0f} ms" for words, s in figures.items())
-    print(f"change to picture, best of {ROUNDS}: {told}")
+    print(f"change to picture, median of {ROUNDS}, slowness taken out: {told}")
     assert max(figures.values()) < MOST_S

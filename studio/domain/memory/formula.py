@@ -6,6 +6,8 @@ for one block of each kind, operator by operator, with the libraries' own rules
 bitsandbytes 0.50.
 """
 
+from functools import lru_cache
+
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import MIB, TrainingDevice
 from studio.domain.memory.estimate import (
@@ -66,6 +68,7 @@ _GROUPS = {
 }
 
 
+@lru_cache(maxsize=1024)  # one change of a recipe asks for the same ones again
 def estimate_memory(
     model: ModelArchitecture, recipe: Recipe, device: TrainingDevice
 ) -> MemoryEstimate:
