@@ -61,7 +61,7 @@ CHECKS = (
     Check("format", ("-m", "ruff", "format", "--check", "."), 2 * _MINUTE_S),
     Check("types", ("-m", "mypy"), 10 * _MINUTE_S),
     Check("imports", ("-c", _LINT_IMPORTS), 5 * _MINUTE_S),
-    Check("tests", ("-m", "pytest", "tests", "--ignore=tests/bench"), 35 * _MINUTE_S),
+    Check("tests", ("-m", "pytest", "tests", "--ignore=tests/bench"), 45 * _MINUTE_S),
     Check("bench", ("-m", "pytest", "tests/bench"), 10 * _MINUTE_S),
 )
 
