@@ -125,6 +125,20 @@ def test_that_a_last_project_that_is_gone_is_told_and_the_window_opens(open_stud
     assert studio.window.current_page() == "start"
 
 
+@pytest.mark.parametrize("page", ["recipe", "run", "runs", "export"])
+def test_that_an_empty_page_speaks_at_its_top_left(open_studio, qtbot, page):
+    studio = open_studio()
+    studio.window.show_page(page)
+    shown = studio.window.built_page(page)
+    empty = shown.view.empty
+    qtbot.waitUntil(empty.isVisible)
+    header = shown.view.header
+    place = empty.mapTo(shown, empty.rect().topLeft())
+    below = header.mapTo(shown, header.rect().bottomLeft())
+    assert place.y() - below.y() < 40
+    assert place.x() < 40
+
+
 def test_that_every_page_can_be_visited_and_every_control_has_a_name(
     open_studio, qtbot
 ):

@@ -2,11 +2,15 @@
 
 from typing import Final
 
+from PySide6.QtCore import Qt
+
 from studio.ui.icon_names import IconName
 from studio.ui.widgets.empty_state import EmptyState
 
 _WIDTH: Final = 480
 _HEIGHT: Final = 264
+# Where a page's layout puts it; without it a layout centres a card of fixed size.
+TOP_LEFT: Final = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft
 
 
 def empty_page(icon: IconName, headline: str, text: str) -> EmptyState:

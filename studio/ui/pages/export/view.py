@@ -3,7 +3,7 @@
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
-from studio.ui.pages.empty_page import empty_page
+from studio.ui.pages.empty_page import TOP_LEFT, empty_page
 from studio.ui.pages.export.parts import BeforeAndAfter, TryIt, result_card
 from studio.ui.pages.export.view_model import NOTHING_YET
 from studio.ui.tokens import Space
@@ -60,5 +60,5 @@ class ExportPageView(PageFrame):
         whole.addWidget(columns, 4)
         self.trial = TryIt()
         whole.addWidget(self.trial, 3)
-        self.content.addWidget(self.empty)
+        self.content.addWidget(self.empty, 0, TOP_LEFT)
         self.content.addWidget(self.filled, 1)

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from studio.ui.forms.option_table import OptionTable
 from studio.ui.icon_names import IconName
 from studio.ui.keys import Deed, key_of
-from studio.ui.pages.empty_page import empty_page
+from studio.ui.pages.empty_page import TOP_LEFT, empty_page
 from studio.ui.pages.recipe.explain_panel import ExplainPanel
 from studio.ui.pages.recipe.simple_form import SimpleForm
 from studio.ui.pages.scroll_column import ScrollColumn
@@ -57,7 +57,7 @@ class RecipeView(PageFrame):
         whole.addWidget(self._columns, 1)
         whole.addWidget(self.panel, 1)
         self.show_panel(shown=False)
-        self.content.addWidget(self.empty)
+        self.content.addWidget(self.empty, 0, TOP_LEFT)
         self.content.addWidget(self.filled, 1)
 
     def show_level(self, level: str) -> None:

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
 from studio.ui.keys import Deed, key_of
-from studio.ui.pages.empty_page import empty_page
+from studio.ui.pages.empty_page import TOP_LEFT, empty_page
 from studio.ui.pages.run.parts import (
     ChartCard,
     EndingCard,
@@ -69,7 +69,7 @@ class RunView(PageFrame):
         self._make_charts(columns)
         self._make_side(columns)
         whole.addWidget(columns, 1)
-        self.content.addWidget(self.empty)
+        self.content.addWidget(self.empty, 0, TOP_LEFT)
         self.content.addWidget(self.filled, 1)
 
     def make_charts(self) -> "RunCharts":

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
 from studio.ui.keys import Deed, key_of
-from studio.ui.pages.empty_page import empty_page
+from studio.ui.pages.empty_page import TOP_LEFT, empty_page
 from studio.ui.pages.runs.view_model import NO_RUNS
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
@@ -55,7 +55,7 @@ class RunsView(PageFrame):
         self.findings.setSpacing(Space.SMALL)
         whole.addLayout(self.findings)
         whole.addWidget(self._make_list(), 1)
-        self.content.addWidget(self.empty)
+        self.content.addWidget(self.empty, 0, TOP_LEFT)
         self.content.addWidget(self.filled, 1)
 
     def _make_list(self) -> Card:
