@@ -6,6 +6,7 @@ from bitsandbytes.optim.optimizer import GlobalOptimManager
 
 from studio.domain.memory.allocator import Allocation, Release
 from studio.domain.memory.estimate import Basis, Group, Level, MemoryPhase
+from studio.domain.memory.part_names import ADAPTER, GRADIENTS, LOGITS, STATES
 from studio.domain.recipe import Recipe
 from studio.engine.adapters import attach
 from studio.engine.dry_run import fake_model
@@ -21,13 +22,7 @@ from studio.engine.dry_run.rehearsal import (
     without_memory,
 )
 from studio.engine.dry_run.steps import Steps
-from studio.engine.dry_run.subject import (
-    ADAPTER,
-    GRADIENTS,
-    LOGITS,
-    STATES,
-    Subject,
-)
+from studio.engine.dry_run.subject import Subject
 from studio.engine.methods.sft import build_trainer
 from studio.engine.model_loading import load_model
 

@@ -7,15 +7,11 @@ from torch.nn import functional
 
 from studio.domain.memory.allocator import Allocation
 from studio.domain.memory.estimate import MemoryPhase
+from studio.domain.memory.part_names import ATTENTION, DEQUANTIZED, WORKSPACES
 from studio.engine.dry_run.attention import Kernel, kernel_for
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.card_functions import as_on
-from studio.engine.dry_run.corrections import (
-    ATTENTION,
-    DEQUANTIZED,
-    WORKSPACES,
-    CardKernels,
-)
+from studio.engine.dry_run.corrections import CardKernels
 from studio.engine.dry_run.recorder import Recorder
 
 TURING = Card((7, 5), 16 << 30, has_triton=True)

@@ -33,6 +33,25 @@ from studio.domain.memory.on_paper.weights import (
     load_peak,
     trained,
 )
+from studio.domain.memory.part_names import (
+    ADAPTER,
+    ANSWERING,
+    BATCH,
+    BUFFERS,
+    FRAGMENTATION,
+    GRADIENTS,
+    LOADING,
+    LOGITS,
+    MEASURING,
+    PAGED_STATES,
+    PLAIN,
+    QUANTIZED,
+    RUNTIME,
+    SCALES,
+    STATES,
+    STEP_TEMPORARIES,
+    WORKSPACES,
+)
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Optimizer
 
@@ -49,22 +68,10 @@ _KNOWN_CONTEXTS = {(7, 5): 141 * MIB}
 # tests/bench/test_bench_engine_footprint.py.
 CPU_RUNTIME = 540 * MIB
 
-_QUANTIZED = "Base weights, quantised"
-_SCALES = "Quantisation constants"
-_PLAIN = "Base weights, not quantised"
-_ADAPTER = "Adapter"
-_GRADIENTS = "Gradients"
-_STATES = "Optimizer states"
-_WORKSPACES = "Workspaces"
-FRAGMENTATION = "Fragmentation"
-_STEP = "Optimizer-step temporaries"
-_MEASURING = "Measuring the held-out loss"
-_ON_THEIR_WAY = "Weights on their way"
-_ANSWERING = "Sample answers and their cache"
 _GROUPS = {
-    _GRADIENTS: Group.ADAPTER,
-    "Logits and loss": Group.LOSS,
-    "Batch": Group.OVERHEAD,
+    GRADIENTS: Group.ADAPTER,
+    LOGITS: Group.LOSS,
+    BATCH: Group.OVERHEAD,
 }
 
 
@@ -88,7 +95,7 @@ def estimate_memory(
     loading = peaks[MemoryPhase.LOAD] = load_peak(model, plan)
     if loading > peaks[phase]:
         way, load = loading - peaks[phase], MemoryPhase.LOAD
-        components.append(Component(_ON_THEIR_WAY, Group.WEIGHTS, way, load.value))
+        components.append(Component(LOADING, Group.WEIGHTS, way, load.value))
         phase = load
     estimate = MemoryEstimate(
         components=(*components, *_above(device, held, unused)),
@@ -115,21 +122,21 @@ def _resident(
     load = MemoryPhase.LOAD.value
     step = MemoryPhase.OPTIMIZER_STEP.value
     parts = [
-        Component(_QUANTIZED, Group.WEIGHTS, base.quantized, load),
-        Component(_SCALES, Group.WEIGHTS, base.scales, load),
+        Component(QUANTIZED, Group.WEIGHTS, base.quantized, load),
+        Component(SCALES, Group.WEIGHTS, base.scales, load),
     ]
     if plan.trains_base:
-        parts.append(Component(_ADAPTER, Group.ADAPTER, base.plain, load))
+        parts.append(Component(ADAPTER, Group.ADAPTER, base.plain, load))
     else:
         parts += [
-            Component(_PLAIN, Group.WEIGHTS, base.plain, load),
-            Component(_ADAPTER, Group.ADAPTER, held.weights, load),
+            Component(PLAIN, Group.WEIGHTS, base.plain, load),
+            Component(ADAPTER, Group.ADAPTER, held.weights, load),
         ]
-    parts.append(Component(_STATES, Group.ADAPTER, held.states, step))
+    parts.append(Component(STATES, Group.ADAPTER, held.states, step))
     tables = model.decoder.tables
-    parts.append(Component("Position tables", Group.WEIGHTS, tables, load))
+    parts.append(Component(BUFFERS, Group.WEIGHTS, tables, load))
     room = 2 * workspace_bytes(device)
-    parts.append(Component(_WORKSPACES, Group.OVERHEAD, room, "evaluate"))
+    parts.append(Component(WORKSPACES, Group.OVERHEAD, room, "evaluate"))
     return [part for part in parts if part.bytes]
 
 
@@ -142,13 +149,13 @@ def _passing(
     found[step] = Passing(0)
     # With several micro-batches a step all gradients stand from the first one on.
     for phase in tuple(found) if plan.adds else (step,):
-        found[phase] = found[phase].and_beside(_GRADIENTS, backward, held.weights)
+        found[phase] = found[phase].and_beside(GRADIENTS, backward, held.weights)
     if recipe.train.optimizer is Optimizer.ADAMW_FOREACH:
         # torch optim/adam.py:762: a square root of all second moments at once.
-        found[step] = found[step].and_beside(_STEP, step.value, held.weights)
+        found[step] = found[step].and_beside(STEP_TEMPORARIES, step.value, held.weights)
     if not recipe.compared():
-        found[MemoryPhase.EVALUATE] = measuring(model, plan, _MEASURING)
-        found[MemoryPhase.GENERATE] = answering(model, plan, recipe, _ANSWERING)
+        found[MemoryPhase.EVALUATE] = measuring(model, plan, MEASURING)
+        found[MemoryPhase.GENERATE] = answering(model, plan, recipe, ANSWERING)
     return found, unused
 
 
@@ -163,7 +170,7 @@ def _parts(passing: Passing) -> list[Component]:
 def _above(device: TrainingDevice, held: Trained, unused: int) -> list[Component]:
     """What the process holds beside live tensors."""
     if device.kind == "cpu":
-        return [_outside("Python and its libraries", CPU_RUNTIME)]
+        return [_outside(RUNTIME, CPU_RUNTIME)]
     context = _KNOWN_CONTEXTS.get(device.compute_capability or (8, 9), CUDA_CONTEXT)
     above = [
         Component(FRAGMENTATION, Group.OVERHEAD, unused, level=Level.RESERVED),
@@ -171,7 +178,7 @@ def _above(device: TrainingDevice, held: Trained, unused: int) -> list[Component
     ]
     if held.paged:
         # While the card has room they are on it.
-        above.append(_outside("Paged optimizer states", held.paged))
+        above.append(_outside(PAGED_STATES, held.paged))
     return above
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from studio.domain.memory.part_names import ATTENTION
 from studio.engine.dry_run.card import Card
-from studio.engine.dry_run.corrections import ATTENTION
 from studio.engine.dry_run.recorder import Recorder
 
 _FLASH_HEAD = 256

@@ -20,25 +20,35 @@ from studio.domain.memory.estimate import (
     MemoryPhase,
 )
 from studio.domain.memory.formula import CPU_RUNTIME
-from studio.domain.memory.timeline import Timeline, timeline_of
-from studio.engine.dry_run.card import Card
-from studio.engine.dry_run.corrections import ATTENTION, DEQUANTIZED, WORKSPACES
-from studio.engine.dry_run.fake_model import (
+from studio.domain.memory.part_names import (
+    ACTIVATION_GRADIENTS,
+    ADAPTER,
+    ANSWERING,
+    ATTENTION,
+    BATCH,
     BUFFERS,
+    CHECKPOINTED,
+    DEQUANTIZED,
+    FRAGMENTATION,
+    GRADIENTS,
     LOADING,
+    LOGITS,
+    MEASURING,
+    PAGED_STATES,
     PLAIN,
     QUANTIZED,
+    RECOMPUTED,
+    REMEMBERED,
+    RUNTIME,
     SCALES,
-    WARM_UP,
-)
-from studio.engine.dry_run.recorder import Entry, Recording
-from studio.engine.dry_run.subject import (
-    ADAPTER,
-    BATCH,
-    GRADIENTS,
-    LOGITS,
     STATES,
+    STEP_TEMPORARIES,
+    WARM_UP,
+    WORKSPACES,
 )
+from studio.domain.memory.timeline import Timeline, timeline_of
+from studio.engine.dry_run.card import Card
+from studio.engine.dry_run.recorder import Entry, Recording
 
 # By tests/bench/vram_truth.py, over 80 published runs of other programs: allocated at
 # worst 1.1 % off, doubled because the engine's own steps were not among them; the
@@ -49,7 +59,6 @@ ALLOCATED_ERROR = 0.02
 RESERVED_ERROR = 0.07
 
 _SCORES_RANK = 3
-_STEP_TEMPORARIES = "Optimizer-step temporaries"
 
 _GROUPS: Mapping[str, Group] = {
     QUANTIZED: Group.WEIGHTS,
@@ -61,7 +70,7 @@ _GROUPS: Mapping[str, Group] = {
     ADAPTER: Group.ADAPTER,
     GRADIENTS: Group.ADAPTER,
     STATES: Group.ADAPTER,
-    _STEP_TEMPORARIES: Group.ADAPTER,
+    STEP_TEMPORARIES: Group.ADAPTER,
     ATTENTION: Group.ACTIVATIONS,
     DEQUANTIZED: Group.ACTIVATIONS,
     LOGITS: Group.LOSS,
@@ -76,17 +85,17 @@ _OPERATORS: Mapping[str, str] = {
 }
 _PASSING: Mapping[MemoryPhase, str] = {
     MemoryPhase.LOAD: PLAIN,
-    MemoryPhase.FORWARD: "Remembered activations",
-    MemoryPhase.BACKWARD: "Gradients of activations",
-    MemoryPhase.OPTIMIZER_STEP: _STEP_TEMPORARIES,
-    MemoryPhase.EVALUATE: "Measuring the held-out loss",
-    MemoryPhase.GENERATE: "Sample answers and their cache",
+    MemoryPhase.FORWARD: REMEMBERED,
+    MemoryPhase.BACKWARD: ACTIVATION_GRADIENTS,
+    MemoryPhase.OPTIMIZER_STEP: STEP_TEMPORARIES,
+    MemoryPhase.EVALUATE: MEASURING,
+    MemoryPhase.GENERATE: ANSWERING,
     MemoryPhase.SAVE: PLAIN,
 }
 _AFTER = frozenset({MemoryPhase.SAVE, MemoryPhase.EVALUATE, MemoryPhase.GENERATE})
 _RECOMPUTED: Mapping[MemoryPhase, str] = {
-    MemoryPhase.FORWARD: "Checkpointed activations",
-    MemoryPhase.BACKWARD: "One layer, recomputed",
+    MemoryPhase.FORWARD: CHECKPOINTED,
+    MemoryPhase.BACKWARD: RECOMPUTED,
 }
 
 
@@ -122,16 +131,14 @@ def estimate_of(
     slack = peaks.allocated[phase] - allocated
     components.append(Component("Rounding to blocks", Group.OVERHEAD, slack, phase))
     if card is None:
-        components.append(_above("Python and its libraries", CPU_RUNTIME, Level.DEVICE))
+        components.append(_above(RUNTIME, CPU_RUNTIME, Level.DEVICE))
     else:
         unused = peaks.reserved - peaks.allocated[phase]
-        components.append(_above("Fragmentation", unused, Level.RESERVED))
+        components.append(_above(FRAGMENTATION, unused, Level.RESERVED))
         components.append(_above(CUDA_CONTEXT_NAME, card.context_bytes, Level.DEVICE))
         if recording.paged_bytes:
             # While the card has room they are on it.
-            components.append(
-                _above("Paged optimizer states", recording.paged_bytes, Level.DEVICE)
-            )
+            components.append(_above(PAGED_STATES, recording.paged_bytes, Level.DEVICE))
     return MemoryEstimate(
         components=tuple(components),
         phase=phase,

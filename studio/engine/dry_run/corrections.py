@@ -13,6 +13,7 @@ import torch
 from torch._ops import OpOverload
 
 from studio.domain.memory.estimate import MemoryPhase
+from studio.domain.memory.part_names import ATTENTION, DEQUANTIZED, WORKSPACES
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.guesses import Guesses
 from studio.engine.dry_run.recorder import Arguments, Recorder, Temporary
@@ -20,9 +21,6 @@ from studio.engine.dry_run.recorder import Arguments, Recorder, Temporary
 aten = torch.ops.aten
 bnb = torch.ops.bitsandbytes
 
-WORKSPACES = "Workspaces"
-DEQUANTIZED = "Dequantised weights"
-ATTENTION = "Attention"
 
 # Rows up to which every card family multiplies 4-bit weights without unpacking them
 # (backends/cuda/ops.py, _gemm_4bit_use_custom_cuda). Up to 1,536 rows it depends on

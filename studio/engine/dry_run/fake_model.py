@@ -20,17 +20,18 @@ from transformers.core_model_loading import dot_natural_key
 from transformers.modeling_utils import get_total_byte_count, local_torch_dtype
 from transformers.quantizers.auto import AutoHfQuantizer
 
+from studio.domain.memory.part_names import (
+    BUFFERS,
+    LOADING,
+    PLAIN,
+    QUANTIZED,
+    SCALES,
+    WARM_UP,
+)
 from studio.domain.recipe_options import Attention, ModelOptions
 from studio.engine.devices import Formats
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.model_loading import ATTENTION, Model, quantization_of, unloadable
-
-QUANTIZED = "Base weights, quantised"
-SCALES = "Quantisation constants"
-PLAIN = "Base weights, not quantised"
-LOADING = "Weights on their way"
-WARM_UP = "Room made for loading"
-BUFFERS = "Position tables"
 
 # What transformers raises over a config that describes no model.
 _NONSENSE = (

@@ -15,7 +15,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.memory.allocator import EmptyCache
 from studio.domain.memory.estimate import MemoryPhase
-from studio.engine.dry_run.fake_model import PLAIN
+from studio.domain.memory.part_names import BATCH, PLAIN
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.dry_run.steps import (
     enable_checkpointing,
@@ -24,7 +24,7 @@ from studio.engine.dry_run.steps import (
     suit_card,
     wrap_autocast,
 )
-from studio.engine.dry_run.subject import BATCH, Subject
+from studio.engine.dry_run.subject import Subject
 from studio.engine.model_loading import Model
 
 

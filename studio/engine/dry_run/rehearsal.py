@@ -22,23 +22,18 @@ from trl.kernels.chunked_logprob import ChunkedLogProbFunction
 from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.memory.estimate import MemoryPhase
+from studio.domain.memory.part_names import ADAPTER, LOADING, LOGITS
 from studio.engine.adapters import attach
 from studio.engine.data_preparation import PreparedData
 from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.card_functions import as_on
 from studio.engine.dry_run.corrections import CardKernels
-from studio.engine.dry_run.fake_model import (
-    LOADING,
-    make_tables,
-    materialize,
-    movable,
-    outline,
-)
+from studio.engine.dry_run.fake_model import make_tables, materialize, movable, outline
 from studio.engine.dry_run.foreign import ForeignSteps, train_all, upcast
 from studio.engine.dry_run.guesses import Guesses
 from studio.engine.dry_run.recorder import Recorder, Recording
 from studio.engine.dry_run.steps import Steps
-from studio.engine.dry_run.subject import ADAPTER, LOGITS, Subject
+from studio.engine.dry_run.subject import Subject
 from studio.engine.dry_run.weightless import weightless
 from studio.engine.generation import SAMPLE_TOKENS, answers
 from studio.engine.methods.sft import build_trainer

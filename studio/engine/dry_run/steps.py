@@ -10,11 +10,12 @@ from peft import PeftModelForCausalLM
 from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.memory.estimate import MemoryPhase
+from studio.domain.memory.part_names import BATCH, GRADIENTS, STATES
 from studio.domain.recipe_options import Optimizer
 from studio.engine.devices import Formats
 from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.recorder import Recorder
-from studio.engine.dry_run.subject import BATCH, GRADIENTS, STATES, Subject
+from studio.engine.dry_run.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)

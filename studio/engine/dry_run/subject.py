@@ -10,12 +10,6 @@ from studio.domain.recipe_options import Attention
 from studio.engine.devices import Formats, formats_of
 from studio.engine.dry_run.card import Card
 
-ADAPTER = "Adapter"
-GRADIENTS = "Gradients"
-STATES = "Optimizer states"
-BATCH = "Batch"
-LOGITS = "Logits and loss"
-
 
 @dataclass(frozen=True, slots=True)
 class Subject:

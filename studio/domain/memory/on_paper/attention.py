@@ -8,7 +8,6 @@ from functools import partial
 
 from studio.domain.decoder.block import Block, Heads
 from studio.domain.memory.on_paper.operators import (
-    ATTENTION,
     cast,
     dropped,
     made_kept,
@@ -19,6 +18,7 @@ from studio.domain.memory.on_paper.operators import (
 )
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
+from studio.domain.memory.part_names import ATTENTION
 from studio.domain.recipe_options import Attention
 
 _FLASH_HEAD = 256

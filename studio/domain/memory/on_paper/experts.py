@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from studio.domain.decoder.block import Block
-from studio.domain.memory.on_paper.linear import GRADIENTS
 from studio.domain.memory.on_paper.operators import cast
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
+from studio.domain.memory.part_names import GRADIENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from studio.domain.architecture import ModelArchitecture
-from studio.domain.memory.on_paper.linear import GRADIENTS, product
+from studio.domain.memory.on_paper.linear import product
 from studio.domain.memory.on_paper.operators import cast, scaled, tanh
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
+from studio.domain.memory.part_names import GRADIENTS, LOGITS
 
-LOGITS = "Logits and loss"
 HEAD_TILE_ROWS = 4096  # trl kernels/chunked_logprob.py:31
 HEAD_TILE_COLUMNS = 32_768  # trl trainer/utils.py:1506
 _TILE_ON_PROCESSOR = 2048

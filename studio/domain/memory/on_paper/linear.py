@@ -12,9 +12,8 @@ from studio.domain.memory.on_paper.operators import (
 )
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import Node, Tape, Tensor
+from studio.domain.memory.part_names import DEQUANTIZED, GRADIENTS
 
-DEQUANTIZED = "Dequantised weights"
-GRADIENTS = "Gradients"
 QUANTIZATION_BLOCK = 64  # bitsandbytes nn/modules.py:230
 # Rows up to which 4-bit weights are multiplied without unpacking them, if the inner
 # width is made of whole blocks (bitsandbytes backends/cuda/ops.py).

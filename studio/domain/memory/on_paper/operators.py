@@ -8,8 +8,7 @@ gradient go when its results stand.
 from functools import partial
 
 from studio.domain.memory.on_paper.tape import Node, Tape, Tensor
-
-ATTENTION = "Attention"
+from studio.domain.memory.part_names import ATTENTION
 
 
 def cast(tape: Tape, x: Tensor, width: int) -> Tensor:

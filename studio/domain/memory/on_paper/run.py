@@ -10,17 +10,24 @@ from studio.domain.decoder.block import Block
 from studio.domain.memory.estimate import MemoryPhase
 from studio.domain.memory.on_paper.head import full_loss, tiled_loss
 from studio.domain.memory.on_paper.layer import passed
-from studio.domain.memory.on_paper.linear import GRADIENTS
 from studio.domain.memory.on_paper.norms import normed
 from studio.domain.memory.on_paper.operators import added, cast, dropped, scaled
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.reserving import unused_bytes
 from studio.domain.memory.on_paper.tape import Backward, Node, Tape, Tensor
 from studio.domain.memory.on_paper.weights import block_tensors, rounded
+from studio.domain.memory.part_names import (
+    ACTIVATION_GRADIENTS,
+    BATCH,
+    CHECKPOINTED,
+    GRADIENTS,
+    LOGITS,
+    RECOMPUTED,
+    REMEMBERED,
+)
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention
 
-BATCH = "Batch"
 _LONG = 8  # bytes of an int64
 # As the engine's own answers have it (engine/generation.py, dry_run/rehearsal.py).
 SAMPLE_TOKENS = 96
@@ -89,15 +96,15 @@ def training(
 ) -> tuple[dict[MemoryPhase, Passing], int]:
     """A forward and a backward pass, and what the allocator holds beside them."""
     tape = Tape()
-    tape.passing = "Checkpointed activations"
+    tape.passing = CHECKPOINTED
     if not habits.checkpoints:
-        tape.passing = "Remembered activations"
+        tape.passing = REMEMBERED
     with tape.graph():
         loss = _forward(tape, model, plan, habits)
         turn, made = len(tape.events), len(tape.sizes)
-        tape.passing = "Gradients of activations"
+        tape.passing = ACTIVATION_GRADIENTS
         if habits.checkpoints:
-            tape.passing = "One layer, recomputed"
+            tape.passing = RECOMPUTED
         _backward(tape, loss)
     found = {
         MemoryPhase.FORWARD: _highest(tape, 0, turn, made),
@@ -139,7 +146,7 @@ def _forward(
     loss, logits = full_loss(tape, plan, x, model, shifts=habits.shifts)
     if plan.autocast:
         wide = cast(tape, logits, 4)  # accelerate gives outputs in fp32
-        tape.rename(wide, "Logits and loss")
+        tape.rename(wide, LOGITS)
         logits = wide
     return [loss, *tables, *([logits] if habits.keeps_outputs else [])]
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from functools import partial
 
+from studio.domain.memory.part_names import GRADIENTS
+
 FP32 = 4  # bytes of an entry
 BLOCK = 512  # c10/core/AllocatorConfig.h: what the allocator rounds to
 
@@ -323,5 +325,5 @@ def _repeated_back(more: list[int], gradients: int, tape: Tape, node: Node) -> N
     grad = node.received()
     tape.events += [-number for number in more]
     if gradients:
-        tape.gradients.append(tape.new(gradients, 1, "Gradients"))
+        tape.gradients.append(tape.new(gradients, 1, GRADIENTS))
     tape.give(node.inputs[0], grad)
