@@ -155,6 +155,11 @@ class MemoryEstimate:
         return self.peak(Level.DEVICE).high_bytes
 
     @property
+    def context_bytes(self) -> int:
+        """What the process holds of a card beside torch's allocator; 0 without one."""
+        return sum(c.bytes for c in self.components if c.name == CUDA_CONTEXT_NAME)
+
+    @property
     def least_bytes(self) -> int:
         """What a card must have free: live tensors and what never counts as cached.
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import MIB, TrainingDevice
+from studio.domain.memory.card_habits import USUAL_CAPABILITY, context_bytes
 from studio.domain.memory.estimate import (
     CUDA_CONTEXT_NAME,
     Basis,
@@ -23,7 +24,7 @@ from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.planning import (
     habits_of,
     plan_of,
-    workspace_bytes,
+    workspace_of,
 )
 from studio.domain.memory.on_paper.run import Passing, answering, measuring, training
 from studio.domain.memory.on_paper.weights import (
@@ -61,8 +62,6 @@ from studio.domain.recipe_options import Optimizer
 # independent errors.
 EXPECTED_ERROR = 0.04
 RESERVED_ERROR = 0.10
-CUDA_CONTEXT = 300 * MIB  # 141 MiB (T4) to about 400 MiB; measured per machine later
-_KNOWN_CONTEXTS = {(7, 5): 141 * MIB}
 # Resident size of an engine on a CPU that trains a model of no weight: interpreter,
 # torch, transformers, trl, datasets and their pools. Measured on Linux x86-64 by
 # tests/bench/test_bench_engine_footprint.py.
@@ -135,7 +134,7 @@ def _resident(
     parts.append(Component(STATES, Group.ADAPTER, held.states, step))
     tables = model.decoder.tables
     parts.append(Component(BUFFERS, Group.WEIGHTS, tables, load))
-    room = 2 * workspace_bytes(device)
+    room = 2 * workspace_of(device)
     parts.append(Component(WORKSPACES, Group.OVERHEAD, room, "evaluate"))
     return [part for part in parts if part.bytes]
 
@@ -171,7 +170,7 @@ def _above(device: TrainingDevice, held: Trained, unused: int) -> list[Component
     """What the process holds beside live tensors."""
     if device.kind == "cpu":
         return [_outside(RUNTIME, CPU_RUNTIME)]
-    context = _KNOWN_CONTEXTS.get(device.compute_capability or (8, 9), CUDA_CONTEXT)
+    context = context_bytes(device.compute_capability or USUAL_CAPABILITY)
     above = [
         Component(FRAGMENTATION, Group.OVERHEAD, unused, level=Level.RESERVED),
         _outside(CUDA_CONTEXT_NAME, context),

@@ -14,7 +14,6 @@ from enum import StrEnum
 
 from studio.domain.hardware import MIB, TrainingDevice, gib
 from studio.domain.memory.estimate import (
-    CUDA_CONTEXT_NAME,
     Basis,
     Level,
     MemoryEstimate,
@@ -96,10 +95,8 @@ class Prediction:
     @classmethod
     def of(cls, estimate: MemoryEstimate) -> "Prediction":
         """An estimate's figures, which nothing learned may have changed yet."""
-        context = sum(
-            part.bytes for part in estimate.components if part.name == CUDA_CONTEXT_NAME
-        )
-        return cls(Peaks(*(estimate.bytes_up_to(level) for level in Level)), context)
+        peaks = Peaks(*(estimate.bytes_up_to(level) for level in Level))
+        return cls(peaks, estimate.context_bytes)
 
 
 @dataclass(frozen=True, slots=True)

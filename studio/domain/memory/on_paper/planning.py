@@ -2,6 +2,11 @@
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import TrainingDevice
+from studio.domain.memory.card_habits import (
+    USUAL_CAPABILITY,
+    has_flash,
+    workspace_bytes,
+)
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.run import Habits
 from studio.domain.recipe import Recipe
@@ -12,12 +17,6 @@ from studio.domain.recipe_options import (
     Precision,
 )
 
-# The figures hold for this one when nothing is known: a card of the Ada family.
-USUAL_CAPABILITY = (8, 9)
-_AMPERE = (8, 0)
-# ATen/cuda/CublasHandlePool.cpp; 32 MiB on sm_90.
-_WORKSPACE = 4096 * 1024 * 2 + 16 * 1024 * 8
-_HOPPER_WORKSPACE = 4096 * 8 * 1024
 _WIDTHS = {"bf16": 2, "fp16": 2, "fp32": 4}
 
 
@@ -34,7 +33,7 @@ def plan_of(
     autocast = compute != "fp32" and {load, adapter} != {compute}
     is_card = device is not None and device.kind == "cuda"
     capability = (device and device.compute_capability) or USUAL_CAPABILITY
-    flash = is_card and capability >= _AMPERE
+    flash = is_card and has_flash(capability)
     asks = options.attention
     pads = not foreign and asks is not Attention.FLASH and train.micro_batch > 1
     fused = model.decoder.fused_attention
@@ -75,9 +74,8 @@ def habits_of(recipe: Recipe) -> Habits:
     )
 
 
-def workspace_bytes(device: TrainingDevice) -> int:
-    """Of one cuBLAS handle; each thread that multiplies has its own."""
+def workspace_of(device: TrainingDevice) -> int:
+    """Of one cuBLAS handle; none on a processor."""
     if device.kind != "cuda":
         return 0
-    is_hopper = device.compute_capability == (9, 0)
-    return _HOPPER_WORKSPACE if is_hopper else _WORKSPACE
+    return workspace_bytes(device.compute_capability or USUAL_CAPABILITY)

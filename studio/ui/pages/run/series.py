@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from studio.domain.memory.estimate import MemoryEstimate
-from studio.domain.memory.formula import CUDA_CONTEXT
 from studio.domain.recipe import Recipe
 from studio.domain.run import MemoryPoint, RunSnapshot
 from studio.ui.charts.scale import Smoother
@@ -130,7 +129,7 @@ def predicted_peak(
     """
     if estimate is None:
         return None
-    outside = CUDA_CONTEXT if counts_allocator(snapshot) else 0
+    outside = estimate.context_bytes if counts_allocator(snapshot) else 0
     peak, low, high = (
         max(0, size - outside)
         for size in (estimate.peak_bytes, estimate.low_bytes, estimate.high_bytes)
