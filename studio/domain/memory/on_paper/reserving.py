@@ -13,6 +13,7 @@ from studio.domain.memory.allocator import LARGEST_SMALL, segment_bytes
 from studio.domain.memory.on_paper.tape import Tape
 
 _GAP = 1 << 50  # segments never touch
+_HIGHEST = 1 << 100  # a new segment lies below those before it, as in the model
 
 
 def unused_bytes(tape: Tape) -> int:
@@ -61,7 +62,7 @@ class _LargePool:
         else:
             found = segment_bytes(size)
             self.reserved += found
-            address = self.reserved * _GAP
+            address = _HIGHEST - self.reserved * _GAP
         if found - size > LARGEST_SMALL:
             self._put(address + size, found - size)
         else:
