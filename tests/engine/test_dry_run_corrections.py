@@ -118,6 +118,35 @@ def test_that_dropout_keeps_a_mask_of_bytes():
     assert sorted(size for _, size in allocations(program)) == [4096, 16384, 16384]
 
 
+def attended_plainly(dropout):
+    def program():
+        inputs = queries(8, 2, dtype=torch.float16)
+        functional.scaled_dot_product_attention(
+            *inputs, dropout_p=dropout, is_causal=True, enable_gqa=True
+        )
+
+    return allocations(program, TURING)
+
+
+def test_that_the_plain_kernel_drops_scores_by_a_mask_of_bytes_as_well():
+    entries = 2 * 8 * 512 * 512
+    more = [size for what, size in attended_plainly(0.1) if what == "native_dropout"]
+    assert more == [4 * entries, entries]
+    assert len(attended_plainly(0.1)) == len(attended_plainly(0.0)) + 2
+
+
+def test_that_the_plain_kernel_writes_its_shares_twice():
+    entries = 2 * 8 * 512 * 512
+    found = [size for what, size in attended_plainly(0.0) if what == ATTENTION]
+    assert found == [4 * entries, entries]
+
+
+def test_that_dropout_outside_a_dry_run_is_as_it_was():
+    attended_plainly(0.1)
+    dropped = functional.dropout(torch.ones(64, requires_grad=True), 0.5)
+    assert type(dropped.grad_fn).__name__ == "MulBackward0"
+
+
 @pytest.mark.parametrize(("rows", "unpacks"), [(2048, True), (16, False)])
 def test_that_a_4_bit_product_of_many_rows_unpacks_the_weight(rows, unpacks):
     def program():

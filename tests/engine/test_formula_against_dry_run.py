@@ -33,6 +33,7 @@ SAMPLE = [
     ("odd", "default-2k"),
     ("starcoder2-3b", "paged-r128"),
     ("starcoder1-1b", "kbit-plain"),
+    ("starcoder1-1b", "t4"),
     ("stablelm-3b", "trainer4"),
     ("qwen2.5-7b", "acc1-no-ckpt"),
     ("mixtral-8x7b", "attn-only"),

@@ -41,7 +41,6 @@ def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[Non
     with ExitStack() as stack:
         for place, name, stand_in in (
             (functional, "scaled_dot_product_attention", attend),
-            (functional, "dropout", _dropout),
             (functional, "softmax", _softmax),
             (functional, "layer_norm", _layer_norm),
             (chunked_logprob, "_addmm_fp32", _nothing),
@@ -54,6 +53,7 @@ def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[Non
             Optimizer8bit, "get_state_buffer", _state_buffer(recorder)
         )
         stack.enter_context(paging)
+        stack.enter_context(_dropping_as_a_card())
         if card.has_triton:
             for name in ("_forward_tile", "_backward_tile"):
                 stack.enter_context(patch.object(chunked_logprob, name, _nothing))
@@ -81,17 +81,30 @@ def _state_buffer(
     return get_state_buffer
 
 
+@contextmanager
+def _dropping_as_a_card() -> Iterator[None]:
+    """Let dropout take the card's kernel, whoever asks for it.
+
+    Torch's plain attention asks from C++ (ATen/native/transformers/attention.cpp),
+    where no stand-in of a Python function is seen. Meta tensors and fake ones come by
+    different keys.
+    """
+    with torch.library._scoped_library("aten", "IMPL") as kernels:
+        for key in ("AutogradCPU", "AutogradMeta"):
+            kernels.impl("dropout", _dropout, key)
+        yield
+
+
 def _dropout(
     input: torch.Tensor,  # noqa: A002 - torch's own name
-    p: float = 0.5,
-    training: bool = True,
-    inplace: bool = False,  # noqa: ARG001 - torch's own signature
+    p: float,
+    train: bool,
 ) -> torch.Tensor:
     """One kernel that keeps a mask of bytes (ATen/native/Dropout.cpp).
 
     A processor keeps a mask in the input's own format.
     """
-    if not training or p == 0:
+    if not train or p == 0:
         return input
     dropped: torch.Tensor = torch.native_dropout(input, p, True)[0]
     return dropped

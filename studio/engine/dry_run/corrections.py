@@ -87,6 +87,15 @@ def _softmax_backward(arguments: Arguments) -> Iterator[Temporary]:
     yield Temporary(arguments[0].nbytes, ATTENTION, follows=True)
 
 
+def _safe_softmax(arguments: Arguments) -> Iterator[Temporary]:
+    """Shares, and which scores are masked; the result is a third tensor.
+
+    ATen/native/transformers/attention.cpp, `_safe_softmax`, of the plain attention.
+    """
+    yield Temporary(arguments[0].nbytes, ATTENTION)
+    yield Temporary(arguments[0].numel(), ATTENTION)
+
+
 def _unpacking_product(arguments: Arguments) -> Iterator[Temporary]:
     """Weight and scales unpacked, then an ordinary product.
 
@@ -125,6 +134,7 @@ def _int8_rows(arguments: Arguments) -> Iterator[Temporary]:
 
 _INSIDE: Mapping[OpOverload, Callable[[Arguments], Iterator[Temporary]]] = {
     aten._softmax_backward_data.default: _softmax_backward,
+    aten._safe_softmax.default: _safe_softmax,
     bnb.gemm_4bit.default: _unpacking_product,
     bnb.int8_mixed_scaled_mm.default: _int8_product,
     bnb.int8_vectorwise_quant.default: _int8_rows,

@@ -284,13 +284,20 @@ def _math(
     if width < FP32:
         query, key, value = (cast(tape, x, 4) for x in (query, key, value))
     query, key = scaled(tape, query), scaled(tape, key)
+    seen = plan.length * plan.length * (plan.batch if plan.masks else 1)
+    mask = tape.new(seen, FP32)
     pairs = plan.batch * heads.queries * plan.length * plan.length
     scores = shifted(tape, _matmul(tape, query, key, pairs))
-    shares = softmax(tape, scores, 4, copies=False)
-    del scores
+    # `_safe_softmax` puts its shares into a new tensor where a row is masked whole.
+    inside = tape.new(pairs, FP32, ATTENTION), tape.new(pairs, 1, ATTENTION)
+    shares = softmax(tape, scores, FP32, copies=False)
+    del scores, inside
     if heads.drops:
         shares = dropped(tape, shares)
-    return cast(tape, _matmul(tape, shares, value, query.count), width)
+    told = cast(tape, made_kept(shares), width)  # the shares, which nobody asked for
+    made = cast(tape, _matmul(tape, shares, value, query.count), width)
+    del mask, told
+    return made
 
 
 def _up(amount: int, step: int) -> int:
