@@ -10,6 +10,7 @@ from studio.cli import terminal
 from studio.cli.engine_run import run_engine
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import StudioError, refusal
+from studio.domain.expert_findings import expert_refusal
 from studio.domain.finding import Finding
 from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.memory.estimate import Basis, Level, MemoryEstimate, Verdict
@@ -166,6 +167,9 @@ def _by_formula(asked: Question) -> _Estimates:
     found: _Estimates = {}
     for recipe in asked.recipes:
         began = perf_counter()
+        refused = expert_refusal(recipe, model)
+        if refused is not None:
+            raise StudioError(refused)
         it = estimate_memory(model, recipe, asked.device)
         found[recipe] = replace(it, seconds=perf_counter() - began)
     return found

@@ -68,6 +68,11 @@ class ModelArchitecture:
         return sum(count for _, count in self.decoder.kinds)
 
     @property
+    def has_experts(self) -> bool:
+        """Whether any block chooses among experts."""
+        return any(block.expert_tensors for block, _ in self.decoder.kinds)
+
+    @property
     def linear_weights(self) -> int:
         """Entries of all blocks' linear layers: what quantisation shrinks."""
         return sum(

@@ -5,9 +5,11 @@ from typing import cast
 import torch
 from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
 from peft import LoraConfig, PeftModelForCausalLM, get_peft_model
+from peft.tuners.lora.layer import ParamWrapper
 from transformers.pytorch_utils import Conv1D
 
-from studio.domain.errors import refusal
+from studio.domain.errors import StudioError, refusal
+from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
 from studio.domain.recipe_options import ALL_LINEAR, LoraOptions
 from studio.engine.model_loading import Model
 
@@ -24,10 +26,17 @@ def attach(model: Model, options: LoraOptions) -> PeftModelForCausalLM:
         options: Rank, alpha, dropout and targets.
 
     Raises:
-        StudioError: A target is no linear layer of this model.
+        StudioError: A target is no linear layer of this model, or an adapter on
+            experts shall drop its inputs.
     """
     check_targets(model, options.targets)
-    adapted = get_peft_model(model, lora_config(options), autocast_adapter_dtype=False)
+    config = lora_config(options)
+    try:
+        adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
+    except ValueError as fault:
+        if options.dropout and ParamWrapper.__name__ in str(fault):
+            raise StudioError(DROPOUT_ON_EXPERTS) from fault
+        raise
     return cast("PeftModelForCausalLM", adapted)
 
 

@@ -26,6 +26,7 @@ from studio.domain.errors import StudioError, refusal
 from studio.domain.recipe_options import Attention, ModelOptions, Precision
 from studio.engine.bitsandbytes_guards import compute_eagerly, keep_gradients
 from studio.engine.devices import Formats
+from studio.engine.experts import EXPERTS
 
 Model: TypeAlias = PreTrainedModel
 Tokenizer: TypeAlias = PreTrainedTokenizerBase
@@ -61,6 +62,7 @@ def load_model(
         dtype=formats.load,
         device_map={"": device},
         attn_implementation=ATTENTION[options.attention],
+        experts_implementation=EXPERTS,
         quantization_config=quantization_of(options, formats),
     )
     if options.precision.is_four_bit and device.type == "cpu":

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import StudioError
-from studio.domain.finding import Finding, Severity, error
-from studio.domain.hardware import gib
+from studio.domain.expert_findings import expert_cost, expert_refusal
+from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ALL_LINEAR, Attention
 from studio.storage.models import ModelPlace
-
-_BYTES = 2  # of a weight in 16 bits
 
 
 def architecture_findings(recipe: Recipe, place: ModelPlace) -> Iterator[Finding]:
@@ -53,26 +51,6 @@ def _attention_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Fi
 
 
 def _expert_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
-    weights = sum(
-        count * sum(block.expert_tensors) for block, count in model.decoder.kinds
-    )
-    if not weights:
-        return
-    if recipe.model.precision.is_quantized:
-        yield Finding(
-            code="model.experts-in-16-bits",
-            severity=Severity.INFO,
-            what=f"The experts of this model stay in 16 bits: {gib(weights * _BYTES)}.",
-            why="They lie in tensors of three dimensions, which bitsandbytes doesn’t "
-            "quantise. The predicted memory counts them so.",
-            how_to_fix="For a smaller run, choose a model without experts.",
-            where="model.precision",
-        )
-    if recipe.lora.dropout and ALL_LINEAR in recipe.lora.targets:
-        yield error(
-            "recipe.dropout-on-experts",
-            "An adapter on experts can’t drop its inputs.",
-            why="peft adapts them through their weights, not their inputs.",
-            fix="Set lora.dropout to 0, or name the layers in lora.targets.",
-            where="lora.dropout",
-        )
+    for finding in (expert_cost(recipe, model), expert_refusal(recipe, model)):
+        if finding is not None:
+            yield finding

@@ -3,6 +3,7 @@
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
 from studio.domain.errors import StudioError
+from studio.domain.expert_findings import expert_refusal
 from studio.domain.finding import Finding, Severity
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
@@ -43,7 +44,8 @@ def price_by_formula(
     model = _architecture(place)
     if isinstance(model, Finding):
         return model
-    return taught(estimate_memory(model, recipe, device), device)
+    refused = expert_refusal(recipe, model)
+    return refused or taught(estimate_memory(model, recipe, device), device)
 
 
 def propose_for(

@@ -438,6 +438,9 @@ def options_of(name, recipe):
     if "lora.targets" in options:
         usual = ("q_proj", "v_proj")
         options["lora.targets"] = _FUSED.get(config["model_type"], usual)
+    if "num_experts_per_tok" in config and "lora.dropout" in options:
+        # Adapters of experts can't drop their inputs.
+        options["lora.targets"] = ("q_proj", "k_proj", "v_proj", "o_proj")
     if config["model_type"] == "gemma2":  # transformers runs it no other way
         options["model.attention"] = "eager"
     return options

@@ -39,6 +39,9 @@ SAMPLE = [
     ("mixtral-8x7b", "attn-only"),
     ("qwen3-30b-a3b", "default-2k"),
     ("olmoe-7b", "bf16"),
+    ("mixtral-8x7b", "t4"),
+    ("qwen3-30b-a3b", "fp32"),
+    ("olmoe-7b", "dropout"),
 ]
 
 

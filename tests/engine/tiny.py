@@ -6,6 +6,8 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
@@ -29,6 +31,12 @@ SHAPE = {
     "bos_token_id": 1,
     "eos_token_id": 2,
     "pad_token_id": 0,
+}
+# Families of mixtures, with what each says of its experts.
+MIXTURES = {
+    "mixtral": {"num_local_experts": 4},
+    "olmoe": {"num_experts": 4},
+    "qwen3_moe": {"num_experts": 4, "moe_intermediate_size": 32, "head_dim": 16},
 }
 
 
@@ -84,5 +92,22 @@ def make_model(folder: Path, architecture="llama", **changes):
     else:
         model = Qwen2ForCausalLM(Qwen2Config(tie_word_embeddings=False, **shape))
     model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_mixture(folder: Path, family):
+    """Write a tiny mixture of experts with its tokenizer."""
+    tokenizer = make_tokenizer()
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(
+        family,
+        **SHAPE,
+        **MIXTURES[family],
+        num_experts_per_tok=2,
+        tie_word_embeddings=False,
+        vocab_size=len(tokenizer),
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -10,6 +10,7 @@ from studio.domain.recipe_options import Attention
 from studio.domain.recommend.propose import propose
 from studio.services.model_findings import architecture_findings
 from studio.services.preflight import preflight
+from studio.services.pricing import price_by_formula
 from studio.storage.models import ModelPlace, ModelState
 from tests.bench.formula_grid import config_of
 
@@ -51,7 +52,17 @@ def test_that_experts_in_16_bits_are_told_with_their_size():
     assert finding.severity is Severity.INFO
     # 8 experts of three matrices, 32 blocks, and the routers: 2 bytes each.
     weights = 32 * (8 * 3 * 4096 * 14336 + 8 * 4096)
-    assert f"{weights * 2 / GIB:.2f} GiB" in finding.what
+    assert f"16 bits: {weights * 2 / GIB:.2f} GiB of its " in finding.what
+    # All 46.7 billion, of which attention alone is packed.
+    assert "85.14 GiB" in finding.what
+    # 4 bits, and 8 of every 64 for the scales, which are quantised themselves.
+    assert f"{weights * 0.515869 / GIB:.2f} GiB" in finding.why
+
+
+def test_that_experts_beside_fp32_activations_are_told_in_32_bits():
+    (finding,) = found(MIXTRAL, model__compute_dtype="fp32", lora__adapter_dtype="fp32")
+    weights = 32 * (8 * 3 * 4096 * 14336 + 8 * 4096)
+    assert f"32 bits: {weights * 4 / GIB:.2f} GiB" in finding.what
 
 
 def test_that_experts_aren_t_remarked_on_where_nothing_is_quantised():
@@ -61,6 +72,10 @@ def test_that_experts_aren_t_remarked_on_where_nothing_is_quantised():
 def test_that_dropout_on_experts_is_refused_before_the_start():
     codes = [finding.code for finding in found(MIXTRAL, lora__dropout=0.1)]
     assert "recipe.dropout-on-experts" in codes
+    recipe = Recipe().with_value("lora.dropout", 0.1)
+    priced = price_by_formula(recipe, place(MIXTRAL), CARD)
+    assert priced in found(MIXTRAL, lora__dropout=0.1)
+    assert priced.code == "recipe.dropout-on-experts"
     named = found(MIXTRAL, lora__dropout=0.1, lora__targets=("q_proj",))
     assert "recipe.dropout-on-experts" not in [finding.code for finding in named]
 

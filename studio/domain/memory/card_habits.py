@@ -24,6 +24,15 @@ def has_flash(capability: Capability) -> bool:
     return capability >= _AMPERE
 
 
+def has_grouped_product(capability: Capability) -> bool:
+    """Whether torch multiplies by all experts of a layer at once.
+
+    Elsewhere transformers goes from expert to expert (integrations/moe.py,
+    `_can_use_grouped_mm`), in every number format either way.
+    """
+    return capability >= _AMPERE
+
+
 def workspace_bytes(capability: Capability) -> int:
     """Of one cuBLAS handle; each thread that multiplies has its own."""
     return _HOPPER_WORKSPACE if capability == _HOPPER else _WORKSPACE

@@ -36,6 +36,11 @@ class Card:
         return card_habits.has_flash(self.capability)
 
     @property
+    def has_grouped_product(self) -> bool:
+        """Whether torch multiplies by all experts at once."""
+        return card_habits.has_grouped_product(self.capability)
+
+    @property
     def workspace_bytes(self) -> int:
         """Of one cuBLAS handle; each thread that multiplies has its own."""
         return card_habits.workspace_bytes(self.capability)

@@ -14,6 +14,7 @@ import torch
 from bitsandbytes.autograd import _functions as bnb_functions
 from bitsandbytes.optim.optimizer import Optimizer8bit
 from torch.nn import functional
+from transformers.integrations import moe
 from trl.kernels import chunked_logprob
 from trl.trainer import utils as trl_utils
 
@@ -38,6 +39,7 @@ def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[Non
         expands_keys: See `attention_on`.
     """
     attend = attention_on(card, recorder, expands_keys=expands_keys)
+    groups = _always if card.has_grouped_product else _never
     with ExitStack() as stack:
         for place, name, stand_in in (
             (functional, "scaled_dot_product_attention", attend),
@@ -47,6 +49,7 @@ def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[Non
             (bitsandbytes, "matmul", _int8_matmul),
             (sft, "TILE_ON_PROCESSOR", _HEAD_TILE),
             (torch, "is_autocast_enabled", _is_autocast_enabled),
+            (moe, "_can_use_grouped_mm", groups),
         ):
             stack.enter_context(patch.object(place, name, stand_in))
         paging = patch.object(
@@ -181,5 +184,9 @@ def _nothing(*_: object, **__: object) -> None:
     """A kernel that works in place: trl/kernels/chunked_logprob.py in Triton."""
 
 
-def _always(_device: torch.device) -> bool:
+def _always(*_: object) -> bool:
     return True
+
+
+def _never(*_: object) -> bool:
+    return False

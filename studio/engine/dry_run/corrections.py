@@ -11,6 +11,7 @@ from typing import Any
 import bitsandbytes  # noqa: F401 - defines the operators that are named below
 import torch
 from torch._ops import OpOverload
+from transformers.integrations import moe  # noqa: F401 - defines one as well
 
 from studio.domain.memory.estimate import MemoryPhase
 from studio.domain.memory.part_names import ATTENTION, DEQUANTIZED, WORKSPACES
@@ -36,6 +37,7 @@ _PRODUCTS = frozenset(
         aten.bmm.default,
         aten.baddbmm.default,
         aten._grouped_mm.default,
+        torch.ops.transformers.grouped_mm_fallback.default,
         bnb.gemm_4bit.default,
     }
 )

@@ -31,6 +31,7 @@ from studio.domain.memory.part_names import (
 from studio.domain.recipe_options import Attention, ModelOptions
 from studio.engine.devices import Formats
 from studio.engine.dry_run.recorder import Recorder
+from studio.engine.experts import EXPERTS
 from studio.engine.model_loading import ATTENTION, Model, quantization_of, unloadable
 
 # What transformers raises over a config that describes no model.
@@ -72,6 +73,7 @@ def outline(config: PretrainedConfig, options: ModelOptions, formats: Formats) -
                 config,
                 dtype=formats.load,
                 attn_implementation=_attention(options),
+                experts_implementation=EXPERTS,
                 trust_remote_code=False,
             )
     except (ImportError, RuntimeError, *_NONSENSE) as fault:

@@ -87,7 +87,25 @@ def _int8_product(arguments: Arguments) -> Any:  # noqa: ANN401 - as above
     return product, rows.new_empty((0,))
 
 
+def _grouped_product(arguments: Arguments) -> Any:  # noqa: ANN401 - as above
+    """The product of a mixture's experts in fp16 or fp32.
+
+    Torch's rule for its shape takes bf16 alone (torch/_meta_registrations.py,
+    `_meta_grouped_mm_common`), while its kernels take fp16 and fp32 as well
+    (ATen/native/GroupedMMUtils.h, `_grouped_mm_validate_inputs`). The operands are two
+    matrices whose groups lie one behind the other (the weights' gradient), or a matrix
+    and a stack of weights.
+    """
+    left, right, ends = arguments[:3]
+    if left.dtype is torch.bfloat16:
+        return NotImplemented
+    if right.ndim == 3:  # noqa: PLR2004 - a stack of matrices
+        return left.new_empty((left.shape[0], right.shape[-1]))
+    return left.new_empty((ends.numel(), left.shape[0], right.shape[-1]))
+
+
 _GUESSES: Mapping[OpOverload, Answer] = {
+    aten._grouped_mm.default: _grouped_product,
     aten._local_scalar_dense.default: _scalar,
     aten.index.Tensor: _index,
     aten._index_put_impl_.default: _index_put,

@@ -1,8 +1,10 @@
 """A mixture of experts as transformers computes it: all chosen pairs in one product.
 
-transformers 5.23, integrations/moe.py, `grouped_mm_experts_forward`. An adapter of an
-expert isn't applied to the inputs: peft adds its product to a copy of all experts'
-weights, whose gradient is as large again (tuners/lora/layer.py, `ParamWrapper`).
+transformers 5.23, integrations/moe.py, `grouped_mm_experts_forward`. On a card without
+that product `grouped_mm_fallback` goes from expert to expert, keeps its inputs, and
+makes the gradient of all weights even where nobody asks for it. An adapter of an expert
+isn't applied to the inputs: peft adds its product to a copy of all experts' weights,
+whose gradient is as large again (tuners/lora/layer.py, `ParamWrapper`).
 """
 
 from dataclasses import dataclass
@@ -33,12 +35,17 @@ class _Sizes:
     merges: bool
     trains: bool
     adds: bool
+    loops: bool
+
+    @property
+    def learns(self) -> bool:
+        """Whether the weights get a gradient."""
+        return self.merges or self.trains or self.loops
 
 
 def mixed(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
     """What the chosen experts make of each token, weighted and added up."""
     sizes = _sizes_of(plan, block, x)
-    learns = sizes.merges or sizes.trains
     picked = tape.new(sizes.pairs * sizes.hidden, x.width)
     up_weights = tape.new(sizes.up, sizes.load) if sizes.merges else None
     both = tape.new(sizes.pairs * 2 * sizes.inner, x.width)
@@ -50,7 +57,7 @@ def mixed(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
         inside = None, None
     down_weights = tape.new(sizes.down, sizes.load) if sizes.merges else None
     out = tape.new(sizes.pairs * sizes.hidden, x.width)
-    kept = (x, picked, made) if learns else ()
+    kept = (x, picked, made) if sizes.learns else ()
     del made
     weighted = tape.new(sizes.pairs * sizes.hidden, sizes.shares)
     node = None
@@ -86,6 +93,7 @@ def _sizes_of(plan: Plan, block: Block, x: Tensor) -> _Sizes:
         merges=plan.adapts_experts,
         trains=plan.trains_base,
         adds=plan.adds,
+        loops=not plan.groups,
     )
 
 
@@ -105,11 +113,10 @@ def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     kept.pop()  # what the experts made
     grad = cast(tape, grad, sizes.width)
     del of_shares, placed
-    down = _of_weights(tape, sizes, sizes.down)
-    made = tape.new(pairs * inner, sizes.width)
+    made, down = _product_back(tape, sizes, pairs * inner, sizes.down)
     kept.pop()  # the weights that led out of them
     del grad
-    if sizes.merges or sizes.trains:
+    if sizes.learns:
         kept[2] = None
     low_down = _low_rank(tape, sizes, sizes.rank * sizes.count, inner, hidden, down)
     del down
@@ -121,8 +128,7 @@ def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     kept.pop()
     both = tape.new(pairs * 2 * inner, sizes.width)
     del of_gate, of_up
-    up = _of_weights(tape, sizes, sizes.up)
-    picked = tape.new(pairs * hidden, sizes.width)
+    picked, up = _product_back(tape, sizes, pairs * hidden, sizes.up)
     kept.clear()
     del both
     each = 2 * sizes.rank * sizes.count
@@ -134,9 +140,20 @@ def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     tape.give(node.inputs[0], made)
 
 
+def _product_back(
+    tape: Tape, sizes: _Sizes, inputs: int, weights: int
+) -> tuple[Tensor, Tensor | None]:
+    """The gradients of a product's inputs and weights, in the order they are made."""
+    if sizes.loops:
+        made = tape.new(inputs, sizes.width)
+        return made, _of_weights(tape, sizes, weights)
+    of_weights = _of_weights(tape, sizes, weights)
+    return tape.new(inputs, sizes.width), of_weights
+
+
 def _of_weights(tape: Tape, sizes: _Sizes, entries: int) -> Tensor | None:
     """The gradient of all experts' weights."""
-    if not (sizes.merges or sizes.trains):
+    if not sizes.learns:
         return None
     made = tape.new(entries, sizes.load, GRADIENTS if sizes.trains else "")
     if sizes.trains and not sizes.adds:

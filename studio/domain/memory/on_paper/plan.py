@@ -27,6 +27,7 @@ class Plan:
         attention: The kernel that is asked for.
         masks: Whether a mask is needed.
         flash: Whether the card has FlashAttention.
+        groups: Whether torch multiplies by all experts at once.
         card: Whether there is one.
         expands_keys: Grouped keys are copied for the memory-efficient kernel.
         trains_base: Whether the base's own weights are trained.
@@ -50,6 +51,7 @@ class Plan:
     attention: Attention
     masks: bool
     flash: bool
+    groups: bool
     card: bool
     expands_keys: bool
     trains_base: bool

@@ -5,6 +5,7 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.card_habits import (
     USUAL_CAPABILITY,
     has_flash,
+    has_grouped_product,
     workspace_bytes,
 )
 from studio.domain.memory.on_paper.plan import Plan
@@ -56,6 +57,7 @@ def plan_of(
         attention=asks if fused else Attention.EAGER,
         masks=pads and (flash or not is_card),
         flash=flash,
+        groups=not is_card or has_grouped_product(capability),
         card=is_card,
         expands_keys=foreign,
         trains_base=compat.full_training,

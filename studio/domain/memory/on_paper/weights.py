@@ -73,8 +73,16 @@ def held(linear: LinearShape, plan: Plan, width: int) -> tuple[int, int]:
         return rounded(weights), rounded(4 * linear.outputs)
     if not plan.four_bit:
         return rounded(weights * width), 0
+    return four_bit_bytes(weights, double_quant=plan.double_quant)
+
+
+def four_bit_bytes(weights: int, *, double_quant: bool) -> tuple[int, int]:
+    """Bytes of a tensor in four bits, and of the constants beside it.
+
+    bitsandbytes functional.py, `quantize_4bit`.
+    """
     blocks = -(-weights // QUANTIZATION_BLOCK)
-    if not plan.double_quant:
+    if not double_quant:
         beside = rounded(4 * blocks) + rounded(_CODES)
     else:
         nested = rounded(4 * -(-blocks // NESTED_BLOCK)) + rounded(_NESTED_CODES)

@@ -1,0 +1,143 @@
+"""Mixtures of experts: trained in every format, on cards with and without bf16."""
+
+import pytest
+import torch
+from transformers.integrations import moe
+
+from studio.domain.errors import ExitCode, StudioError
+from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
+from studio.engine.adapter_files import put_adapter
+from studio.engine.dry_run.rehearsal import rehearse
+from studio.engine.model_loading import load_model, load_plain
+from studio.protocol.events import EvalFinished, RunFailed
+from tests.engine import tiny
+from tests.engine.helpers import carry_out, new_run, of_kind, recipe_for, train
+from tests.engine.test_dry_run import CARD, fake_step, real_step, subject_of
+
+# A remark of transformers for models that come without a generation config.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*generation:UserWarning"),
+    # peft 0.21 looks for the rank of fused experts among modules; they are parameters.
+    pytest.mark.filterwarnings("ignore:The following .*_pattern keys:RuntimeWarning"),
+]
+
+CPU = torch.device("cpu")
+ATTENTION = ("q_proj", "v_proj")
+FORMATS = {
+    "nf4, fp32": {},
+    "nf4, bf16": {"model__compute_dtype": "bf16"},
+    "fp32": {"model__precision": "fp32", "lora__adapter_dtype": "fp32"},
+    "fp32, autocast": {"model__precision": "fp32", "model__compute_dtype": "bf16"},
+}
+
+
+@pytest.fixture(scope="session")
+def mixtures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mixtures")
+    return {name: tiny.make_mixture(folder / name, name) for name in tiny.MIXTURES}
+
+
+def trained(folder, model, data, **options):
+    options = {"train__max_steps": 5, "data__prompts": (), **options}
+    run = new_run(folder / "runs", recipe_for(model, data, **options))
+    code, events = train(run)
+    assert code is ExitCode.OK, events[-1]
+    return run, [event.loss for event in of_kind(events, EvalFinished)]
+
+
+@pytest.fixture
+def without_grouped_product(monkeypatch):
+    """As on a card older than Ampere: transformers goes from expert to expert."""
+    monkeypatch.setattr(moe, "_can_use_grouped_mm", lambda *_: False)
+
+
+@pytest.mark.parametrize("formats", FORMATS)
+def test_that_a_mixture_learns_in_every_format(mixtures, formats, chat_file, tmp_path):
+    options = FORMATS[formats]
+    _, (before, after) = trained(tmp_path, mixtures["mixtral"], chat_file, **options)
+    assert after < before - 0.4
+
+
+@pytest.mark.parametrize("family", ["olmoe", "qwen3_moe"])
+def test_that_every_family_of_mixtures_learns(mixtures, family, chat_file, tmp_path):
+    _, (before, after) = trained(tmp_path, mixtures[family], chat_file)
+    assert after < before - 0.4
+
+
+def test_that_an_old_card_s_way_learns_the_same(
+    mixtures, chat_file, tmp_path, monkeypatch
+):
+    options = {"model__precision": "fp32", "lora__adapter_dtype": "fp32"}
+    _, grouped = trained(tmp_path, mixtures["mixtral"], chat_file, **options)
+    monkeypatch.setattr(moe, "_can_use_grouped_mm", lambda *_: False)
+    _, looped = trained(tmp_path, mixtures["mixtral"], chat_file, **options)
+    assert looped == pytest.approx(grouped, abs=1e-4)
+
+
+STEPS = [
+    {"model__precision": "fp32", "lora__adapter_dtype": "fp32"},
+    {"model__compute_dtype": "bf16", "train__checkpointing": False},
+    {"lora__targets": ATTENTION, "lora__dropout": 0.1},
+]
+
+
+@pytest.mark.parametrize("options", STEPS, ids=str)
+def test_that_a_mixture_without_memory_allocates_what_a_real_one_does(
+    mixtures, options, tmp_path
+):
+    subject = subject_of(mixtures["mixtral"], **options)
+    real = real_step(subject, mixtures["mixtral"], tmp_path)
+    assert fake_step(subject, tmp_path) == real
+
+
+@pytest.mark.usefixtures("without_grouped_product")
+@pytest.mark.parametrize("options", STEPS, ids=str)
+def test_that_so_it_does_in_an_old_card_s_way(mixtures, options, tmp_path):
+    subject = subject_of(mixtures["olmoe"], **options)
+    real = real_step(subject, mixtures["olmoe"], tmp_path)
+    assert fake_step(subject, tmp_path) == real
+
+
+def test_that_dropout_on_experts_is_refused_in_one_sentence(
+    mixtures, chat_file, tmp_path
+):
+    recipe = recipe_for(mixtures["olmoe"], chat_file, lora__dropout=0.1)
+    code, events = train(new_run(tmp_path / "runs", recipe))
+    assert code is ExitCode.BAD_INPUT
+    (failed,) = of_kind(events, RunFailed)
+    assert DROPOUT_ON_EXPERTS.what in failed.message
+    assert DROPOUT_ON_EXPERTS.how_to_fix in failed.advice
+    with pytest.raises(StudioError) as refused:
+        rehearse(subject_of(mixtures["olmoe"], CARD, lora__dropout=0.1))
+    assert refused.value.finding == DROPOUT_ON_EXPERTS
+
+
+def test_that_answers_on_a_card_copy_no_expert(mixtures, monkeypatch):
+    recipe = recipe_for(mixtures["mixtral"], "any")
+    subject = subject_of(mixtures["mixtral"])
+    model = load_model(mixtures["mixtral"], recipe.model, subject.formats, CPU)
+    used = model.get_experts_implementation()
+    monkeypatch.setattr(type(model), "device", torch.device("cuda"))
+    with model._optimize_model_for_decode():
+        assert model.get_experts_implementation() == used
+    assert "batched_mm" not in used.values()
+
+
+def test_that_a_merged_mixture_says_what_base_and_adapter_say(
+    mixtures, chat_file, tmp_path
+):
+    base = mixtures["qwen3_moe"]
+    run, _ = trained(tmp_path, base, chat_file)
+    out = tmp_path / "merged"
+    code, events = carry_out(
+        "merge", run=run.path, out=out, dtype="fp32", overwrite=False
+    )
+    assert code is ExitCode.OK, events[-1]
+    tokens = torch.arange(3, 60).unsqueeze(0)
+    with torch.no_grad():
+        plain = load_plain(base, torch.float32)
+        alone = plain(tokens).logits
+        both = put_adapter(plain, run.adapter_path)(tokens).logits
+        merged = load_plain(out, torch.float32)(tokens).logits
+    assert (merged - both).abs().max() < 1e-4
+    assert (merged - alone).abs().max() > 0.1
