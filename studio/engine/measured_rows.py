@@ -26,7 +26,7 @@ def config_for(recipe: Recipe, folder: Path | None) -> Mapping[str, object]:
     Raises:
         StudioError: Neither tells one.
     """
-    store = ModelStore(resource_root() / "models.toml", models_dir())
+    store = ModelStore(resource_root() / "models", models_dir())
     try:
         return store.config_of(recipe.model.name)
     except StudioError:

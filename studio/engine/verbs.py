@@ -223,7 +223,7 @@ def place_of(name: str) -> ModelPlace:
     Raises:
         StudioError: It is not.
     """
-    store = ModelStore(resource_root() / "models.toml", models_dir())
+    store = ModelStore(resource_root() / "models", models_dir())
     place = store.find(name)
     if place.state is ModelState.MISSING:
         raise refusal(

@@ -7,4 +7,4 @@ from studio.system.resources import resource_root
 
 def store() -> ModelStore:
     """The models that the list names and this machine holds."""
-    return ModelStore(resource_root() / "models.toml", models_dir())
+    return ModelStore(resource_root() / "models", models_dir())

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import msgspec
-
 from studio.domain.errors import StudioError, refusal
-from studio.storage.documents import read_toml
+from studio.storage.model_list import (
+    KnownModel,
+    find_known,
+    known_models,
+    near_names,
+)
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
@@ -42,8 +45,10 @@ class ModelPlace:
         config: Its ``config.json``; None when that is not known yet.
         hub_id: ``owner/name`` on the hub; empty when it has none.
         licence: As its maker names it; empty when unknown.
+        gated: Whether the hub asks for an account and a consent before it is fetched.
         context: Most tokens it reads; 0 when unknown.
-        parameters: How many weights; 0 when unknown.
+        parameters: How many weights its language model has; 0 when unknown.
+        vision_parameters: Weights of a vision part that loading brings along.
         size_bytes: Of its weight files; 0 when none are here.
         description: One sentence; empty when there is none.
         source: ``wheel``, ``hub`` or ``folder``.
@@ -57,26 +62,13 @@ class ModelPlace:
     config: Mapping[str, object] | None = None
     hub_id: str = ""
     licence: str = ""
+    gated: bool = False
     context: int = 0
     parameters: int = 0
+    vision_parameters: int = 0
     size_bytes: int = 0
     description: str = ""
     source: str = "folder"
-
-
-class _KnownModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A row of resources/models.toml."""
-
-    name: str
-    title: str
-    hub_id: str
-    source: str
-    licence: str
-    context: int
-    parameters: int
-    description: str
-    config: dict[str, object]
-    package: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +76,21 @@ class ModelStore:
     """The models of this machine.
 
     Attributes:
-        list_file: The models that Snugtune knows, resources/models.toml.
+        lists: Holds the models that Snugtune knows, resources/models.
         converted: Where models lie that were converted from another format.
     """
 
-    list_file: Path
+    lists: Path
     converted: Path
 
     def known(self) -> Sequence[ModelPlace]:
         """Every model of the list, with its state on this machine."""
-        return [_place_of(known, self.converted) for known in self._list()]
+        listed = known_models(self.lists)
+        return [_place_of(known, self.converted) for known in listed]
 
     def on_disk(self) -> Sequence[ModelPlace]:
         """Models that the list doesn't name but the Hugging Face cache holds."""
-        listed = {known.hub_id for known in self._list()}
+        listed = {known.hub_id for known in known_models(self.lists)}
         found = (_cached(hub_id) for hub_id in _cached_ids() if hub_id not in listed)
         return [place for place in found if place is not None]
 
@@ -115,16 +108,15 @@ class ModelStore:
         """
         if not name:
             raise _none_chosen()
-        known = self._list()
-        for model in known:
-            if name in {model.name, model.hub_id}:
-                return _place_of(model, self.converted)
+        known = find_known(self.lists, name)
+        if known is not None:
+            return _place_of(known, self.converted)
         folder = Path(name).expanduser()
         if folder.exists():
             return _place_of_folder(folder.absolute())
         if _HUB_ID.fullmatch(name):
             return _cached(name) or _absent(name)
-        raise _unknown(name, [model.name for model in known])
+        raise _unknown(name, near_names(self.lists, name))
 
     def config_of(self, name: str) -> Mapping[str, object]:
         """The ``config.json`` of a model, which may be all that is here of it.
@@ -151,10 +143,6 @@ class ModelStore:
             )
         return place.config
 
-    def _list(self) -> Sequence[_KnownModel]:
-        document = read_toml(self.list_file, "models")
-        return msgspec.convert(document["models"], list[_KnownModel])
-
 
 def hub_cache() -> Path:
     """The Hugging Face cache, where the environment may have moved it."""
@@ -171,7 +159,7 @@ def is_model_folder(folder: Path) -> bool:
     return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
 
 
-def _place_of(known: _KnownModel, converted: Path) -> ModelPlace:
+def _place_of(known: KnownModel, converted: Path) -> ModelPlace:
     state, folder, gguf = _whereabouts(known, converted / known.name)
     return ModelPlace(
         name=known.name,
@@ -179,19 +167,21 @@ def _place_of(known: _KnownModel, converted: Path) -> ModelPlace:
         state=state,
         folder=folder,
         gguf=gguf,
-        config=known.config,
+        config=known.whole_config,
         hub_id=known.hub_id,
         licence=known.licence,
+        gated=known.gated,
         context=known.context,
         parameters=known.parameters,
+        vision_parameters=known.counted_vision,
         size_bytes=_weight_bytes(folder, gguf),
         description=known.description,
-        source=known.source,
+        source="wheel" if known.package else "hub",
     )
 
 
 def _whereabouts(
-    known: _KnownModel, converted: Path
+    known: KnownModel, converted: Path
 ) -> tuple[ModelState, Path | None, Path | None]:
     if is_model_folder(converted):
         return ModelState.READY, converted, _packaged_gguf(known.package)
@@ -349,10 +339,11 @@ def _absent(hub_id: str) -> ModelPlace:
     )
 
 
-def _unknown(name: str, known: Sequence[str]) -> StudioError:
+def _unknown(name: str, near: Sequence[str]) -> StudioError:
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
     return refusal(
         "model.unknown",
         f"There is no model “{name}”: not in Snugtune's list, and no such folder.",
-        fix=f"Choose {', '.join(known)}, a folder, or a hub id such as owner/name.",
+        fix=f"{hint}Choose one of the list, a folder, or a hub id such as owner/name.",
         where="model.name",
     )

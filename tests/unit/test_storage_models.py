@@ -15,7 +15,7 @@ CONFIG = {"model_type": "llama", "max_position_embeddings": 4096}
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    return ModelStore(resource_root() / "models.toml", tmp_path / "converted")
+    return ModelStore(resource_root() / "models", tmp_path / "converted")
 
 
 def model_in(folder, config=CONFIG, weights="model.safetensors"):
@@ -147,8 +147,10 @@ def test_that_the_cache_is_found_where_the_environment_moved_it(
 def test_that_no_name_and_a_name_nobody_knows_are_refused(store):
     with pytest.raises(StudioError, match="No model is chosen"):
         store.find("")
-    with pytest.raises(StudioError, match=f"no model “nobody”.*{EXAMPLE}"):
+    with pytest.raises(StudioError, match=r"no model “nobody”.*one of the list"):
         store.find("nobody")
+    with pytest.raises(StudioError, match=f"Did you mean {EXAMPLE}"):
+        store.find("smollm2-135m-instuct")
 
 
 def test_that_a_hub_id_that_is_not_here_is_missing(store):
