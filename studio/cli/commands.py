@@ -6,11 +6,20 @@ from typing import Annotated
 import typer
 
 from studio import __version__
-from studio.cli import explaining, measuring, pricing, reports, terminal, training
+from studio.cli import (
+    explaining,
+    measuring,
+    pricing,
+    recommending,
+    reports,
+    terminal,
+    training,
+)
 from studio.cli.engine_run import run_engine
 from studio.domain.errors import refusal
 from studio.domain.memory.estimate import Basis
 from studio.domain.recipe import COMPARISONS, OPTIONS, Recipe
+from studio.domain.recommend.policy import Goal
 from studio.protocol.events import Generated
 from studio.services import project_store
 from studio.services.library import find_run
@@ -140,6 +149,42 @@ def estimate(  # noqa: PLR0913 - a command line has the options it has
     pricing.say(priced)
     if explain:
         explaining.explain(priced)
+
+
+@app.command()
+def recommend(  # noqa: PLR0913, PLR0917 - a command line has the options it has
+    model: Annotated[
+        str, typer.Option("--model", help="A model of the list, a folder or a hub id.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The chats to learn from.")
+    ] = None,
+    gpu: Annotated[
+        str, typer.Option("--gpu", help="A card by its name or its memory in GiB.")
+    ] = "",
+    vram: Annotated[
+        float, typer.Option("--vram", help="A card by its memory in GiB.")
+    ] = 0.0,
+    goal: Annotated[
+        Goal, typer.Option(help="What the free memory shall buy.")
+    ] = Goal.QUALITY,
+    assignments: Assignments = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="RECIPE.toml", help="Write the recipe."),
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Find a recipe that fits a card; options of --set stay as given."""
+    card = f"{vram:g} GiB" if vram and not gpu else gpu
+    found = recommending.find(model, data, card, goal, assignments)
+    if output is not None:
+        recommending.save(found, output)
+    if json:
+        terminal.say_json(recommending.document(found))
+    else:
+        recommending.say(found)
 
 
 @app.command()

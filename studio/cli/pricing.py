@@ -17,7 +17,7 @@ from studio.domain.memory.estimate import Basis, Level, MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.memory.switches import Saving, Switch, savings, switches
 from studio.domain.recipe import Recipe
-from studio.domain.recommend.propose import headroom_bytes
+from studio.domain.recommend.proposal import headroom_bytes
 from studio.protocol.events import EngineEvent
 from studio.services.cards import device_named
 from studio.services.dry_runs import VERB, Question, about_model

@@ -15,7 +15,7 @@ from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.memory.estimate import MemoryEstimate, Verdict
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, ComputeDtype, Optimizer
-from studio.domain.recommend.propose import headroom_bytes
+from studio.domain.recommend.proposal import headroom_bytes
 from studio.services.disk_need import merge_bytes, run_bytes
 from studio.services.model_findings import architecture_findings
 from studio.services.model_places import store

@@ -1,5 +1,7 @@
 """What a recipe will take of a device, and which recipe would suit it."""
 
+from collections.abc import Set as AbstractSet
+
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
 from studio.domain.errors import StudioError
@@ -9,7 +11,11 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
-from studio.domain.recommend.propose import Proposal, propose
+from studio.domain.recommend.policy import Goal
+from studio.domain.recommend.proposal import Proposal
+from studio.domain.recommend.propose import propose
+from studio.domain.recommend.wish import Wish
+from studio.domain.token_lengths import TokenLengths
 from studio.services.dry_runs import kept_estimate
 from studio.services.measured import taught, with_context
 from studio.storage.models import ModelPlace
@@ -53,6 +59,8 @@ def propose_for(
     place: ModelPlace,
     device: TrainingDevice,
     data: ChatFile | None = None,
+    goal: Goal = Goal.QUALITY,
+    kept: AbstractSet[str] = frozenset(),
 ) -> Proposal | Finding:
     """Find a recipe that fits what is free on a device.
 
@@ -61,6 +69,8 @@ def propose_for(
         place: The model; it becomes the recipe's.
         device: As measured now.
         data: What is trained on; None while none is read.
+        goal: What the free memory shall buy.
+        kept: Options that stay as `base` has them.
 
     Returns:
         The proposal, or why this model can't be priced.
@@ -68,15 +78,15 @@ def propose_for(
     model = _architecture(place)
     if isinstance(model, Finding):
         return model
-    named = base.with_value("model.name", place.name)
     known = with_context(device)
-    return propose(model, known, named, longest_row_characters(data))
+    named = base.with_value("model.name", place.name)
+    return propose(Wish(model, known, named, lengths_of(data), goal, kept))
 
 
-def longest_row_characters(data: ChatFile | None) -> int:
-    """The characters of the longest chat; 0 without data."""
+def lengths_of(data: ChatFile | None) -> TokenLengths:
+    """The lengths of a file's chats, judged by their characters; none without one."""
     chats = data.chats if data else ()
-    return max((sum(len(t.content) for t in c.turns) for c in chats), default=0)
+    return TokenLengths.judged(sum(len(t.content) for t in c.turns) for c in chats)
 
 
 def _architecture(place: ModelPlace) -> ModelArchitecture | Finding:

@@ -5,11 +5,10 @@ from hypothesis import strategies as st
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import StudioError
 from studio.domain.hardware import GIB, TrainingDevice
-from studio.domain.memory.estimate import Group, Level, Verdict
+from studio.domain.memory.estimate import Group, Level
 from studio.domain.memory.formula import adapter_weights, estimate_memory
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import ComputeDtype, Optimizer, Precision
-from studio.domain.recommend.propose import headroom_bytes, propose
+from studio.domain.recipe_options import ComputeDtype, Optimizer
 
 # Each from the model's published config.json.
 LLAMA_3_8B = {
@@ -157,35 +156,3 @@ def test_that_groups_sum_to_the_peak(recipe):
     assert sum(estimate.by_group().values()) == estimate.peak_bytes
     assert set(estimate.by_group()) == set(Group)
     assert estimate.low_bytes <= estimate.peak_bytes <= estimate.high_bytes
-
-
-@given(st.floats(1, 96), st.floats(0, 1), st.integers(0, 40_000))
-def test_that_a_proposal_fits_or_says_that_it_does_not(total, share, characters):
-    device = card(total, total * share)
-    proposal = propose(shape(LLAMA_3_8B), device, Recipe(), characters)
-    spare = device.free_bytes - proposal.estimate.peak_bytes
-    assert (proposal.verdict is Verdict.FITS) == (spare >= headroom_bytes(device))
-    assert not proposal.recipe.contradictions()
-    assert Recipe.from_document(proposal.recipe.to_document()) == proposal.recipe
-    assert all(reason.why.endswith(".") for reason in proposal.reasons)
-
-
-@given(st.floats(4, 90), st.floats(0, 6))
-def test_that_more_memory_never_shortens_the_rows(total, more):
-    small = propose(shape(LLAMA_3_8B), card(total), Recipe())
-    large = propose(shape(LLAMA_3_8B), card(total + more), Recipe())
-    length = "train.sequence_length"
-    assert large.recipe.value(length) >= small.recipe.value(length)
-
-
-def test_that_a_card_without_bf16_gets_fp16_and_full_precision_adapters():
-    proposal = propose(shape(SMOLLM2_135M), card(15, bf16=False), Recipe())
-    assert proposal.recipe.model.compute_dtype is ComputeDtype.FP16
-    assert not proposal.recipe.contradictions()
-    assert any("no BF16" in reason.why for reason in proposal.reasons)
-
-
-def test_that_8_billion_weights_get_a_recipe_on_a_12_gib_card():
-    proposal = propose(shape(LLAMA_3_8B), card(12, 10.9), Recipe())
-    assert proposal.verdict is Verdict.FITS
-    assert proposal.recipe.model.precision is Precision.NF4

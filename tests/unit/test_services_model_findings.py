@@ -8,6 +8,7 @@ from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention
 from studio.domain.recommend.propose import propose
+from studio.domain.recommend.wish import Wish
 from studio.services.model_findings import architecture_findings
 from studio.services.preflight import preflight
 from studio.services.pricing import price_by_formula
@@ -85,7 +86,7 @@ def test_that_capped_attention_is_refused_with_sdpa_and_proposed_as_eager():
     assert finding.code == "model.no-sdpa"
     assert found(GEMMA_2, model__attention="eager") == []
     model = ModelArchitecture.from_config(GEMMA_2)
-    proposal = propose(model, CARD, Recipe())
+    proposal = propose(Wish(model, CARD, Recipe()))
     assert proposal.recipe.model.attention is Attention.EAGER
     assert "model.attention" in [reason.key for reason in proposal.reasons]
 

@@ -9,7 +9,7 @@ from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import GIB, MIB, TrainingDevice
 from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
 from studio.domain.recipe import Recipe
-from studio.domain.recommend.propose import Proposal
+from studio.domain.recommend.proposal import Proposal
 from studio.services.disk_need import merge_bytes, run_bytes
 from studio.services.launch import engine_command, engine_environment
 from studio.services.preflight import (
@@ -18,7 +18,7 @@ from studio.services.preflight import (
     raise_first_error,
     refuse_errors,
 )
-from studio.services.pricing import longest_row_characters, price, propose_for
+from studio.services.pricing import lengths_of, price, propose_for
 from studio.storage.estimates import KeptEstimates
 from studio.storage.models import ModelPlace, ModelState
 from studio.system.paths import estimates_dir
@@ -216,8 +216,8 @@ def test_that_a_recipes_model_is_a_place_or_a_finding(recipe):
 def test_that_a_proposal_is_for_the_model_and_the_longest_row(recipe):
     long = Chat((Turn("user", "x" * 3000), Turn("assistant", "y" * 3000)), 1)
     data = ChatFile("chats.jsonl", (CHAT, long), (), 1, "Chats")
-    assert longest_row_characters(data) == 6000
-    assert longest_row_characters(None) == 0
+    assert lengths_of(data).longest == 2000
+    assert lengths_of(None).longest == 0
     proposal = propose_for(recipe, PLACE, CARD, data)
     assert isinstance(proposal, Proposal)
     assert proposal.recipe.model.name == "m"

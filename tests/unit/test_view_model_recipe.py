@@ -10,7 +10,10 @@ from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
+from studio.domain.recommend.policy import Goal
 from studio.domain.recommend.propose import propose
+from studio.domain.recommend.wish import Wish
+from studio.domain.token_lengths import TokenLengths
 from studio.ui.pages.recipe.ladders import nearest, sequence_lengths
 from studio.ui.pages.recipe.view_model import (
     FIND,
@@ -59,6 +62,9 @@ def chats(rows: int = 100, characters: int = 300) -> ChatFile:
     )
 
 
+LENGTHS = TokenLengths.of([100])
+
+
 def chosen(**values: object) -> Recipe:
     recipe = Recipe().with_value("model.name", "SmolLM2-135M-Instruct")
     recipe = recipe.with_value("data.path", "chats.jsonl")
@@ -78,7 +84,9 @@ def inputs(recipe: Recipe | None = None, free_gib: float = 8.0) -> RecipeInputs:
         device=card,
         chats=chats(),
         estimate=estimate_memory(MODEL, recipe, card),
-        proposal=propose(MODEL, card, recipe, 300),
+        proposal=propose(
+            Wish(MODEL, card, recipe, TokenLengths.of([100]), Goal.FOOTPRINT)
+        ),
     )
 
 

@@ -1,17 +1,15 @@
-"""A first recipe for a model, a device and a data set, each choice with its reason.
+"""Finds the recipe that a goal's policy prefers among those that fit.
 
-The search is a short list of candidates in order of preference; the first that is
-predicted to fit the free memory, head-room kept, is taken. What is given up, and in
-which order, is written in `_candidates` alone.
+A length is taken when the most frugal recipe for it fits; then the least eased one,
+then the first way that fits with the fewest rows at a time, then the most rows. That is
+the order of preference, and more memory never leads to a later place in it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from studio.domain.architecture import ModelArchitecture
-from studio.domain.hardware import GIB, TrainingDevice, gib
-from studio.domain.memory.estimate import MemoryEstimate, Verdict
-from studio.domain.memory.formula import estimate_memory
+from studio.domain.hardware import TrainingDevice
+from studio.domain.memory.estimate import Verdict
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import (
     AdapterDtype,
@@ -19,207 +17,158 @@ from studio.domain.recipe_options import (
     ComputeDtype,
     Precision,
 )
+from studio.domain.recommend.policy import (
+    EFFECTIVE_BATCH,
+    START,
+    Way,
+)
+from studio.domain.recommend.proposal import Proposal
+from studio.domain.recommend.reasons import reasons_for
+from studio.domain.recommend.wish import STOPS, Wish
 
-EFFECTIVE_BATCH = 16
-SHORTEST = 128
-LONGEST = 2048
-CHARACTERS_A_TOKEN = 3.0  # fewer than English text has, so lengths are not underrated
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why an option has its value.
-
-    Attributes:
-        key: The option.
-        what: What was chosen, in words.
-        why: One sentence.
-        saves_bytes: Against the alternative; negative when it costs; 0 for none.
-    """
-
-    key: str
-    what: str
-    why: str
-    saves_bytes: int = 0
+LENGTH, ROWS, TIMES = (
+    "train.sequence_length",
+    "train.micro_batch",
+    "train.accumulation",
+)
+_LARGE = 20_000_000_000  # weights; QLoRA halves the rate from 33 billion on
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A whole recipe, its predicted peak, whether it fits, and why it is so."""
-
-    recipe: Recipe
-    estimate: MemoryEstimate
-    verdict: Verdict
-    reasons: tuple[Reason, ...]
-
-
-def headroom_bytes(device: TrainingDevice) -> int:
-    """What is left free for other programs' whims: half a GiB, at most 5 %."""
-    return min(GIB // 2, device.total_bytes // 20)
-
-
-def propose(
-    model: ModelArchitecture,
-    device: TrainingDevice,
-    base: Recipe,
-    longest_row_characters: int = 0,
-) -> Proposal:
-    """Find a recipe that fits what is free.
-
-    Args:
-        model: The base model's shape.
-        device: Where it shall be trained, as measured now.
-        base: Carries what is not proposed here: model, data, seed.
-        longest_row_characters: Of the data set; 0 while no data is chosen.
+def propose(wish: Wish) -> Proposal:
+    """Find the preferred recipe that fits.
 
     Returns:
-        The preferred recipe that is predicted to fit. When none does, the most
-        frugal one, with the verdict that it doesn't.
+        It with its reasons. When none fits, the most frugal one that was looked at,
+        with what it lacks.
     """
-    headroom = headroom_bytes(device)
-    wanted = _sequence_length(model, longest_row_characters)
-    if base.model.attention is Attention.SDPA and not model.decoder.fused_attention:
-        base = base.with_value("model.attention", Attention.EAGER)
-    best: tuple[Recipe, MemoryEstimate, Verdict] | None = None
-    for recipe in _candidates(base, device, wanted):
-        estimate = estimate_memory(model, recipe, device)
-        best = recipe, estimate, estimate.verdict(device, headroom)
-        if best[2] is Verdict.FITS:
-            break
-    assert best is not None  # _candidates yields at least one recipe
-    recipe, estimate, verdict = best
-    reasons = _reasons(model, device, recipe, wanted)
-    return Proposal(recipe, estimate, verdict, tuple(reasons))
+    recipe = _search(wish)
+    fits = recipe is not None
+    if recipe is None:
+        recipe = _frugal(wish)
+    estimate = wish.priced(recipe)
+    verdict = Verdict.FITS
+    if not fits:
+        barely = estimate.least_bytes <= wish.device.free_bytes
+        verdict = Verdict.TIGHT if barely else Verdict.DOES_NOT_FIT
+    return Proposal(
+        recipe,
+        estimate,
+        verdict,
+        tuple(reasons_for(wish, recipe)),
+        wish.goal,
+        0 if fits else max(0, estimate.peak_bytes - wish.budget),
+    )
 
 
-def _candidates(base: Recipe, device: TrainingDevice, wanted: int) -> Iterator[Recipe]:
-    """Recipes from the most generous to the most frugal.
+def _search(wish: Wish) -> Recipe | None:
+    ways = _ways(wish)
+    stages: tuple[Recipe, ...] = ()
+    for length in _lengths(wish):
+        stages = tuple(_eased(wish, length))
+        if wish.affords(_frugalest(wish, stages[-1], ways[-1])):
+            return _preferred(wish, stages, ways)
+    # A tiny model may take less memory by another way than by the most frugal one.
+    found = (_most_rows(wish, stages[-1], way) for way in ways)
+    return next(filter(None, found), None)
 
-    Given up first is the number of rows at a time, then remembering (checkpointing
-    costs time, not quality), and only last the length of the rows.
+
+def _preferred(
+    wish: Wish, stages: Sequence[Recipe], ways: Sequence[Way]
+) -> Recipe | None:
+    stage = next(
+        stage for stage in stages if wish.affords(_frugalest(wish, stage, ways[-1]))
+    )
+    return next(filter(None, (_most_rows(wish, stage, way) for way in ways)))
+
+
+def _frugal(wish: Wish) -> Recipe:
+    """The recipe with the lowest peak among the shortest and most eased."""
+    *_, length = _lengths(wish)
+    *_, stage = _eased(wish, length)
+    found = (_frugalest(wish, stage, way) for way in _ways(wish))
+    return min(found, key=lambda each: wish.priced(each).peak_bytes)
+
+
+def _most_rows(wish: Wish, stage: Recipe, way: Way) -> Recipe | None:
+    if not wish.affords(_frugalest(wish, stage, way)):
+        return None
+    candidates = _by_rows(wish, stage, way)
+    return next(filter(wish.affords, candidates))
+
+
+def _frugalest(wish: Wish, stage: Recipe, way: Way) -> Recipe:
+    *_, fewest = _by_rows(wish, stage, way)
+    return fewest
+
+
+def _by_rows(wish: Wish, stage: Recipe, way: Way) -> Iterator[Recipe]:
+    recipe = wish.with_values(stage, _values_of(way, wish.device))
+    batch = wish.base.effective_batch() if TIMES in wish.kept else EFFECTIVE_BATCH
+    rows_of = [wish.base.train.micro_batch] if ROWS in wish.kept else wish.policy.rows
+    for rows in rows_of:
+        times = max(1, batch // rows)
+        yield wish.with_values(recipe, {ROWS: rows, TIMES: times})
+
+
+def _ways(wish: Wish) -> Sequence[Way]:
+    """Those of the policy that the device and the kept options leave.
+
+    A processor goes the way that a card with little memory would go, so that what was
+    tried on it holds there.
     """
-    start = base
-    for key, value in _by_device(device):
-        start = start.with_value(key, value)
-    length = wanted
-    while True:
-        for checkpointing in (False, True):
-            for rows in (4, 2, 1):
-                yield _sized(start, length, rows, checkpointing=checkpointing)
-        if length <= SHORTEST:
-            return
-        length = max(SHORTEST, length // 2)
+    ways = wish.policy.ways
+    if wish.device.kind == "cpu":
+        ways = tuple(dict.fromkeys(replace(way, four_bit=True) for way in ways))
+    sound = tuple(
+        way
+        for way in ways
+        if not wish.with_values(
+            wish.base, _values_of(way, wish.device)
+        ).contradictions()
+    )
+    return sound or ways
 
 
-def _by_device(device: TrainingDevice) -> list[tuple[str, object]]:
+def _values_of(way: Way, device: TrainingDevice) -> Mapping[str, object]:
+    compute, adapter = _formats(device)
+    whole = Precision(compute.value)
+    return {
+        "model.precision": Precision.NF4 if way.four_bit else whole,
+        "model.double_quant": True,
+        "model.compute_dtype": compute,
+        "lora.adapter_dtype": adapter,
+        "train.checkpointing": way.checkpointing,
+    }
+
+
+def _formats(device: TrainingDevice) -> tuple[ComputeDtype, AdapterDtype]:
     if device.has_bf16:
-        formats = ComputeDtype.BF16, AdapterDtype.BF16
-    elif device.kind == "cuda":
-        formats = ComputeDtype.FP16, AdapterDtype.FP32
-    else:
-        formats = ComputeDtype.FP32, AdapterDtype.FP32
-    return [
-        ("model.precision", Precision.NF4),
-        ("model.double_quant", True),
-        ("model.compute_dtype", formats[0]),
-        ("lora.adapter_dtype", formats[1]),
-    ]
+        return ComputeDtype.BF16, AdapterDtype.BF16
+    if device.kind == "cuda":
+        return ComputeDtype.FP16, AdapterDtype.FP32
+    return ComputeDtype.FP32, AdapterDtype.FP32
 
 
-def _sized(start: Recipe, length: int, rows: int, *, checkpointing: bool) -> Recipe:
-    return (
-        start.with_value("train.sequence_length", length)
-        .with_value("train.micro_batch", rows)
-        .with_value("train.accumulation", EFFECTIVE_BATCH // rows)
-        .with_value("train.checkpointing", checkpointing)
-    )
+def _lengths(wish: Wish) -> Iterator[int]:
+    """Lengths of rows, from the one that is wanted to the shortest."""
+    if LENGTH in wish.kept:
+        yield wish.base.train.sequence_length
+        return
+    lengths = [wish.whole_length(share) for share in wish.policy.whole]
+    shorter = (stop for stop in reversed(STOPS) if stop < lengths[-1])
+    yield from dict.fromkeys((*lengths, *shorter))
 
 
-def _sequence_length(model: ModelArchitecture, longest_row_characters: int) -> int:
-    """The least power of two that holds the longest row, within the bounds."""
-    tokens = longest_row_characters / CHARACTERS_A_TOKEN or LONGEST / 2
-    length = SHORTEST
-    while length < tokens:
-        length *= 2
-    return min(length, LONGEST, model.context)
-
-
-def _reasons(
-    model: ModelArchitecture, device: TrainingDevice, recipe: Recipe, wanted: int
-) -> Iterator[Reason]:
-    def saved(key: str, value: object) -> int:
-        other = estimate_memory(model, recipe.with_value(key, value), device)
-        return other.peak_bytes - estimate_memory(model, recipe, device).peak_bytes
-
-    whole = model.parameters * 2
-    yield Reason(
-        "model.precision",
-        "4-bit weights (NF4, double quant)",
-        f"In 16 bits they need {gib(whole)}.",
-        saved("model.precision", Precision.BF16),
-    )
-    yield from _format_reason(device, recipe)
-    if not model.decoder.fused_attention:
-        yield Reason(
-            "model.attention",
-            "Eager attention",
-            "This model caps its scores, which SDPA can’t do.",
-        )
-    if recipe.train.checkpointing:
-        yield Reason(
-            "train.checkpointing",
-            "Recompute instead of remembering",
-            "Each layer runs twice, which takes about a third more time.",
-            saved("train.checkpointing", False),
-        )
-    yield _batch_reason(recipe, saved("train.micro_batch", 1))
-    if recipe.train.sequence_length < wanted:
-        yield Reason(
-            "train.sequence_length",
-            f"Rows of {recipe.train.sequence_length:,} tokens at most",
-            f"{wanted:,} would hold the longest row, but not in this memory.",
-            saved("train.sequence_length", wanted),
-        )
-    else:
-        yield Reason(
-            "train.sequence_length",
-            f"Rows of {recipe.train.sequence_length:,} tokens",
-            _length_sentence(model, wanted),
-        )
-
-
-def _length_sentence(model: ModelArchitecture, wanted: int) -> str:
-    if wanted == model.context:
-        return "This is the longest text that the model reads."
-    if wanted == LONGEST:
-        return "Longer rows are cut; raise it if the ends matter."
-    return "By their length in characters, all rows fit in whole."
-
-
-def _format_reason(device: TrainingDevice, recipe: Recipe) -> Iterator[Reason]:
-    match recipe.model.compute_dtype:
-        case ComputeDtype.FP16:
-            yield Reason(
-                "model.compute_dtype",
-                "FP16 activations",
-                f"{device.name} has no BF16; the adapter stays in FP32 for safety.",
-            )
-        case ComputeDtype.FP32:
-            yield Reason(
-                "model.compute_dtype",
-                "FP32 activations",
-                "This processor has no fast BF16.",
-            )
-        case ComputeDtype.BF16:
-            return
-
-
-def _batch_reason(recipe: Recipe, saved: int) -> Reason:
-    rows, times = recipe.train.micro_batch, recipe.train.accumulation
-    noun = "One row" if rows == 1 else f"{rows} rows"
-    return Reason(
-        "train.micro_batch",
-        f"{noun} at a time, {times} times per step",
-        f"The batch of a step is {rows * times} either way.",
-        saved,
-    )
+def _eased(wish: Wish, length: int) -> Iterator[Recipe]:
+    """Recipes for a length that are eased more and more."""
+    recipe = wish.with_values(wish.base, START)
+    if not wish.model.decoder.fused_attention:
+        recipe = wish.with_values(recipe, {"model.attention": Attention.EAGER})
+    rate = 1e-4 if wish.model.parameters >= _LARGE else 2e-4
+    recipe = wish.with_values(recipe, {"train.learning_rate": rate, LENGTH: length})
+    policy = wish.policy
+    for number, ease in enumerate(policy.eases):
+        if number >= policy.eased:
+            yield recipe
+        recipe = wish.with_values(recipe, ease.values)
+    yield recipe

@@ -10,7 +10,7 @@ from typing import Final
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory import estimate as prediction
 from studio.domain.memory.estimate import Group, MemoryEstimate
-from studio.domain.recommend.propose import headroom_bytes
+from studio.domain.recommend.proposal import headroom_bytes
 from studio.ui.text import gib
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment, Verdict
 

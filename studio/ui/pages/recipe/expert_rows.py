@@ -9,7 +9,7 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.options import Value
 from studio.domain.recipe import OPTIONS, Recipe
-from studio.domain.recommend.propose import Proposal
+from studio.domain.recommend.proposal import Proposal
 from studio.ui.forms.option_rows import OptionRow, SetBy
 
 ON_OTHER_PAGES: Final = ("model.name", "data.path")

@@ -8,7 +8,7 @@ from studio.domain.hardware import MIB, TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.memory.switches import Switch, switches
 from studio.domain.recipe import Recipe
-from studio.domain.recommend.propose import Proposal
+from studio.domain.recommend.proposal import Proposal
 from studio.services.dry_runs import Question
 from studio.services.measured import taught
 from studio.services.model_shelf import ModelPlace

@@ -8,7 +8,7 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import OPTIONS, Recipe
-from studio.domain.recommend.propose import Proposal, Reason
+from studio.domain.recommend.proposal import Proposal, Reason
 from studio.ui.forms.option_rows import value_words
 from studio.ui.text import count, signed_gib
 from studio.ui.tokens import Tone

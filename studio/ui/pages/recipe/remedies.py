@@ -9,7 +9,7 @@ from studio.domain.memory.estimate import MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Optimizer, Precision
-from studio.domain.recommend.propose import Proposal, headroom_bytes
+from studio.domain.recommend.proposal import Proposal, headroom_bytes
 from studio.ui.pages.recipe.ladders import RANKS, sequence_lengths
 from studio.ui.text import count
 

@@ -7,7 +7,7 @@ from studio.domain.dataset import ChatFile, split_rows
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.formula import adapter_weights, estimate_memory
 from studio.domain.recipe import OPTIONS, Recipe
-from studio.domain.recommend.propose import CHARACTERS_A_TOKEN
+from studio.domain.token_lengths import CHARACTERS_A_TOKEN
 from studio.ui.pages.recipe.ladders import (
     PASSES,
     RANKS,

@@ -14,7 +14,7 @@ from studio.domain.finding import Finding, Severity
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import OPTIONS, Recipe
-from studio.domain.recommend.propose import Proposal, headroom_bytes
+from studio.domain.recommend.proposal import Proposal, headroom_bytes
 from studio.ui.forms.option_rows import OptionRow
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import (

@@ -1,0 +1,132 @@
+"""How long a step takes, roughly, from the card's data sheet.
+
+A step is as slow as the slower of two things. Products of matrices: 2 operations a
+weight and token forward, as many for the gradient of the inputs, as many again for a
+layer that is recomputed (Kaplan et al. 2020, arXiv 2001.08361, table 1; weights that
+are frozen have no gradient of their own), and the scores of attention (Dao 2023, arXiv
+2307.08691, section 4.1: half of them where text is causal, and 2.5 times as many
+backward). And the starting of kernels: each layer starts dozens of them in each pass,
+whatever its size.
+
+How much of a card's rate products reach, and how long a layer's kernels take to start,
+are read off the 18 steps of LoRA on one A100 that Qwen's authors published
+(github.com/QwenLM/Qwen, README.md, "Profiling of Memory and Speed"); the test holds all
+of them within the range. Quantised layers are unpacked in each pass: 0.5 bytes a weight
+read and 2 written, by the card's memory bandwidth, and a kernel more. Other cards were
+not measured, so this is a rough guide until a run's own steps are timed.
+"""
+
+from dataclasses import dataclass
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.cards import CardFacts
+from studio.domain.decoder.block import Block
+from studio.domain.recipe import Recipe
+from studio.domain.token_lengths import TokenLengths
+
+# Shares of the card's rate that products reach.
+_BEST_RATE, _WORST_RATE = 0.55, 0.28
+# Seconds for starting the kernels of one layer in one pass.
+_BEST_START, _WORST_START = 0.9e-3, 2.0e-3
+_UNPACKING = 1.5  # a layer with quantised weights starts half as many kernels more
+_UNPACKED_BYTES = 2.5  # of memory traffic a weight
+_TERA, _GIGA = 1e12, 1e9
+_ATTENTION_BACKWARD = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """A time, between two figures."""
+
+    low: float
+    high: float
+
+    def times(self, count: float) -> "Seconds":
+        """So many of them."""
+        return Seconds(self.low * count, self.high * count)
+
+
+def step_seconds(
+    model: ModelArchitecture, recipe: Recipe, card: CardFacts, lengths: TokenLengths
+) -> Seconds | None:
+    """The time of one optimizer step.
+
+    Args:
+        model: The base model's shape.
+        recipe: How it is trained.
+        card: What its maker says of it.
+        lengths: Of the rows; without rows, all are as long as the recipe allows.
+
+    Returns:
+        A range, or None when the card's rate isn't known.
+    """
+    if not card.tensor_tflops:
+        return None
+    tokens = padded_length(recipe, lengths)
+    rows = recipe.train.micro_batch
+    operations = rows * _operations_of_row(model, recipe, tokens)
+    rate = card.tensor_tflops * _TERA
+    unpacking = _unpacking_seconds(model, recipe, card)
+    passes = _passes(recipe) * model.layers
+    starts = _UNPACKING if recipe.model.precision.is_quantized else 1.0
+    low = max(operations / (rate * _BEST_RATE), passes * starts * _BEST_START)
+    high = max(operations / (rate * _WORST_RATE), passes * starts * _WORST_START)
+    micro = Seconds(low + unpacking, high + unpacking)
+    return micro.times(recipe.train.accumulation)
+
+
+def padded_length(recipe: Recipe, lengths: TokenLengths) -> float:
+    """Tokens of a row on average, rows of one batch padded to its longest.
+
+    The expected longest of n rows drawn from the data: the k-th shortest of m is it
+    with the probability (k / m)^n - ((k - 1) / m)^n.
+    """
+    most = recipe.train.sequence_length
+    if not lengths.rows:
+        return most
+    count, rows = lengths.rows, recipe.train.micro_batch
+    total, before = 0.0, 0.0
+    for place, tokens in enumerate(lengths.tokens, 1):
+        below = (place / count) ** rows
+        total += min(tokens, most) * (below - before)
+        before = below
+    return total
+
+
+def _passes(recipe: Recipe) -> int:
+    """Forward, backward, and forward again where layers are recomputed."""
+    return 3 if recipe.train.checkpointing else 2
+
+
+def _operations_of_row(
+    model: ModelArchitecture, recipe: Recipe, tokens: float
+) -> float:
+    """Floating-point operations of a row, there and back."""
+    again = 1 if recipe.train.checkpointing else 0
+    passes = 2 + again + (1 if recipe.compat.full_training else 0)
+    layers = sum(count * _active_weights(block) for block, count in model.decoder.kinds)
+    head = model.vocabulary * model.hidden
+    products = 2 * tokens * (passes * layers + 2 * head)
+    scores = sum(
+        count * 2 * block.heads.queries * block.heads.width * tokens**2
+        for block, count in model.decoder.kinds
+    )
+    return products + scores * (1 + again + _ATTENTION_BACKWARD)
+
+
+def _active_weights(block: Block) -> float:
+    """Entries of the matrices that one token meets."""
+    linear = sum(each.weights for each in block.linears)
+    if block.experts is None:
+        return linear
+    share = block.experts.chosen / block.experts.count
+    return linear + share * sum(block.expert_tensors)
+
+
+def _unpacking_seconds(
+    model: ModelArchitecture, recipe: Recipe, card: CardFacts
+) -> float:
+    if not recipe.model.precision.is_quantized:
+        return 0.0
+    traffic = _UNPACKED_BYTES * model.linear_weights * _passes(recipe)
+    return traffic / (card.bandwidth_gb_s * _GIGA)

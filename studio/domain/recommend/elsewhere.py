@@ -1,0 +1,120 @@
+"""What would fit when nothing does: the nearest way out of each kind.
+
+A smaller model on this device, fewer locks, or another card for this very model.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.cards import CardFacts, CardKind
+from studio.domain.recipe import OPTIONS
+from studio.domain.recommend.proposal import Proposal
+from studio.domain.recommend.propose import propose
+from studio.domain.recommend.wish import Wish
+
+_MODELS = 2  # that are named
+# Turing. Older cards compute 16-bit products slowly, and torch's present builds for
+# CUDA 12.8 and later leave them out.
+_OLDEST = (7, 5)
+
+
+class Exit(StrEnum):
+    """A kind of way out."""
+
+    UNLOCK = "unlock"
+    MODEL = "model"
+    CARD = "card"
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One thing that would fit.
+
+    Attributes:
+        kind: What would be changed.
+        name: The option, the model or the card.
+        proposal: The recipe with it.
+    """
+
+    kind: Exit
+    name: str
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class NamedModel:
+    """A model that could be trained instead."""
+
+    name: str
+    architecture: ModelArchitecture
+
+
+def alternatives(
+    wish: Wish, models: Sequence[NamedModel], cards: Sequence[CardFacts]
+) -> list[Alternative]:
+    """What would fit instead of a wish that nothing fits.
+
+    Args:
+        wish: As it was asked.
+        models: That could be taken on the same device.
+        cards: That could be taken for the same model.
+    """
+    return [
+        *_unlocked(wish),
+        *_smaller_models(wish, models),
+        *_larger_cards(wish, cards),
+    ]
+
+
+def _unlocked(wish: Wish) -> Iterator[Alternative]:
+    """Single locks that are in the way."""
+    for key in OPTIONS:
+        if key not in wish.kept:
+            continue
+        found = propose(replace(wish, kept=wish.kept - {key}))
+        if found.fits:
+            yield Alternative(Exit.UNLOCK, key, found)
+
+
+def _smaller_models(wish: Wish, models: Sequence[NamedModel]) -> Iterator[Alternative]:
+    """The largest that fits, and the largest of the same family."""
+    size = wish.model.parameters
+    smaller = sorted(
+        (each for each in models if each.architecture.parameters < size),
+        key=lambda each: (
+            each.architecture.family != wish.model.family,
+            -each.architecture.parameters,
+            each.name,
+        ),
+    )
+    named = 0
+    families: set[bool] = set()
+    for each in smaller:
+        is_kin = each.architecture.family == wish.model.family
+        if is_kin in families:
+            continue
+        found = propose(replace(wish, model=each.architecture))
+        if found.fits:
+            families.add(is_kin)
+            named += 1
+            yield Alternative(Exit.MODEL, each.name, found)
+        if named == _MODELS:
+            return
+
+
+def _larger_cards(wish: Wish, cards: Sequence[CardFacts]) -> Iterator[Alternative]:
+    """The smallest card of each kind that holds it with its rows whole enough."""
+    seen: set[CardKind] = set()
+    least = propose(wish).estimate.least_bytes
+    for card in sorted(cards, key=lambda each: (each.usable_bytes, each.name)):
+        too_old = card.compute_capability < _OLDEST
+        if too_old or card.kind in seen or card.usable_bytes < least:
+            continue
+        there = replace(wish, device=card.device(), headroom=None)
+        found = propose(there)
+        shortest = there.whole_length(wish.policy.whole[-1])
+        if found.fits and found.recipe.train.sequence_length >= shortest:
+            seen.add(card.kind)
+            yield Alternative(Exit.CARD, card.name, found)

@@ -1,0 +1,118 @@
+"""Recommends a recipe for a model, a data set and a card, with ways out."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.cards import CardFacts, find_card
+from studio.domain.dataset import ChatFile, split_rows
+from studio.domain.errors import StudioError
+from studio.domain.hardware import TrainingDevice
+from studio.domain.recipe import Recipe
+from studio.domain.recommend.duration import Seconds, step_seconds
+from studio.domain.recommend.elsewhere import Alternative, NamedModel, alternatives
+from studio.domain.recommend.policy import Goal
+from studio.domain.recommend.proposal import Proposal
+from studio.domain.recommend.propose import propose
+from studio.domain.recommend.wish import Wish
+from studio.services.cards import known_cards
+from studio.services.measured import with_context
+from studio.services.model_places import store
+from studio.services.pricing import lengths_of
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """A proposal with its time and, when it doesn't fit, what would.
+
+    Attributes:
+        wish: What it was sought for.
+        proposal: What was found.
+        step: Of one optimizer step; None where nothing is known of the device's rate.
+        total: Of the whole run; None without data, too.
+        steps: Optimizer steps of the run; 0 without data.
+        alternatives: What would fit; empty when the proposal does.
+    """
+
+    wish: Wish
+    proposal: Proposal
+    step: Seconds | None
+    total: Seconds | None
+    steps: int
+    alternatives: tuple[Alternative, ...]
+
+
+def recommend(
+    base: Recipe,
+    device: TrainingDevice,
+    data: ChatFile | None,
+    goal: Goal,
+    kept: AbstractSet[str] = frozenset(),
+) -> Recommendation:
+    """Find a recipe for the model that `base` names.
+
+    Args:
+        base: Names its model, and carries what is kept.
+        device: Where it shall be trained.
+        data: What it learns from; None while none is chosen.
+        goal: What the free memory shall buy.
+        kept: Options that stay as `base` has them.
+
+    Raises:
+        StudioError: The model isn't known, or its kind can't be priced by formula.
+    """
+    model = ModelArchitecture.from_config(store().config_of(base.model.name))
+    known = with_context(device)
+    wish = Wish(model, known, base, lengths_of(data), goal, kept)
+    proposal = propose(wish)
+    step = time_of_step(wish, proposal.recipe)
+    steps = steps_of(proposal.recipe, data)
+    others = [] if proposal.fits else alternatives(wish, other_models(), known_cards())
+    return Recommendation(
+        wish,
+        proposal,
+        step,
+        step.times(steps) if step and steps else None,
+        steps,
+        tuple(others),
+    )
+
+
+def time_of_step(wish: Wish, recipe: Recipe) -> Seconds | None:
+    """What a step takes by the card's data sheet; None where that isn't known."""
+    facts = facts_of(wish.device)
+    return (
+        None if facts is None else step_seconds(wish.model, recipe, facts, wish.lengths)
+    )
+
+
+def steps_of(recipe: Recipe, data: ChatFile | None) -> int:
+    """Optimizer steps of a run over a file; 0 without one."""
+    if data is None:
+        return 0
+    rows, _ = split_rows(len(data.chats), recipe.data.held_out, recipe.train.seed)
+    return recipe.total_steps(len(rows))
+
+
+def facts_of(device: TrainingDevice) -> CardFacts | None:
+    """What is known of a card by its name; None for others."""
+    if device.kind != "cuda":
+        return None
+    try:
+        return find_card(known_cards(), device.name)
+    except StudioError:
+        return None
+
+
+def other_models() -> list[NamedModel]:
+    """The models of the list that can be priced by formula."""
+    found = []
+    for place in store().known():
+        if place.config is None:
+            continue
+        try:
+            shape = ModelArchitecture.from_config(place.config)
+        except StudioError:
+            continue
+        found.append(NamedModel(place.name, shape))
+    return found

@@ -1,0 +1,101 @@
+"""`snugtune recommend`: what it answers, writes and refuses."""
+
+import json
+
+import pytest
+
+from studio.cli import recommending
+from studio.domain.errors import StudioError
+from studio.domain.hardware import GIB
+from studio.domain.recommend.policy import Goal
+from studio.storage.recipes import load_recipe
+from tests.bench.formula_grid import ARCHITECTURES
+
+
+@pytest.fixture
+def model(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(ARCHITECTURES["qwen2.5-7b"]))
+    return str(tmp_path)
+
+
+@pytest.fixture
+def data(tmp_path):
+    rows = [{"question": "a" * 60 * n, "answer": "b" * 30 * n} for n in range(1, 41)]
+    file = tmp_path / "chats.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def test_that_a_recommendation_holds_what_programs_were_promised(model, data):
+    found = recommending.find(model, data, "RTX 4090", Goal.QUALITY, None)
+    document = recommending.document(found)
+    assert document["fits"] is True
+    assert document["recipe"]["train"]["sequence_length"] >= 40 * 90 / 3
+    assert document["recipe"]["data"]["path"] == str(data)
+    peak = document["peak"]
+    assert sum(part["bytes"] for part in peak["components"]) == peak["bytes"]["device"]
+    assert peak["bytes"]["device"] <= document["budget_bytes"]
+    assert document["alternatives"] == []
+    for reason in document["reasons"]:
+        group, _, name = reason["option"].partition(".")
+        assert document["recipe"][group][name] == reason["value"]
+        assert reason["why"]
+    low, high = document["time"]["step_seconds"]
+    assert 0 < low < high
+    assert document["time"]["steps"] > 0
+    assert json.dumps(document)
+
+
+def test_that_a_model_that_is_too_large_gets_no_recipe_but_ways_out(model):
+    found = recommending.find(model, None, "4", Goal.QUALITY, None)
+    document = recommending.document(found)
+    assert document["fits"] is False
+    assert document["recipe"] is None
+    assert document["missing_bytes"] > GIB // 2
+    assert {"card", "model"} <= {each["kind"] for each in document["alternatives"]}
+
+
+def test_that_a_given_option_stays(model):
+    given = ["lora.rank=64", "train.checkpointing=false"]
+    found = recommending.find(model, None, "RTX 4090", Goal.SPEED, given)
+    assert found.proposal.recipe.lora.rank == 64
+    assert not found.proposal.recipe.train.checkpointing
+    whys = {each.key: each.why for each in found.proposal.reasons}
+    assert whys["lora.rank"] == "It was given and stays."
+
+
+def test_that_a_recipe_is_written_once(model, tmp_path):
+    found = recommending.find(model, None, "RTX 4090", Goal.QUALITY, None)
+    file = tmp_path / "recipe.toml"
+    recommending.save(found, file)
+    assert load_recipe(file) == found.proposal.recipe
+    with pytest.raises(StudioError, match="left alone"):
+        recommending.save(found, file)
+
+
+def test_that_nothing_is_written_when_nothing_fits(model, tmp_path):
+    found = recommending.find(model, None, "4", Goal.QUALITY, None)
+    with pytest.raises(StudioError, match="No recipe fits"):
+        recommending.save(found, tmp_path / "recipe.toml")
+    assert not (tmp_path / "recipe.toml").exists()
+
+
+def test_that_a_person_reads_verdict_reasons_time_and_ways_out(model, data, capsys):
+    recommending.say(recommending.find(model, data, "RTX 4090", Goal.SPEED, None))
+    said = capsys.readouterr().out
+    assert said.startswith("Fits: ")
+    assert "The run: " in said
+    assert "not measured" in said
+    recommending.say(recommending.find(model, data, "4", Goal.QUALITY, None))
+    said = capsys.readouterr().out
+    assert "Nothing fits" in said
+    assert "What would fit:" in said
+    assert all(len(line) <= 100 for line in said.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.44, "0.4 s"), (12.3, "12 s"), (600, "10 min"), (12_000, "3 h 20 min")],
+)
+def test_that_a_time_is_said_as_people_say_it(seconds, words):
+    assert recommending.duration_words(seconds) == words

@@ -1,0 +1,244 @@
+"""The search for a recipe: it fits, prefers, explains itself and gives up late."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.cards import find_card
+from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.memory.estimate import Verdict
+from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.recipe_options import ComputeDtype, Optimizer, Precision
+from studio.domain.recommend.policy import POLICIES, Goal, Way
+from studio.domain.recommend.proposal import headroom_bytes
+from studio.domain.recommend.propose import propose
+from studio.domain.recommend.wish import STOPS, Wish
+from studio.domain.token_lengths import TokenLengths
+from studio.services.cards import known_cards
+from studio.storage.recipes import load_recipe, save_recipe
+from tests.bench.formula_grid import ARCHITECTURES
+
+LLAMA_2_70B = {
+    "model_type": "llama",
+    "hidden_size": 8192,
+    "num_hidden_layers": 80,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "intermediate_size": 28672,
+    "vocab_size": 32000,
+    "max_position_embeddings": 4096,
+    "tie_word_embeddings": False,
+}
+LENGTHS = TokenLengths.of([*range(100, 1000, 10), 1500, 3000, 6000])
+LENGTH = "train.sequence_length"
+
+
+def shape(name: str) -> ModelArchitecture:
+    return ModelArchitecture.from_config(ARCHITECTURES[name])
+
+
+LLAMA, PHI_MINI = shape("llama-3.1-8b"), shape("phi-4-mini")
+
+
+def card(name: str) -> TrainingDevice:
+    return find_card(known_cards(), name).device()
+
+
+def of_size(gib: float, total: float | None = None) -> TrainingDevice:
+    return TrainingDevice(
+        kind="cuda",
+        name="Test card",
+        total_bytes=int((total or gib) * GIB),
+        free_bytes=int(gib * GIB),
+        has_bf16=True,
+        compute_capability=(8, 9),
+    )
+
+
+def place_in_preference(goal: Goal, recipe: Recipe) -> tuple[int, int, int, int]:
+    """Lower is better: rows cut, eases taken, way, rows at a time."""
+    policy = POLICIES[goal]
+    eases = (recipe.train.optimizer is Optimizer.ADAMW_8BIT) + (recipe.lora.rank < 16)
+    way = Way(recipe.model.precision.is_four_bit, recipe.train.checkpointing)
+    rows = policy.rows.index(recipe.train.micro_batch)
+    return -recipe.train.sequence_length, eases, policy.ways.index(way), rows
+
+
+wishes = st.builds(
+    Wish,
+    st.sampled_from([LLAMA, PHI_MINI, shape("gpt2-xl")]),
+    st.floats(1, 90).map(of_size),
+    st.just(Recipe()),
+    st.one_of(
+        st.just(TokenLengths()),
+        st.lists(st.integers(1, 40_000), min_size=1, max_size=40).map(TokenLengths.of),
+    ),
+    st.sampled_from(list(Goal)),
+)
+
+
+@given(wishes)
+def test_that_a_proposal_fits_the_budget_or_says_what_is_missing(wish):
+    found = propose(wish)
+    over = found.estimate.peak_bytes - wish.budget
+    assert found.fits == (over <= 0)
+    assert found.missing_bytes == max(0, over)
+    if found.fits:
+        spare = wish.device.free_bytes - found.estimate.peak_bytes
+        assert spare >= headroom_bytes(wish.device)
+        assert found.verdict is Verdict.FITS
+
+
+@given(wishes, st.floats(0, 20))
+def test_that_more_memory_never_leads_to_a_worse_recipe(wish, more):
+    device = replace(wish.device, free_bytes=wish.device.free_bytes + int(more * GIB))
+    small, large = propose(wish), propose(replace(wish, device=device))
+    assert large.fits or not small.fits
+    if small.fits:
+        worse = place_in_preference(wish.goal, small.recipe)
+        assert place_in_preference(wish.goal, large.recipe) <= worse
+
+
+@given(wishes)
+def test_that_every_value_beside_the_defaults_is_explained(wish):
+    found = propose(wish)
+    explained = {key for reason in found.reasons for key in reason.keys}
+    changed = {k for k, o in OPTIONS.items() if found.recipe.value(k) != o.default}
+    assert changed <= explained
+    assert all(reason.why.endswith(".") for reason in found.reasons)
+    assert found == propose(wish)
+
+
+@given(wishes)
+def test_that_a_proposed_recipe_holds_together_and_survives_its_document(wish):
+    recipe = propose(wish).recipe
+    assert not recipe.contradictions()
+    assert Recipe.from_document(recipe.to_document()) == recipe
+
+
+def test_that_a_proposed_recipe_survives_its_file(tmp_path):
+    recipe = propose(Wish(LLAMA, card("RTX 4060"), Recipe(), LENGTHS)).recipe
+    save_recipe(tmp_path / "recipe.toml", recipe)
+    assert load_recipe(tmp_path / "recipe.toml") == recipe
+
+
+@given(wishes, st.sampled_from([LENGTH, "lora.rank", "train.checkpointing"]))
+def test_that_a_kept_option_stays(wish, key):
+    own = {LENGTH: 777, "lora.rank": 99, "train.checkpointing": False}[key]
+    base = wish.base.with_value(key, own)
+    found = propose(replace(wish, base=base, kept=frozenset({key})))
+    assert found.recipe.value(key) == own
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("llama-3.1-8b", "RTX 4090"),
+        ("qwen2.5-7b", "RTX 3090"),
+        ("mistral-7b-v0.1", "RTX 4060 Ti 16GB"),
+        ("llama-3.1-8b", "T4"),
+        ("phi-4-mini", "RTX 4060"),
+    ],
+)
+def test_that_models_known_to_fit_a_card_get_a_recipe(model, name):
+    for goal in Goal:
+        found = propose(Wish(shape(model), card(name), Recipe(), goal=goal))
+        assert found.fits
+        assert found.recipe.lora.rank == 16
+
+
+def test_that_seventy_billion_weights_get_a_recipe_on_48_gib():
+    model = ModelArchitecture.from_config(LLAMA_2_70B)
+    found = propose(Wish(model, card("RTX A6000"), Recipe(), LENGTHS))
+    assert found.fits
+    assert found.recipe.model.precision is Precision.NF4
+    assert found.recipe.train.learning_rate == 1e-4
+
+
+def test_that_training_every_weight_of_ten_billion_on_24_gib_gets_a_no():
+    config = dict(ARCHITECTURES["llama-3.1-8b"], num_hidden_layers=42)
+    model = ModelArchitecture.from_config(config)
+    base = Recipe().with_value("compat.full_training", True)
+    found = propose(Wish(model, card("RTX 4090"), base))
+    assert not found.fits
+    # 16-bit weights and gradients, and two states of 8 bits.
+    assert found.missing_bytes > model.parameters * 6 - 24 * GIB
+    assert not any("adapter" in reason.why for reason in found.reasons)
+
+
+def test_that_rows_are_cut_only_when_nothing_else_is_left():
+    wide = propose(Wish(LLAMA, card("RTX 4090"), Recipe(), LENGTHS))
+    assert wide.recipe.train.sequence_length >= LENGTHS.longest
+    tight = propose(Wish(LLAMA, of_size(7.4), Recipe(), LENGTHS))
+    assert tight.recipe.train.sequence_length < LENGTHS.longest
+    assert tight.recipe.train.checkpointing
+    assert tight.recipe.train.micro_batch == 1
+    (reason,) = [each for each in tight.reasons if each.key == LENGTH]
+    cut = LENGTHS.longer_than(tight.recipe.train.sequence_length)
+    assert f"{cut} of {LENGTHS.rows} rows" in reason.why
+    assert reason.saves_bytes > 0
+
+
+def test_that_speed_recomputes_last_and_quality_quantises_last():
+    device, rows = card("RTX 4090"), TokenLengths.of([1500] * 10)
+    speed = propose(Wish(LLAMA, device, Recipe(), rows, Goal.SPEED)).recipe
+    quality = propose(Wish(LLAMA, device, Recipe(), rows)).recipe
+    assert (speed.model.precision, speed.train.checkpointing) == (Precision.NF4, False)
+    assert quality.model.precision is Precision.BF16
+    assert quality.train.checkpointing
+
+
+def test_that_the_longest_text_grows_with_the_memory():
+    wish = Wish(LLAMA, card("RTX 4060"), Recipe(), goal=Goal.CONTEXT)
+    short = propose(wish).recipe.train.sequence_length
+    long = propose(replace(wish, device=card("RTX 4090"))).recipe.train.sequence_length
+    assert {short, long} <= {*STOPS, LLAMA.context}
+    assert long > 4 * short
+
+
+def test_that_the_least_memory_takes_less_than_any_other_goal():
+    peaks = {
+        goal: propose(Wish(PHI_MINI, card("RTX 4090"), Recipe(), LENGTHS, goal))
+        for goal in Goal
+    }
+    least = peaks.pop(Goal.FOOTPRINT).estimate.peak_bytes
+    assert all(least < each.estimate.peak_bytes for each in peaks.values())
+
+
+def test_that_a_card_without_bf16_gets_fp16_and_full_precision_adapters():
+    recipe = propose(Wish(PHI_MINI, card("T4"), Recipe())).recipe
+    assert recipe.model.compute_dtype is ComputeDtype.FP16
+    assert recipe.lora.adapter_dtype.value == "fp32"
+
+
+def test_that_a_processor_goes_the_way_of_a_small_card():
+    device = TrainingDevice(
+        kind="cpu",
+        name="Processor",
+        total_bytes=64 * GIB,
+        free_bytes=60 * GIB,
+        has_bf16=False,
+    )
+    recipe = propose(Wish(PHI_MINI, device, Recipe())).recipe
+    assert recipe.model.precision is Precision.NF4
+    assert recipe.model.compute_dtype is ComputeDtype.FP32
+
+
+def test_that_a_rows_reason_speaks_of_what_the_head_room_leaves():
+    device = card("RTX 4060")
+    roomy = propose(Wish(PHI_MINI, device, Recipe(), LENGTHS))
+    spare = propose(Wish(PHI_MINI, device, Recipe(), LENGTHS, headroom=2 * GIB))
+    assert spare.estimate.peak_bytes <= device.free_bytes - 2 * GIB
+    assert spare.estimate.peak_bytes <= roomy.estimate.peak_bytes
+
+
+@given(st.lists(st.integers(1, 9999), min_size=1, max_size=300), st.floats(0.01, 1))
+def test_that_a_length_keeps_the_share_of_rows_whole(tokens, share):
+    lengths = TokenLengths.of(tokens)
+    length = lengths.whole_at(share)
+    whole = lengths.rows - lengths.longer_than(length)
+    assert whole >= share * lengths.rows - 1e-6
+    assert length in tokens
