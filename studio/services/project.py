@@ -6,7 +6,7 @@ changes, because each change is applied to what lies on disk, under a lock.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
 from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.recommend.policy import Goal
 from studio.domain.run import RunSnapshot
 from studio.services.library import RUNS, runs_in
 from studio.services.run_journal import newest_first, snapshot_of, with_liveness
@@ -46,6 +47,7 @@ class Project:
         self.directory = directory
         document = read_toml(directory / "project.toml", "project")
         self.name = str(document.get("name") or directory.name)
+        self._goal = _goal_of(document)
         self.on_recipe_saved: Listener | None = None
         self._recipe = load_recipe(self._recipe_path)
         self._told: dict[Path, tuple[_Stamp, RunSnapshot]] = {}
@@ -59,6 +61,23 @@ class Project:
     def recipe(self) -> Recipe:
         """The recipe as this object last read or saved it."""
         return self._recipe
+
+    @property
+    def goal(self) -> Goal:
+        """What its free memory shall buy."""
+        return self._goal
+
+    def set_goal(self, goal: Goal) -> None:
+        """Choose what its free memory shall buy, at once.
+
+        Raises:
+            StudioError: The disk refuses; nothing is changed then.
+        """
+        path = self.directory / "project.toml"
+        with self._locked():
+            document = dict(read_toml(path, "project")) | {"goal": goal.value}
+            write_toml_atomically(path, "project", document)
+            self._goal = goal
 
     def set_value(self, key: str, value: object) -> None:
         """Set one option, at once.
@@ -184,6 +203,12 @@ def tidy_name(name: str) -> str:
         fix="Type at least one character that can be seen.",
         where="name",
     )
+
+
+def _goal_of(document: Mapping[str, object]) -> Goal:
+    """What a project's document says; the usual one for words of a newer version."""
+    said = document.get("goal")
+    return next((goal for goal in Goal if goal.value == said), Goal.QUALITY)
 
 
 def _stamp_of(run: RunDirectory) -> _Stamp:

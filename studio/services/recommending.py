@@ -2,6 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.cards import CardFacts, find_card
@@ -65,7 +66,7 @@ def recommend(
     known = with_context(device)
     wish = Wish(model, known, base, lengths_of(data), goal, kept)
     proposal = propose(wish)
-    step = time_of_step(wish, proposal.recipe)
+    step = time_of_step(model, proposal.recipe, known, data)
     steps = steps_of(proposal.recipe, data)
     others = [] if proposal.fits else alternatives(wish, other_models(), known_cards())
     return Recommendation(
@@ -78,12 +79,17 @@ def recommend(
     )
 
 
-def time_of_step(wish: Wish, recipe: Recipe) -> Seconds | None:
+def time_of_step(
+    model: ModelArchitecture,
+    recipe: Recipe,
+    device: TrainingDevice,
+    data: ChatFile | None,
+) -> Seconds | None:
     """What a step takes by the card's data sheet; None where that isn't known."""
-    facts = facts_of(wish.device)
-    return (
-        None if facts is None else step_seconds(wish.model, recipe, facts, wish.lengths)
-    )
+    facts = facts_of(device)
+    if facts is None:
+        return None
+    return step_seconds(model, recipe, facts, lengths_of(data))
 
 
 def steps_of(recipe: Recipe, data: ChatFile | None) -> int:
@@ -96,10 +102,13 @@ def steps_of(recipe: Recipe, data: ChatFile | None) -> int:
 
 def facts_of(device: TrainingDevice) -> CardFacts | None:
     """What is known of a card by its name; None for others."""
-    if device.kind != "cuda":
-        return None
+    return _facts_named(device.name) if device.kind == "cuda" else None
+
+
+@cache
+def _facts_named(name: str) -> CardFacts | None:
     try:
-        return find_card(known_cards(), device.name)
+        return find_card(known_cards(), name)
     except StudioError:
         return None
 

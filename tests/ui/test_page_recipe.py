@@ -7,11 +7,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
+from studio.domain.cards import find_card
 from studio.domain.finding import error
 from studio.domain.hardware import GIB
 from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
 from studio.domain.memory.timeline import timeline_of
+from studio.domain.recommend.policy import Goal
 from studio.domain.run import RunState
+from studio.services.cards import known_cards
 from studio.ui.forms.option_rows import SetBy
 from studio.ui.pages.recipe.expert_rows import PROPOSED
 from studio.ui.pages.recipe.page import RecipePage
@@ -146,7 +149,7 @@ def test_that_a_proposal_keeps_what_the_user_set(page, desk: TestDesk):
     slide(page, 0, Qt.Key.Key_Right)
     assert page.view.propose.isVisible()
     page.view.propose.click()
-    assert recipe(desk).train.accumulation == 4
+    assert recipe(desk).effective_batch() == 16
     assert recipe(desk).train.sequence_length == 384
     assert not page.view.propose.isVisible()
 
@@ -159,12 +162,107 @@ def test_that_a_new_project_is_given_the_proposal_unasked(qtbot, desk: TestDesk)
     project.set_value("data.path", example.recipe.data.path)
     page = shown(qtbot, desk)
     qtbot.waitUntil(lambda: page.undo_stack.count() == 1)
-    proposed = page._knowledge.proposal().recipe
+    proposed = page._knowledge.proposed(project.recipe, frozenset()).recipe
     assert all(recipe(desk).value(key) == proposed.value(key) for key in PROPOSED)
     page.undo_stack.undo()
     assert recipe(desk).train.micro_batch == 1
     page.refresh()
     assert page.undo_stack.index() == 0
+
+
+@pytest.fixture
+def own(qtbot, desk: TestDesk) -> RecipePage:
+    """The page of a new project on a card, whose recipe is as proposed."""
+    desk.hardware.tell(reading_with_card())
+    example = desk.desk.projects.ensure_example()
+    project = desk.desk.projects.create("Cheese of my own")
+    project.set_value("model.name", "SmolLM2-135M-Instruct")
+    project.set_value("data.path", example.recipe.data.path)
+    page = shown(qtbot, desk)
+    qtbot.waitUntil(lambda: page.undo_stack.count() == 1)
+    return page
+
+
+def choose_goal(page: RecipePage, key: str) -> None:
+    QTest.mouseClick(page.view.simple.goal._buttons[key], Qt.MouseButton.LeftButton)
+
+
+def test_that_a_goal_is_kept_applied_and_undone(own, desk: TestDesk):
+    project = desk.desk.projects.current
+    choose_goal(own, "footprint")
+    assert project.goal is Goal.FOOTPRINT
+    assert desk.desk.projects.open(project.slug).goal is Goal.FOOTPRINT
+    assert recipe(desk).train.micro_batch == 1
+    assert recipe(desk).train.checkpointing
+    assert "little memory" in own.view.simple._goal_caption.text()
+
+
+def test_that_undoing_a_goal_takes_back_what_it_set(own, desk: TestDesk):
+    before = recipe(desk)
+    choose_goal(own, "footprint")
+    assert recipe(desk) != before
+    own.undo_stack.undo()
+    assert recipe(desk) == before
+    assert desk.desk.projects.current.goal is Goal.QUALITY
+    assert own.view.simple.goal.current() == "quality"
+
+
+def test_that_the_rest_follows_what_the_user_sets(own, desk: TestDesk):
+    assert recipe(desk).train.micro_batch == 8
+    own.change({"train.sequence_length": 8192})
+    assert recipe(desk).train.sequence_length == 8192
+    assert recipe(desk).train.micro_batch == 1
+    assert recipe(desk).effective_batch() == 16
+    assert not own.view.propose.isVisible()
+    rows = {row.option.key: row for row in own._shown.expert}
+    assert rows["train.sequence_length"].set_by is SetBy.YOURS
+    assert rows["train.micro_batch"].set_by is SetBy.RECOMMENDED
+    own.undo_stack.undo()
+    assert recipe(desk).train.micro_batch == 8
+
+
+def test_that_a_locked_value_keeps_the_reason_of_what_was_recommended(own, desk):
+    own.change({"train.checkpointing": True})
+    rows = {row.key: row for row in own._shown.reasons}
+    assert rows["train.checkpointing"].yours
+    assert "Recommended: Remember" in rows["train.checkpointing"].why
+    own.view.expert.reset_requested.emit("train.checkpointing")
+    assert not recipe(desk).train.checkpointing
+    rows = {row.key: row for row in own._shown.reasons}
+    assert not rows["train.checkpointing"].yours
+
+
+def test_that_a_recipe_of_ones_own_does_not_follow(page, desk: TestDesk):
+    before = recipe(desk)
+    slide(page, 1, Qt.Key.Key_Right)
+    changed = recipe(desk).with_value("lora.rank", before.lora.rank)
+    assert changed == before
+
+
+def test_that_a_plan_prices_for_a_card_that_is_not_here(own, desk: TestDesk):
+    planner = own.view.planner
+    planner.plan_for(find_card(known_cards(), "RTX 5090"))
+    assert "of the 31." in own.view.sentence.accessibleName()
+    assert not own.view.start.isEnabled()
+    assert own.view.note.text() == "This is a plan for RTX 5090, which isn’t here."
+    assert "roughly" in own.view.steps.text()
+    planner._menu.aboutToShow.emit()
+    planner._menu.actions()[0].trigger()
+    assert own.view.start.isEnabled()
+    assert planner.button.text() == "What if I had …"
+
+
+def test_that_every_known_card_can_be_planned_for(own):
+    menu = own.view.planner._menu
+    menu.aboutToShow.emit()
+    menu.aboutToShow.emit()
+    cards = [
+        action
+        for submenu in menu.actions()
+        if submenu.menu()
+        for action in submenu.menu().actions()
+    ]
+    assert len(cards) == len(known_cards())
 
 
 def test_that_reasons_outline_their_part_of_the_bar(page):

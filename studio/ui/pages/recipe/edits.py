@@ -1,6 +1,7 @@
 """Changes of a recipe that are saved at once and can be taken back."""
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from PySide6.QtGui import QUndoCommand
@@ -10,6 +11,7 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.domain.options import Value
 from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.recommend.policy import POLICIES, Goal
 from studio.services.project import Project
 
 _MERGED: Final = 1
@@ -25,7 +27,7 @@ class RecipeChange(QUndoCommand):
 
     Attributes:
         values: What each option is set to.
-        by_user: Whether the user chose the values, rather than the proposal.
+        own: Which of them the user chose, rather than the proposal.
     """
 
     def __init__(
@@ -34,7 +36,8 @@ class RecipeChange(QUndoCommand):
         values: Mapping[str, Value],
         refused: Refused,
         *,
-        by_user: bool,
+        own: AbstractSet[str] = frozenset(),
+        goal: Goal | None = None,
     ) -> None:
         """Prepare a change; pushing it on the stack saves it.
 
@@ -42,22 +45,25 @@ class RecipeChange(QUndoCommand):
             project: Whose recipe is changed.
             values: By option key.
             refused: Told why the disk refuses; the change is dropped then.
-            by_user: Whether the user chose the values.
+            own: Which of them the user chose.
+            goal: What the free memory shall buy from now on; None to leave it.
         """
-        super().__init__(_words(values))
+        super().__init__(_words(values, own, goal))
         self.values = dict(values)
-        self.by_user = by_user
+        self.own = frozenset(own)
         self._before = {key: project.recipe.value(key) for key in values}
+        self._goal = goal
+        self._goal_before = project.goal
         self._project = project
         self._refused = refused
 
     @override
     def redo(self) -> None:
-        self._save(self.values)
+        self._save(self.values, self._goal)
 
     @override
     def undo(self) -> None:
-        self._save(self._before)
+        self._save(self._before, self._goal_before if self._goal else None)
 
     @override
     def id(self) -> int:
@@ -68,14 +74,22 @@ class RecipeChange(QUndoCommand):
         """A slider's way is one change, however many stops it passed."""
         if not isinstance(other, RecipeChange):
             return False
-        alike = set(other.values) == set(self.values) and len(self.values) == 1
-        if not (alike and self.by_user and other.by_user):
+        if self.own != other.own or len(self.own) != 1 or other.goal_changed:
             return False
-        self.values = other.values
+        # What followed from an earlier stop goes back with it.
+        self._before = other._before | self._before
+        self.values |= other.values
         return True
 
-    def _save(self, values: Mapping[str, Value]) -> None:
+    @property
+    def goal_changed(self) -> bool:
+        """Whether it chose what the free memory shall buy."""
+        return self._goal is not None
+
+    def _save(self, values: Mapping[str, Value], goal: Goal | None) -> None:
         try:
+            if goal is not None:
+                self._project.set_goal(goal)
             self._project.set_recipe(with_values(self._project.recipe, values))
         except StudioError as refusal:
             self.setObsolete(True)
@@ -102,6 +116,10 @@ def differences(recipe: Recipe, wanted: Recipe) -> dict[str, Value]:
     }
 
 
-def _words(values: Mapping[str, Value]) -> str:
-    titles = [OPTIONS[key].title for key in values]
+def _words(
+    values: Mapping[str, Value], own: AbstractSet[str], goal: Goal | None
+) -> str:
+    if goal is not None:
+        return POLICIES[goal].title
+    titles = [OPTIONS[key].title for key in own or values]
     return titles[0] if len(titles) == 1 else f"{len(titles)} settings"

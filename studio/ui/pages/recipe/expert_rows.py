@@ -19,11 +19,15 @@ PROPOSED: Final = (
     "model.precision",
     "model.double_quant",
     "model.compute_dtype",
+    "model.attention",
+    "lora.rank",
+    "lora.alpha",
     "lora.adapter_dtype",
     "train.sequence_length",
     "train.micro_batch",
     "train.accumulation",
     "train.checkpointing",
+    "train.optimizer",
 )
 """The options that a proposal decides; for the others the default is recommended."""
 

@@ -8,17 +8,23 @@ from studio.domain.hardware import MIB, TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.memory.switches import Switch, switches
 from studio.domain.recipe import Recipe
+from studio.domain.recommend.duration import Seconds
+from studio.domain.recommend.policy import Goal
 from studio.domain.recommend.proposal import Proposal
 from studio.services.dry_runs import Question
 from studio.services.measured import taught
 from studio.services.model_shelf import ModelPlace
 from studio.services.preflight import preflight
 from studio.services.pricing import price, price_by_formula, propose_for
+from studio.services.recommending import time_of_step
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.explanation import PricedSwitch
 from studio.ui.pages.recipe.view_model import Exactness, RecipeInputs
 
 _NO_PROJECT = Recipe()
+_ANSWERS_KEPT = 64
+
+_Asked = tuple[Recipe, frozenset[str], Goal, TrainingDevice, str, int]
 
 
 class Knowledge:
@@ -29,6 +35,8 @@ class Knowledge:
 
     Attributes:
         explains: Whether what the switches would save is wanted too.
+        planned: A card that isn't here, for which everything is priced; None for the
+            device that a run would use.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -36,14 +44,21 @@ class Knowledge:
         self._place: ModelPlace | Finding | None = None
         self._looked_up = ""
         self._steady: TrainingDevice | None = None
+        self._answers: dict[_Asked, Proposal | None] = {}
         self.explains = False
+        self.planned: TrainingDevice | None = None
 
     def look_again(self) -> None:
         """Look up the model anew: another program may have fetched or moved it."""
         self._place = None
+        self._answers.clear()
 
-    def inputs(self) -> RecipeInputs:
-        """Everything that the page shows, as far as it is known."""
+    def inputs(self, advice: Proposal | None) -> RecipeInputs:
+        """Everything that the page shows, as far as it is known.
+
+        Args:
+            advice: What is recommended for each option.
+        """
         recipe, place = self._recipe(), self._model_place()
         device = self._device()
         here = place if isinstance(place, ModelPlace) else None
@@ -61,7 +76,10 @@ class Knowledge:
                 self._by_formula(recipe, here, device) if here and device else None
             ),
             switches=self._priced_switches(turned, here, device),
-            proposal=self.proposal(),
+            proposal=advice,
+            goal=self._goal(),
+            is_planned=self.planned is not None,
+            step=self._step(recipe, here, device),
             findings=self._findings(recipe, place, device),
             busy=self._busy(),
         )
@@ -73,13 +91,45 @@ class Knowledge:
             return inputs
         return replace(inputs, findings=(finding, *inputs.findings))
 
-    def proposal(self) -> Proposal | None:
-        """What is recommended here; None until model and memory are known."""
+    def proposed(
+        self, base: Recipe, kept: frozenset[str], goal: Goal | None = None
+    ) -> Proposal | None:
+        """What suits this model, data and memory.
+
+        Args:
+            base: Carries what is not proposed, and what is kept.
+            kept: Options that stay.
+            goal: What the memory shall buy; the project's own when None.
+
+        Returns:
+            None until model and memory are known, and for models without a formula.
+        """
         place, device = self._model_place(), self._steady_device()
-        if not isinstance(place, ModelPlace) or device is None:
+        project = self._desk.projects.current
+        if not isinstance(place, ModelPlace) or device is None or project is None:
             return None
-        found = propose_for(self._recipe(), place, device, self._desk.data.chat_file)
-        return None if isinstance(found, Finding) else found
+        goal, data = goal or project.goal, self._desk.data.chat_file
+        question = (base, kept, goal, device, place.name, id(data))
+        if question not in self._answers:
+            if len(self._answers) >= _ANSWERS_KEPT:
+                self._answers.clear()
+            found = propose_for(base, place, device, data, goal, kept)
+            self._answers[question] = None if isinstance(found, Finding) else found
+        return self._answers[question]
+
+    def _step(
+        self, recipe: Recipe, place: ModelPlace | None, device: TrainingDevice | None
+    ) -> Seconds | None:
+        if place is None or device is None:
+            return None
+        model = self._desk.models.architecture_of(place)
+        if model is None:
+            return None
+        return time_of_step(model, recipe, device, self._desk.data.chat_file)
+
+    def _goal(self) -> Goal:
+        project = self._desk.projects.current
+        return Goal.QUALITY if project is None else project.goal
 
     def _recipe(self) -> Recipe:
         project = self._desk.projects.current
@@ -96,6 +146,8 @@ class Knowledge:
         return self._place
 
     def _device(self) -> TrainingDevice | None:
+        if self.planned is not None:
+            return self.planned
         reading = self._desk.hardware.latest
         return None if reading is None else reading.device()
 

@@ -11,18 +11,16 @@ from typing_extensions import override
 from studio.domain.errors import StudioError
 from studio.domain.options import Kind, Value
 from studio.domain.recipe import OPTIONS
+from studio.domain.recommend.policy import Goal
+from studio.domain.recommend.proposal import Proposal
 from studio.services.project import Project
 from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.edits import RecipeChange, differences
-from studio.ui.pages.recipe.expert_rows import (
-    is_untouched,
-    own_changes,
-    proposed_values,
-    recommended,
-)
+from studio.ui.pages.recipe.expert_rows import own_changes, recommended
 from studio.ui.pages.recipe.knowledge import Knowledge
+from studio.ui.pages.recipe.proposing import Proposer
 from studio.ui.pages.recipe.reason_widget import ReasonWidget
 from studio.ui.pages.recipe.reasons import SEGMENTS
 from studio.ui.pages.recipe.remedy_card import RemedyCard
@@ -62,13 +60,15 @@ class RecipePage(QWidget):
         self._knowledge = Knowledge(desk)
         self._shown: Shown | None = None
         self._refusal: Finding | None = None
-        self._proposed: set[str] = set()
+        self._is_changing = False
         self._share = OPTIONS["data.held_out"].default
         self.undo_stack = QUndoStack(self)
+        self._proposer = Proposer(self._knowledge, self.undo_stack)
         self.view = RecipeView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
+        self.undo_stack.indexChanged.connect(self._on_recipe_changed)
         self._connect_services()
         self._connect_choices()
         self._declare_keys()
@@ -95,13 +95,33 @@ class RecipePage(QWidget):
         self._show_propose()
 
     def change(self, values: Mapping[str, Value], *, by_user: bool = True) -> None:
-        """Set options, at once; can be undone."""
+        """Set options, at once; can be undone.
+
+        Args:
+            values: By option key.
+            by_user: They are the user's own, and what was as proposed follows.
+        """
         project = self._desk.projects.current
         if project is None or not values:
             return
+        own = frozenset(values) if by_user else frozenset()
+        extra = self._proposer.following(project, values) if by_user else {}
+        self._push(project, {**extra, **values}, own)
+
+    def _push(
+        self,
+        project: Project,
+        values: Mapping[str, Value],
+        own: frozenset[str] = frozenset(),
+        goal: Goal | None = None,
+    ) -> None:
         self._refusal = None
         refused = self._desk.notices.post
-        self.undo_stack.push(RecipeChange(project, values, refused, by_user=by_user))
+        change = RecipeChange(project, values, refused, own=own, goal=goal)
+        self._is_changing = True  # the stack counts a change only once it is made
+        self.undo_stack.push(change)
+        self._is_changing = False
+        self.refresh(by_user=True)
 
     def _connect_services(self) -> None:
         desk = self._desk
@@ -118,10 +138,12 @@ class RecipePage(QWidget):
         view.propose.clicked.connect(self._on_propose)
         view.to_model.clicked.connect(self._on_to_model)
         view.to_data.clicked.connect(self._on_to_data)
+        view.planner.changed.connect(self._on_planned)
         view.memory.bar_clicked.connect(self._on_memory_clicked)
         view.where.toggled.connect(self._on_where_toggled)
         view.panel.segment_spoken_of.connect(self._on_segment_spoken_of)
         view.level.choice_changed.connect(view.show_level)
+        view.simple.goal_chosen.connect(self._on_goal_chosen)
         view.simple.value_chosen.connect(self._on_stop_chosen)
         view.simple.hold_back_chosen.connect(self._on_hold_back_chosen)
         view.expert.value_edited.connect(self._on_value_edited)
@@ -138,29 +160,18 @@ class RecipePage(QWidget):
         bind_keys(self, Deed.FIND, self._on_find)
 
     def _inputs(self) -> RecipeInputs:
-        inputs = self._knowledge.inputs()
+        inputs = self._knowledge.inputs(self._advice())
         if self._refusal is None:
             return inputs
         return self._knowledge.with_finding(inputs, self._refusal)
 
-    def _propose_first_time(self) -> None:
-        """Propose unasked, once, for a project whose recipe nobody has touched."""
-        project, proposal = self._desk.projects.current, self._knowledge.proposal()
-        if project is None or proposal is None or self._desk.data.chat_file is None:
-            return
-        known = project.slug in self._proposed or project.run_directories()
-        if known or not is_untouched(project.recipe):
-            return
-        self._proposed.add(project.slug)
-        self.change(
-            proposed_values(project.recipe, proposal, frozenset()), by_user=False
-        )
+    def _advice(self) -> Proposal | None:
+        return self._proposer.advice(self._desk.projects.current)
 
-    def _own_keys(self) -> frozenset[str]:
-        """The options that the user set in this session and hasn't undone."""
-        done = (self.undo_stack.command(n) for n in range(self.undo_stack.index()))
-        changes = [c for c in done if isinstance(c, RecipeChange) and c.by_user]
-        return frozenset(key for change in changes for key in change.values)
+    def _propose_first_time(self) -> None:
+        project = self._desk.projects.current
+        if project is not None and self._desk.data.chat_file is not None:
+            self.change(self._proposer.first_values(project), by_user=False)
 
     def _show(self, shown: Shown, before: Shown | None, *, by_user: bool) -> None:
         view = self.view
@@ -170,6 +181,7 @@ class RecipePage(QWidget):
         self._show_missing(shown)
         self._show_start(shown)
         self._show_verdict(shown, by_user=by_user)
+        view.simple.show_goal(*shown.goal)
         view.simple.show_rows(shown.sliders, shown.hold_back)
         view.checks.set_mark(checks_mark(shown))
         if before is None or shown.expert != before.expert:
@@ -226,11 +238,7 @@ class RecipePage(QWidget):
 
     def _show_propose(self) -> None:
         project = self._desk.projects.current
-        recipe = None if project is None else project.recipe
-        proposal = self._knowledge.proposal()
-        can = recipe is not None and bool(
-            proposed_values(recipe, proposal, self._own_keys())
-        )
+        can = project is not None and bool(self._proposer.values(project))
         self.view.propose.setVisible(can)
 
     def _start(self, project: Project) -> None:
@@ -253,10 +261,20 @@ class RecipePage(QWidget):
 
     @Slot()
     def _on_propose(self) -> None:
-        project, proposal = self._desk.projects.current, self._knowledge.proposal()
+        project = self._desk.projects.current
         if project is not None:
-            values = proposed_values(project.recipe, proposal, self._own_keys())
-            self.change(values, by_user=False)
+            self.change(self._proposer.values(project), by_user=False)
+
+    @Slot()
+    def _on_planned(self) -> None:
+        self._knowledge.planned = self.view.planner.device
+        self.refresh(by_user=True)
+
+    @Slot(str)
+    def _on_goal_chosen(self, key: str) -> None:
+        project, goal = self._desk.projects.current, Goal(key)
+        if project is not None and project.goal is not goal:
+            self._push(project, self._proposer.for_goal(project, goal), goal=goal)
 
     @Slot(str, float)
     def _on_stop_chosen(self, key: str, stop: float) -> None:
@@ -283,14 +301,15 @@ class RecipePage(QWidget):
 
     @Slot(str)
     def _on_reset_requested(self, key: str) -> None:
-        value = recommended(key, self._knowledge.proposal())
+        value = recommended(key, self._advice())
         self.change({key: value}, by_user=False)
 
     @Slot()
     def _on_reset_all_requested(self) -> None:
         project = self._desk.projects.current
         if project is not None:
-            values = own_changes(project.recipe, self._knowledge.proposal())
+            free = self._knowledge.proposed(project.recipe, frozenset())
+            values = own_changes(project.recipe, free)
             self.change(values, by_user=False)
 
     @Slot(str)
@@ -357,7 +376,8 @@ class RecipePage(QWidget):
 
     @Slot()
     def _on_recipe_changed(self) -> None:
-        self.refresh(by_user=True)
+        if not self._is_changing:
+            self.refresh(by_user=True)
 
     @Slot()
     def _on_news(self) -> None:

@@ -14,13 +14,6 @@ from studio.ui.text import count, signed_gib
 from studio.ui.tokens import Tone
 from studio.ui.widgets.memory_bar_state import Segment
 
-# A reason may speak of several options that go together.
-_TOGETHER: Final[Mapping[str, tuple[str, ...]]] = {
-    "model.precision": ("model.precision", "model.double_quant"),
-    "model.compute_dtype": ("model.compute_dtype", "lora.adapter_dtype"),
-    "train.micro_batch": ("train.micro_batch", "train.accumulation"),
-}
-
 SEGMENTS: Final[Mapping[str, Segment]] = {
     "model.precision": Segment.WEIGHTS,
     "model.double_quant": Segment.WEIGHTS,
@@ -72,8 +65,7 @@ def reason_rows(
 
 def changed_keys(reason: Reason, recipe: Recipe, proposal: Proposal) -> tuple[str, ...]:
     """The options of a reason that the recipe has otherwise than proposed."""
-    keys = _TOGETHER.get(reason.key, (reason.key,))
-    return tuple(k for k in keys if recipe.value(k) != proposal.recipe.value(k))
+    return tuple(k for k in reason.keys if recipe.value(k) != proposal.recipe.value(k))
 
 
 def _followed(reason: Reason) -> ReasonRow:

@@ -7,9 +7,11 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from studio.domain.recommend.policy import POLICIES
 from studio.ui.pages.recipe.simple_rows import HoldBackRow, SliderRow
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.labels import Role, label, line
+from studio.ui.widgets.segmented import Segmented
 
 
 class StopSlider(QSlider):
@@ -56,7 +58,7 @@ class SliderChoice(QWidget):
         first.addStretch(1)
         first.addWidget(self.value)
         column = QVBoxLayout(self)
-        column.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
+        column.setContentsMargins(Space.LARGE, Space.SMALL, Space.LARGE, Space.SMALL)
         column.setSpacing(Space.HAIR)
         column.addLayout(first)
         column.addWidget(self.slider)
@@ -81,17 +83,20 @@ class SliderChoice(QWidget):
 
 
 class SimpleForm(QWidget):
-    """Four choices, parted by lines.
+    """What the memory shall buy, and four choices, parted by lines.
 
     Attributes:
+        goal: What the free memory shall buy.
         choices: The sliders, in order.
         hold_back: Whether rows are held back.
 
     Signals:
+        goal_chosen: The goal's key.
         value_chosen: An option's key and the value of a slider's stop.
         hold_back_chosen: Whether rows are to be held back.
     """
 
+    goal_chosen = Signal(str)
     value_chosen = Signal(str, float)
     hold_back_chosen = Signal(bool)
 
@@ -103,6 +108,8 @@ class SimpleForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addLayout(self._make_goal())
+        column.addWidget(line())
         for choice in self.choices:
             column.addWidget(choice)
             column.addWidget(line())
@@ -110,6 +117,11 @@ class SimpleForm(QWidget):
         column.addLayout(self._make_hold_back())
         column.addStretch(1)
         self.hold_back.clicked.connect(self.hold_back_chosen)
+
+    def show_goal(self, key: str, meaning: str) -> None:
+        """Show a goal without telling anybody."""
+        self.goal.set_current(key)
+        self._goal_caption.setText(meaning)
 
     def show_rows(self, sliders: Sequence[SliderRow], hold_back: HoldBackRow) -> None:
         """Show values without telling anybody."""
@@ -119,9 +131,23 @@ class SimpleForm(QWidget):
         self.hold_back.setChecked(hold_back.on)
         self._hold_back_caption.setText(hold_back.caption)
 
+    def _make_goal(self) -> QVBoxLayout:
+        question = "What should the free memory buy?"
+        titles = [(goal.value, policy.title) for goal, policy in POLICIES.items()]
+        self.goal = Segmented(titles, name=question)
+        self.goal.choice_changed.connect(self.goal_chosen)
+        self._goal_caption = label("", Role.CAPTION, Tone.MUTED, wraps=True)
+        column = QVBoxLayout()
+        column.setContentsMargins(Space.LARGE, Space.SMALL, Space.LARGE, Space.SMALL)
+        column.setSpacing(Space.HAIR)
+        column.addWidget(label(question, Role.STRONG))
+        column.addWidget(self.goal)
+        column.addWidget(self._goal_caption)
+        return column
+
     def _make_hold_back(self) -> QVBoxLayout:
         column = QVBoxLayout()
-        column.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
+        column.setContentsMargins(Space.LARGE, Space.SMALL, Space.LARGE, Space.SMALL)
         column.setSpacing(2)
         column.addWidget(self.hold_back)
         indented = QHBoxLayout()

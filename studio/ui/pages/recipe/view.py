@@ -7,6 +7,7 @@ from studio.ui.icon_names import IconName
 from studio.ui.keys import Deed, key_of
 from studio.ui.pages.empty_page import TOP_LEFT, empty_page
 from studio.ui.pages.recipe.explain_panel import ExplainPanel
+from studio.ui.pages.recipe.planner import Planner
 from studio.ui.pages.recipe.simple_form import SimpleForm
 from studio.ui.pages.scroll_column import ScrollColumn
 from studio.ui.tokens import Space, Tone
@@ -33,6 +34,7 @@ class RecipeView(PageFrame):
         empty, to_model, to_data: Shown while model or data is missing.
         filled: Everything else.
         mark, sentence, basis, remark, memory: The verdict.
+        planner: Chooses a card that isn't here to price for.
         where: Opens and closes the panel that says where the memory goes.
         panel: That panel; it stands in the place of the choices.
         level, simple, expert: The choices, in their two forms.
@@ -74,6 +76,9 @@ class RecipeView(PageFrame):
 
     def _make_header(self) -> None:
         self.steps = label("", Role.CAPTION)
+        self.steps.setToolTip(
+            "By the card’s data sheet, until a run’s own steps are timed."
+        )
         self.note = label("", Role.CAPTION, Tone.MUTED, wraps=True)
         self.note.setMaximumWidth(_NOTE_WIDTH)
         self.propose = button("Propose", icon=IconName.BOLT, size=ButtonSize.START)
@@ -114,12 +119,14 @@ class RecipeView(PageFrame):
         self.where = button("Where does it go?", ButtonKind.FLAT)
         self.where.setCheckable(True)
         self.where.setToolTip(key_of(Deed.EXPLAIN))
+        self.planner = Planner(self)
         self.memory = MemoryBar()
         first = QHBoxLayout()
         first.setSpacing(Space.MEDIUM)
         first.addWidget(self.mark)
         first.addWidget(self.sentence, 1)
         first.addWidget(self.basis)
+        first.addWidget(self.planner.button)
         first.addWidget(self.where)
         card.body.addLayout(first)
         card.body.addWidget(self.remark)

@@ -14,6 +14,8 @@ from studio.domain.finding import Finding, Severity
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.recommend.duration import Seconds
+from studio.domain.recommend.policy import POLICIES, Goal
 from studio.domain.recommend.proposal import Proposal, headroom_bytes
 from studio.ui.forms.option_rows import OptionRow
 from studio.ui.icon_names import IconName
@@ -41,7 +43,7 @@ from studio.ui.pages.recipe.simple_rows import (
     passes_row,
     rank_row,
 )
-from studio.ui.text import count, gib
+from studio.ui.text import count, duration_range, gib
 from studio.ui.tokens import Tone
 from studio.ui.widgets.finding_card import FindingKind, FindingText, Fix
 from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for
@@ -86,6 +88,9 @@ class RecipeInputs:
             rehearsed; None where the formula knows no such model.
         switches: Its switches, priced; empty while nobody wants them explained.
         proposal: What is recommended here.
+        goal: What the free memory shall buy.
+        is_planned: Whether the device is a card that isn't here.
+        step: What a step takes by the card's data sheet; None where it isn't known.
         findings: What preflight says of this recipe.
         busy: Why no run can begin although the recipe may; empty when one can.
     """
@@ -100,6 +105,9 @@ class RecipeInputs:
     formula: MemoryEstimate | None = None
     switches: tuple[PricedSwitch, ...] = ()
     proposal: Proposal | None = None
+    goal: Goal = Goal.QUALITY
+    is_planned: bool = False
+    step: Seconds | None = None
     findings: tuple[Finding, ...] = ()
     busy: str = ""
 
@@ -142,6 +150,7 @@ class RecipeView:
         missing: What has to be chosen first; empty when the page can be used.
         verdict: Does it fit.
         explanation: Where the memory goes, and what would save some.
+        goal: What the free memory shall buy, and in one sentence what that means.
         sliders: The simple form.
         hold_back: Its last row.
         expert: The expert form.
@@ -157,6 +166,7 @@ class RecipeView:
     missing: tuple[Missing, ...]
     verdict: VerdictLine
     explanation: Explanation
+    goal: tuple[str, str]
     sliders: tuple[SliderRow, ...]
     hold_back: HoldBackRow
     expert: tuple[OptionRow, ...]
@@ -182,6 +192,7 @@ def recipe_view(inputs: RecipeInputs) -> RecipeView:
             bar=verdict.bar,
             in_work=inputs.exact.in_work,
         ),
+        goal=(inputs.goal.value, POLICIES[inputs.goal].help),
         sliders=_sliders(inputs),
         hold_back=hold_back_row(inputs.recipe, inputs.chats),
         expert=expert_rows(
@@ -214,7 +225,11 @@ def _steps(inputs: RecipeInputs) -> str:
     if inputs.chats is None and not recipe.train.max_steps:
         return ""
     rows = 0 if inputs.chats is None else Split.of(recipe, inputs.chats).trained
-    return count(recipe.total_steps(rows), "step")
+    steps = recipe.total_steps(rows)
+    if inputs.step is None:
+        return count(steps, "step")
+    whole = inputs.step.times(steps)
+    return f"{count(steps, 'step')}, roughly {duration_range(whole.low, whole.high)}"
 
 
 def _missing(recipe: Recipe) -> Iterator[Missing]:
@@ -354,6 +369,8 @@ def _fixes(finding: Finding) -> tuple[Fix, ...]:
 def _refused(inputs: RecipeInputs) -> str:
     if inputs.busy:
         return inputs.busy
+    if inputs.is_planned and inputs.device is not None:
+        return f"This is a plan for {inputs.device.name}, which isn’t here."
     for missing in _missing(inputs.recipe):
         return f"{missing.what}."
     if inputs.device is None:

@@ -1,0 +1,106 @@
+"""When and how the proposal becomes the recipe: asked for, unasked, or following."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from PySide6.QtGui import QUndoStack
+
+from studio.domain.options import Value
+from studio.domain.recommend.policy import Goal
+from studio.domain.recommend.proposal import Proposal
+from studio.services.project import Project
+from studio.ui.pages.recipe.edits import RecipeChange, with_values
+from studio.ui.pages.recipe.expert_rows import is_untouched, proposed_values
+from studio.ui.pages.recipe.knowledge import Knowledge
+
+
+class Proposer:
+    """What taking the proposal would set, and which options are the user's own."""
+
+    def __init__(self, knowledge: Knowledge, undo_stack: QUndoStack) -> None:
+        self._knowledge = knowledge
+        self._undo_stack = undo_stack
+        self._proposed: set[str] = set()
+
+    def own_keys(self) -> frozenset[str]:
+        """The options that the user set in this session and hasn't given back."""
+        own: set[str] = set()
+        for number in range(self._undo_stack.index()):
+            change = self._undo_stack.command(number)
+            if isinstance(change, RecipeChange):
+                own -= set(change.values)
+                own |= change.own
+        return frozenset(own)
+
+    def values(self, project: Project) -> dict[str, Value]:
+        """What taking the proposal would set; what the user set stays."""
+        own = self.own_keys()
+        return proposed_values(
+            project.recipe, self._knowledge.proposed(project.recipe, own), own
+        )
+
+    def first_values(self, project: Project) -> dict[str, Value]:
+        """What to set unasked, once, in a project whose recipe nobody has touched."""
+        known = project.slug in self._proposed or project.run_directories()
+        if known or not is_untouched(project.recipe):
+            return {}
+        proposal = self._knowledge.proposed(project.recipe, frozenset())
+        if proposal is None:
+            return {}
+        self._proposed.add(project.slug)
+        return proposed_values(project.recipe, proposal, frozenset())
+
+    def following(
+        self, project: Project, values: Mapping[str, Value]
+    ) -> dict[str, Value]:
+        """What else changes when the user sets `values`.
+
+        Where everything else is as proposed, it goes on to be: what is free is shared
+        out anew around what the user chose. A recipe of somebody's own is left alone.
+        """
+        if self.values(project):
+            return {}
+        kept = self.own_keys() | set(values)
+        changed = with_values(project.recipe, values)
+        proposal = self._knowledge.proposed(changed, kept)
+        if proposal is None or not proposal.fits:
+            return {}
+        return proposed_values(changed, proposal, kept)
+
+    def for_goal(self, project: Project, goal: Goal) -> dict[str, Value]:
+        """What choosing a goal would set; what the user set stays."""
+        own = self.own_keys()
+        proposal = self._knowledge.proposed(project.recipe, own, goal)
+        return proposed_values(project.recipe, proposal, own)
+
+    def advice(self, project: Project | None) -> Proposal | None:
+        """What is recommended for each option.
+
+        For those that the user set, what would be without any of them; for the
+        others, what suits those.
+        """
+        if project is None:
+            return None
+        own = self.own_keys()
+        around = self._knowledge.proposed(project.recipe, own)
+        return around if around is None or not own else self._merged(around, own)
+
+    def _merged(self, around: Proposal, own: AbstractSet[str]) -> Proposal:
+        free = self._knowledge.proposed(around.recipe, frozenset(), around.goal)
+        if free is None:
+            return around
+        recipe = with_values(around.recipe, {k: free.recipe.value(k) for k in own})
+        told = (
+            *(each for each in free.reasons if not own.isdisjoint(each.keys)),
+            *(each for each in around.reasons if own.isdisjoint(each.keys)),
+        )
+        order = {each.key: place for place, each in enumerate(free.reasons)}
+        reasons = sorted(told, key=lambda each: order.get(each.key, len(order)))
+        return Proposal(
+            recipe,
+            around.estimate,
+            around.verdict,
+            tuple(reasons),
+            around.goal,
+            around.missing_bytes,
+        )
