@@ -178,7 +178,7 @@ class DataOptions:
     )
     held_out: float = number(
         0.05,
-        title="Held back to measure with",
+        title="Share held back",
         help="The share of rows that are never trained on.",
         low=0.0,
         high=0.5,
