@@ -9,6 +9,7 @@ from studio import __version__
 from studio.cli import (
     explaining,
     measuring,
+    models,
     pricing,
     recommending,
     reports,
@@ -39,6 +40,10 @@ Assignments = Annotated[
         metavar="KEY=VALUE",
         help="Set an option of the recipe; may be repeated.",
     ),
+]
+
+Gpu = Annotated[
+    str, typer.Option("--gpu", help="A card by its name or its memory in GiB.")
 ]
 
 app = typer.Typer(
@@ -103,10 +108,7 @@ def estimate(  # noqa: PLR0913 - a command line has the options it has
         str, typer.Option("--model", help="A model, instead of a recipe’s.")
     ] = "",
     assignments: Assignments = None,
-    gpu: Annotated[
-        str,
-        typer.Option("--gpu", help="A card by its name or its memory in GiB."),
-    ] = "",
+    gpu: Gpu = "",
     basis: Annotated[
         Basis, typer.Option(help="What the numbers shall rest on.")
     ] = Basis.DRY_RUN,
@@ -206,6 +208,20 @@ def demo(
 def hardware(*, json: Json = False) -> None:
     """Show the cards, their memory and who holds it."""
     reports.hardware(json=json)
+
+
+@app.command("models", epilog=models.JSON_HELP)
+def list_models(
+    gpu: Gpu = "",
+    vram: Annotated[
+        float | None,
+        typer.Option("--vram", min=0.1, max=512, help="A card’s memory in GiB."),
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """List the models that Snugtune knows, marked for a card."""
+    models.models(gpu, vram, json=json)
 
 
 @app.command()

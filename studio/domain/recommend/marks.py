@@ -1,0 +1,152 @@
+"""Which models train on a device: the marks of the model list.
+
+Every mark is a prediction of one frugal recipe, the same for all models, so that they
+can be compared: what fits by it can be trained, and what doesn't fit is out of reach
+but for shorter rows. Nothing is typed in.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.hardware import TrainingDevice, gib
+from studio.domain.memory.estimate import MemoryEstimate, Verdict
+from studio.domain.memory.formula import estimate_memory
+from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import (
+    ALL_LINEAR,
+    AdapterDtype,
+    Attention,
+    ComputeDtype,
+    Precision,
+)
+from studio.domain.recommend.proposal import headroom_bytes
+
+RANK = 16
+LENGTH = 1024
+"""Tokens of the one row that goes through the model at a time."""
+
+RECIPE_WORDS = (
+    f"NF4 with double quantisation, rank {RANK} on all linear layers, checkpointing, "
+    f"one row of {LENGTH:,} tokens"
+)
+"""The recipe that marks are worked out for, for people."""
+
+_VISION_BYTES = 2
+"""Of a weight of a vision part, should none of it be quantised: an upper bound."""
+
+
+class Mark(StrEnum):
+    """Whether a model trains on a device, as the list says it."""
+
+    COMFORTABLE = "trains comfortably"
+    TIGHT = "trains tightly"
+    NOT_HERE = "not here"
+
+
+_MARKS = {
+    Verdict.FITS: Mark.COMFORTABLE,
+    Verdict.TIGHT: Mark.TIGHT,
+    Verdict.DOES_NOT_FIT: Mark.NOT_HERE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marking:
+    """A model's mark on a device, with what it rests on.
+
+    Attributes:
+        mark: Whether it trains there.
+        peak_bytes: The predicted peak of the frugal recipe, a vision part included.
+        needed_bytes: What must be free for it to run at all; less than the peak by
+            what torch's allocator would give back first.
+        free_bytes: What is free on the device.
+        headroom_bytes: What a comfortable run leaves of it.
+    """
+
+    mark: Mark
+    peak_bytes: int
+    needed_bytes: int
+    free_bytes: int
+    headroom_bytes: int
+
+    @property
+    def short_bytes(self) -> int:
+        """What is missing for it to run at all; 0 when nothing is."""
+        return max(0, self.needed_bytes - self.free_bytes)
+
+    @property
+    def reason(self) -> str:
+        """Why it has its mark, in one sentence."""
+        peak, free = gib(self.peak_bytes), gib(self.free_bytes)
+        match self.mark:
+            case Mark.COMFORTABLE:
+                left = gib(self.free_bytes - self.peak_bytes)
+                return f"Its peak of {peak} leaves {left} of the {free} that are free."
+            case Mark.TIGHT:
+                kept = gib(self.headroom_bytes)
+                return (
+                    f"Its peak of {peak} fits the {free} that are free, but not with "
+                    f"{kept} kept for other programs."
+                )
+            case Mark.NOT_HERE:
+                needed, short = gib(self.needed_bytes), gib(self.short_bytes)
+                return f"It needs {needed} of memory, {short} more than is free."
+
+
+def frugal_recipe(model: ModelArchitecture, device: TrainingDevice) -> Recipe:
+    """The recipe that a model is marked by: QLoRA with one row at a time."""
+    compute, adapter = _formats(device)
+    fused = model.decoder.fused_attention
+    values = {
+        "model.precision": Precision.NF4,
+        "model.double_quant": True,
+        "model.compute_dtype": compute,
+        "model.attention": Attention.SDPA if fused else Attention.EAGER,
+        "lora.rank": RANK,
+        "lora.targets": (ALL_LINEAR,),
+        "lora.adapter_dtype": adapter,
+        "train.sequence_length": min(LENGTH, model.context),
+        "train.micro_batch": 1,
+        "train.checkpointing": True,
+    }
+    recipe = Recipe()
+    for key, value in values.items():
+        recipe = recipe.with_value(key, value)
+    return recipe
+
+
+def mark(
+    model: ModelArchitecture, device: TrainingDevice, vision_weights: int = 0
+) -> Marking:
+    """Work out whether a model trains on a device.
+
+    Args:
+        model: The language model's shape.
+        device: As measured now, or a card that isn't here.
+        vision_weights: Of a vision part that loading brings along.
+    """
+    estimate = _estimate(model, device)
+    beside = vision_weights * _VISION_BYTES
+    headroom = headroom_bytes(device)
+    left = replace(device, free_bytes=device.free_bytes - beside)
+    return Marking(
+        mark=_MARKS[estimate.verdict(left, headroom)],
+        peak_bytes=estimate.peak_bytes + beside,
+        needed_bytes=estimate.least_bytes + beside,
+        free_bytes=device.free_bytes,
+        headroom_bytes=headroom,
+    )
+
+
+def _estimate(model: ModelArchitecture, device: TrainingDevice) -> MemoryEstimate:
+    """The prediction, which the cache keeps while only free memory changes."""
+    sizeless = replace(device, name="", total_bytes=0, free_bytes=0)
+    return estimate_memory(model, frugal_recipe(model, device), sizeless)
+
+
+def _formats(device: TrainingDevice) -> tuple[ComputeDtype, AdapterDtype]:
+    if device.has_bf16:
+        return ComputeDtype.BF16, AdapterDtype.BF16
+    compute = ComputeDtype.FP16 if device.kind == "cuda" else ComputeDtype.FP32
+    return compute, AdapterDtype.FP32
