@@ -17,6 +17,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, ComputeDtype, Optimizer
 from studio.domain.recommend.proposal import headroom_bytes
 from studio.services.disk_need import merge_bytes, run_bytes
+from studio.services.fitness_findings import fitness_findings
 from studio.services.model_findings import architecture_findings
 from studio.services.model_places import store
 from studio.services.pricing import price
@@ -55,6 +56,7 @@ def preflight(
     ]
     if isinstance(place, ModelPlace):
         found += architecture_findings(recipe, place)
+        found += fitness_findings(recipe, place, data)
         if device is not None:
             found += _memory_findings(recipe, place, device)
         if disk_free_bytes is not None:

@@ -496,3 +496,11 @@ def test_that_a_run_that_starts_ends_the_rehearsal(qtbot, page, desk):
 def test_that_a_recipe_that_contradicts_itself_is_not_rehearsed(page, desk):
     page.change({"model.precision": "bf16", "model.compute_dtype": "fp16"})
     assert desk.pricer.asked is None
+
+
+def test_that_rows_that_would_be_cut_can_be_kept_by_one_click(page, desk: TestDesk):
+    page.change({"train.sequence_length": 64})
+    card = next(c for c in cards(page) if "longer than 64 tokens" in c.text.what)
+    card.fix_chosen.emit(card.text.fixes[0].key)
+    assert recipe(desk).train.sequence_length == 192
+    assert not any("longer than" in c.text.what for c in cards(page))

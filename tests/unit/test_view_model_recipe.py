@@ -15,10 +15,8 @@ from studio.domain.recommend.propose import propose
 from studio.domain.recommend.wish import Wish
 from studio.domain.token_lengths import TokenLengths
 from studio.ui.pages.recipe.ladders import nearest, sequence_lengths
+from studio.ui.pages.recipe.open_points import FIND, GO, REMEDY
 from studio.ui.pages.recipe.view_model import (
-    FIND,
-    GO,
-    REMEDY,
     RecipeInputs,
     checks_mark,
     recipe_view,

@@ -20,20 +20,13 @@ from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.edits import RecipeChange, differences
 from studio.ui.pages.recipe.expert_rows import own_changes, recommended
 from studio.ui.pages.recipe.knowledge import Knowledge
+from studio.ui.pages.recipe.open_points import FIND, GO, LENGTH, REMEDY, has_ways_out
 from studio.ui.pages.recipe.proposing import Proposer
 from studio.ui.pages.recipe.reason_widget import ReasonWidget
 from studio.ui.pages.recipe.reasons import SEGMENTS
 from studio.ui.pages.recipe.remedy_card import RemedyCard
 from studio.ui.pages.recipe.view import EXPERT, RecipeView
-from studio.ui.pages.recipe.view_model import (
-    FIND,
-    GO,
-    REMEDY,
-    RecipeInputs,
-    checks_mark,
-    has_ways_out,
-    recipe_view,
-)
+from studio.ui.pages.recipe.view_model import RecipeInputs, checks_mark, recipe_view
 from studio.ui.pages.recipe.view_model import RecipeView as Shown
 from studio.ui.tokens import Tone
 from studio.ui.widgets.finding_card import FindingCard
@@ -335,6 +328,8 @@ class RecipePage(QWidget):
                 self._desk.go_to(what)
             case _ if kind == FIND:
                 self._find(what)
+            case _ if kind == LENGTH:
+                self.change({"train.sequence_length": int(what)})
             case _ if kind == REMEDY:
                 self._remedy(int(what))
 

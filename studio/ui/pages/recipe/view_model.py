@@ -6,17 +6,18 @@ is said to be missing.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding, Severity
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
-from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.recipe import Recipe
 from studio.domain.recommend.duration import Seconds
 from studio.domain.recommend.policy import POLICIES, Goal
 from studio.domain.recommend.proposal import Proposal, headroom_bytes
+from studio.domain.recommend.wish import rounded_up
+from studio.services.pricing import lengths_of
 from studio.ui.forms.option_rows import OptionRow
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import (
@@ -32,6 +33,7 @@ from studio.ui.pages.recipe.explanation import (
     basis_words,
     explanation,
 )
+from studio.ui.pages.recipe.open_points import finding_texts
 from studio.ui.pages.recipe.reasons import ReasonRow, reason_rows
 from studio.ui.pages.recipe.remedies import Remedy, remedies
 from studio.ui.pages.recipe.simple_rows import (
@@ -45,18 +47,9 @@ from studio.ui.pages.recipe.simple_rows import (
 )
 from studio.ui.text import count, duration_range, gib
 from studio.ui.tokens import Tone
-from studio.ui.widgets.finding_card import FindingKind, FindingText, Fix
+from studio.ui.widgets.finding_card import FindingKind, FindingText
 from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Verdict
-
-REMEDY: Final = "remedy"
-GO: Final = "go"
-FIND: Final = "find"
-_KINDS: Final = {
-    Severity.ERROR: FindingKind.ERROR,
-    Severity.WARNING: FindingKind.WARNING,
-    Severity.INFO: FindingKind.INFO,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +197,7 @@ def recipe_view(inputs: RecipeInputs) -> RecipeView:
         ),
         reasons=_reasons(inputs),
         reasons_note=_reasons_note(inputs),
-        findings=tuple(_finding_texts(inputs, ways_out)),
+        findings=tuple(finding_texts(inputs.findings, ways_out, _lengthened(inputs))),
         remedies=ways_out,
         refused=_refused(inputs),
     )
@@ -328,42 +321,12 @@ def _ways_out(inputs: RecipeInputs) -> tuple[Remedy, ...]:
     return remedies(inputs.recipe, model, device, inputs.proposal, estimate)
 
 
-def _finding_texts(
-    inputs: RecipeInputs, ways_out: tuple[Remedy, ...]
-) -> Iterator[FindingText]:
-    order = list(Severity)
-    for finding in sorted(inputs.findings, key=lambda f: order.index(f.severity)):
-        is_short = finding.code.startswith("memory.")
-        yield FindingText(
-            kind=_KINDS[finding.severity],
-            what=finding.what,
-            consequence=_consequence(finding, ways_out if is_short else ()),
-            fixes=_remedy_fixes(ways_out) if is_short else _fixes(finding),
-        )
-
-
-def _consequence(finding: Finding, ways_out: tuple[Remedy, ...]) -> str:
-    if len(ways_out) > 1:
-        return f"{finding.why} Each is enough:".strip()
-    if ways_out:
-        return f"{finding.why} This is enough:".strip()
-    return f"{finding.why} {finding.how_to_fix}".strip()
-
-
-def _remedy_fixes(ways_out: tuple[Remedy, ...]) -> tuple[Fix, ...]:
-    return tuple(
-        Fix(f"{REMEDY}:{place}", way.words) for place, way in enumerate(ways_out)
-    )
-
-
-def _fixes(finding: Finding) -> tuple[Fix, ...]:
-    if finding.where in OPTIONS and not finding.code.startswith(("model.", "data.")):
-        return (Fix(f"{FIND}:{finding.where}", "Show the setting"),)
-    if finding.code.startswith("model."):
-        return (Fix(f"{GO}:model", "Go to the model"),)
-    if finding.code.startswith("data."):
-        return (Fix(f"{GO}:data", "Go to the data"),)
-    return ()
+def _lengthened(inputs: RecipeInputs) -> int:
+    """The length that keeps all rows whole, as far as the model reads; 0 for none."""
+    if inputs.model is None or inputs.chats is None:
+        return 0
+    wanted = min(rounded_up(lengths_of(inputs.chats).longest), inputs.model.context)
+    return wanted if wanted > inputs.recipe.train.sequence_length else 0
 
 
 def _refused(inputs: RecipeInputs) -> str:
@@ -377,11 +340,6 @@ def _refused(inputs: RecipeInputs) -> str:
         return "The free memory is not measured yet."
     errors = [f for f in inputs.findings if f.severity is Severity.ERROR]
     return errors[0].what if errors else ""
-
-
-def has_ways_out(text: FindingText) -> bool:
-    """Whether a finding's fixes are remedies, shown with what each saves."""
-    return bool(text.fixes) and text.fixes[0].key.startswith(f"{REMEDY}:")
 
 
 def checks_mark(view: RecipeView) -> Mark:

@@ -1,0 +1,150 @@
+"""What a recipe asks that its model and its data don't suit: lengths, rates, templates.
+
+Doubts, save a missing chat template, without which the engine can't train on chats.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.dataset import ChatFile, split_rows
+from studio.domain.errors import StudioError
+from studio.domain.finding import Finding, error, warning
+from studio.domain.recipe import Recipe
+from studio.services.pricing import lengths_of
+from studio.storage.models import ModelPlace, ModelState
+
+# The best rate of LoRA by the model's width, on Llama and Qwen models of 1 to 70
+# billion weights: 5e-4 x (2000 / width)^0.78 at the steepest (Thinking Machines 2025,
+# LoRA Without Regret; tinker-cookbook, hyperparam_utils.py). Ten times more than that,
+# or a hundredth, is doubted.
+_BEST_RATE, _WIDTH, _POWER = 5e-4, 2000, 0.78
+_TOO_MUCH, _TOO_LITTLE = 10, 0.01
+
+_TOKENIZER_CONFIG = "tokenizer_config.json"
+_TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
+_MOST_BYTES = 1 << 24  # a tokenizer's configuration is some kilobytes
+
+
+def fitness_findings(
+    recipe: Recipe, place: ModelPlace, data: ChatFile | Finding | None
+) -> Iterator[Finding]:
+    """What of a recipe doesn't suit its model and its data.
+
+    Args:
+        recipe: What is to be trained.
+        place: Its model.
+        data: The data file as read; anything else isn't looked at.
+    """
+    model = _architecture(place)
+    if model is not None:
+        yield from _length_findings(recipe, model)
+        yield from _rate_findings(recipe, model)
+    if isinstance(data, ChatFile):
+        yield from _cut_findings(recipe, data)
+        yield from _batch_findings(recipe, data)
+    if place.state is ModelState.READY and place.folder is not None:
+        yield from _tokenizer_findings(place.folder)
+
+
+def _architecture(place: ModelPlace) -> ModelArchitecture | None:
+    if place.config is None:
+        return None
+    try:
+        return ModelArchitecture.from_config(place.config)
+    except StudioError:
+        return None
+
+
+def _length_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
+    length = recipe.train.sequence_length
+    if length > model.context:
+        yield warning(
+            "recipe.length-beyond-context",
+            f"Rows of {length:,} tokens are longer than this model reads.",
+            why=f"It was made for {model.context:,}; behind that its answers decay.",
+            fix=f"Set train.sequence_length to {model.context} or less.",
+            where="train.sequence_length",
+        )
+
+
+def _rate_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
+    rate = recipe.train.learning_rate
+    best = _BEST_RATE * (_WIDTH / model.hidden) ** _POWER
+    if rate > best * _TOO_MUCH:
+        yield warning(
+            "recipe.rate-high",
+            f"The learning rate {rate:g} is far above what models of this width bear.",
+            why="The loss may rise instead of falling.",
+            fix=f"Try {best:.0e} or less (train.learning_rate).",
+            where="train.learning_rate",
+        )
+    elif rate < best * _TOO_LITTLE:
+        yield warning(
+            "recipe.rate-low",
+            f"The learning rate {rate:g} is far below what an adapter needs.",
+            why="The run may end with the model as it was.",
+            fix=f"Try {best / 4:.0e} to {best:.0e} (train.learning_rate).",
+            where="train.learning_rate",
+        )
+
+
+def _cut_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
+    lengths, length = lengths_of(data), recipe.train.sequence_length
+    cut = lengths.longer_than(length)
+    if cut:
+        rows = "row is" if cut == 1 else "rows are"
+        yield warning(
+            "data.rows-cut",
+            f"{cut:,} {rows} longer than {length:,} tokens, by their characters.",
+            why="Their ends would be cut off, and the answers with them.",
+            fix=f"Set train.sequence_length to {lengths.longest} to keep all whole.",
+            where="train.sequence_length",
+        )
+
+
+def _batch_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
+    rows, _ = split_rows(len(data.chats), recipe.data.held_out, recipe.train.seed)
+    batch = recipe.effective_batch()
+    if len(rows) < batch:
+        yield warning(
+            "data.less-than-a-batch",
+            f"A step takes {batch:,} rows, and there are {len(rows):,} to train on.",
+            why="Each pass over the data is a single step, so the model learns slowly.",
+            fix="Lower train.accumulation, or add rows.",
+            where="train.accumulation",
+        )
+
+
+def _tokenizer_findings(folder: Path) -> Iterator[Finding]:
+    config = _tokenizer_config(folder)
+    if config is None:
+        return  # older tokenizers have none; the engine judges them
+    has_file = any((folder / name).is_file() for name in _TEMPLATE_FILES)
+    if not config.get("chat_template") and not has_file:
+        yield error(
+            "model.no-chat-template",
+            "This model has no chat template, so it can’t be taught from chats.",
+            fix="Choose an instruct or chat version of it.",
+            where=str(folder),
+        )
+    if not config.get("eos_token"):
+        yield warning(
+            "model.no-end",
+            "This model’s tokenizer names no token that ends a text.",
+            why="The trained model may not know when to stop.",
+            fix=f"Name its eos_token in {_TOKENIZER_CONFIG}.",
+            where=str(folder),
+        )
+
+
+def _tokenizer_config(folder: Path) -> Mapping[str, object] | None:
+    path = folder / _TOKENIZER_CONFIG
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return None
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return document if isinstance(document, Mapping) else None

@@ -1,0 +1,105 @@
+"""What of a recipe doesn't suit its model and its data."""
+
+import json
+
+import pytest
+
+from studio.domain.dataset import Chat, ChatFile, Turn
+from studio.domain.finding import Severity
+from studio.domain.recipe import Recipe
+from studio.services.fitness_findings import fitness_findings
+from studio.storage.models import ModelPlace, ModelState
+from tests.bench.formula_grid import config_of
+
+CONFIG = config_of("llama-3.1-8b") | {"max_position_embeddings": 4096}
+
+
+def place(folder=None, config=CONFIG):
+    return ModelPlace(
+        name="m", title="M", state=ModelState.READY, folder=folder, config=config
+    )
+
+
+def chats(*characters: int) -> ChatFile:
+    rows = (
+        Chat((Turn("user", "?"), Turn("assistant", "x" * (n - 1))), line)
+        for line, n in enumerate(characters, 1)
+    )
+    return ChatFile("chats.jsonl", tuple(rows), (), 1, "Chats")
+
+
+def found(recipe=None, model=None, data=None):
+    recipe = recipe or Recipe()
+    return {
+        each.code: each for each in fitness_findings(recipe, model or place(), data)
+    }
+
+
+def with_values(**values: object) -> Recipe:
+    made = Recipe()
+    for key, value in values.items():
+        made = made.with_value(f"train.{key}", value)
+    return made
+
+
+def test_that_a_usual_recipe_gives_no_doubt():
+    assert found(data=chats(*[300] * 40)) == {}
+
+
+def test_that_rows_beyond_the_models_context_are_doubted_with_the_limit():
+    finding = found(with_values(sequence_length=8192))["recipe.length-beyond-context"]
+    assert "4,096" in finding.why
+    assert finding.where == "train.sequence_length"
+    assert found(with_values(sequence_length=4096)) == {}
+
+
+@pytest.mark.parametrize(
+    ("rate", "code"),
+    [(1e-2, "recipe.rate-high"), (1e-6, "recipe.rate-low")],
+)
+def test_that_a_rate_out_of_range_is_doubted(rate, code):
+    assert set(found(with_values(learning_rate=rate))) == {code}
+
+
+def test_that_the_examples_high_rate_suits_its_small_model():
+    small = place(config=CONFIG | {"hidden_size": 576})
+    assert found(with_values(learning_rate=2e-3), small) == {}
+
+
+def test_that_rows_that_would_be_cut_are_counted():
+    data = chats(*[300] * 40, 6000, 9000)
+    finding = found(with_values(sequence_length=1024), data=data)["data.rows-cut"]
+    assert finding.what.startswith("2 rows are longer than 1,024 tokens")
+    assert "3000" in finding.how_to_fix
+    assert found(with_values(sequence_length=3000), data=data) == {}
+
+
+def test_that_fewer_rows_than_a_step_takes_are_doubted():
+    assert set(found(data=chats(*[300] * 10))) == {"data.less-than-a-batch"}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"chat_template": "{{ x }}", "eos_token": "</s>"}, {}),
+        ({"eos_token": "</s>"}, {"model.no-chat-template": Severity.ERROR}),
+        ({"chat_template": "{{ x }}"}, {"model.no-end": Severity.WARNING}),
+    ],
+)
+def test_that_a_tokenizer_without_template_or_end_is_told(tmp_path, config, expected):
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    codes = {c: f.severity for c, f in found(model=place(tmp_path)).items()}
+    assert codes == expected
+
+
+def test_that_a_template_in_a_file_of_its_own_counts(tmp_path):
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "</s>"}')
+    (tmp_path / "chat_template.jinja").write_text("{{ x }}")
+    assert found(model=place(tmp_path)) == {}
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "[" * 100_000, "\udcff"])
+def test_that_a_broken_tokenizer_config_is_left_to_the_engine(tmp_path, text):
+    file = tmp_path / "tokenizer_config.json"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert found(model=place(tmp_path)) == {}
