@@ -8,6 +8,7 @@ import typer
 from studio import __version__
 from studio.cli import (
     explaining,
+    inspecting,
     measuring,
     models,
     pricing,
@@ -222,6 +223,21 @@ def list_models(
 ) -> None:
     """List the models that Snugtune knows, marked for a card."""
     models.models(gpu, vram, json=json)
+
+
+@app.command("inspect-model", epilog=inspecting.JSON_HELP)
+def inspect_model(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH_OR_ID", help="A folder, a hub id or a name of the list."
+        ),
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Tell what a model is, without loading it."""
+    inspecting.inspect(name, json=json)
 
 
 @app.command()

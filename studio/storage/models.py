@@ -154,6 +154,12 @@ def hub_cache() -> Path:
     return Path(base).expanduser() / "huggingface" / "hub"
 
 
+def cached_folder(hub_id: str) -> Path | None:
+    """The snapshot of a cached model, whole or not: that of main, else the newest."""
+    repository = hub_cache() / f"models--{hub_id.replace('/', '--')}"
+    return _chosen(repository, list(repository.glob("snapshots/*")))
+
+
 def is_model_folder(folder: Path) -> bool:
     """Whether a folder holds a config and safetensors weights."""
     return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
@@ -248,10 +254,14 @@ def _snapshot(hub_id: str) -> Path | None:
         for folder in repository.glob("snapshots/*")
         if is_model_folder(folder) and not _has_gaps(folder)
     ]
+    return _chosen(repository, snapshots)
+
+
+def _chosen(repository: Path, snapshots: Sequence[Path]) -> Path | None:
     if not snapshots:
         return None
     main = repository / "refs" / "main"
-    commit = main.read_text(encoding="ascii").strip() if main.is_file() else ""
+    commit = main.read_text(encoding="utf-8").strip() if main.is_file() else ""
     by_commit = {folder.name: folder for folder in snapshots}
     newest = max(snapshots, key=lambda folder: folder.stat().st_mtime)
     return by_commit.get(commit, newest)
@@ -302,7 +312,8 @@ def _weight_bytes(folder: Path | None, gguf: Path | None) -> int:
     files = list(folder.glob("*.safetensors")) if folder else []
     if not files and gguf is not None:
         files = [gguf]
-    return sum(file.stat().st_size for file in files)
+    # A cache of which a part was deleted holds links that lead nowhere.
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def _not_a_model(folder: Path) -> StudioError:

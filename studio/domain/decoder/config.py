@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from studio.domain.errors import refusal
 
+_MOST = 1 << 31
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -27,13 +29,17 @@ class Config:
         return str(self.values.get("model_type") or "")
 
     def whole(self, *keys: str, default: int = 0) -> int:
-        """A positive whole number, by the first of its names that is there.
+        """A positive whole number below 2^31, by the first of its names that is there.
 
         Raises:
             StudioError: It is missing and has no default, or is no such number.
         """
         found = next((self.values[k] for k in keys if self.values.get(k)), default)
-        if not isinstance(found, int) or isinstance(found, bool) or found <= 0:
+        if (
+            not isinstance(found, int)
+            or isinstance(found, bool)
+            or not 0 < found < _MOST
+        ):
             raise refusal(
                 "model.config",
                 f"The model’s config gives no usable “{keys[0]}”.",
@@ -43,13 +49,15 @@ class Config:
         return found
 
     def share(self, *keys: str, default: float) -> float:
-        """A number, by the first of its names that is there."""
+        """A number from 0 to 1, by the first of its names that is there and is one."""
         rope = self.values.get("rope_parameters") or self.values.get("rope_scaling")
         places = [self.values, rope if isinstance(rope, Mapping) else {}]
         for place in places:
             for key in keys:
                 found = place.get(key)
-                if isinstance(found, int | float) and not isinstance(found, bool):
+                if isinstance(found, bool) or not isinstance(found, int | float):
+                    continue
+                if 0 <= found <= 1:
                     return float(found)
         return default
 

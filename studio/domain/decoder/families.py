@@ -347,8 +347,9 @@ def _qwen3_moe(config: Config) -> Decoder:
     )
     step = config.whole("decoder_sparse_step", default=1)
     listed = config.values.get("mlp_only_layers")
-    plain = set(listed) if isinstance(listed, list) else set()
-    sparse = sum(n not in plain and (n + 1) % step == 0 for n in range(layers))
+    plain = {n for n in listed if type(n) is int} if isinstance(listed, list) else set()
+    without = sum(0 <= n < layers and (n + 1) % step == 0 for n in plain)
+    sparse = layers // step - without
     kinds = ((dense, layers - sparse), (_mixed(dense, experts), sparse))
     return Decoder(kinds=tuple(kind for kind in kinds if kind[1]))
 
