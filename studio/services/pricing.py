@@ -75,12 +75,25 @@ def propose_for(
     Returns:
         The proposal, or why this model can't be priced.
     """
+    wish = wish_for(base, place, device, data, goal, kept)
+    return wish if isinstance(wish, Finding) else propose(wish)
+
+
+def wish_for(
+    base: Recipe,
+    place: ModelPlace,
+    device: TrainingDevice,
+    data: ChatFile | None,
+    goal: Goal,
+    kept: AbstractSet[str],
+) -> Wish | Finding:
+    """What is sought, or why this model can't be priced; as `propose_for` takes it."""
     model = _architecture(place)
     if isinstance(model, Finding):
         return model
     known = with_context(device)
     named = base.with_value("model.name", place.name)
-    return propose(Wish(model, known, named, lengths_of(data), goal, kept))
+    return Wish(model, known, named, lengths_of(data), goal, kept)
 
 
 def lengths_of(data: ChatFile | None) -> TokenLengths:

@@ -1,6 +1,8 @@
 """The Recipe page: priced at once, saved at once, undone, proposed, started."""
 
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -22,6 +24,7 @@ from studio.ui.pages.recipe.reason_widget import ReasonWidget
 from studio.ui.pages.recipe.remedy_card import RemedyCard
 from studio.ui.widgets.finding_card import FindingCard
 from studio.ui.widgets.memory_bar_state import Segment, Verdict
+from tests.bench.formula_grid import ARCHITECTURES
 from tests.ui.desks import TestDesk, desk, reading_with_card, reading_without_card
 from tests.ui.helpers import assert_reachable
 from tests.ui.run_stories import finished_run
@@ -504,3 +507,24 @@ def test_that_rows_that_would_be_cut_can_be_kept_by_one_click(page, desk: TestDe
     card.fix_chosen.emit(card.text.fixes[0].key)
     assert recipe(desk).train.sequence_length == 192
     assert not any("longer than" in c.text.what for c in cards(page))
+
+
+def test_that_a_model_no_recipe_fits_is_told_what_would(qtbot, own, desk: TestDesk):
+    folder = Path(own._desk.folders.cache) / "Llama"
+    folder.mkdir(parents=True)
+    config = ARCHITECTURES["llama-3.1-8b"]
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    desk.hardware.tell(reading_with_card(free=4.0))
+    desk.desk.projects.current.set_value("model.name", str(folder))
+
+    def told() -> list[str]:
+        texts = [card.text for card in cards(own)]
+        return [t.consequence for t in texts if t.what.startswith("No recipe for this")]
+
+    qtbot.waitUntil(lambda: bool(told()), timeout=20_000)
+    (words,) = told()
+    assert "Trainable here: " in words
+    assert "This model trains on: " in words
+    desk.hardware.tell(reading_with_card(free=11.5))
+    assert told() == []

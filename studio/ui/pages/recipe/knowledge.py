@@ -11,11 +11,12 @@ from studio.domain.recipe import Recipe
 from studio.domain.recommend.duration import Seconds
 from studio.domain.recommend.policy import Goal
 from studio.domain.recommend.proposal import Proposal
+from studio.domain.recommend.wish import Wish
 from studio.services.dry_runs import Question
 from studio.services.measured import taught
 from studio.services.model_shelf import ModelPlace
 from studio.services.preflight import preflight
-from studio.services.pricing import price, price_by_formula, propose_for
+from studio.services.pricing import price, price_by_formula, propose_for, wish_for
 from studio.services.recommending import time_of_step
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.explanation import PricedSwitch
@@ -116,6 +117,17 @@ class Knowledge:
             found = propose_for(base, place, device, data, goal, kept)
             self._answers[question] = None if isinstance(found, Finding) else found
         return self._answers[question]
+
+    def hopeless(self, advice: Proposal | None) -> Wish | None:
+        """The wish behind advice that nothing fits; None when something does."""
+        place, device = self._model_place(), self._steady_device()
+        if advice is None or advice.fits or device is None:
+            return None
+        if not isinstance(place, ModelPlace):
+            return None
+        data, own = self._desk.data.chat_file, frozenset[str]()
+        wish = wish_for(advice.recipe, place, device, data, advice.goal, own)
+        return None if isinstance(wish, Finding) else wish
 
     def _step(
         self, recipe: Recipe, place: ModelPlace | None, device: TrainingDevice | None

@@ -59,9 +59,10 @@ def _remedy_fixes(ways_out: tuple[Remedy, ...]) -> tuple[Fix, ...]:
 def _fixes(finding: Finding, whole_length: int) -> tuple[Fix, ...]:
     if finding.code == "data.rows-cut" and whole_length:
         return (Fix(f"{LENGTH}:{whole_length}", f"Use {whole_length:,}"),)
-    if finding.where in OPTIONS and not finding.code.startswith(("model.", "data.")):
+    elsewhere = ("model.", "data.", "recommend.")
+    if finding.where in OPTIONS and not finding.code.startswith(elsewhere):
         return (Fix(f"{FIND}:{finding.where}", "Show the setting"),)
-    if finding.code.startswith("model."):
+    if finding.code.startswith(("model.", "recommend.")):
         return (Fix(f"{GO}:model", "Go to the model"),)
     if finding.code.startswith("data."):
         return (Fix(f"{GO}:data", "Go to the data"),)

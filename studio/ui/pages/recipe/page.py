@@ -18,6 +18,7 @@ from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.edits import RecipeChange, differences
+from studio.ui.pages.recipe.elsewhere import Elsewhere
 from studio.ui.pages.recipe.expert_rows import own_changes, recommended
 from studio.ui.pages.recipe.knowledge import Knowledge
 from studio.ui.pages.recipe.open_points import FIND, GO, LENGTH, REMEDY, has_ways_out
@@ -57,10 +58,12 @@ class RecipePage(QWidget):
         self._share = OPTIONS["data.held_out"].default
         self.undo_stack = QUndoStack(self)
         self._proposer = Proposer(self._knowledge, self.undo_stack)
+        self._elsewhere = Elsewhere(self)
         self.view = RecipeView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
+        self._elsewhere.found.connect(self._on_news)
         self.undo_stack.indexChanged.connect(self._on_recipe_changed)
         self._connect_services()
         self._connect_choices()
@@ -153,10 +156,13 @@ class RecipePage(QWidget):
         bind_keys(self, Deed.FIND, self._on_find)
 
     def _inputs(self) -> RecipeInputs:
-        inputs = self._knowledge.inputs(self._advice())
-        if self._refusal is None:
-            return inputs
-        return self._knowledge.with_finding(inputs, self._refusal)
+        advice = self._advice()
+        inputs = self._knowledge.inputs(advice)
+        hopeless = self._knowledge.hopeless(advice)
+        for finding in (self._elsewhere.finding(hopeless), self._refusal):
+            if finding is not None:
+                inputs = self._knowledge.with_finding(inputs, finding)
+        return inputs
 
     def _advice(self) -> Proposal | None:
         return self._proposer.advice(self._desk.projects.current)
