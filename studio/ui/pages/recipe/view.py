@@ -125,12 +125,17 @@ class RecipeView(PageFrame):
         first.setSpacing(Space.MEDIUM)
         first.addWidget(self.mark)
         first.addWidget(self.sentence, 1)
-        first.addWidget(self.basis)
-        first.addWidget(self.planner.button)
-        first.addWidget(self.where)
+        last = QHBoxLayout()
+        last.setSpacing(Space.MEDIUM)
+        last.addWidget(self.basis, 1)
+        last.addWidget(self.planner.button)
+        last.addWidget(self.where)
+        card.body.setSpacing(Space.HAIR)
+        card.body.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.HAIR)
         card.body.addLayout(first)
         card.body.addWidget(self.remark)
         card.body.addWidget(self.memory)
+        card.body.addLayout(last)
         return card
 
     def _make_choices(self) -> Card:
