@@ -1,13 +1,15 @@
 """`snugtune models`: the model list, marked for one device."""
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 from studio.cli import terminal
+from studio.domain.cards import CloudPrice
 from studio.domain.errors import refusal
 from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.recommend.marks import RECIPE_WORDS, Marking
 from studio.domain.recommend.proposal import headroom_bytes
-from studio.services.cards import device_named
+from studio.services.cards import cloud_price_of, device_named
 from studio.services.model_marks import MarkedModel, marked
 from studio.services.model_places import store
 from studio.storage.models import ModelState
@@ -15,11 +17,11 @@ from studio.system.machine import read_machine_once
 
 JSON_HELP = """With --json:
 
-{"device": {"name", "kind", "total_bytes", "free_bytes"}, "headroom_bytes", "recipe", "models": [...]}
+{"device": {"name", "kind", "total_bytes", "free_bytes", "cloud_price": {"usd_an_hour", "provider", "page", "read_on", "is_old"}}, "headroom_bytes", "recipe", "models": [...]}
 
 Each model: {"name", "title", "hub_id", "licence", "gated", "context", "parameters", "vision_parameters", "is_here", "mark", "peak_bytes", "needed_bytes", "reason", "description"}
 
-mark is "trains comfortably", "trains tightly" or "not here"; it, peak_bytes, needed_bytes and reason are null for a kind of model that the formula doesn't know. needed_bytes is what must be free for the run to go at all. recipe says in words which recipe the marks are for."""  # noqa: E501 - the terminal wraps it
+mark is "trains comfortably", "trains tightly" or "not here"; it, peak_bytes, needed_bytes and reason are null for a kind of model that the formula doesn't know. needed_bytes is what must be free for the run to go at all. recipe says in words which recipe the marks are for. cloud_price is null unless --gpu names a card that a price was read for; it is_old after a year."""  # noqa: E501 - the terminal wraps it
 
 _HEADER = ("Model", "Weights", "Licence", "Peak GiB", "On this device")
 
@@ -44,6 +46,9 @@ def models(gpu: str, vram: float | None, *, json: bool) -> None:
     free = gib(device.free_bytes)
     terminal.say(f"On {device.name} with {free} free, {kept} of it kept free.")
     terminal.say(f"Marked for {RECIPE_WORDS}.")
+    rent = cloud_price_of(device)
+    if rent is not None:
+        terminal.say(f"Elsewhere it rents for {rent.words(_today())}.")
     terminal.say()
     terminal.say_table(_HEADER, [_row(model) for model in found])
 
@@ -81,11 +86,28 @@ def _document(
             "kind": device.kind,
             "total_bytes": device.total_bytes,
             "free_bytes": device.free_bytes,
+            "cloud_price": _price_document(cloud_price_of(device)),
         },
         "headroom_bytes": headroom_bytes(device),
         "recipe": RECIPE_WORDS,
         "models": [_model_document(model) for model in found],
     }
+
+
+def _price_document(price: CloudPrice | None) -> dict[str, object] | None:
+    if price is None:
+        return None
+    return {
+        "usd_an_hour": price.usd_an_hour,
+        "provider": price.provider,
+        "page": price.page,
+        "read_on": price.read_on.isoformat(),
+        "is_old": price.is_old(_today()),
+    }
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _model_document(model: MarkedModel) -> dict[str, object]:

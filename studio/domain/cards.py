@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -33,6 +34,9 @@ _MOST_NAMED = 8
 _NEAR = 3
 
 
+_STAYS_TRUE = timedelta(days=365)
+
+
 class CardKind(StrEnum):
     """Where a card is found."""
 
@@ -40,6 +44,33 @@ class CardKind(StrEnum):
     WORKSTATION = "workstation"
     DATA_CENTRE = "data centre"
     LAPTOP = "laptop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudPrice:
+    """What one card costs to rent on demand.
+
+    Attributes:
+        usd_an_hour: US dollars an hour, without tax.
+        provider: Who rents it out.
+        page: Where it is written.
+        read_on: The day on which it was.
+    """
+
+    usd_an_hour: float
+    provider: str
+    page: str
+    read_on: date
+
+    def is_old(self, today: date) -> bool:
+        """Whether it was read more than a year ago."""
+        return today - self.read_on > _STAYS_TRUE
+
+    def words(self, today: date) -> str:
+        """The price with whose it is and when; that it is old, when it is."""
+        old = ", an old price" if self.is_old(today) else ""
+        amount = f"${self.usd_an_hour:.2f} an hour at {self.provider}"
+        return f"{amount} ({self.read_on.isoformat()}{old})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +86,7 @@ class CardFacts:
         bandwidth_gb_s: Of its memory, 10^9 bytes a second.
         tensor_tflops: 16-bit products added up in FP32, without sparsity, 10^12 a
             second; 0 without tensor cores, None where the maker doesn't say.
+        cloud_price: What it costs to rent; None where no price could be read.
     """
 
     name: str
@@ -64,6 +96,7 @@ class CardFacts:
     driver_bytes: int
     bandwidth_gb_s: float
     tensor_tflops: float | None = None
+    cloud_price: CloudPrice | None = None
 
     @property
     def usable_bytes(self) -> int:

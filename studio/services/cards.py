@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from studio.domain.cards import CardFacts, find_card
+from studio.domain.cards import CardFacts, CloudPrice, find_card
 from studio.domain.hardware import GIB, MachineReading, TrainingDevice, gib
 from studio.storage.cards import load_cards
 from studio.system.resources import resource_root
@@ -39,6 +39,12 @@ def device_named(name: str, machine: MachineReading) -> TrainingDevice:
     if here.kind == "cuda" and name.strip().casefold() in here.name.casefold():
         return here
     return find_card(known_cards(), name).device()
+
+
+def cloud_price_of(device: TrainingDevice) -> CloudPrice | None:
+    """What a known card costs to rent; None for others and where nobody told."""
+    prices = {card.name: card.cloud_price for card in known_cards()}
+    return prices.get(device.name)
 
 
 def _size_of(name: str) -> int | None:

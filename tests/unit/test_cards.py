@@ -1,11 +1,14 @@
 import itertools
+import tomllib
+from datetime import date
 
 import pytest
 
-from studio.domain.cards import CardKind, find_card
+from studio.domain.cards import CardKind, CloudPrice, find_card
 from studio.domain.errors import StudioError
 from studio.domain.hardware import GIB, MIB, GpuReading, MachineReading
-from studio.services.cards import device_named, known_cards
+from studio.services.cards import cloud_price_of, device_named, known_cards
+from studio.system.resources import resource_root
 
 HERE = MachineReading(
     ram_total_bytes=16 * GIB,
@@ -158,3 +161,37 @@ def test_that_nonsense_is_refused_in_a_sentence(name):
 def test_that_permuted_words_mean_the_same_card():
     for words in itertools.permutations(["RTX", "4070", "Ti", "SUPER"]):
         assert find_card(known_cards(), " ".join(words)).name == "RTX 4070 Ti SUPER"
+
+
+def test_that_each_price_belongs_to_a_card_and_says_where_and_when_it_was_read():
+    listed = resource_root() / "gpus.toml"
+    pages = tomllib.loads(listed.read_text(encoding="utf-8"))["prices"]
+    priced = {card["name"]: page for page in pages for card in page["cards"]}
+    cards = {card.name: card.cloud_price for card in known_cards()}
+    assert len(priced) == sum(len(page["cards"]) for page in pages)
+    assert {name for name, price in cards.items() if price} == set(priced)
+    for name, page in priced.items():
+        price = cards[name]
+        assert 0.1 < price.usd_an_hour < 20
+        assert (price.provider, price.page) == (page["provider"], page["page"])
+        assert price.read_on >= date(2026, 1, 1)
+        assert page["via"]
+
+
+def test_that_a_price_is_said_to_be_old_after_a_year():
+    price = CloudPrice(
+        usd_an_hour=3.994,
+        provider="Rent",
+        page="rent.example/prices",
+        read_on=date(2026, 11, 9),
+    )
+    assert price.words(date(2027, 11, 9)) == "$3.99 an hour at Rent (2026-11-09)"
+    assert price.words(date(2027, 11, 10)) == (
+        "$3.99 an hour at Rent (2026-11-09, an old price)"
+    )
+
+
+def test_that_only_a_known_card_has_a_price():
+    assert cloud_price_of(device_named("H100", HERE)).usd_an_hour > 0
+    assert cloud_price_of(device_named("80", HERE)) is None
+    assert cloud_price_of(device_named("RTX 4090", HERE)) is None

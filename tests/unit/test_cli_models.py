@@ -27,6 +27,7 @@ def test_that_the_document_holds_what_the_help_promises(capsys):
     assert len(document["models"]) >= 60
     for key in (*document, *document["device"], *document["models"][0]):
         assert f'"{key}"' in JSON_HELP
+    assert document["device"]["cloud_price"] is None
     marks = [model["mark"] for model in document["models"]]
     assert marks == sorted(marks, key=["trains comfortably", "not here"].index)
     large = next(m for m in document["models"] if m["name"] == "Qwen3-32B")
@@ -64,3 +65,13 @@ def test_that_a_model_of_an_unknown_kind_is_listed_without_a_mark(capsys, tmp_pa
         .splitlines()[-1]
         .endswith("not priced, on this disk")
     )
+
+
+def test_that_a_card_that_can_be_rented_tells_its_price(capsys):
+    price = json.loads(told(capsys, "--gpu", "H100", "--json"))["device"]["cloud_price"]
+    assert price["usd_an_hour"] > 0
+    for key in price:
+        assert f'"{key}"' in JSON_HELP
+    said = told(capsys, "--gpu", "H100")
+    assert f"rents for ${price['usd_an_hour']:.2f} an hour at RunPod" in said
+    assert price["read_on"] in said
