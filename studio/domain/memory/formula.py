@@ -20,6 +20,7 @@ from studio.domain.memory.estimate import (
     MemoryEstimate,
     MemoryPhase,
 )
+from studio.domain.memory.on_paper.holding import Run, reserved_bytes
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.planning import (
     habits_of,
@@ -87,7 +88,7 @@ def estimate_memory(
     held = trained(model, plan, recipe.train.optimizer)
     resident = _resident(model, plan, device, held)
     below = sum(part.bytes for part in resident)
-    passing, unused = _passing(model, plan, recipe, held)
+    passing, reserved = _passing(model, plan, recipe, device, held)
     peaks = {phase: below + each.bytes for phase, each in passing.items()}
     phase = max(passing, key=lambda each: peaks[each])
     components = [*resident, *_parts(passing[phase])]
@@ -96,6 +97,7 @@ def estimate_memory(
         way, load = loading - peaks[phase], MemoryPhase.LOAD
         components.append(Component(LOADING, Group.WEIGHTS, way, load.value))
         phase = load
+    unused = max(0, reserved - peaks[phase])
     estimate = MemoryEstimate(
         components=(*components, *_above(device, held, unused)),
         phase=phase,
@@ -140,10 +142,16 @@ def _resident(
 
 
 def _passing(
-    model: ModelArchitecture, plan: Plan, recipe: Recipe, held: Trained
+    model: ModelArchitecture,
+    plan: Plan,
+    recipe: Recipe,
+    device: TrainingDevice,
+    held: Trained,
 ) -> tuple[dict[MemoryPhase, Passing], int]:
-    """The highest point of each phase, and what the allocator holds beside tensors."""
-    found, unused = training(model, plan, habits_of(recipe))
+    """The highest point of each phase, and what the allocator holds at the highest."""
+    habits = habits_of(recipe)
+    made = training(model, plan, habits)
+    found = dict(made.highest)
     backward, step = MemoryPhase.BACKWARD.value, MemoryPhase.OPTIMIZER_STEP
     found[step] = Passing(0)
     # With several micro-batches a step all gradients stand from the first one on.
@@ -152,10 +160,16 @@ def _passing(
     if recipe.train.optimizer is Optimizer.ADAMW_FOREACH:
         # torch optim/adam.py:762: a square root of all second moments at once.
         found[step] = found[step].and_beside(STEP_TEMPORARIES, step.value, held.weights)
-    if not recipe.compared():
-        found[MemoryPhase.EVALUATE] = measuring(model, plan, MEASURING)
-        found[MemoryPhase.GENERATE] = answering(model, plan, recipe, ANSWERING)
-    return found, unused
+    asides: tuple[Passing, ...] = ()
+    if not habits.full_logits:  # else the loop around the model is a bare one
+        measured = measuring(model, plan, MEASURING)
+        asides = measured, answering(model, plan, recipe, ANSWERING)
+        found[MemoryPhase.EVALUATE], found[MemoryPhase.GENERATE] = asides
+    if not plan.card:
+        return found, 0
+    warms_up = plan.quantizes or not recipe.compared()
+    run = Run(warms_up, asides, made, recipe.train.optimizer, workspace_of(device))
+    return found, reserved_bytes(model, plan, run)
 
 
 def _parts(passing: Passing) -> list[Component]:

@@ -34,7 +34,6 @@ class _Sizes:
     count: int
     merges: bool
     trains: bool
-    adds: bool
     loops: bool
 
     @property
@@ -92,7 +91,6 @@ def _sizes_of(plan: Plan, block: Block, x: Tensor) -> _Sizes:
         count=experts.count,
         merges=plan.adapts_experts,
         trains=plan.trains_base,
-        adds=plan.adds,
         loops=not plan.groups,
     )
 
@@ -156,7 +154,7 @@ def _of_weights(tape: Tape, sizes: _Sizes, entries: int) -> Tensor | None:
     if not sizes.learns:
         return None
     made = tape.new(entries, sizes.load, GRADIENTS if sizes.trains else "")
-    if sizes.trains and not sizes.adds:
+    if sizes.trains:
         tape.gradients.append(made)
     return made
 
@@ -168,6 +166,5 @@ def _low_rank(
     if of is None or not sizes.merges:
         return None
     grads = [tape.new(each * n, sizes.load, GRADIENTS) for n in (outputs, inputs)]
-    if not sizes.adds:
-        tape.gradients += grads
+    tape.gradients += grads
     return grads[0]

@@ -27,7 +27,6 @@ class _Loss:
     casts: int
     head: int
     tied: bool
-    adds: bool
 
 
 def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> Tensor:
@@ -51,7 +50,6 @@ def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> T
         casts,
         vocabulary * hidden if plan.trains_base else 0,
         model.tied,
-        plan.adds,
     )
     statistics = tape.storage(10 * 4 * rows, LOGITS)
     tile = tape.storage(loss.tile, LOGITS)
@@ -69,6 +67,7 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
     of_hidden = tape.new(loss.rows * loss.hidden, 4, LOGITS)
     of_head = tape.new(loss.head, 4, LOGITS) if loss.head else None
     tile = tape.storage(loss.tile, LOGITS)
+    tape.multiplies()
     inside = tape.storage(loss.casts, LOGITS) if loss.casts else None
     del inside
     half = of_hidden
@@ -89,7 +88,7 @@ def _keep_gradient(tape: Tape, loss: _Loss, made: Tensor) -> None:
     """A matrix that is shared waits for the embedding's part of its gradient."""
     if loss.tied:
         tape.waiting = made
-    elif not loss.adds:
+    else:
         tape.gradients.append(made)
 
 
@@ -110,8 +109,8 @@ def full_loss(
         logits = tanh(tape, logits) if step == 1 else scaled(tape, logits)
         tape.rename(logits, LOGITS)
     whole = wide = _wide(tape, logits)
-    if shifts and plan.batch > 1:
-        wide = _copy(tape, whole)
+    if shifts:
+        wide = _shifted(tape, plan, whole)
     shares = tape.new(wide.count, 4, LOGITS)
     loss = tape.new(1, 4)
     if wide.node is not None:
@@ -127,15 +126,19 @@ def _wide(tape: Tape, logits: Tensor) -> Tensor:
     return made
 
 
-def _copy(tape: Tape, x: Tensor) -> Tensor:
-    made = tape.new(x.count, x.width, LOGITS)
-    made.node = tape.node(_copy_back, (x.node,))
+def _shifted(tape: Tape, plan: Plan, x: Tensor) -> Tensor:
+    """All but each row's last token; of one row alone that is no copy."""
+    count = x.count // plan.length * (plan.length - 1)
+    made = Tensor(x.storage, count, x.width)
+    if plan.batch > 1:
+        made = tape.new(count, x.width, LOGITS)
+    made.node = tape.node(partial(_shifted_back, x.count), (x.node,))
     return made
 
 
-def _copy_back(tape: Tape, node: Node) -> None:
+def _shifted_back(whole: int, tape: Tape, node: Node) -> None:
     grad = node.received()
-    made = tape.new(grad.count, grad.width, LOGITS)
+    made = tape.new(whole, grad.width, LOGITS)
     del grad
     tape.give(node.inputs[0], made)
 

@@ -84,7 +84,7 @@ def product(  # noqa: PLR0913 - a product has that many sides
     kept = (x if trains else None, weight if entry is not None else None)
     node = None
     if trains or entry is not None:
-        meta = (rows, inputs, outputs, trains, casts, plan.adds)
+        meta = (rows, inputs, outputs, trains, casts)
         node = tape.node(partial(_product_back, meta), (entry,), kept)
     made = tape.new(rows * outputs, width)
     made.node = node
@@ -92,19 +92,19 @@ def product(  # noqa: PLR0913 - a product has that many sides
 
 
 def _product_back(
-    meta: tuple[int, int, int, bool, bool, bool], tape: Tape, node: Node
+    meta: tuple[int, int, int, bool, bool], tape: Tape, node: Node
 ) -> None:
     kept = node.taken()
     grad = node.received()
-    rows, inputs, outputs, trains, casts, adds = meta
+    rows, inputs, outputs, trains, casts = meta
+    tape.multiplies()
     if grad.strided:
         grad = tape.new(grad.count, grad.width)
     if trains:
         made = tape.new(inputs * outputs, grad.width, GRADIENTS)
         if casts:
             made = tape.new(inputs * outputs, 4, GRADIENTS)
-        if not adds:
-            tape.gradients.append(made)
+        tape.gradients.append(made)
         del made
     through = None
     if node.inputs[0] is not None:

@@ -13,9 +13,8 @@ from studio.domain.memory.on_paper.layer import passed
 from studio.domain.memory.on_paper.norms import normed
 from studio.domain.memory.on_paper.operators import added, cast, dropped, scaled
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.reserving import unused_bytes
 from studio.domain.memory.on_paper.tape import Backward, Node, Tape, Tensor
-from studio.domain.memory.on_paper.weights import block_tensors, rounded
+from studio.domain.memory.on_paper.weights import block_tensors
 from studio.domain.memory.part_names import (
     ACTIVATION_GRADIENTS,
     BATCH,
@@ -91,10 +90,23 @@ class Passing:
         return replace(self, bytes=self.bytes + amount, beside=beside)
 
 
-def training(
-    model: ModelArchitecture, plan: Plan, habits: Habits
-) -> tuple[dict[MemoryPhase, Passing], int]:
-    """A forward and a backward pass, and what the allocator holds beside them."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A forward and a backward pass.
+
+    Attributes:
+        highest: The highest point of each, where gradients stand already if they do.
+        tape: Of both; the gradients it kept still stand.
+        first: The events of a step's first micro-batch.
+    """
+
+    highest: Mapping[MemoryPhase, Passing]
+    tape: Tape
+    first: list[int]
+
+
+def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
+    """A forward and a backward pass."""
     tape = Tape()
     tape.passing = CHECKPOINTED
     if not habits.checkpoints:
@@ -106,11 +118,15 @@ def training(
         if habits.checkpoints:
             tape.passing = RECOMPUTED
         _backward(tape, loss)
-    found = {
+    del loss
+    first = tape.events
+    if plan.adds:
+        tape.events = tape.adding()
+    highest = {
         MemoryPhase.FORWARD: _highest(tape, 0, turn, made),
         MemoryPhase.BACKWARD: _highest(tape, turn, len(tape.events), made),
     }
-    return found, unused_bytes(tape) if plan.card else 0
+    return Step(highest, tape, first)
 
 
 def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
@@ -133,7 +149,7 @@ def _forward(
     begun: Backward = _ended
     if plan.trains_base:
         entries = model.vocabulary * model.hidden
-        begun = partial(_embedding_back, entries, plan.plain, plan.adds)
+        begun = partial(_embedding_back, entries, plan.plain)
     x.node = tape.node(begun, ())
     stream = _Stream(x)
     del x
@@ -156,17 +172,14 @@ def _ended(_tape: Tape, node: Node) -> None:
     node.received()
 
 
-def _embedding_back(
-    entries: int, width: int, adds: bool, tape: Tape, node: Node
-) -> None:
+def _embedding_back(entries: int, width: int, tape: Tape, node: Node) -> None:
     """Gradients of all rows of the embedding, and of the head's if it is the same."""
     node.received()
     made = tape.new(entries, width, GRADIENTS)
     if tape.waiting is not None:
         total = tape.new(entries, width, GRADIENTS)
         tape.waiting, made = None, total
-    if not adds:
-        tape.gradients.append(made)
+    tape.gradients.append(made)
 
 
 def _backward(tape: Tape, loss: "list[Tensor]") -> None:
@@ -193,10 +206,7 @@ def _blocks(
         stream.x = tape.checkpointed(lambda x: passed(tape, plan, block, x), stream.x)
     else:
         stream.x = passed(tape, plan, block, stream.x)
-    gradients = 0
-    if not plan.adds:
-        tensors = block_tensors(block, plan)
-        gradients = sum(rounded(each * plan.adapter) for each in tensors)
+    gradients = [each * plan.adapter for each in block_tensors(block, plan)]
     tape.repeat_before(position, count - 1, gradients, entry)
 
 

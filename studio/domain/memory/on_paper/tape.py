@@ -157,20 +157,25 @@ class Tape:
     Attributes:
         events: Numbers of storages as they are allocated; negative for releases.
         sizes: Bytes of each storage, by its number; rounded to blocks.
+        counts: Of storages that stand for several equal ones, how many.
         names: Component of each storage.
         passing: Component of what is written down without a name.
         waiting: The head's part of the gradient of a matrix that it shares.
         gradients: Of weights, which live until the optimizer has stepped.
+        first_product: How many events there were when the backward pass multiplied
+            first.
     """
 
     def __init__(self) -> None:
         self.events: list[int] = []
         self._write = self.events.append
         self.sizes = [0]  # the first number is 1, for it has a negative
+        self.counts: dict[int, int] = {}
         self.names = [""]
         self.passing = ""
         self.gradients: list[Tensor] = []
         self.waiting: Tensor | None = None
+        self.first_product = 0
         self._nodes: list[Node] = []
         self._mode = _Mode.PLAIN
         self._frame: Frame | None = None
@@ -183,6 +188,13 @@ class Tape:
         self.names.append(name or self.passing)
         write(number)
         return Storage(write, number)
+
+    def several(self, size: int, count: int, name: str) -> Storage:
+        """Allocate `count` storages of `size` bytes, written down as one."""
+        made = self.storage(0, name)
+        self.sizes[made.number] = -(-size // BLOCK) * BLOCK * count
+        self.counts[made.number] = count
+        return made
 
     def new(self, count: int, width: int, name: str = "") -> Tensor:
         """Allocate a tensor that needs no gradient."""
@@ -276,6 +288,11 @@ class Tape:
         assert isinstance(storage, Storage)
         self.names[storage.number] = name
 
+    def multiplies(self) -> None:
+        """Note that the backward pass comes to a product."""
+        if not self.first_product:
+            self.first_product = len(self.events)
+
     @property
     def learns(self) -> bool:
         """Whether a graph is built, as in training alone."""
@@ -292,38 +309,72 @@ class Tape:
         return len(self.events), len(self._nodes)
 
     def repeat_before(
-        self, position: tuple[int, int], count: int, gradients: int, entry: Node
+        self,
+        position: tuple[int, int],
+        count: int,
+        gradients: Sequence[int],
+        entry: Node,
     ) -> None:
         """Let `count` more blocks, like what followed a position, stand before it.
 
         What it left is there that much more often, until its backward pass is over,
-        when gradients of `gradients` bytes a block appear.
+        when each block's gradients appear.
 
         Args:
             position: Where the block began.
             count: Further blocks.
-            gradients: Bytes a block.
+            gradients: Bytes of each that a block keeps.
             entry: Stands where the block's input came from.
         """
         at, place = position
-        left: dict[str, int] = {}
-        for number in self.events[at:]:
-            name = self.names[abs(number)]
-            left[name] = left.get(name, 0) + self.signed(number)
         more = []
-        for name, size in left.items():
-            if size:
-                more.append(len(self.sizes))
-                self.sizes.append(count * size)
-                self.names.append(name)
+        for number in self._left_since(at) if count else ():
+            more.append(len(self.sizes))
+            self.counts[len(self.sizes)] = count
+            self.sizes.append(count * self.sizes[number])
+            self.names.append(self.names[number])
         self.events[at:at] = more
-        entry.backward = partial(_repeated_back, more, count * gradients)
+        entry.backward = partial(_repeated_back, more, count, gradients)
         self._nodes.insert(place, entry)
 
+    def _left_since(self, at: int) -> list[int]:
+        """What was allocated since and stands, less what it took the place of."""
+        left: dict[int, None] = {}
+        for number in self.events[at:]:
+            if number > 0:
+                left[number] = None
+            elif -number in left:
+                del left[-number]
+            else:
+                size = self.sizes[-number]
+                alike = (each for each in reversed(left) if self.sizes[each] == size)
+                left.pop(next(alike, 0), None)
+        return list(left)
 
-def _repeated_back(more: list[int], gradients: int, tape: Tape, node: Node) -> None:
+    def adding(self) -> list[int]:
+        """The events where each gradient is added to one that stands already."""
+        kept = {-_number(each) for each in self.gradients}
+        found = []
+        for number in self.events:
+            if -number not in kept:
+                found.append(number)
+            elif number not in self.counts:
+                found += (number, -number)
+        return found
+
+
+def _number(tensor: Tensor) -> int:
+    storage = tensor.storage
+    assert isinstance(storage, Storage)
+    return storage.number
+
+
+def _repeated_back(
+    more: list[int], count: int, gradients: Sequence[int], tape: Tape, node: Node
+) -> None:
     grad = node.received()
     tape.events += [-number for number in more]
-    if gradients:
-        tape.gradients.append(tape.new(gradients, 1, GRADIENTS))
+    for size in gradients if count else ():
+        made = tape.several(size, count, GRADIENTS)
+        tape.gradients.append(Tensor(made, count * size, 1))
     tape.give(node.inputs[0], grad)

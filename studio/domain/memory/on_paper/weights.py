@@ -68,26 +68,34 @@ def around(model: ModelArchitecture, width: int) -> int:
 
 def held(linear: LinearShape, plan: Plan, width: int) -> tuple[int, int]:
     """Bytes of a linear layer's matrix, and of the constants beside it."""
+    matrix, *beside = map(rounded, held_tensors(linear, plan, width))
+    return matrix, sum(beside)
+
+
+def held_tensors(linear: LinearShape, plan: Plan, width: int) -> list[int]:
+    """Bytes of a linear layer's matrix, and of each constant beside it."""
     weights = linear.weights
     if plan.eight_bit:
-        return rounded(weights), rounded(4 * linear.outputs)
+        return [weights, 4 * linear.outputs]
     if not plan.four_bit:
-        return rounded(weights * width), 0
-    return four_bit_bytes(weights, double_quant=plan.double_quant)
+        return [weights * width]
+    return _four_bit_tensors(weights, double_quant=plan.double_quant)
+
+
+def _four_bit_tensors(weights: int, *, double_quant: bool) -> list[int]:
+    """As `quantize_4bit` makes them (bitsandbytes functional.py)."""
+    packed, blocks = -(-weights // 2), -(-weights // QUANTIZATION_BLOCK)
+    if not double_quant:
+        return [packed, 4 * blocks, _CODES]
+    nested = 4 * -(-blocks // NESTED_BLOCK)
+    return [packed, _CODES, 4, blocks, nested, _NESTED_CODES]
 
 
 def four_bit_bytes(weights: int, *, double_quant: bool) -> tuple[int, int]:
-    """Bytes of a tensor in four bits, and of the constants beside it.
-
-    bitsandbytes functional.py, `quantize_4bit`.
-    """
-    blocks = -(-weights // QUANTIZATION_BLOCK)
-    if not double_quant:
-        beside = rounded(4 * blocks) + rounded(_CODES)
-    else:
-        nested = rounded(4 * -(-blocks // NESTED_BLOCK)) + rounded(_NESTED_CODES)
-        beside = rounded(blocks) + rounded(_CODES) + nested + rounded(4)
-    return rounded(-(-weights // 2)), beside
+    """Bytes of a tensor in four bits, and of the constants beside it."""
+    tensors = _four_bit_tensors(weights, double_quant=double_quant)
+    packed, *beside = map(rounded, tensors)
+    return packed, sum(beside)
 
 
 def adapter_tensors(block: Block, plan: Plan) -> Iterator[int]:
@@ -144,43 +152,52 @@ class Trained:
     paged: int
 
 
+def trained_tensors(
+    model: ModelArchitecture, plan: Plan
+) -> Iterator[tuple[int, int, bool]]:
+    """Entries of each trained tensor, how often it is there, whether it embeds."""
+    outer = outer_tensors(model, plan)
+    embeddings = (2 if model.decoder.positions else 1) if outer else 0
+    for entries in outer[:embeddings]:
+        yield entries, 1, True
+    for block, count in model.decoder.kinds:
+        for entries in block_tensors(block, plan):
+            yield entries, count, False
+    for entries in outer[embeddings:]:
+        yield entries, 1, False
+
+
 def trained(model: ModelArchitecture, plan: Plan, optimizer: Optimizer) -> Trained:
     """Everything that is trained, in all blocks."""
     weights = states = paged = 0
-    groups = [(block_tensors(block, plan), n) for block, n in model.decoder.kinds]
-    outer = outer_tensors(model, plan)
-    embeddings = (2 if model.decoder.positions else 1) if outer else 0
-    groups.append((outer[embeddings:], 1))
-    for tensors, count in groups:
-        for entries in tensors:
-            kept, moved = state_bytes(entries, plan.adapter, optimizer)
-            weights += count * rounded(entries * plan.adapter)
-            states += count * kept
-            paged += count * moved
-    for entries in outer[:embeddings]:
-        # transformers/trainer.py keeps embeddings' states in 32 bits.
-        kept, moved = state_bytes(entries, plan.adapter, optimizer, eight_bit=False)
-        weights += rounded(entries * plan.adapter)
-        states += kept
-        paged += moved
+    for entries, count, embeds in trained_tensors(model, plan):
+        kept, moved = state_tensors(entries, plan.adapter, optimizer, embeds=embeds)
+        weights += count * rounded(entries * plan.adapter)
+        states += count * sum(kept)
+        paged += count * moved
     return Trained(weights, states, paged)
 
 
-def state_bytes(
-    entries: int, width: int, optimizer: Optimizer, *, eight_bit: bool = True
-) -> tuple[int, int]:
-    """Bytes of a tensor's two states: in torch's allocator, and paged."""
+def state_tensors(
+    entries: int, width: int, optimizer: Optimizer, *, embeds: bool = False
+) -> tuple[tuple[int, ...], int]:
+    """Bytes of each state of a tensor in torch's allocator, and of paged ones.
+
+    transformers/trainer.py keeps embeddings' states in 32 bits.
+    """
     if optimizer not in _EIGHT_BIT | _PAGED:
         # A step count for each tensor stands beside its states.
-        return 2 * rounded(entries * width) + BLOCK, 0
-    beside, state = 0, rounded(4 * entries)
-    if optimizer in _EIGHT_BIT and eight_bit and entries >= EIGHT_BIT_LEAST:
+        state = rounded(entries * width)
+        return (BLOCK, state, state), 0
+    beside: tuple[int, ...] = ()
+    state = rounded(4 * entries)
+    if optimizer in _EIGHT_BIT and not embeds and entries >= EIGHT_BIT_LEAST:
         state = rounded(entries)
-        beside = 2 * rounded(4 * -(-entries // EIGHT_BIT_BLOCK))
+        beside = (rounded(4 * -(-entries // EIGHT_BIT_BLOCK)),) * 2
     if optimizer in _PAGED and entries >= PAGED_LEAST:
         exact = entries if state < 4 * entries else 4 * entries
         return beside, 2 * exact
-    return beside + 2 * state, 0
+    return (state, state, *beside), 0
 
 
 def load_peak(model: ModelArchitecture, plan: Plan) -> int:

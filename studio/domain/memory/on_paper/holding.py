@@ -1,0 +1,199 @@
+"""What torch's allocator holds for a whole run, stage by stage on paper.
+
+Blocks that one stage leaves free serve the next only where they fit, so all stages are
+replayed in the order of a run: the weights arrive, the model is measured and asked, and
+two optimizer steps are taken, of which the second finds the states of the first.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.decoder.block import Block, LinearShape
+from studio.domain.memory.allocator import LARGEST_SMALL
+from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
+from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Places, Pools
+from studio.domain.memory.on_paper.run import Passing, Step
+from studio.domain.memory.on_paper.tape import FP32
+from studio.domain.memory.on_paper.weights import (
+    adapter_tensors,
+    held_tensors,
+    rounded,
+    state_tensors,
+    trained_tensors,
+)
+from studio.domain.recipe_options import Optimizer
+
+# Names by whose order attention's weights are loaded before the feed-forward block's,
+# and the head behind all blocks (transformers sorts by name).
+_ATTENTION_FIRST = frozenset({"c_attn", "query_key_value"})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What decides the order of a run, beside its plan.
+
+    Attributes:
+        warms_up: Room for all weights is made before they are loaded.
+        asides: Before the first step: a measurement and answers, which keep keys.
+        step: A forward and a backward pass.
+        optimizer: Takes the steps.
+        workspace: Bytes of a cuBLAS handle.
+    """
+
+    warms_up: bool
+    asides: Sequence[Passing]
+    step: Step
+    optimizer: Optimizer
+    workspace: int
+
+
+def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
+    """What the allocator holds at the highest."""
+    pools = Pools()
+    _load(pools, model, plan, warms_up=run.warms_up)
+    pools.stand(run.workspace)  # of the thread that goes forward
+    for aside in run.asides:
+        assert aside.tape is not None
+        tape, streams = aside.tape, 2 * model.layers
+        keys = pools.stand(sum(aside.beside.values()) // streams, streams)
+        pools.replay(tape.events, tape.sizes, tape.counts)
+        pools.end(keys)
+    _step(pools, model, plan, run, is_first=True)
+    # A small adapter's states change little; what is large finds other free blocks.
+    if plan.trains_base or run.optimizer is Optimizer.ADAMW_FOREACH:
+        _step(pools, model, plan, run, is_first=False)
+    return pools.reserved
+
+
+def _step(
+    pools: Pools, model: ModelArchitecture, plan: Plan, run: Run, *, is_first: bool
+) -> None:
+    tape, first = run.step.tape, run.step.first
+    sizes, counts, turn = tape.sizes, tape.counts, tape.first_product
+    live = pools.replay(first[:turn], sizes, counts)
+    if is_first:
+        pools.stand(run.workspace)  # of the thread that goes backward
+    gradients = pools.replay(first[turn:], sizes, counts, live)
+    large = any(sizes[n] // counts.get(n, 1) > LARGEST_SMALL for n in gradients)
+    if plan.adds and (large or not run.asides):
+        # Small gradients leave the large pool as the engine's first micro-batch found
+        # it; a bare loop's logits don't.
+        pools.replay(tape.events, sizes, counts)
+    _states(pools, model, plan, run.optimizer, is_first=is_first)
+    for places in gradients.values():
+        pools.end(places)
+
+
+def _states(
+    pools: Pools,
+    model: ModelArchitecture,
+    plan: Plan,
+    optimizer: Optimizer,
+    *,
+    is_first: bool,
+) -> None:
+    """The optimizer's states come to be, and its temporaries come and go."""
+    for entries, count, embeds in trained_tensors(model, plan) if is_first else ():
+        kept, _ = state_tensors(entries, plan.adapter, optimizer, embeds=embeds)
+        for size in kept:
+            pools.stand(size, count)
+    if optimizer is Optimizer.ADAMW_FOREACH:
+        # torch optim/adam.py:762: a square root of all second moments at once.
+        roots = [
+            pools.stand(entries * plan.adapter, count)
+            for entries, count, _ in trained_tensors(model, plan)
+        ]
+        for places in roots:
+            pools.end(places)
+
+
+def _load(
+    pools: Pools, model: ModelArchitecture, plan: Plan, *, warms_up: bool
+) -> None:
+    """Weights in the order of their names, then adapters."""
+    matrix = model.vocabulary * model.hidden * plan.load
+    positions = model.decoder.positions * model.hidden * plan.load
+    ends = [matrix] if model.tied else [matrix, matrix]
+    ends += [positions] if positions else []
+    if warms_up:
+        room = sum(ends)
+        for block, count in model.decoder.kinds:
+            room += min(count, ONE_BY_ONE) * _announced(block, plan)
+        pools.end(pools.stand(room))
+    head_last = _attention_first(model) and not model.tied
+    plain = [(size, pools.stand(size)) for size in ends[head_last:]]
+    for block, count in model.decoder.kinds:
+        plain += _load_blocks(pools, block, count, plan, warms_up=warms_up)
+    if head_last:
+        plain.append((matrix, pools.stand(matrix)))
+    if plan.plain != plan.load:
+        for size, places in plain:  # cast to fp32, then the cache is emptied
+            pools.stand(size // plan.load * plan.plain)
+            pools.end(places)
+        pools.empty()
+    pools.stand(model.decoder.tables)
+    for block, count in model.decoder.kinds:
+        for entries in adapter_tensors(block, plan):
+            pools.stand(entries * plan.adapter, count)
+
+
+def _attention_first(model: ModelArchitecture) -> bool:
+    block = model.decoder.kinds[0][0]
+    return any(linear.name in _ATTENTION_FIRST for linear in block.entry)
+
+
+def _announced(block: Block, plan: Plan) -> int:
+    """Bytes that `caching_allocator_warmup` of transformers expects of a block."""
+    width = 0.5 if plan.four_bit else 1 if plan.eight_bit else plan.load
+    packed = sum(int(linear.weights * width) for linear in block.linears)
+    return packed + plan.load * sum((*block.vectors, *block.expert_tensors))
+
+
+def _load_blocks(
+    pools: Pools, block: Block, count: int, plan: Plan, *, warms_up: bool
+) -> list[tuple[int, Places]]:
+    """Returns what isn't quantised: bytes of each tensor, and where it is."""
+    few = min(count, ONE_BY_ONE)
+    others = [plan.load * each for each in (*block.vectors, *block.expert_tensors)]
+    plain = []
+    for _ in range(few):
+        plain += [(size, pools.stand(size)) for size in others]
+        for linear in _in_loading_order(block):
+            _load_linear(pools, linear, plan)
+    more = count - few
+    tensors = [*others]
+    for linear in block.linears:
+        tensors += held_tensors(linear, plan, plan.load)
+    if warms_up:
+        pools.fill(more * sum(rounded(size) for size in tensors))
+        return plain
+    for size in tensors:
+        pools.stand(size, more)
+    return plain
+
+
+def _in_loading_order(block: Block) -> Iterator[LinearShape]:
+    attention = sorted((*block.entry, block.out), key=lambda each: each.name)
+    forward = [*block.up, *([block.down] if block.down else [])]
+    forward.sort(key=lambda each: each.name)
+    first = block.entry[0].name in _ATTENTION_FIRST
+    yield from (*attention, *forward) if first else (*forward, *attention)
+
+
+def _load_linear(pools: Pools, linear: LinearShape, plan: Plan) -> None:
+    """A matrix arrives as it is, and is packed (bitsandbytes functional.py)."""
+    tensors = held_tensors(linear, plan, plan.load)
+    if not plan.quantizes:
+        pools.stand(tensors[0])
+        return
+    arrived = [pools.stand(linear.weights * (2 if plan.eight_bit else plan.load))]
+    pools.stand(tensors[0])
+    if plan.four_bit and plan.double_quant:
+        scales = FP32 * -(-linear.weights // QUANTIZATION_BLOCK)
+        arrived += [pools.stand(scales), pools.stand(scales)]
+    for size in tensors[1:]:
+        pools.stand(size)
+    for places in reversed(arrived):
+        pools.end(places)
