@@ -6,8 +6,8 @@ import msgspec
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
+from studio.cli.hardware_report import say_machine
 from studio.domain.errors import ExitCode
-from studio.domain.hardware import GpuReading, MachineReading, gib
 from studio.domain.run import RunSnapshot
 from studio.protocol.events import Diagnosed, EngineEvent
 from studio.services.library import all_runs
@@ -19,18 +19,9 @@ def hardware(*, json: bool) -> None:
     """Print what this machine has and what is free of it."""
     reading = read_machine_once()
     if json:
-        terminal.say_json(msgspec.to_builtins(reading))
+        terminal.say_json(msgspec.to_builtins(reading, enc_hook=dict))
         return
-    if reading.gpu_finding is not None:
-        terminal.say_finding(reading.gpu_finding)
-    for gpu in reading.gpus:
-        _say_gpu(gpu, reading)
-    terminal.say(f"Processor    {reading.processor}, {reading.processor_cores} cores")
-    terminal.say(
-        f"Main memory  {gib(reading.ram_available_bytes)} free "
-        f"of {gib(reading.ram_total_bytes)}"
-    )
-    terminal.say(f"Disk         {gib(reading.disk_free_bytes)} free")
+    say_machine(reading)
 
 
 def runs(*, json: bool) -> None:
@@ -63,21 +54,6 @@ def doctor(*, json: bool) -> ExitCode:
         terminal.say_table(("", "Check", "Detail"), rows)
     passed = bool(checks) and all(check.passed for check in checks)
     return ExitCode.OK if passed else ExitCode.FAILED
-
-
-def _say_gpu(gpu: GpuReading, reading: MachineReading) -> None:
-    terminal.say(f"Card {gpu.index}       {gpu.name}")
-    if gpu.free_bytes is not None and gpu.total_bytes is not None:
-        free = f"{gib(gpu.free_bytes)} free of {gib(gpu.total_bytes)}"
-        terminal.say(f"  Memory     {free}")
-    for process in gpu.processes:
-        held = process.used_bytes
-        amount = "not reported" if held is None else gib(held)
-        terminal.say(f"  Held by    {process.name or '?'} ({process.pid}): {amount}")
-    if gpu.temperature_c is not None:
-        terminal.say(f"  Heat       {gpu.temperature_c} °C")
-    driver = f"{reading.driver_version}, CUDA {reading.cuda_version}"
-    terminal.say(f"  Driver     {driver}")
 
 
 def _run_row(snapshot: RunSnapshot) -> tuple[str, ...]:

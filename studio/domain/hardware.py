@@ -32,41 +32,109 @@ class GpuProcess:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GpuSlice:
+    """A part of a divided card (MIG) that a program sees as a card of its own.
+
+    Attributes:
+        uuid: Its identity, by which ``CUDA_VISIBLE_DEVICES`` chooses it.
+        name: As the driver calls it.
+        total_bytes: Its memory; None where it may not be read.
+        used_bytes: Held by all programs in it.
+        free_bytes: What a new program could take.
+        missing: For each field that is None, why.
+    """
+
+    uuid: str
+    name: str
+    total_bytes: int | None = None
+    used_bytes: int | None = None
+    free_bytes: int | None = None
+    missing: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class PcieLink:
+    """The link to the main board: what it runs at now, and at most."""
+
+    generation: int
+    width: int
+    max_generation: int
+    max_width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GpuReading:
     """One card at one moment.
 
     Attributes:
         index: NVML's index, which need not be CUDA's.
+        cuda_index: What a run calls it; None when it was not worked out.
+        is_hidden: Whether ``CUDA_VISIBLE_DEVICES`` keeps it from runs.
         uuid: The card's identity on every interface.
         name: As the driver calls it.
+        architecture: Such as Ada; empty when the driver doesn't tell.
         compute_capability: (major, minor).
         total_bytes: The card's memory as the driver counts it.
         used_bytes: Held by all programs and the driver.
         free_bytes: What a new program could take.
         reserved_bytes: Kept by the driver.
+        is_unified: Whether it has no memory of its own and uses the machine's.
         processes: The programs on it, largest first.
         utilization: Share of the last second with work on it, 0 to 1.
+        memory_utilization: Share of the last second in which its memory was read or
+            written, 0 to 1.
         temperature_c: Degrees Celsius.
         slowdown_c: The temperature at which it slows down.
         power_w: Watts now.
         power_limit_w: Watts at most.
+        sm_clock_mhz, sm_clock_max_mhz: Of its processors, now and at most.
+        memory_clock_mhz, memory_clock_max_mhz: Of its memory, now and at most.
+        throttle_reasons: Why its clocks are held back, in words; empty when nothing
+            holds them back.
+        fan: Of its highest speed, 0 to 1; None on cards without a fan of their own.
+        pcie: Its link to the main board.
+        is_display_attached: Whether a screen hangs on it.
+        ecc: Whether error correction is on.
+        ecc_errors: Errors since the driver's start that could not be corrected.
+        is_divided: Whether it is divided into slices (MIG).
+        slices: Its slices that answered.
+        virtualization: ``passthrough`` or ``vgpu`` in a virtual machine; empty on bare
+            metal or where the driver doesn't tell.
         missing: For each field that is None, why.
     """
 
     index: int
     uuid: str
     name: str
+    cuda_index: int | None = None
+    is_hidden: bool = False
+    architecture: str = ""
     compute_capability: tuple[int, int] | None = None
     total_bytes: int | None = None
     used_bytes: int | None = None
     free_bytes: int | None = None
     reserved_bytes: int | None = None
+    is_unified: bool = False
     processes: tuple[GpuProcess, ...] = ()
     utilization: float | None = None
+    memory_utilization: float | None = None
     temperature_c: int | None = None
     slowdown_c: int | None = None
     power_w: float | None = None
     power_limit_w: float | None = None
+    sm_clock_mhz: int | None = None
+    sm_clock_max_mhz: int | None = None
+    memory_clock_mhz: int | None = None
+    memory_clock_max_mhz: int | None = None
+    throttle_reasons: tuple[str, ...] | None = None
+    fan: float | None = None
+    pcie: PcieLink | None = None
+    is_display_attached: bool | None = None
+    ecc: bool | None = None
+    ecc_errors: int | None = None
+    is_divided: bool | None = None
+    slices: tuple[GpuSlice, ...] = ()
+    virtualization: str = ""
     missing: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -74,6 +142,22 @@ class GpuReading:
         """Whether the card computes in bf16 (Ampere and later)."""
         capability = self.compute_capability
         return capability is not None and capability >= BF16_COMPUTE_CAPABILITY
+
+    def own_slice(self) -> GpuSlice | None:
+        """The slice that a run gets; CUDA shows a program the first one only.
+
+        Source: CUDA's guide to MIG, "CUDA device enumeration".
+        """
+        return next((part for part in self.slices if part.total_bytes), None)
+
+    def can_be_used(self) -> bool:
+        """Whether a run could use it and it is known how much it has."""
+        if self.is_hidden:
+            return False
+        if self.is_divided:
+            return self.own_slice() is not None
+        has_own = self.total_bytes is not None and self.free_bytes is not None
+        return has_own or self.is_unified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +167,8 @@ class MachineReading:
     Attributes:
         gpus: The NVIDIA cards that answered, by index.
         gpu_finding: Why there are none, or what is wrong with the driver.
+        gpu_remarks: What else is worth knowing of them.
+        other_graphics: Graphics of other makers, by name.
         driver_version: The NVIDIA driver; empty without one.
         cuda_version: The newest CUDA that the driver takes; empty without one.
         processor: The CPU's name.
@@ -95,6 +181,8 @@ class MachineReading:
 
     gpus: tuple[GpuReading, ...] = ()
     gpu_finding: Finding | None = None
+    gpu_remarks: tuple[Finding, ...] = ()
+    other_graphics: tuple[str, ...] = ()
     driver_version: str = ""
     cuda_version: str = ""
     processor: str = ""
@@ -105,19 +193,26 @@ class MachineReading:
     disk_free_bytes: int
     read_at: float
 
+    def card_in_use(self) -> GpuReading | None:
+        """The card that a run would use: CUDA's first; None for the processor."""
+        usable = [gpu for gpu in self.gpus if gpu.can_be_used()]
+        return min(usable, key=_cuda_place, default=None)
+
     def device(self) -> "TrainingDevice":
         """The device that a run would use now: the first card, else the CPU."""
-        for gpu in self.gpus:
-            if gpu.total_bytes is not None and gpu.free_bytes is not None:
-                return TrainingDevice(
-                    kind="cuda",
-                    name=gpu.name,
-                    total_bytes=gpu.total_bytes,
-                    free_bytes=gpu.free_bytes,
-                    has_bf16=gpu.has_bf16,
-                    compute_capability=gpu.compute_capability,
-                    driver=self.driver_version,
-                )
+        card = self.card_in_use()
+        if card is not None:
+            total, free = self._memory_of(card)
+            part = card.own_slice()
+            return TrainingDevice(
+                kind="cuda",
+                name=card.name if part is None else part.name,
+                total_bytes=total,
+                free_bytes=free,
+                has_bf16=card.has_bf16,
+                compute_capability=card.compute_capability,
+                driver=self.driver_version,
+            )
         return TrainingDevice(
             kind="cpu",
             name=self.processor or "Processor",
@@ -125,6 +220,18 @@ class MachineReading:
             free_bytes=self.ram_available_bytes,
             has_bf16=self.processor_has_bf16,
         )
+
+    def _memory_of(self, card: GpuReading) -> tuple[int, int]:
+        """(total, free) in bytes of what a run on a usable card gets."""
+        held = card.own_slice() or card
+        if held.total_bytes is not None and held.free_bytes is not None:
+            return held.total_bytes, held.free_bytes
+        # Processor and card share one memory.
+        return self.ram_total_bytes, self.ram_available_bytes
+
+
+def _cuda_place(gpu: GpuReading) -> int:
+    return gpu.index if gpu.cuda_index is None else gpu.cuda_index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,9 @@ from studio.domain.finding import Finding
 from studio.domain.hardware import MachineReading
 from studio.services.background import unexpected
 from studio.system.bounded import Bounded
-from studio.system.gpu_findings import no_answer
-from studio.system.machine import read_machine
+from studio.system.gpu_findings import broken_binding, no_answer
+from studio.system.machine import DRIVER_LIMIT_S, read_machine
 from studio.system.nvml import GpuSurvey, Nvml
-
-_DRIVER_LIMIT_S = 5.0
 
 
 class HardwareMonitor(QObject):
@@ -35,7 +33,7 @@ class HardwareMonitor(QObject):
         self,
         nvml: Nvml | None = None,
         *,
-        driver_limit_s: float = _DRIVER_LIMIT_S,
+        driver_limit_s: float = DRIVER_LIMIT_S,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -59,8 +57,9 @@ class HardwareMonitor(QObject):
         self._thread.start()
 
     def refresh(self) -> None:
-        """Measure now instead of at the next turn."""
+        """Measure now instead of at the next turn, the driver asked anew."""
         if self._thread is not None:
+            self._nvml.look_again()
             self._thread.wake.set()
 
     def stop(self) -> None:
@@ -126,9 +125,9 @@ def _survey(nvml: Nvml) -> GpuSurvey:
     try:
         return nvml.survey()
     except Exception as fault:  # noqa: BLE001 - a driver's binding may raise anything
-        return GpuSurvey(finding=unexpected(fault))
+        return GpuSurvey(finding=broken_binding(fault))
 
 
 def _stale(last: GpuSurvey, limit_s: float) -> GpuSurvey:
     """A driver that blocks: no figure of its cards holds any more."""
-    return replace(last, gpus=(), finding=no_answer(limit_s))
+    return replace(last, gpus=(), finding=no_answer(limit_s), remarks=())

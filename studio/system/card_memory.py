@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from studio.system.nvml import NvmlLibrary, load_library
+from studio.system.nvml_library import NvmlLibrary, fault_name, load_library
 
 _PREFIX = "GPU-"
 
@@ -40,7 +40,7 @@ class CardMemory:
         name = bare(self.uuid)
         try:
             handle = library.nvmlDeviceGetHandleByUUID(_PREFIX + name)
-            own = _own(library.nvmlDeviceGetComputeRunningProcesses(handle))
+            own = _own(_running(library, handle))
             used = getattr(library.nvmlDeviceGetMemoryInfo(handle), "used", None)
         except library.NVMLError:
             return None
@@ -74,6 +74,16 @@ def used_by_card(library: NvmlLibrary | None = None) -> Mapping[str, int]:
 def bare(uuid: str) -> str:
     """A UUID as torch writes it: without the driver's prefix."""
     return uuid.removeprefix(_PREFIX)
+
+
+def _running(library: NvmlLibrary, handle: object) -> object:
+    """The computing processes; drivers before 510 know the second version only."""
+    try:
+        return library.nvmlDeviceGetComputeRunningProcesses_v3(handle)
+    except library.NVMLError as fault:
+        if fault_name(fault) != "FunctionNotFound":
+            raise
+        return library.nvmlDeviceGetComputeRunningProcesses_v2(handle)
 
 
 def _own(processes: object) -> int | None:

@@ -1,8 +1,9 @@
 """Why there is no card to train on, in words."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from studio.domain.finding import Finding, Severity, error
+from studio.domain.finding import Finding, Severity, error, warning
 
 _PCI_DEVICES = Path("/sys/bus/pci/devices")
 _NVIDIA = "0x10de"
@@ -70,6 +71,32 @@ def no_card(silent: int) -> Finding:
     )
 
 
+def lost(name: str) -> Finding:
+    """A card that answered before, and doesn't any more."""
+    return replace(_LOST, what=f"{name} stopped answering.")
+
+
+def gone(name: str) -> Finding:
+    """A card that was here, and that the driver doesn't count any more."""
+    return warning(
+        "gpu.gone",
+        f"{name} is no longer there.",
+        why="A run that used it has ended; what it had saved is safe.",
+        fix="Plug it in again and look again.",
+    )
+
+
+def hidden(number: int) -> Finding:
+    """All cards are kept from runs by the environment."""
+    cards = "The NVIDIA card is" if number == 1 else f"All {number} NVIDIA cards are"
+    return error(
+        "gpu.hidden",
+        f"{cards} hidden by CUDA_VISIBLE_DEVICES.",
+        why="Runs can't use what is hidden.",
+        fix="Start Snugtune without that variable, or name a card in it.",
+    )
+
+
 def no_answer(limit_s: float) -> Finding:
     """The driver blocks its callers."""
     return error(
@@ -80,9 +107,23 @@ def no_answer(limit_s: float) -> Finding:
     )
 
 
+def broken_binding(fault: Exception) -> Finding:
+    """The driver's binding failed in a way that is not one of NVML's own errors."""
+    return error(
+        "gpu.binding",
+        f"The NVIDIA driver can't be asked: {type(fault).__name__}: {fault}.",
+        fix="Look again; if it stays so, set Snugtune up again.",
+    )
+
+
+def nvidia_cards_on_bus(bus: Path = _PCI_DEVICES) -> int:
+    """How many the bus shows, driver or not; only Linux can be asked like this."""
+    return sum(_is_nvidia_card(device) for device in bus.glob("*"))
+
+
 def has_nvidia_card(bus: Path = _PCI_DEVICES) -> bool:
-    """Whether the bus shows one, driver or not; only Linux can be asked like this."""
-    return any(_is_nvidia_card(device) for device in bus.glob("*"))
+    """Whether the bus shows one."""
+    return nvidia_cards_on_bus(bus) > 0
 
 
 def _is_nvidia_card(device: Path) -> bool:

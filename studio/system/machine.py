@@ -3,32 +3,40 @@
 import functools
 import platform
 import shutil
+import threading
 import time
 from pathlib import Path
 
 import psutil
 
 from studio.domain.hardware import MachineReading
+from studio.system.bounded import Bounded
+from studio.system.gpu_findings import broken_binding, no_answer
+from studio.system.graphics import other_graphics, with_graphics
 from studio.system.nvml import GpuSurvey, Nvml
 from studio.system.paths import data_dir
+
+DRIVER_LIMIT_S = 5.0
+"""A driver that takes longer to answer is taken for wedged."""
 
 _CPUINFO = Path("/proc/cpuinfo")
 # Matrix products in bf16: without one of these they are emulated, slower than fp32.
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
-def read_machine(survey: GpuSurvey | None = None) -> MachineReading:
+def read_machine(survey: GpuSurvey) -> MachineReading:
     """The whole machine now.
 
     Args:
-        survey: Its cards, as they were just surveyed; when left out they are asked
-            here and now, and a wedged driver keeps the caller waiting.
+        survey: Its cards, as they were just surveyed.
     """
-    survey = survey or _survey_once()
+    graphics = other_graphics()
     memory = psutil.virtual_memory()
     return MachineReading(
         gpus=survey.gpus,
-        gpu_finding=survey.finding,
+        gpu_finding=with_graphics(survey.finding, graphics),
+        gpu_remarks=survey.remarks,
+        other_graphics=graphics,
         driver_version=survey.driver_version,
         cuda_version=survey.cuda_version,
         processor=processor_name(),
@@ -41,19 +49,24 @@ def read_machine(survey: GpuSurvey | None = None) -> MachineReading:
     )
 
 
-def read_machine_once() -> MachineReading:
-    """The whole machine now, cards included, for programs that look once."""
-    nvml = Nvml()
-    try:
-        return read_machine(nvml.survey())
-    finally:
-        nvml.close()
+def read_machine_once(limit_s: float = DRIVER_LIMIT_S) -> MachineReading:
+    """The whole machine now, cards included, for programs that look once.
+
+    Args:
+        limit_s: Longest wait for a driver that may be wedged.
+    """
+    driver = Bounded(_survey_once)
+    survey = driver.ask(limit_s, threading.Event())
+    driver.close()
+    return read_machine(survey or GpuSurvey(finding=no_answer(limit_s)))
 
 
 def _survey_once() -> GpuSurvey:
     nvml = Nvml()
     try:
         return nvml.survey()
+    except Exception as fault:  # noqa: BLE001 - a driver's binding may raise anything
+        return GpuSurvey(finding=broken_binding(fault))
     finally:
         nvml.close()
 

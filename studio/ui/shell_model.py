@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from studio.domain.dataset import ChatFile
-from studio.domain.hardware import GpuReading, MachineReading
+from studio.domain.hardware import MachineReading
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState
@@ -69,14 +69,6 @@ def captions(facts: ShellFacts) -> Mapping[str, str]:
     }
 
 
-def card_in_use(reading: MachineReading) -> GpuReading | None:
-    """The card that a run would use, as `MachineReading.device` chooses it."""
-    for card in reading.gpus:
-        if card.total_bytes is not None and card.free_bytes is not None:
-            return card
-    return None
-
-
 def card_reading(
     reading: MachineReading | None,
     estimate: MemoryEstimate | None,
@@ -90,7 +82,7 @@ def card_reading(
     if reading is None:
         return CardReading(name="Looking for a card")
     device = reading.device()
-    card = card_in_use(reading)
+    card = reading.card_in_use()
     return CardReading(
         name=device.name,
         memory=_bar_with_peak(

@@ -23,6 +23,7 @@ class Driver:
         self.askers = set()
         self.fault = None
         self.surveys = 0
+        self.looked_again = False
 
     def survey(self):
         self.askers.add(threading.get_ident())
@@ -31,6 +32,9 @@ class Driver:
         if self.fault:
             raise self.fault
         return GpuSurvey((CARD,), None, "580", "13.0")
+
+    def look_again(self):
+        self.looked_again = True
 
     def close(self):
         self.gate.set()
@@ -113,6 +117,7 @@ def test_that_the_card_is_measured_at_once_when_asked(qtbot, monitor, driver):
     wait_until(qtbot, lambda: monitor.latest is not None)
     monitor.refresh()
     wait_until(qtbot, lambda: driver.surveys == 2)
+    assert driver.looked_again
 
 
 def test_that_polling_can_be_ended_and_begun_again(qtbot, monitor, driver):

@@ -17,7 +17,7 @@ from tests.unit.test_system_nvml import FakeNvml, fault
 def driver(processes, used=6 * GIB, **answers):
     return FakeNvml(
         nvmlDeviceGetHandleByUUID="handle",
-        nvmlDeviceGetComputeRunningProcesses=processes,
+        nvmlDeviceGetComputeRunningProcesses_v3=processes,
         nvmlDeviceGetMemoryInfo=lambda _handle: SimpleNamespace(used=used),
         **answers,
     )
@@ -39,6 +39,14 @@ def test_that_the_cards_growth_stands_for_a_process_which_is_hidden(processes):
     memory = CardMemory("GPU-1", {"1": 2 * GIB}, driver(processes))
     assert memory.read() == 4 * GIB
     assert not memory.tells_processes
+
+
+def test_that_a_driver_before_510_tells_the_process_by_the_older_call():
+    library = driver(
+        fault("FUNCTION_NOT_FOUND"),
+        nvmlDeviceGetComputeRunningProcesses_v2=[told(os.getpid(), GIB)],
+    )
+    assert CardMemory("1", {}, library).read() == GIB
 
 
 def test_that_nothing_is_told_where_the_card_was_not_read_before():
@@ -70,7 +78,7 @@ def test_that_pynvml_has_every_function_that_is_asked():
     for name in (
         "nvmlInit",
         "nvmlDeviceGetHandleByUUID",
-        "nvmlDeviceGetComputeRunningProcesses",
+        "nvmlDeviceGetComputeRunningProcesses_v3",
         "nvmlDeviceGetMemoryInfo",
     ):
         assert callable(getattr(pynvml, name))

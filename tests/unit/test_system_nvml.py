@@ -6,7 +6,7 @@ import pynvml
 import pytest
 
 from studio.domain.finding import Severity
-from studio.domain.hardware import GIB
+from studio.domain.hardware import GIB, PcieLink
 from studio.system import gpu_findings
 from studio.system.bounded import Bounded
 from studio.system.gpu_findings import driver_finding, has_nvidia_card
@@ -38,11 +38,11 @@ class FakeNvml:
             "nvmlDeviceGetName": b"NVIDIA GeForce RTX 5070",
             "nvmlDeviceGetCudaComputeCapability": (12, 0),
             "nvmlDeviceGetMemoryInfo": self.memory,
-            "nvmlDeviceGetComputeRunningProcesses": [
+            "nvmlDeviceGetComputeRunningProcesses_v3": [
                 SimpleNamespace(pid=2**22 + 1, usedGpuMemory=GIB),
                 SimpleNamespace(pid=2**22 + 2, usedGpuMemory=None),
             ],
-            "nvmlDeviceGetGraphicsRunningProcesses": [
+            "nvmlDeviceGetGraphicsRunningProcesses_v3": [
                 SimpleNamespace(pid=2**22 + 1, usedGpuMemory=GIB),
                 SimpleNamespace(pid=2**22 + 3, usedGpuMemory=2 * GIB),
             ],
@@ -51,6 +51,20 @@ class FakeNvml:
             "nvmlDeviceGetTemperatureThreshold": 90,
             "nvmlDeviceGetPowerUsage": 123_456,
             "nvmlDeviceGetEnforcedPowerLimit": 250_000,
+            "nvmlDeviceGetArchitecture": 10,
+            "nvmlDeviceGetClockInfo": lambda _handle, kind: 1000 * kind,
+            "nvmlDeviceGetMaxClockInfo": lambda _handle, kind: 2000 * kind,
+            "nvmlDeviceGetCurrentClocksThrottleReasons": 0,
+            "nvmlDeviceGetFanSpeed": 30,
+            "nvmlDeviceGetCurrPcieLinkGeneration": 4,
+            "nvmlDeviceGetCurrPcieLinkWidth": 8,
+            "nvmlDeviceGetMaxPcieLinkGeneration": 5,
+            "nvmlDeviceGetMaxPcieLinkWidth": 16,
+            "nvmlDeviceGetDisplayMode": 1,
+            "nvmlDeviceGetMigMode": [0, 0],
+            "nvmlDeviceGetEccMode": [1, 1],
+            "nvmlDeviceGetTotalEccErrors": 0,
+            "nvmlDeviceGetVirtualizationMode": 0,
         } | answers
 
     @staticmethod
@@ -89,6 +103,16 @@ def test_that_a_card_is_read_whole():
     assert gpu.reserved_bytes == GIB
     assert (gpu.utilization, gpu.temperature_c, gpu.slowdown_c) == (0.37, 61, 90)
     assert (gpu.power_w, gpu.power_limit_w) == (123.456, 250.0)
+    assert (gpu.architecture, gpu.memory_utilization, gpu.fan) == (
+        "Blackwell",
+        0.05,
+        0.3,
+    )
+    assert (gpu.sm_clock_mhz, gpu.sm_clock_max_mhz) == (1000, 2000)
+    assert (gpu.memory_clock_mhz, gpu.memory_clock_max_mhz) == (2000, 4000)
+    assert gpu.pcie == PcieLink(4, 8, 5, 16)
+    assert (gpu.throttle_reasons, gpu.is_display_attached) == ((), True)
+    assert (gpu.ecc, gpu.ecc_errors, gpu.is_divided) == (True, 0, False)
     assert gpu.missing == {}
 
 
@@ -102,11 +126,17 @@ def test_that_a_program_that_draws_and_computes_is_counted_once_largest_first():
     [
         ("nvmlDeviceGetUUID", "uuid"),
         ("nvmlDeviceGetCudaComputeCapability", "compute_capability"),
-        ("nvmlDeviceGetUtilizationRates", "utilization"),
         ("nvmlDeviceGetTemperature", "temperature_c"),
         ("nvmlDeviceGetTemperatureThreshold", "slowdown_c"),
         ("nvmlDeviceGetPowerUsage", "power_w"),
         ("nvmlDeviceGetEnforcedPowerLimit", "power_limit_w"),
+        ("nvmlDeviceGetArchitecture", "architecture"),
+        ("nvmlDeviceGetCurrentClocksThrottleReasons", "throttle_reasons"),
+        ("nvmlDeviceGetFanSpeed", "fan"),
+        ("nvmlDeviceGetMaxPcieLinkWidth", "pcie"),
+        ("nvmlDeviceGetDisplayMode", "is_display_attached"),
+        ("nvmlDeviceGetEccMode", "ecc"),
+        ("nvmlDeviceGetTotalEccErrors", "ecc_errors"),
     ],
 )
 @pytest.mark.parametrize(
@@ -115,7 +145,6 @@ def test_that_a_program_that_draws_and_computes_is_counted_once_largest_first():
         ("NOT_SUPPORTED", "doesn't report"),
         ("NO_PERMISSION", "may not read"),
         ("FUNCTION_NOT_FOUND", "too old"),
-        ("GPU_IS_LOST", "restart"),
         ("UNKNOWN", "Unknown Error"),
     ],
 )
@@ -150,10 +179,24 @@ def test_that_unified_memory_is_missing_not_zero(memory):
     assert figures <= set(gpu.missing)
 
 
+def test_that_a_driver_before_510_lists_processes_by_the_older_call():
+    old = SimpleNamespace(pid=2**22 + 4, usedGpuMemory=GIB)
+    answers = {}
+    for kind in ("Compute", "Graphics"):
+        call = f"nvmlDeviceGet{kind}RunningProcesses"
+        answers[f"{call}_v3"] = fault("FUNCTION_NOT_FOUND")
+        answers[f"{call}_v2"] = [old]
+    gpu = card_of(**answers)
+    assert [held.pid for held in gpu.processes] == [old.pid]
+    assert gpu.missing == {}
+    answers["nvmlDeviceGetComputeRunningProcesses_v2"] = fault("FUNCTION_NOT_FOUND")
+    assert "too old" in card_of(**answers).missing["processes"]
+
+
 def test_that_hidden_processes_leave_a_reason():
     gpu = card_of(
-        nvmlDeviceGetComputeRunningProcesses=fault("NO_PERMISSION"),
-        nvmlDeviceGetGraphicsRunningProcesses=fault("NO_PERMISSION"),
+        nvmlDeviceGetComputeRunningProcesses_v3=fault("NO_PERMISSION"),
+        nvmlDeviceGetGraphicsRunningProcesses_v3=fault("NO_PERMISSION"),
     )
     assert gpu.processes == ()
     assert "processes" in gpu.missing
@@ -169,6 +212,84 @@ def test_that_a_card_that_is_lost_does_not_hide_the_other():
     survey = Nvml(fake).survey()
     assert [gpu.index for gpu in survey.gpus] == [1]
     assert survey.finding is None
+
+
+@pytest.mark.parametrize("error", ["GPU_IS_LOST", "RESET_REQUIRED"])
+def test_that_a_card_that_is_lost_between_two_figures_is_named(error):
+    fake = FakeNvml()
+    nvml = Nvml(fake)
+    nvml.survey()
+    fake.answers["nvmlDeviceGetPowerUsage"] = fault(error)
+    survey = nvml.survey()
+    assert survey.gpus == ()
+    assert survey.finding.code == "gpu.lost"
+    assert "GeForce RTX 5070 stopped answering" in survey.finding.what
+
+
+def test_that_a_card_that_is_lost_beside_another_is_remarked_on():
+    fake = FakeNvml(
+        nvmlDeviceGetCount=2,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetUUID=lambda index: f"GPU-{index}",
+    )
+    nvml = Nvml(fake)
+    nvml.survey()
+
+    def temperature(index, _sensor):
+        if index == 1:
+            raise fault("GPU_IS_LOST")
+        return 50
+
+    fake.answers["nvmlDeviceGetTemperature"] = temperature
+    survey = nvml.survey()
+    assert [gpu.index for gpu in survey.gpus] == [0]
+    assert survey.finding is None
+    assert [remark.code for remark in survey.remarks] == ["gpu.lost"]
+
+
+def test_that_a_card_which_refuses_the_question_is_not_divided():
+    gpu = card_of(nvmlDeviceGetMigMode=fault("NOT_SUPPORTED"))
+    assert gpu.is_divided is False
+    assert gpu.missing == {}
+    unknown = card_of(nvmlDeviceGetMigMode=fault("UNKNOWN"))
+    assert unknown.is_divided is None
+    assert "Unknown Error" in unknown.missing["is_divided"]
+
+
+def test_that_a_load_that_is_not_told_leaves_its_reason_for_both_parts():
+    gpu = card_of(nvmlDeviceGetUtilizationRates=fault("NOT_SUPPORTED"))
+    assert (gpu.utilization, gpu.memory_utilization) == (None, None)
+    assert set(gpu.missing) == {"utilization", "memory_utilization"}
+
+
+@pytest.mark.parametrize(
+    ("bits", "words"),
+    [
+        (0x1, ()),
+        (0x4, ("power limit",)),
+        (0x8, ("hardware slowdown",)),
+        (0x48, ("heat, by the card's own protection",)),
+        (0x24, ("power limit", "heat")),
+    ],
+)
+def test_that_throttling_is_put_into_words_and_idling_is_none(bits, words):
+    gpu = card_of(nvmlDeviceGetCurrentClocksThrottleReasons=bits)
+    assert gpu.throttle_reasons == words
+
+
+def test_that_nvml_is_started_anew_when_the_bus_shows_another_number_of_cards():
+    fake, on_bus = FakeNvml(), [1]
+    nvml = Nvml(fake, lambda: on_bus[0])
+    nvml.survey()
+    nvml.survey()
+    assert fake.calls.count("nvmlInit") == 1
+    on_bus[0] = 2
+    nvml.survey()
+    assert fake.calls.count("nvmlInit") == 2
+    nvml.look_again()
+    nvml.survey()
+    assert fake.calls.count("nvmlInit") == 3
+    nvml.close()
 
 
 def test_that_cards_which_don_t_answer_are_told():

@@ -28,7 +28,6 @@ from studio.ui.pages.hardware.view_model import (
     point_of,
     report,
 )
-from studio.ui.shell_model import card_in_use
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 
 _COPIED_MS = 2000
@@ -130,7 +129,7 @@ class HardwarePage(QWidget):
 
     def _set_ends(self, reading: MachineReading) -> None:
         """Fit the axes to the device; once for each."""
-        device, card = reading.device(), card_in_use(reading)
+        device, card = reading.device(), reading.card_in_use()
         ends = device.name, device.total_bytes
         if ends == self._ends:
             return

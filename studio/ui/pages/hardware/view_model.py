@@ -14,7 +14,6 @@ from studio.domain.run import RunSnapshot
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import measured_bar
 from studio.ui.pages.live_memory import engine_pid, held_by_run
-from studio.ui.shell_model import card_in_use
 from studio.ui.text import count, gib, percent
 from studio.ui.tokens import Tone
 from studio.ui.widgets.marks import Mark
@@ -93,7 +92,7 @@ def hardware_view(
         run: The run that this window shows or leads, whether under way or over.
     """
     device = reading.device()
-    card = card_in_use(reading)
+    card = reading.card_in_use()
     holders = programs if card is None else card.processes
     pid = engine_pid(run)
     rows = tuple(_program_rows(holders, pid))
@@ -273,7 +272,7 @@ class Point:
 
 def point_of(reading: MachineReading) -> Point:
     """A reading as a point of the histories."""
-    card = card_in_use(reading)
+    card = reading.card_in_use()
     return Point(
         seconds=reading.read_at,
         memory_gib=reading.device().used_bytes / GIB,

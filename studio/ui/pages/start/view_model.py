@@ -10,7 +10,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import measured_bar
-from studio.ui.shell_model import card_in_use, short_model_name
+from studio.ui.shell_model import short_model_name
 from studio.ui.text import duration, gib
 from studio.ui.tokens import Tone
 from studio.ui.widgets.marks import Mark
@@ -67,7 +67,7 @@ def device_answer(reading: MachineReading | None) -> DeviceAnswer:
     device = reading.device()
     bar = measured_bar(device)
     free, total = gib(device.free_bytes), gib(device.total_bytes)
-    if card_in_use(reading) is None:
+    if reading.card_in_use() is None:
         return DeviceAnswer(
             facts=f"{device.name}, no NVIDIA card on this computer",
             title=NO_CARD,
