@@ -392,6 +392,25 @@ RECIPES = {
             "compat.shifted_logits_copy": True,
         },
     ),
+    "trl-0": (
+        (8, 9),
+        {
+            "train.sequence_length": 1024,
+            "lora.adapter_dtype": "fp32",
+            "compat.full_logits": True,
+            "compat.autocast": True,
+            "compat.upcast_norms": True,
+        },
+    ),
+    "early-logits": (
+        (8, 0),
+        {
+            "train.sequence_length": 512,
+            "train.micro_batch": 2,
+            "compat.full_logits": True,
+            "compat.early_logits_upcast": True,
+        },
+    ),
     "acc1-no-ckpt": (
         (8, 9),
         {

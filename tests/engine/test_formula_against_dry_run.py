@@ -35,6 +35,8 @@ SAMPLE = [
     ("starcoder1-1b", "kbit-plain"),
     ("starcoder1-1b", "t4"),
     ("stablelm-3b", "trainer4"),
+    ("qwen3-8b", "trl-0"),
+    ("gemma-2-9b", "early-logits"),
     ("qwen2.5-7b", "acc1-no-ckpt"),
     ("mixtral-8x7b", "attn-only"),
     ("qwen3-30b-a3b", "default-2k"),

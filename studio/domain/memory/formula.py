@@ -34,6 +34,7 @@ from studio.domain.memory.on_paper.weights import (
     block_tensors,
     load_peak,
     trained,
+    widened_norms,
 )
 from studio.domain.memory.part_names import (
     ADAPTER,
@@ -120,6 +121,7 @@ def _resident(
     model: ModelArchitecture, plan: Plan, device: TrainingDevice, held: Trained
 ) -> list[Component]:
     base = base_weights(model, plan, plan.plain)
+    wider = widened_norms(model, plan)
     load = MemoryPhase.LOAD.value
     step = MemoryPhase.OPTIMIZER_STEP.value
     parts = [
@@ -130,7 +132,7 @@ def _resident(
         parts.append(Component(ADAPTER, Group.ADAPTER, base.plain, load))
     else:
         parts += [
-            Component(PLAIN, Group.WEIGHTS, base.plain, load),
+            Component(PLAIN, Group.WEIGHTS, base.plain + wider, load),
             Component(ADAPTER, Group.ADAPTER, held.weights, load),
         ]
     parts.append(Component(STATES, Group.ADAPTER, held.states, step))

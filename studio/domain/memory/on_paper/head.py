@@ -93,7 +93,13 @@ def _keep_gradient(tape: Tape, loss: _Loss, made: Tensor) -> None:
 
 
 def full_loss(
-    tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture, *, shifts: bool
+    tape: Tape,
+    plan: Plan,
+    x: Tensor,
+    model: ModelArchitecture,
+    *,
+    shifts: bool,
+    upcasts: bool,
 ) -> tuple[Tensor, Tensor]:
     """`ForCausalLMLoss` of transformers on all logits at once.
 
@@ -105,6 +111,8 @@ def full_loss(
         tape, plan, x, model.hidden, model.vocabulary, width, trains=trains
     )
     tape.rename(logits, LOGITS)
+    if upcasts:
+        logits = _wide(tape, logits)  # the 16-bit ones go
     for step in range(model.decoder.head_steps):
         logits = tanh(tape, logits) if step == 1 else scaled(tape, logits)
         tape.rename(logits, LOGITS)

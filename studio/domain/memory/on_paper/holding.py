@@ -129,9 +129,10 @@ def _load(
     if head_last:
         plain.append((matrix, pools.stand(matrix)))
     if plan.plain != plan.load:
-        for size, places in plain:  # cast to fp32, then the cache is emptied
+        for size, places in plain:  # cast to fp32
             pools.stand(size // plan.load * plan.plain)
             pools.end(places)
+    if plan.norms != plan.load:
         pools.empty()
     pools.stand(model.decoder.tables)
     for block, count in model.decoder.kinds:

@@ -27,7 +27,7 @@ def normed(tape: Tape, plan: Plan, kind: Norm, x: Tensor, width: int) -> Tensor:
     del inner
     if kind is Norm.RMS:
         half = cast(tape, product, x.width)
-        made = tape.new(x.count, max(x.width, plan.plain))
+        made = tape.new(x.count, max(x.width, plan.norms))
         del half
     else:
         made = cast(tape, tape.new(x.count, 4), x.width)

@@ -14,6 +14,7 @@ class Plan:
         length: Tokens of a row.
         load: Bytes of an entry of weights that aren't quantised.
         plain: The same after another program cast them.
+        norms: The same of norms' vectors.
         compute: Bytes of an entry of activations.
         adapter: Bytes of an entry of adapters.
         is_half: Whether activations are fp16.
@@ -38,6 +39,7 @@ class Plan:
     length: int
     load: int
     plain: int
+    norms: int
     compute: int
     adapter: int
     is_half: bool

@@ -10,6 +10,7 @@ from studio.domain.memory.card_habits import (
 )
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.run import Habits
+from studio.domain.memory.on_paper.tape import FP32
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import (
     ALL_LINEAR,
@@ -39,11 +40,13 @@ def plan_of(
     pads = not foreign and asks is not Attention.FLASH and train.micro_batch > 1
     fused = model.decoder.fused_attention
     targets = recipe.lora.targets
+    plain = FP32 if compat.upcast_unquantized and quantizes else _WIDTHS[load]
     return Plan(
         batch=train.micro_batch,
         length=train.sequence_length,
         load=_WIDTHS[load],
-        plain=4 if compat.upcast_unquantized and quantizes else _WIDTHS[load],
+        plain=plain,
+        norms=FP32 if compat.upcast_norms and quantizes else plain,
         compute=_WIDTHS[compute],
         adapter=_WIDTHS[adapter],
         is_half=options.compute_dtype is ComputeDtype.FP16,
@@ -72,6 +75,7 @@ def habits_of(recipe: Recipe) -> Habits:
         checkpoints=recipe.train.checkpointing,
         full_logits=compat.full_logits or compat.shifted_logits_copy,
         shifts=compat.shifted_logits_copy,
+        upcasts=compat.early_logits_upcast,
         keeps_outputs=compat.keeps_outputs,
     )
 

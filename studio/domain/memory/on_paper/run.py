@@ -44,12 +44,14 @@ class Habits:
         checkpoints: Blocks are computed anew in the backward pass.
         full_logits: The model's own loss, not trl's.
         shifts: The loss copies its logits.
+        upcasts: The model itself makes its logits fp32.
         keeps_outputs: The logits live until the backward pass is over.
     """
 
     checkpoints: bool
     full_logits: bool
     shifts: bool
+    upcasts: bool
     keeps_outputs: bool
 
 
@@ -159,7 +161,8 @@ def _forward(
     del stream
     if not habits.full_logits:
         return [tiled_loss(tape, plan, x, model), *tables]
-    loss, logits = full_loss(tape, plan, x, model, shifts=habits.shifts)
+    ways = {"shifts": habits.shifts, "upcasts": habits.upcasts}
+    loss, logits = full_loss(tape, plan, x, model, **ways)
     if plan.autocast:
         wide = cast(tape, logits, 4)  # accelerate gives outputs in fp32
         tape.rename(wide, LOGITS)

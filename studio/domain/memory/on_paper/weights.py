@@ -58,6 +58,20 @@ def base_weights(model: ModelArchitecture, plan: Plan, width: int) -> Weights:
     return Weights(quantized, scales, plain + around(model, width))
 
 
+def widened_norms(model: ModelArchitecture, plan: Plan) -> int:
+    """Bytes that norms' vectors gain where they alone are cast to another format."""
+    gained = 0
+    for block, count in (*model.decoder.kinds, (None, 1)):
+        vectors = model.last_norm
+        if block is not None:
+            biases = sum(linear.bias for linear in block.linears)
+            vectors = block.vectors[: len(block.vectors) - biases]
+        for entries in vectors:
+            wide, plain = rounded(plan.norms * entries), rounded(plan.plain * entries)
+            gained += count * (wide - plain)
+    return gained
+
+
 def around(model: ModelArchitecture, width: int) -> int:
     """Embedding, head, positions and the last norm."""
     matrix = rounded(model.vocabulary * model.hidden * width)
