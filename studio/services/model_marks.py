@@ -1,13 +1,14 @@
 """The model list with its marks on one device."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from studio.domain.architecture import ModelArchitecture
-from studio.domain.errors import StudioError
+from studio.domain.finding import Finding
 from studio.domain.hardware import TrainingDevice
-from studio.domain.recommend.marks import Mark, Marking, mark
-from studio.services.measured import with_context
+from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.recommend.marks import Mark, Marking, frugal_estimate, mark
+from studio.services.measured import taught, with_context
+from studio.services.pricing import shape_of
 from studio.storage.models import ModelPlace
 
 _ORDER = tuple(Mark)
@@ -35,17 +36,29 @@ def marked(
     return sorted(found, key=_rank)
 
 
+def frugal_price(place: ModelPlace, device: TrainingDevice) -> MemoryEstimate | Finding:
+    """What the recipe of the marks takes; about 2 ms.
+
+    Args:
+        place: Of the list, or another.
+        device: Its free memory plays no part.
+
+    Returns:
+        The estimate, or why this model can't be priced.
+    """
+    shape = shape_of(place)
+    if isinstance(shape, Finding):
+        return shape
+    known = with_context(device)
+    return taught(frugal_estimate(shape, known, place.vision_parameters), device)
+
+
 def marking_of(place: ModelPlace, device: TrainingDevice) -> Marking | None:
     """A model's mark; None where its config isn't known or its kind isn't."""
-    shape = None if place.config is None else _shape(place.config)
-    return None if shape is None else mark(shape, device, place.vision_parameters)
-
-
-def _shape(config: Mapping[str, object]) -> ModelArchitecture | None:
-    try:
-        return ModelArchitecture.from_config(config)
-    except StudioError:
+    shape = shape_of(place)
+    if isinstance(shape, Finding):
         return None
+    return mark(shape, device, place.vision_parameters)
 
 
 def _rank(model: MarkedModel) -> tuple[int, int, str]:

@@ -10,17 +10,11 @@ from studio.storage.models import ModelPlace, ModelState
 
 __all__ = ["ModelPlace", "ModelShelf", "ModelState"]
 
-_HERE = frozenset({ModelState.READY, ModelState.CONVERTIBLE})
-
 
 class ModelShelf:
     """Known models and those on this machine."""
 
     def entries(self) -> Sequence[ModelPlace]:
-        """The models of this machine: those of Snugtune's list, then others."""
-        return [place for place in self.catalogue() if place.state in _HERE]
-
-    def catalogue(self) -> Sequence[ModelPlace]:
         """The models of Snugtune's list, then others in the Hugging Face cache."""
         return [*store().known(), *store().on_disk()]
 

@@ -47,7 +47,7 @@ def price_by_formula(
     Returns:
         The estimate, or why this model can't be priced so.
     """
-    model = _architecture(place)
+    model = shape_of(place)
     if isinstance(model, Finding):
         return model
     refused = expert_refusal(recipe, model)
@@ -88,7 +88,7 @@ def wish_for(
     kept: AbstractSet[str],
 ) -> Wish | Finding:
     """What is sought, or why this model can't be priced; as `propose_for` takes it."""
-    model = _architecture(place)
+    model = shape_of(place)
     if isinstance(model, Finding):
         return model
     known = with_context(device)
@@ -102,7 +102,8 @@ def lengths_of(data: ChatFile | None) -> TokenLengths:
     return TokenLengths.judged(sum(len(t.content) for t in c.turns) for c in chats)
 
 
-def _architecture(place: ModelPlace) -> ModelArchitecture | Finding:
+def shape_of(place: ModelPlace) -> ModelArchitecture | Finding:
+    """A model's shape, or why it can't be priced."""
     if place.config is None:
         return Finding(
             code="model.no-config",

@@ -15,6 +15,7 @@ class Deed(StrEnum):
 
     MEASURE = "Measure again"
     FIND = "Find"
+    ONLY_FITTING = "Show only what fits"
     USE_MODEL = "Use the model"
     START = "Start training"
     EXPLAIN = "Say where the memory goes"
@@ -51,6 +52,7 @@ _CTRL_ENTER: Final = ("Ctrl+Enter", "Ctrl+Return")
 PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.MEASURE: PageKeys(("start", "hardware"), ("F5",)),
     Deed.FIND: PageKeys(("model", "data", "recipe"), ("Ctrl+F",)),
+    Deed.ONLY_FITTING: PageKeys(("model",), ("Ctrl+Shift+F",)),
     Deed.USE_MODEL: PageKeys(("model",), _ENTER, in_table=True),
     Deed.START: PageKeys(("recipe",), _CTRL_ENTER),
     Deed.EXPLAIN: PageKeys(("recipe",), ("Ctrl+I",)),

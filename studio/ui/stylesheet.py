@@ -85,6 +85,8 @@ QPushButton[segment="only"] { border-radius: 5px }
 QPushButton[segment]:hover { border-color: $border_strong }
 QPushButton[segment]:checked {
   background: $selection; color: $accent; font-weight: 600 }
+QPushButton[chip="true"]:checked {
+  background: $selection; border-color: $accent; color: $accent; font-weight: 600 }
 /* The focus ring is drawn outside, for the keyboard alone. */
 QPushButton, QToolButton, QCheckBox, QRadioButton, QComboBox, QSlider { outline: none }
 QToolButton { border: 1px solid transparent; border-radius: 5px; padding: 5px }

@@ -15,6 +15,7 @@ from tests.ui.helpers import assert_reachable
 
 __all__ = ["desk"]
 
+EXAMPLE = "SmolLM2-135M-Instruct"
 LLAMA = {
     "model_type": "llama",
     "hidden_size": 2048,
@@ -44,8 +45,19 @@ def page(qtbot, desk: TestDesk):
     qtbot.addWidget(made)
     made.resize(1072, 768)
     made.show()
-    qtbot.waitUntil(lambda: not made._shelf.is_running)
+    settle(qtbot, made)
     return made
+
+
+def settle(qtbot, page: ModelPage) -> None:
+    """Wait until the list is read and priced."""
+    qtbot.waitUntil(lambda: not page._shelf.is_running, timeout=30_000)
+    qtbot.waitUntil(lambda: not page._prices.is_busy, timeout=30_000)
+
+
+def names(page: ModelPage) -> list[str]:
+    models = page.view.models
+    return [models.key_at(row) for row in range(models.rowCount())]
 
 
 def cells(page: ModelPage, row: int) -> list[str]:
@@ -62,7 +74,7 @@ def test_that_the_built_in_model_is_priced_as_a_range(page):
 
 def test_that_neither_titles_nor_a_range_of_gigabytes_are_cut(page):
     table, width = page.view.models_table, QFontMetrics(sans()).horizontalAdvance
-    assert width("10.17 to 13.58") + 2 * PADDING <= table.columnWidth(3)
+    assert width("48.84 to 88.88") + 2 * PADDING <= table.columnWidth(3)
     title_width = QFontMetrics(sans(PointSize.CAPTION, MEDIUM)).horizontalAdvance
     for column in range(1, 5):
         title = page.view.models.headerData(column, Qt.Orientation.Horizontal)
@@ -82,10 +94,12 @@ def test_that_the_parts_of_the_peak_add_up(page):
 
 
 def test_that_a_model_of_a_folder_is_listed_priced_and_used(
-    page, desk: TestDesk, tmp_path
+    page, desk: TestDesk, tmp_path, qtbot
 ):
     folder = folder_with(tmp_path / "my-llama", LLAMA)
     page.add_folder(str(folder))
+    settle(qtbot, page)
+    assert page.view.details.peak.text().endswith(" GiB")
     assert page.view.details.title.full_text() == "my-llama"
     assert page.view.use.text() == "Use my-llama"
     page.view.use.click()
@@ -96,15 +110,19 @@ def test_that_a_model_of_a_folder_is_listed_priced_and_used(
 def test_that_a_folder_that_is_no_model_is_told_in_a_sentence(page, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
+    before = names(page)
     page.add_folder(str(empty))
     text = page.view.findings.itemAt(0).widget().text
     assert text.what == "This folder is no model: it holds no config.json."
-    assert page.view.models.rowCount() == 1
+    assert names(page) == before
 
 
-def test_that_a_model_of_an_unknown_kind_says_why_it_is_not_priced(page, tmp_path):
+def test_that_a_model_of_an_unknown_kind_says_why_it_is_not_priced(
+    page, tmp_path, qtbot
+):
     folder = folder_with(tmp_path / "odd", {"model_type": "mamba"})
     page.add_folder(str(folder))
+    settle(qtbot, page)
     row = page.view.models.row_of(str(folder))
     assert cells(page, row)[4] == "Not priced yet"
     assert "mamba" in page.view.details.why_not_priced.text()
@@ -112,22 +130,99 @@ def test_that_a_model_of_an_unknown_kind_says_why_it_is_not_priced(page, tmp_pat
 
 
 def test_that_a_model_that_is_too_large_says_by_how_much(
-    page, desk: TestDesk, tmp_path
+    page, desk: TestDesk, tmp_path, qtbot
 ):
-    folder = folder_with(tmp_path / "big", {**LLAMA, "num_hidden_layers": 400})
+    folder = folder_with(tmp_path / "big", {**LLAMA, "num_hidden_layers": 40_000})
     page.add_folder(str(folder))
     desk.hardware.tell(reading_with_card(free=4.0))
+    settle(qtbot, page)
     row = page.view.models.row_of(str(folder))
     assert cells(page, row)[4].startswith("Short by ")
     assert row == page.view.models.rowCount() - 1
 
 
-def test_that_the_search_filters_and_can_be_cleared(page):
-    page.view.search.setText("nothing like this")
-    assert page.view.nothing.isVisible()
-    page.view.clear_search.click()
-    assert page.view.models.rowCount() == 1
-    assert page.view.models_table.isVisible()
+def test_that_the_whole_list_is_there_with_a_mark_and_its_reason_each(page):
+    assert len(names(page)) >= 60
+    assert names(page)[0] == EXAMPLE
+    for row in range(page.view.models.rowCount()):
+        mark = page.view.models.index(row, 4)
+        assert mark.data() != "Not priced yet"
+        reason = mark.data(Qt.ItemDataRole.ToolTipRole)
+        assert "GiB" in reason
+        told = "this project’s recipe" if row == 0 else "QLoRA on one row"
+        assert told in reason
+
+
+def test_that_the_page_opens_before_anything_is_priced(qtbot, desk: TestDesk):
+    desk.hardware.tell(reading_without_card())
+    made = ModelPage(desk.desk)
+    qtbot.addWidget(made)
+    made._prices.ask = lambda _places, _device: None
+    made.show()
+    qtbot.waitUntil(lambda: made.view.models.rowCount() >= 60)
+    assert {cells(made, row)[4] for row in range(60)} == {"Not priced yet"}
+
+
+def test_that_a_reading_that_tells_of_other_free_memory_prices_nothing_anew(
+    page, desk: TestDesk
+):
+    row = page.view.models.row_of("Qwen3-8B")
+    assert cells(page, row)[4].startswith("Fits")
+    desk.hardware.tell(reading_without_card(free=2.0))
+    assert not page._prices.is_busy
+    row = page.view.models.row_of("Qwen3-8B")
+    assert cells(page, row)[4].startswith("Short by ")
+
+
+def test_that_the_chosen_row_stays_chosen_when_the_order_changes(
+    page, desk: TestDesk, qtbot
+):
+    page.select("Qwen3-8B")
+    desk.hardware.tell(reading_with_card(free=4.0))
+    settle(qtbot, page)
+    table = page.view.models_table
+    assert page.view.models.key_at(table.current_row()) == "Qwen3-8B"
+    assert page.view.details.title.full_text() == "Qwen3 8B"
+
+
+def test_that_a_model_that_is_not_here_says_how_to_get_it(page):
+    page.select("Llama-3.1-8B-Instruct")
+    assert not page.view.use.isEnabled()
+    told = page.view.details.preparation.text()
+    assert "Agree to its licence" in told
+    assert "hf download meta-llama/Llama-3.1-8B-Instruct" in told
+
+
+def test_that_filters_narrow_the_list_and_can_be_cleared(page, qtbot):
+    view = page.view
+    whole = names(page)
+    view.sizes.set_value("6-10")
+    view.licences.set_value("open")
+    few = names(page)
+    assert "Qwen3-8B" in few
+    assert not {EXAMPLE, "Llama-3.1-8B-Instruct"} & set(few)
+    view.search.setText("granite 3.3")
+    assert names(page) == ["granite-3.3-8b-instruct"]
+    assert view.header.facts_label.full_text().startswith(f"1 of {len(whole)} models")
+    view.search.setText("nothing like this")
+    assert view.nothing.isVisible()
+    view.clear_filters.click()
+    assert names(page) == whole
+    assert view.models_table.isVisible()
+
+
+def test_that_what_fits_and_what_is_here_are_a_click_or_a_key_away(page, qtbot):
+    qtbot.keyClick(
+        page,
+        Qt.Key.Key_F,
+        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier,
+    )
+    assert page.view.only_fitting.isChecked()
+    fitting = names(page)
+    assert "Qwen3-8B" in fitting
+    assert "Llama-3.3-70B-Instruct" not in fitting
+    page.view.only_here.click()
+    assert names(page) == [EXAMPLE]
 
 
 def test_that_without_a_project_the_button_leads_to_one(qtbot, desk: TestDesk):

@@ -5,12 +5,19 @@ can be compared: what fits by it can be trained, and what doesn't fit is out of 
 but for shorter rows. Nothing is typed in.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import TrainingDevice, gib
-from studio.domain.memory.estimate import MemoryEstimate, Verdict
+from studio.domain.memory.estimate import (
+    Component,
+    Group,
+    MemoryEstimate,
+    MemoryPhase,
+    Verdict,
+)
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import (
@@ -31,6 +38,30 @@ RECIPE_WORDS = (
     f"one row of {LENGTH:,} tokens"
 )
 """The recipe that marks are worked out for, for people."""
+
+SHORT_RECIPE_WORDS = f"QLoRA on one row of {LENGTH:,} tokens"
+"""The same where there is little room."""
+
+
+def _with(recipe: Recipe, values: Mapping[str, object]) -> Recipe:
+    for key, value in values.items():
+        recipe = recipe.with_value(key, value)
+    return recipe
+
+
+FRUGAL = _with(
+    Recipe(),
+    {
+        "model.precision": Precision.NF4,
+        "model.double_quant": True,
+        "lora.rank": RANK,
+        "lora.targets": (ALL_LINEAR,),
+        "train.sequence_length": LENGTH,
+        "train.micro_batch": 1,
+        "train.checkpointing": True,
+    },
+)
+"""The same as a recipe, before model and device have their say."""
 
 _VISION_BYTES = 2
 """Of a weight of a vision part, should none of it be quantised: an upper bound."""
@@ -98,22 +129,15 @@ def frugal_recipe(model: ModelArchitecture, device: TrainingDevice) -> Recipe:
     """The recipe that a model is marked by: QLoRA with one row at a time."""
     compute, adapter = _formats(device)
     fused = model.decoder.fused_attention
-    values = {
-        "model.precision": Precision.NF4,
-        "model.double_quant": True,
-        "model.compute_dtype": compute,
-        "model.attention": Attention.SDPA if fused else Attention.EAGER,
-        "lora.rank": RANK,
-        "lora.targets": (ALL_LINEAR,),
-        "lora.adapter_dtype": adapter,
-        "train.sequence_length": min(LENGTH, model.context),
-        "train.micro_batch": 1,
-        "train.checkpointing": True,
-    }
-    recipe = Recipe()
-    for key, value in values.items():
-        recipe = recipe.with_value(key, value)
-    return recipe
+    return _with(
+        FRUGAL,
+        {
+            "model.compute_dtype": compute,
+            "model.attention": Attention.SDPA if fused else Attention.EAGER,
+            "lora.adapter_dtype": adapter,
+            "train.sequence_length": min(LENGTH, model.context),
+        },
+    )
 
 
 def mark(
@@ -126,23 +150,33 @@ def mark(
         device: As measured now, or a card that isn't here.
         vision_weights: Of a vision part that loading brings along.
     """
-    estimate = _estimate(model, device)
-    beside = vision_weights * _VISION_BYTES
+    return judge(frugal_estimate(model, device, vision_weights), device)
+
+
+def judge(estimate: MemoryEstimate, device: TrainingDevice) -> Marking:
+    """The mark that a prediction gets on a device."""
     headroom = headroom_bytes(device)
-    left = replace(device, free_bytes=device.free_bytes - beside)
     return Marking(
-        mark=_MARKS[estimate.verdict(left, headroom)],
-        peak_bytes=estimate.peak_bytes + beside,
-        needed_bytes=estimate.least_bytes + beside,
+        mark=_MARKS[estimate.verdict(device, headroom)],
+        peak_bytes=estimate.peak_bytes,
+        needed_bytes=estimate.least_bytes,
         free_bytes=device.free_bytes,
         headroom_bytes=headroom,
     )
 
 
-def _estimate(model: ModelArchitecture, device: TrainingDevice) -> MemoryEstimate:
-    """The prediction, which the cache keeps while only free memory changes."""
+def frugal_estimate(
+    model: ModelArchitecture, device: TrainingDevice, vision_weights: int = 0
+) -> MemoryEstimate:
+    """What the frugal recipe takes, a vision part at its most included."""
+    # Without what changes each second, the formula's cache knows the question again.
     sizeless = replace(device, name="", total_bytes=0, free_bytes=0)
-    return estimate_memory(model, frugal_recipe(model, device), sizeless)
+    estimate = estimate_memory(model, frugal_recipe(model, device), sizeless)
+    if not vision_weights:
+        return estimate
+    beside = vision_weights * _VISION_BYTES
+    part = Component("Vision part", Group.WEIGHTS, beside, MemoryPhase.LOAD.value)
+    return replace(estimate, components=(*estimate.components, part))
 
 
 def _formats(device: TrainingDevice) -> tuple[ComputeDtype, AdapterDtype]:

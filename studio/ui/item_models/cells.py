@@ -27,11 +27,13 @@ class Cell:
         text: The words; also read aloud for a bar.
         caption: A second, smaller line.
         painted: A mark or a bar for the column's delegate.
+        hint: A sentence for the pointer that rests on it.
     """
 
     text: str = ""
     caption: str = ""
     painted: Mark | MemoryBarState | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,10 @@ class CellModel(QAbstractTableModel):
                 return cell.painted
             case Qt.ItemDataRole.TextAlignmentRole:
                 return self._alignment(index.column())
+            case (
+                Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleDescriptionRole
+            ):
+                return cell.hint or None
             case Qt.ItemDataRole.AccessibleTextRole:
                 return f"{cell.text}, {cell.caption}" if cell.caption else cell.text
             case _:

@@ -7,7 +7,7 @@ of Qt, so that no page rounds or judges in its own way.
 from dataclasses import replace
 from typing import Final
 
-from studio.domain.hardware import TrainingDevice
+from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory import estimate as prediction
 from studio.domain.memory.estimate import Group, MemoryEstimate
 from studio.domain.recommend.proposal import headroom_bytes
@@ -21,6 +21,7 @@ GROUP_SEGMENTS: Final = {
     Group.LOSS: Segment.LOSS,
     Group.OVERHEAD: Segment.OVERHEAD,
 }
+_WITHOUT_DECIMALS: Final = 100
 _MUCH_ROOM: Final = 1 / 3
 """Share of the free memory that must stay for a run to have much room."""
 
@@ -88,8 +89,14 @@ def short_by_bytes(estimate: MemoryEstimate, device: TrainingDevice) -> int:
 
 
 def peak_range(estimate: MemoryEstimate) -> str:
-    """The predicted peak in GiB as what it is, a range: ``0.62 to 0.84``."""
-    return f"{gib(estimate.low_bytes)} to {gib(estimate.high_bytes)}"
+    """The predicted peak in GiB as what it is, a range: ``0.62 to 0.84``.
+
+    From 100 GiB on without decimals, for which a column has no room.
+    """
+    low, high = estimate.low_bytes, estimate.high_bytes
+    if high >= _WITHOUT_DECIMALS * GIB:
+        return f"{low / GIB:,.0f} to {high / GIB:,.0f}"
+    return f"{gib(low)} to {gib(high)}"
 
 
 def _limit_name(device: TrainingDevice) -> str:

@@ -46,6 +46,14 @@ def button(
     return result
 
 
+def chip(text: str, parent: QWidget | None = None) -> QPushButton:
+    """A button that stays pressed: one condition of a filter."""
+    result = button(text, parent=parent)
+    result.setProperty("chip", True)
+    result.setCheckable(True)
+    return result
+
+
 def icon_button(
     icon: IconName, name: str, parent: QWidget | None = None
 ) -> QToolButton:

@@ -18,13 +18,14 @@ from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
 from studio.ui.pages.finding_text import clear, show_findings
+from studio.ui.pages.model.filters import ANY, Filters
+from studio.ui.pages.model.prices import ListPrices, Price
 from studio.ui.pages.model.view import Details, FactLine, ModelView, PartLine
 from studio.ui.pages.model.view_model import (
     ModelDetails,
     ModelRow,
     in_order,
     list_facts,
-    matches,
     model_details,
     model_row,
 )
@@ -45,6 +46,7 @@ class ModelPage(QWidget):
         self._selected = ""
         self._shown: ModelDetails | None = None
         self._shelf = Errand(desk.models.entries, self)
+        self._prices = ListPrices(self)
         self.view = ModelView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -64,14 +66,20 @@ class ModelPage(QWidget):
         self._show()
 
     def _connect(self) -> None:
-        bind_keys(self, Deed.FIND, self._on_find)
         view, desk = self.view, self._desk
+        bind_keys(self, Deed.FIND, self._on_find)
+        bind_keys(self, Deed.ONLY_FITTING, view.only_fitting.toggle)
         self._shelf.errand_done.connect(self._on_shelf_read)
         self._shelf.errand_failed.connect(desk.notices.post)
+        self._prices.prices_changed.connect(self._on_world_changed)
         view.from_folder.clicked.connect(self._on_from_folder)
         view.use.clicked.connect(self._on_use)
-        view.search.textChanged.connect(self._on_search_changed)
-        view.clear_search.clicked.connect(view.search.clear)
+        view.search.textChanged.connect(self._on_filters_changed)
+        for chip in (view.only_fitting, view.only_here):
+            chip.toggled.connect(self._on_filters_changed)
+        for box in (view.sizes, view.licences):
+            box.currentIndexChanged.connect(self._on_filters_changed)
+        view.clear_filters.clicked.connect(self.clear_filters)
         view.models_table.selectionModel().currentRowChanged.connect(
             self._on_row_changed
         )
@@ -107,12 +115,14 @@ class ModelPage(QWidget):
         if reading is None or not self.isVisible():
             return
         device = reading.device()
+        self._prices.ask(self._known(), device)
         rows = self._rows(device)
-        shown = [row for row in rows if matches(row, self.view.search.text())]
+        asked = self._filters()
+        shown = [row for row in rows if asked.let_through(row)]
         table = self.view.models_table
         self.view.bars.set_scale(device.total_bytes)
         self.view.models.set_rows([(row.name, _cells(row)) for row in shown])
-        self.view.header.set_facts(list_facts(len(rows), device))
+        self.view.header.set_facts(list_facts(len(shown), len(rows), device))
         table.setVisible(bool(shown))
         self.view.nothing.setVisible(bool(rows) and not shown)
         if shown and table.current_row() < 0:
@@ -122,13 +132,29 @@ class ModelPage(QWidget):
         self._show_use()
 
     def _rows(self, device: TrainingDevice) -> list[ModelRow]:
-        recipe = self._recipe()
-        in_use = recipe.model.name
+        in_use = self._recipe().model.name
         rows = [
-            model_row(place, price(recipe, place, device), device, in_use)
+            model_row(place, self._price_of(place, device), device, in_use)
             for place in self._known()
         ]
         return in_order(rows)
+
+    def _price_of(self, place: ModelPlace, device: TrainingDevice) -> Price | None:
+        """By the project's recipe for its model, by that of the marks for others."""
+        recipe = self._recipe()
+        if place.name == recipe.model.name:
+            return price(recipe, place, device)
+        return self._prices.of(place.name)
+
+    def _filters(self) -> Filters:
+        view = self.view
+        return Filters(
+            searched=view.search.text(),
+            only_fitting=view.only_fitting.isChecked(),
+            only_here=view.only_here.isChecked(),
+            size=view.sizes.value(),
+            licence=view.licences.value(),
+        )
 
     def _place(self) -> ModelPlace | None:
         known = {place.name: place for place in self._known()}
@@ -139,8 +165,8 @@ class ModelPage(QWidget):
         self.view.details.setVisible(place is not None)
         if place is None:
             return
-        recipe = self._recipe()
-        details = model_details(place, price(recipe, place, device), device, recipe)
+        found = self._price_of(place, device)
+        details = model_details(place, found, device, self._recipe())
         if details != self._shown:
             self._shown = details
             _tell(self.view.details, details)
@@ -181,9 +207,19 @@ class ModelPage(QWidget):
             return
         self._folders[place.name] = place
         self._selected = place.name
-        self.view.search.clear()
+        self.clear_filters()
         self._show()
         self.select(place.name)
+
+    @Slot()
+    def clear_filters(self) -> None:
+        """Show the whole list again."""
+        view = self.view
+        view.search.clear()
+        view.only_fitting.setChecked(False)
+        view.only_here.setChecked(False)
+        view.sizes.set_value(ANY)
+        view.licences.set_value(ANY)
 
     @Slot()
     def _on_from_folder(self) -> None:
@@ -215,7 +251,7 @@ class ModelPage(QWidget):
         self.view.search.setFocus()
 
     @Slot()
-    def _on_search_changed(self) -> None:
+    def _on_filters_changed(self) -> None:
         self._show()
 
     @Slot()
@@ -241,11 +277,11 @@ class ModelPage(QWidget):
 def _cells(row: ModelRow) -> list[Cell]:
     peak = f"{row.peak} GiB at its peak" if row.peak else "Not priced yet"
     return [
-        Cell(row.title, caption=row.whereabouts),
+        Cell(row.title, caption=row.caption, hint=row.hint),
         Cell(row.weights),
-        Cell(peak, painted=row.bar),
-        Cell(row.peak),
-        Cell(row.mark.words, painted=row.mark),
+        Cell(peak, painted=row.bar, hint=row.reason),
+        Cell(row.peak, hint=row.reason),
+        Cell(row.mark.words, painted=row.mark, hint=row.reason),
     ]
 
 

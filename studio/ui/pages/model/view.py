@@ -2,17 +2,20 @@
 
 from typing import Final
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
+from studio.ui.keys import Deed, key_of
+from studio.ui.pages.model.filters import LICENCES, SIZES
 from studio.ui.pages.model.view_model import Part
 from studio.ui.pages.swatch import Swatch
 from studio.ui.tokens import Height, Space, Tone
-from studio.ui.widgets.buttons import ButtonKind, button
+from studio.ui.widgets.buttons import ButtonKind, button, chip
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.fit_mark import FitMark
-from studio.ui.widgets.inputs import SearchField
+from studio.ui.widgets.inputs import ChoiceBox, SearchField
 from studio.ui.widgets.labels import ElidedLabel, Role, label, line
 from studio.ui.widgets.memory_bar import MemoryBar
 from studio.ui.widgets.memory_bar_layout import BarHeight
@@ -20,12 +23,12 @@ from studio.ui.widgets.page import PageFrame, TwoColumns
 from studio.ui.widgets.table import DataTable, MarkDelegate, MemoryBarDelegate
 
 _SIDE_WIDTH: Final = 360
-_SEARCH_WIDTH: Final = 216
+_SEARCH_WIDTH: Final = 136
 _BAR_COLUMN: Final = 2
 _MARK_COLUMN: Final = 4
 _FACT_WIDTH: Final = 104
 _ROW: Final = 24
-_LEAST_TABLE: Final = 128
+_LEAST_TABLE: Final = 304
 
 
 class PartLine(QWidget):
@@ -87,6 +90,9 @@ class Details(Card):
         self.facts = QVBoxLayout()
         self.facts.setSpacing(0)
         self.preparation = label("", Role.CAPTION, Tone.MUTED, wraps=True)
+        self.preparation.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+        )
         self.open_folder = button("Open folder", icon=IconName.FOLDER)
         heads = QHBoxLayout()
         heads.addWidget(self.title, 1)
@@ -128,8 +134,8 @@ class ModelView(PageFrame):
     Attributes:
         from_folder, use: The header's buttons.
         findings: Why a folder is no model.
-        search: Filters the list.
-        models, models_table, nothing, clear_search: The list, or that nothing matches.
+        search, only_fitting, only_here, sizes, licences: Filter the list.
+        models, models_table, nothing, clear_filters: The list, or that nothing matches.
         details: All about the selected model.
     """
 
@@ -150,11 +156,21 @@ class ModelView(PageFrame):
 
     def _make_filters(self) -> QHBoxLayout:
         self.search = SearchField(name="Find a model", hint="Find a model")
-        self.search.setFixedWidth(_SEARCH_WIDTH)
+        self.search.setMinimumWidth(_SEARCH_WIDTH)
         self.search.setClearButtonEnabled(True)
+        self.only_fitting = chip("Fits here")
+        self.only_fitting.setToolTip(key_of(Deed.ONLY_FITTING))
+        self.only_here = chip("On this disk")
+        self.sizes = ChoiceBox(SIZES, name="Size")
+        self.licences = ChoiceBox(LICENCES, name="Licence")
+        self.licences.setToolTip(
+            "“No consent” leaves out what the hub gives only to accounts that agreed."
+        )
         row = QHBoxLayout()
-        row.addWidget(self.search)
-        row.addStretch(1)
+        row.setSpacing(Space.SMALL)
+        row.addWidget(self.search, 1)
+        for field in (self.only_fitting, self.only_here, self.sizes, self.licences):
+            row.addWidget(field)
         return row
 
     def _make_list(self) -> Card:
@@ -163,7 +179,7 @@ class ModelView(PageFrame):
             [
                 Column("Model"),
                 Column("Weights", at_right=True),
-                Column("Memory at peak"),
+                Column("At peak"),
                 Column("GiB", at_right=True),
                 Column("Fits"),
             ],
@@ -176,7 +192,7 @@ class ModelView(PageFrame):
         marks = MarkDelegate(self.models_table)
         self.models_table.setItemDelegateForColumn(_BAR_COLUMN, self.bars)
         self.models_table.setItemDelegateForColumn(_MARK_COLUMN, marks)
-        self.models_table.set_widths({1: 74, 2: 118, 3: 120, 4: 138})
+        self.models_table.set_widths({1: 72, 2: 98, 3: 126, 4: 138})
         self.models_table.stretch_column(0)
         self.models_table.setSizePolicy(
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
@@ -185,10 +201,10 @@ class ModelView(PageFrame):
         self.nothing = QWidget()
         empty = QVBoxLayout(self.nothing)
         empty.setContentsMargins(Space.LARGE, Space.LARGE, Space.LARGE, Space.LARGE)
-        empty.addWidget(label("No model of that name.", tone=Tone.MUTED))
-        self.clear_search = button("Clear the search")
+        empty.addWidget(label("No model matches.", tone=Tone.MUTED))
+        self.clear_filters = button("Clear filters")
         row = QHBoxLayout()
-        row.addWidget(self.clear_search)
+        row.addWidget(self.clear_filters)
         row.addStretch(1)
         empty.addLayout(row)
         empty.addStretch(1)

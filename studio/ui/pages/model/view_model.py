@@ -11,6 +11,7 @@ from studio.domain.finding import Finding
 from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.estimate import Group, MemoryEstimate
 from studio.domain.recipe import Recipe
+from studio.domain.recommend.marks import FRUGAL, SHORT_RECIPE_WORDS, judge
 from studio.services.model_shelf import ModelPlace, ModelState
 from studio.ui.pages.bar_states import (
     peak_range,
@@ -31,7 +32,13 @@ Price = MemoryEstimate | Finding
 
 _BILLION: Final = 1_000_000_000
 _MILLION: Final = 1_000_000
-_ORDER: Final = (Verdict.MUCH_ROOM, Verdict.FITS, Verdict.TIGHT, Verdict.SHORT)
+_FITS_ABOUT: Final = {
+    Verdict.MUCH_ROOM: 0,
+    Verdict.FITS: 0,
+    Verdict.TIGHT: 1,
+    Verdict.SHORT: 2,
+    Verdict.NOT_PRICED: 3,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,24 +48,36 @@ class ModelRow:
     Attributes:
         name: What a recipe calls it.
         title: What people call it.
-        whereabouts: Where it lies, or that it isn't here.
+        hub_id: Its owner and name on the hub; empty when it has none.
+        caption: Where it lies; of one that isn't here its licence.
         weights: How many weights, such as ``135 M``; empty when unknown.
         bar: Its predicted peak on the device; None when it isn't priced.
         peak: The peak's range in GiB; empty when it isn't priced.
         mark: Whether it fits.
         verdict: The same, for the order of the list.
+        reason: Why it has its mark, and for which recipe, in a sentence.
+        hint: Its whole title, name and licence, which a narrow column cuts.
         in_use: Whether the project's recipe names it.
+        is_here: Whether a run could load it.
+        parameters, licence, gated: As its place tells.
     """
 
     name: str
     title: str
-    whereabouts: str
+    hub_id: str
+    caption: str
     weights: str
     bar: MemoryBarState | None
     peak: str
     mark: Mark
     verdict: Verdict
+    reason: str
+    hint: str
     in_use: bool
+    is_here: bool
+    parameters: int
+    licence: str
+    gated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,32 +130,42 @@ def model_row(
 
     Args:
         place: The model and where it lies.
-        price: Its predicted peak, why there is none, or None before it was asked.
+        price: Its predicted peak, why there is none, or None before it was asked: of
+            the model in use by the project's recipe, of others by that of the marks.
         device: What it is priced for.
         in_use: The name in the project's recipe.
     """
     estimate = price if isinstance(price, MemoryEstimate) else None
+    is_in_use = place.name == in_use
     return ModelRow(
         name=place.name,
         title=place.title,
-        whereabouts=_whereabouts(place, in_use=place.name == in_use),
+        hub_id=place.hub_id,
+        caption=_caption(place, in_use=is_in_use),
         weights=weights_words(place.parameters),
         bar=predicted_bar(estimate, device) if estimate else None,
         peak=peak_range(estimate) if estimate else "",
         mark=_mark(estimate, device),
         verdict=verdict_of(estimate, device) if estimate else Verdict.NOT_PRICED,
-        in_use=place.name == in_use,
+        reason=_reason(price, device, in_use=is_in_use),
+        hint=_hint(place),
+        in_use=is_in_use,
+        is_here=place.state is not ModelState.MISSING,
+        parameters=place.parameters,
+        licence=place.licence,
+        gated=place.gated,
     )
 
 
 def in_order(rows: Sequence[ModelRow]) -> list[ModelRow]:
-    """What fits first, then by the predicted peak; unpriced models last."""
+    """The one in use; what fits, largest first; what is short of least; the rest."""
 
-    def key(row: ModelRow) -> tuple[int, int, str]:
-        known = row.bar is not None and row.bar.peak_bytes is not None
-        fits = _ORDER.index(row.verdict) > _ORDER.index(Verdict.FITS) if known else 2
-        peak = row.bar.peak_bytes or 0 if row.bar is not None else 0
-        return int(fits), -peak, row.title.casefold()
+    def key(row: ModelRow) -> tuple[bool, int, int, str]:
+        peak = row.bar.peak_bytes if row.bar is not None else None
+        size = row.parameters if peak is None else peak
+        if _FITS_ABOUT[row.verdict] == 0:
+            size = -size
+        return not row.in_use, _FITS_ABOUT[row.verdict], size, row.title.casefold()
 
     return sorted(rows, key=key)
 
@@ -144,36 +173,39 @@ def in_order(rows: Sequence[ModelRow]) -> list[ModelRow]:
 def model_details(
     place: ModelPlace, price: Price | None, device: TrainingDevice, recipe: Recipe
 ) -> ModelDetails:
-    """Put a model into the details card."""
+    """Put a model into the details card.
+
+    Args:
+        place: The model and where it lies.
+        price: As `model_row` takes it.
+        device: What it is priced for.
+        recipe: The project's; it names the model in use.
+    """
     estimate = price if isinstance(price, MemoryEstimate) else None
+    in_use = place.name == recipe.model.name
     return ModelDetails(
         title=place.title,
         description=place.description,
         mark=_mark(estimate, device),
         bar=predicted_bar(estimate, device) if estimate else None,
-        parts=_parts(estimate, recipe) if estimate else (),
+        parts=_parts(estimate, recipe if in_use else FRUGAL) if estimate else (),
         peak=f"{gib(estimate.peak_bytes)} GiB" if estimate else "",
         peak_range=peak_range(estimate) if estimate else "",
         why_not_priced=price.sentence() if isinstance(price, Finding) else "",
-        facts=_facts(place),
+        facts=(*_facts(place), _priced_for(in_use=in_use)),
         preparation=_preparation(place),
         folder=str(place.folder) if place.state is ModelState.READY else "",
         can_use=place.state is not ModelState.MISSING,
     )
 
 
-def matches(row: ModelRow, searched: str) -> bool:
-    """Whether a row holds each of the words that were typed."""
-    text = f"{row.title} {row.name} {row.whereabouts}".casefold()
-    return all(word in text for word in searched.casefold().split())
-
-
-def list_facts(models: int, device: TrainingDevice) -> str:
+def list_facts(shown: int, models: int, device: TrainingDevice) -> str:
     """The line below the page's title."""
     free = gib(device.free_bytes)
     whose = "main memory" if device.kind == "cpu" else "the card"
     listed = count(models, "model")
-    return f"{listed}, priced by this recipe for {free} GiB free in {whose}"
+    some = f"{shown} of {listed}" if shown < models else listed
+    return f"{some}, marked for {SHORT_RECIPE_WORDS} and {free} GiB free in {whose}"
 
 
 def weights_words(parameters: int) -> str:
@@ -189,10 +221,36 @@ def _mark(estimate: MemoryEstimate | None, device: TrainingDevice) -> Mark:
     return mark_for(verdict_of(estimate, device), short_by_bytes(estimate, device))
 
 
-def _whereabouts(place: ModelPlace, *, in_use: bool) -> str:
+def _reason(price: Price | None, device: TrainingDevice, *, in_use: bool) -> str:
+    if price is None:
+        return "Its memory is being worked out."
+    if isinstance(price, Finding):
+        return price.sentence()
+    return f"{judge(price, device).reason} For {_recipe_words(in_use=in_use)}."
+
+
+def _priced_for(*, in_use: bool) -> tuple[str, str]:
+    rows, tokens = FRUGAL.train.micro_batch, FRUGAL.train.sequence_length
+    marked = f"QLoRA, {rows} × {tokens:,} tokens"
+    return "Priced for", "this project’s recipe" if in_use else marked
+
+
+def _hint(place: ModelPlace) -> str:
+    consent = " (asks for consent)" if place.gated else ""
+    licence = f"{place.licence}{consent}" if place.licence else ""
+    told = (place.title, place.hub_id or place.name, licence, place.description)
+    return " · ".join(each for each in told if each)
+
+
+def _recipe_words(*, in_use: bool) -> str:
+    return "this project’s recipe" if in_use else SHORT_RECIPE_WORDS
+
+
+def _caption(place: ModelPlace, *, in_use: bool) -> str:
     match place.state, place.source:
         case (ModelState.MISSING, _):
-            where = "Not on this disk"
+            where = place.licence or "Not on this disk"
+            where += ", gated" if place.gated else ""
         case (_, "wheel"):
             where = "Comes with Snugtune"
         case (_, "hub"):
@@ -203,9 +261,14 @@ def _whereabouts(place: ModelPlace, *, in_use: bool) -> str:
 
 
 def _preparation(place: ModelPlace) -> str:
-    if place.state is not ModelState.CONVERTIBLE:
+    if place.state is ModelState.CONVERTIBLE:
+        return "Its weights are unpacked once, when the first run begins."
+    if place.state is not ModelState.MISSING or not place.hub_id:
         return ""
-    return "Its weights are unpacked once, when the first run begins."
+    consent = ""
+    if place.gated:
+        consent = "Agree to its licence on the hub, then log in: hf auth login. "
+    return f"{consent}Fetch it: hf download {place.hub_id}"
 
 
 def _parts(price: MemoryEstimate, recipe: Recipe) -> tuple[Part, ...]:
@@ -243,7 +306,8 @@ def _weights_note(recipe: Recipe) -> str:
 def _facts(place: ModelPlace) -> tuple[tuple[str, str], ...]:
     facts = [("Name", place.hub_id or place.name)]
     if place.licence:
-        facts.append(("Licence", place.licence))
+        consent = ", asks for consent" if place.gated else ""
+        facts.append(("Licence", f"{place.licence}{consent}"))
     if place.context:
         facts.append(("Reads at most", count(place.context, "token")))
     if place.parameters:
