@@ -5,6 +5,7 @@ import pytest
 
 from studio.cli import explaining, pricing
 from studio.domain.errors import StudioError
+from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
 from studio.domain.hardware import GIB
 from studio.domain.memory.estimate import Basis, Level
 from studio.domain.recipe import Recipe
@@ -112,3 +113,14 @@ def test_that_a_model_without_a_config_is_named(tmp_path):
     with pytest.raises(StudioError) as refused:
         pricing.estimate(recipe, "24", Basis.FORMULA)
     assert "before it is on this machine" in refused.value.finding.sentence()
+
+
+def test_that_dropout_on_experts_is_refused_in_the_words_of_the_check(tmp_path):
+    experts = {"num_local_experts": 8, "num_experts_per_tok": 2}
+    config = CONFIG | experts | {"model_type": "mixtral"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    recipe = Recipe().with_value("model.name", str(tmp_path))
+    assert pricing.estimate(recipe, "80", Basis.FORMULA).estimate.peak_bytes > 0
+    with pytest.raises(StudioError) as refused:
+        pricing.estimate(recipe.with_value("lora.dropout", 0.1), "80", Basis.FORMULA)
+    assert refused.value.finding == DROPOUT_ON_EXPERTS
