@@ -108,6 +108,19 @@ def test_that_autocast_allocates_what_it_really_does(tiny_model, tmp_path):
     assert sorted(fake) == sorted(real)
 
 
+@pytest.mark.parametrize("phase", [MemoryPhase.EVALUATE, MemoryPhase.GENERATE])
+def test_that_measurements_and_answers_are_cast_as_training_is(tiny_model, phase):
+    subject = subject_of(
+        tiny_model, CARD, model__compute_dtype="bf16", lora__adapter_dtype="fp32"
+    )
+    adapter = subject.recipe.lora.rank, subject.config.hidden_size
+    made = rehearse(subject).entries.values()
+    assert any(
+        entry.phase is phase and entry.what == "_to_copy" and entry.shape == adapter
+        for entry in made
+    )
+
+
 @pytest.mark.parametrize("precision", ["nf4", "fp4", "int8", "bf16"])
 @pytest.mark.parametrize("double_quant", [True, False])
 def test_that_parts_which_stay_are_priced_to_the_byte(

@@ -182,10 +182,12 @@ def _before_and_after(
         ForeignSteps(recorder, subject, run.model, trainer).take()
         return
     before = len(recording.trace)
+    # Here the engine casts by itself, as `run_of` lets no trainer do.
+    casting = replace(run, formats=subject.formats)
     recorder.enter_phase(MemoryPhase.EVALUATE)
-    run.evaluate(0)
+    casting.evaluate(0)
     recorder.enter_phase(MemoryPhase.GENERATE)
-    _answer(run)
+    _answer(casting)
     after = len(recording.trace)
     Steps(recorder, subject, run.model, trainer).take()
     recorder.enter_phase(MemoryPhase.SAVE)
