@@ -1,9 +1,13 @@
 """What would fit when nothing does."""
 
+from dataclasses import replace
+
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.cards import find_card
 from studio.domain.recipe import Recipe
+from studio.domain.recommend import elsewhere
 from studio.domain.recommend.elsewhere import Exit, NamedModel, alternatives
+from studio.domain.recommend.proposal import Proposal
 from studio.domain.recommend.propose import propose
 from studio.domain.recommend.wish import Wish
 from studio.services.cards import known_cards
@@ -62,3 +66,27 @@ def test_that_training_all_weights_of_eight_billion_is_sent_to_a_larger_card():
     ]
     assert cards
     assert "RTX 4090" not in cards
+
+
+def test_that_a_model_whose_weights_alone_are_too_much_is_not_searched_for(monkeypatch):
+    asked = wish("phi-4", "RTX 4060")
+    huge = replace(asked.model, vocabulary=10**6)
+    asked = replace(asked, model=replace(huge, vocabulary=2 * 10**6))
+    searched = []
+
+    def noted(other: Wish) -> Proposal:
+        searched.append(other.model)
+        return propose(other)
+
+    monkeypatch.setattr(elsewhere, "propose", noted)
+    found = alternatives(asked, [NamedModel("hopeless", huge), *MODELS], ())
+    assert found == alternatives(asked, MODELS, ())
+    assert huge not in searched
+
+
+def test_that_whatever_fits_takes_more_than_the_least_its_weights_could():
+    for each in MODELS:
+        device = find_card(known_cards(), "H100").device()
+        found = propose(Wish(each.architecture, device, Recipe()))
+        least = elsewhere._least_weight_bytes(each.architecture)
+        assert least < found.estimate.peak_bytes

@@ -82,7 +82,12 @@ def _smaller_models(wish: Wish, models: Sequence[NamedModel]) -> Iterator[Altern
     """The largest that fits, and the largest of the same family."""
     size = wish.model.parameters
     smaller = sorted(
-        (each for each in models if each.architecture.parameters < size),
+        (
+            each
+            for each in models
+            if each.architecture.parameters < size
+            and _least_weight_bytes(each.architecture) <= wish.budget
+        ),
         key=lambda each: (
             each.architecture.family != wish.model.family,
             -each.architecture.parameters,
@@ -102,6 +107,14 @@ def _smaller_models(wish: Wish, models: Sequence[NamedModel]) -> Iterator[Altern
             yield Alternative(Exit.MODEL, each.name, found)
         if named == _MODELS:
             return
+
+
+def _least_weight_bytes(model: ModelArchitecture) -> int:
+    """What the weights take by any recipe: 4 bits in linear layers, 16 elsewhere.
+
+    Most models of a long list are too large by this alone, without a search.
+    """
+    return model.linear_weights // 2 + model.other_weights * 2
 
 
 def _larger_cards(wish: Wish, cards: Sequence[CardFacts]) -> Iterator[Alternative]:
