@@ -22,9 +22,11 @@ from transformers import (
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype
 from studio.domain.run import Phase
+from studio.domain.spill import SpillWatch
 from studio.engine.failures import broken_down
 from studio.engine.session import Session
 from studio.protocol.events import MemorySample, StepFinished
+from studio.system.platform_words import platform_of_driver
 
 _MEMORY_EVERY_S = 0.25
 
@@ -50,6 +52,7 @@ class StepReporter(TrainerCallback):
         self._recipe = recipe
         self._between = between
         self._meter = MemoryMeter(session)
+        self._spill = SpillWatch(platform_of_driver())
         self._updating = contextlib.ExitStack()
         self._began = time.monotonic()
         self._tokens = 0.0
@@ -75,6 +78,7 @@ class StepReporter(TrainerCallback):
             return
         try:
             self._report(state, logs)
+            self._watch_spill()
             self._meter.read(state.global_step)
         finally:
             self._updating.close()
@@ -103,6 +107,15 @@ class StepReporter(TrainerCallback):
             )
         )
         self._tokens = tokens
+
+    def _watch_spill(self) -> None:
+        if not torch.cuda.is_available():
+            return
+        free, total = torch.cuda.mem_get_info()
+        seconds = time.monotonic() - self._began
+        finding = self._spill.take(seconds, total - free, total)
+        if finding is not None:
+            self._session.warn(finding)
 
     def _carry_out(self, step: int, total: int) -> None:
         orders, train = self._session.orders, self._recipe.train

@@ -109,9 +109,11 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
         session.warn(remark)
     place = place_of(recipe.model.name)
 
+    from studio.engine.machine_recorder import recorded
     from studio.engine.methods import sft
 
-    sft.train(session, run, recipe, place)
+    with recorded(run):
+        sft.train(session, run, recipe, place)
 
 
 def _merge(session: Session, arguments: argparse.Namespace) -> None:

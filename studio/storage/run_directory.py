@@ -4,6 +4,7 @@ The engine alone appends to the journal; everybody else reads. A run that was cu
 may end in half a line, which is no event yet.
 """
 
+import contextlib
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from studio.domain.finding import warning
 from studio.domain.recipe import Recipe
 from studio.protocol.codec import WireError, decode_event, told
 from studio.protocol.events import EngineEvent, Warned
+from studio.protocol.machine_sample import MachineSample, decode_sample
 from studio.storage.disk import disk_refusal, unreadable
 from studio.storage.names import slug
 from studio.storage.recipes import load_recipe, save_recipe, with_absolute_paths
@@ -84,6 +86,11 @@ class RunDirectory:
         return self.path / "events.jsonl"
 
     @property
+    def machine_path(self) -> Path:
+        """What the machine did meanwhile, one JSON line a second."""
+        return self.path / "machine.jsonl"
+
+    @property
     def log_path(self) -> Path:
         """What the libraries printed."""
         return self.path / "log.txt"
@@ -110,6 +117,22 @@ class RunDirectory:
             StudioError: It is missing or malformed.
         """
         return load_recipe(self.recipe_path)
+
+    def machine_samples(self) -> Iterator[MachineSample]:
+        """What the machine did meanwhile; a line that can't be read is left out.
+
+        Raises:
+            StudioError: The file can't be read.
+        """
+        try:
+            lines = self.machine_path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+        except OSError as fault:
+            raise unreadable(fault, self.machine_path) from fault
+        for line in lines:
+            with contextlib.suppress(WireError):
+                yield decode_sample(line)
 
     def events(self) -> Iterator[EngineEvent]:
         """Every whole event of the journal, in order; none before the first.

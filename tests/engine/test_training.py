@@ -149,10 +149,19 @@ def test_that_the_card_says_what_was_reached(finished):
     assert "chats.jsonl" in card
 
 
+def test_that_the_machine_was_recorded_beside_the_run(finished):
+    run, _ = finished
+    samples = list(run.machine_samples())
+    assert samples
+    assert all(0 < sample.free_bytes < sample.total_bytes for sample in samples)
+    assert all(sample.run_bytes for sample in samples)
+
+
 def test_that_nothing_else_is_left_in_the_run_directory(finished):
     run, _ = finished
     names = {entry.name for entry in run.path.iterdir()}
-    assert names == {"recipe.toml", "events.jsonl", "adapter", "checkpoints"}
+    own = {"recipe.toml", "events.jsonl", "machine.jsonl", "adapter", "checkpoints"}
+    assert names == own
     assert not list(run.path.rglob("training_args.bin"))
     assert not [path for path in run.path.rglob("*") if path.suffix in {".bin", ".pt"}]
 

@@ -165,6 +165,7 @@ def test_that_a_runs_parts_lie_where_the_glossary_says(tmp_path):
     parts = [
         run.recipe_path,
         run.journal_path,
+        run.machine_path,
         run.log_path,
         run.checkpoints_path,
         run.adapter_path,
@@ -173,6 +174,7 @@ def test_that_a_runs_parts_lie_where_the_glossary_says(tmp_path):
     assert [part.relative_to(tmp_path).as_posix() for part in parts] == [
         "recipe.toml",
         "events.jsonl",
+        "machine.jsonl",
         "log.txt",
         "checkpoints",
         "adapter",
