@@ -241,6 +241,7 @@ def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> De
 
     projects = Projects(window)
     hardware = HardwareMonitor(parent=window)
+    hardware.set_headroom(preferences.headroom_bytes)
     return Desk(
         preferences=preferences,
         projects=projects,

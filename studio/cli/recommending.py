@@ -1,6 +1,7 @@
 """`snugtune recommend`: a whole recipe that fits, why it is so, or what would fit."""
 
 import textwrap
+from datetime import UTC, datetime
 from pathlib import Path
 
 from studio.cli import terminal
@@ -206,6 +207,7 @@ def _alternative(each: Alternative) -> dict[str, object]:
         "name": each.name,
         "recipe": each.proposal.recipe.to_document(),
         "peak_bytes": each.proposal.estimate.peak_bytes,
+        "usd_an_hour": None if each.price is None else each.price.usd_an_hour,
     }
 
 
@@ -221,4 +223,8 @@ def _words(each: Alternative) -> str:
         case Exit.MODEL:
             return f"{each.name} here: {peak}, {length}."
         case Exit.CARD:
-            return f"{each.name}: {peak}, {length}."
+            rent = ""
+            if each.price is not None:
+                today = datetime.now(UTC).date()
+                rent = f" To rent: {each.price.words(today)}."
+            return f"{each.name}: {peak}, {length}.{rent}"

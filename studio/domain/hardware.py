@@ -177,6 +177,7 @@ class MachineReading:
         ram_available_bytes: What programs could still take of it.
         disk_free_bytes: Free where Snugtune keeps its files.
         read_at: Seconds since the epoch.
+        headroom_bytes: What the user wants left free; None for the usual.
     """
 
     gpus: tuple[GpuReading, ...] = ()
@@ -192,6 +193,7 @@ class MachineReading:
     ram_available_bytes: int
     disk_free_bytes: int
     read_at: float
+    headroom_bytes: int | None = None
 
     def card_in_use(self) -> GpuReading | None:
         """The card that a run would use: CUDA's first; None for the processor."""
@@ -212,6 +214,7 @@ class MachineReading:
                 has_bf16=card.has_bf16,
                 compute_capability=card.compute_capability,
                 driver=self.driver_version,
+                headroom_bytes=self.headroom_bytes,
             )
         return TrainingDevice(
             kind="cpu",
@@ -219,6 +222,7 @@ class MachineReading:
             total_bytes=self.ram_total_bytes,
             free_bytes=self.ram_available_bytes,
             has_bf16=self.processor_has_bf16,
+            headroom_bytes=self.headroom_bytes,
         )
 
     def _memory_of(self, card: GpuReading) -> tuple[int, int]:
@@ -247,6 +251,7 @@ class TrainingDevice:
         compute_capability: Of a card, else None.
         driver: A card's driver; empty where there is none.
         context_bytes: The CUDA context, as measured on it before; None while it wasn't.
+        headroom_bytes: What the user wants left free on it; None for the usual.
     """
 
     kind: str
@@ -257,6 +262,7 @@ class TrainingDevice:
     compute_capability: tuple[int, int] | None = None
     driver: str = ""
     context_bytes: int | None = None
+    headroom_bytes: int | None = None
 
     @property
     def used_bytes(self) -> int:

@@ -41,6 +41,7 @@ class HardwareMonitor(QObject):
         self._driver_limit_s = driver_limit_s
         self._thread: _PollingThread | None = None
         self._latest: MachineReading | None = None
+        self._headroom_bytes: int | None = None
 
     @property
     def latest(self) -> MachineReading | None:
@@ -71,10 +72,16 @@ class HardwareMonitor(QObject):
         self._thread.wait()
         self._thread = None
 
+    def set_headroom(self, headroom_bytes: int | None) -> None:
+        """Leave so much free in every reading from now on; None for the usual."""
+        self._headroom_bytes = headroom_bytes
+        if self._latest is not None:
+            self._on_reading_arrived(self._latest)
+
     @Slot(object)
     def _on_reading_arrived(self, reading: MachineReading) -> None:
-        self._latest = reading
-        self.reading_changed.emit(reading)
+        self._latest = replace(reading, headroom_bytes=self._headroom_bytes)
+        self.reading_changed.emit(self._latest)
 
     @Slot(object)
     def _on_polling_broke(self, finding: Finding) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from studio.domain.errors import StudioError
+from studio.domain.hardware import MIB
 from studio.storage.documents import read_toml, write_toml_atomically
 from studio.system.paths import config_dir
 
@@ -85,6 +86,18 @@ class Preferences(QObject):
         self._set("reduced_motion", reduced)
 
     @property
+    def headroom_bytes(self) -> int | None:
+        """What a recipe leaves free on the device; None for the usual."""
+        value = self._values.get("headroom_mib")
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value * MIB
+        return None
+
+    @headroom_bytes.setter
+    def headroom_bytes(self, headroom_bytes: int) -> None:
+        self._set("headroom_mib", max(0, round(headroom_bytes / MIB)))
+
+    @property
     def last_project(self) -> str:
         """The slug of the project that was open last; empty at first."""
         value = self._values.get("last_project", "")
@@ -100,7 +113,7 @@ class Preferences(QObject):
         except ValueError:
             return default  # written by hand; the next choice replaces it
 
-    def _set(self, name: str, value: str | bool) -> None:
+    def _set(self, name: str, value: str | bool | int) -> None:
         if self._values.get(name) == value:
             return
         self._values[name] = value

@@ -5,6 +5,7 @@ from itertools import pairwise, product
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 
 from studio.ui.text import GIB
@@ -179,3 +180,52 @@ def test_that_a_segment_can_be_outlined_from_beside(bar):
     before = bar.grab().toImage()
     bar.outline_segment(Segment.WEIGHTS)
     assert bar.grab().toImage() != before
+
+
+@pytest.fixture
+def moving(qtbot) -> MemoryBar:
+    made = MemoryBar(moves_headroom=True)
+    made.resize(1000, 114)
+    made.set_state(a_bar())
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def drag(bar: MemoryBar, pixels: int) -> None:
+    edge = round(bar._headroom_edge())
+    y = round(bar._bar_rect().center().y())
+    QTest.mousePress(bar, Qt.MouseButton.LeftButton, pos=QPoint(edge, y))
+    QTest.mouseMove(bar, QPoint(edge + pixels, y))
+    QTest.mouseRelease(bar, Qt.MouseButton.LeftButton, pos=QPoint(edge + pixels, y))
+
+
+def test_that_dragging_the_head_rooms_edge_chooses_another(qtbot, moving):
+    before, clicks = moving.state.held(Segment.HEADROOM), []
+    moving.bar_clicked.connect(lambda: clicks.append(1))
+    with qtbot.waitSignal(moving.headroom_chosen) as told:
+        drag(moving, 40)
+    more = told.args[0] - before
+    assert more == pytest.approx(40 / 1000 * moving.state.scale_bytes, rel=0.05)
+    assert clicks == []
+
+
+@pytest.mark.parametrize("pixels", [-900, 900])
+def test_that_the_head_room_stays_within_what_is_free(qtbot, moving, pixels):
+    state = moving.state
+    most = state.held(Segment.HEADROOM) + state.held(Segment.FREE)
+    with qtbot.waitSignal(moving.headroom_chosen) as told:
+        drag(moving, pixels)
+    assert told.args[0] == (0 if pixels < 0 else most)
+
+
+def test_that_keys_move_the_head_room_under_the_keyboard(qtbot, moving):
+    moving._current = Segment.HEADROOM
+    with qtbot.waitSignal(moving.headroom_chosen) as told:
+        QTest.keyClick(moving, Qt.Key.Key_Up)
+    assert told.args[0] > moving.state.held(Segment.HEADROOM)
+
+
+def test_that_other_bars_have_no_edge_to_drag(bar):
+    assert bar._headroom_edge() is None

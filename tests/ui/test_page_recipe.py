@@ -528,3 +528,14 @@ def test_that_a_model_no_recipe_fits_is_told_what_would(qtbot, own, desk: TestDe
     assert "This model trains on: " in words
     desk.hardware.tell(reading_with_card(free=11.5))
     assert told() == []
+
+
+def test_that_a_dragged_head_room_is_kept_and_changes_what_is_proposed(own, desk):
+    before = desk.desk.preferences.headroom_bytes
+    own.view.memory.headroom_chosen.emit(4 * GIB)
+    assert before is None
+    assert desk.desk.preferences.headroom_bytes == 4 * GIB
+    assert desk.desk.hardware.latest.headroom_bytes == 4 * GIB
+    assert own.view.memory.state.held(Segment.HEADROOM) == 4 * GIB
+    budget = desk.desk.hardware.latest.device().free_bytes - 4 * GIB
+    assert own._advice().estimate.peak_bytes <= budget

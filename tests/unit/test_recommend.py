@@ -242,3 +242,11 @@ def test_that_a_length_keeps_the_share_of_rows_whole(tokens, share):
     whole = lengths.rows - lengths.longer_than(length)
     assert whole >= share * lengths.rows - 1e-6
     assert length in tokens
+
+
+def test_that_a_contradiction_of_the_users_own_does_not_stand_in_the_way():
+    base = Recipe().with_value("train.eval_steps", 20).with_value("data.held_out", 0.0)
+    assert base.contradictions()
+    found = propose(Wish(LLAMA, card("RTX 4090"), base))
+    assert found.fits
+    assert found.recipe.train.eval_steps == 20

@@ -90,3 +90,12 @@ def test_that_whatever_fits_takes_more_than_the_least_its_weights_could():
         found = propose(Wish(each.architecture, device, Recipe()))
         least = elsewhere._least_weight_bytes(each.architecture)
         assert least < found.estimate.peak_bytes
+
+
+def test_that_the_cheapest_card_to_rent_is_named_with_its_price():
+    found = alternatives(wish("phi-4", "RTX 4060"), MODELS, known_cards())
+    prices = [each.price.usd_an_hour for each in found if each.price is not None]
+    assert prices
+    rented = [card for card in known_cards() if card.cloud_price is not None]
+    assert min(prices) >= min(card.cloud_price.usd_an_hour for card in rented)
+    assert found[-1].price is not None

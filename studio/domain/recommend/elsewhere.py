@@ -3,12 +3,13 @@
 A smaller model on this device, fewer locks, or another card for this very model.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from studio.domain.architecture import ModelArchitecture
-from studio.domain.cards import CardFacts, CardKind
+from studio.domain.cards import CardFacts, CardKind, CloudPrice
 from studio.domain.recipe import OPTIONS
 from studio.domain.recommend.proposal import Proposal
 from studio.domain.recommend.propose import propose
@@ -36,11 +37,13 @@ class Alternative:
         kind: What would be changed.
         name: The option, the model or the card.
         proposal: The recipe with it.
+        price: What the card costs to rent; None where that isn't known.
     """
 
     kind: Exit
     name: str
     proposal: Proposal
+    price: CloudPrice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def alternatives(
     return [
         *_unlocked(wish),
         *_smaller_models(wish, models),
-        *_larger_cards(wish, cards),
+        *_cards_that_hold(wish, cards),
     ]
 
 
@@ -117,17 +120,37 @@ def _least_weight_bytes(model: ModelArchitecture) -> int:
     return model.linear_weights // 2 + model.other_weights * 2
 
 
-def _larger_cards(wish: Wish, cards: Sequence[CardFacts]) -> Iterator[Alternative]:
-    """The smallest card of each kind that holds it with its rows whole enough."""
-    seen: set[CardKind] = set()
+def _cards_that_hold(wish: Wish, cards: Sequence[CardFacts]) -> Iterator[Alternative]:
+    """The smallest card of each kind that holds it, and the cheapest one to rent."""
     least = propose(wish).estimate.least_bytes
-    for card in sorted(cards, key=lambda each: (each.usable_bytes, each.name)):
-        too_old = card.compute_capability < _OLDEST
-        if too_old or card.kind in seen or card.usable_bytes < least:
-            continue
-        there = replace(wish, device=card.device(), headroom=None)
-        found = propose(there)
-        shortest = there.whole_length(wish.policy.whole[-1])
-        if found.fits and found.recipe.train.sequence_length >= shortest:
-            seen.add(card.kind)
-            yield Alternative(Exit.CARD, card.name, found)
+    large = [
+        card
+        for card in cards
+        if card.compute_capability >= _OLDEST and card.usable_bytes >= least
+    ]
+    named: set[str] = set()
+    kinds: set[CardKind] = set()
+    for card in sorted(large, key=lambda each: (each.usable_bytes, each.name)):
+        if card.kind not in kinds and (found := _on_card(wish, card)):
+            kinds.add(card.kind)
+            named.add(card.name)
+            yield found
+    for card in sorted(large, key=_dollars):
+        if card.cloud_price is not None and (found := _on_card(wish, card)):
+            if card.name not in named:
+                yield found
+            return
+
+
+def _on_card(wish: Wish, card: CardFacts) -> Alternative | None:
+    """A recipe on a card that keeps the rows whole enough."""
+    there = replace(wish, device=card.device(), headroom=None)
+    found = propose(there)
+    shortest = there.whole_length(wish.policy.whole[-1])
+    if not found.fits or found.recipe.train.sequence_length < shortest:
+        return None
+    return Alternative(Exit.CARD, card.name, found, card.cloud_price)
+
+
+def _dollars(card: CardFacts) -> float:
+    return math.inf if card.cloud_price is None else card.cloud_price.usd_an_hour

@@ -60,5 +60,10 @@ class Proposal:
 
 
 def headroom_bytes(device: TrainingDevice) -> int:
-    """What is left free for other programs' whims: half a GiB, at most 5 %."""
+    """What is left free for other programs' whims.
+
+    As the user wants it; else half a GiB, at most 5 %.
+    """
+    if device.headroom_bytes is not None:
+        return device.headroom_bytes
     return min(GIB // 2, device.total_bytes // 20)

@@ -24,7 +24,7 @@ from studio.domain.recommend.policy import (
 )
 from studio.domain.recommend.proposal import Proposal
 from studio.domain.recommend.reasons import reasons_for
-from studio.domain.recommend.wish import STOPS, Wish
+from studio.domain.recommend.wish import STOPS, Wish, is_sound
 
 LENGTH, ROWS, TIMES = (
     "train.sequence_length",
@@ -122,9 +122,7 @@ def _ways(wish: Wish) -> Sequence[Way]:
     sound = tuple(
         way
         for way in ways
-        if not wish.with_values(
-            wish.base, _values_of(way, wish.device)
-        ).contradictions()
+        if is_sound(wish.with_values(wish.base, _values_of(way, wish.device)))
     )
     return sound or ways
 

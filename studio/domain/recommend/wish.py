@@ -15,6 +15,7 @@ from studio.domain.token_lengths import TokenLengths
 
 SHORTEST = 128
 WITHOUT_DATA = 1024
+_FORMATS = frozenset({"model.precision", "model.compute_dtype", "lora.adapter_dtype"})
 _STEP = 64  # tokens; lengths are rounded up to it
 
 STOPS = tuple(
@@ -70,11 +71,8 @@ class Wish:
         return estimate_memory(self.model, recipe, self.device)
 
     def affords(self, recipe: Recipe) -> bool:
-        """Whether it is predicted to fit and holds together."""
-        return (
-            not recipe.contradictions()
-            and self.priced(recipe).peak_bytes <= self.budget
-        )
+        """Whether it is predicted to fit and its number formats hold together."""
+        return is_sound(recipe) and self.priced(recipe).peak_bytes <= self.budget
 
     def whole_length(self, share: float) -> int:
         """The length that keeps a share of the rows whole, as far as the model reads.
@@ -87,6 +85,11 @@ class Wish:
         else:
             asked = context if self.goal is Goal.CONTEXT else WITHOUT_DATA
         return min(context, max(SHORTEST, rounded_up(asked)))
+
+
+def is_sound(recipe: Recipe) -> bool:
+    """Whether nothing that a search decides contradicts the rest of a recipe."""
+    return all(each.where not in _FORMATS for each in recipe.contradictions())
 
 
 def rounded_up(length: int) -> int:

@@ -23,6 +23,7 @@ from typing_extensions import override
 
 from studio.ui.motion import motion_ms
 from studio.ui.palette import current_tokens
+from studio.ui.text import GIB
 from studio.ui.widgets import memory_bar_frame as frame
 from studio.ui.widgets.memory_bar_layout import (
     BarHeight,
@@ -36,6 +37,9 @@ from studio.ui.widgets.memory_bar_paint import BarPicture, paint_bar
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 
 _SMALL_OVERHANG = 3
+_GRIP = 5  # pixels at either side of the edge that is dragged
+_PUSH = GIB // 10  # a key's step
+_DRAGS = Qt.CursorShape.SplitHCursor
 _KEYBOARD_REASONS = (
     Qt.FocusReason.TabFocusReason,
     Qt.FocusReason.BacktabFocusReason,
@@ -52,15 +56,20 @@ class MemoryBar(QWidget):
 
     Signals:
         bar_clicked: The bar was clicked.
+        headroom_chosen(int): The head-room was dragged, or moved by Up and Down while
+            it is under the keyboard, to so many bytes.
     """
 
     bar_clicked = Signal()
+    # A Python number: Qt's own int ends at two GiB.
+    headroom_chosen = Signal(object)
 
     def __init__(
         self,
         bar_height: BarHeight = BarHeight.PAGE,
         *,
         shows_prediction: bool = True,
+        moves_headroom: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         """Make an empty bar.
@@ -68,12 +77,15 @@ class MemoryBar(QWidget):
         Args:
             bar_height: Where it stands; at `BarHeight.PAGE` it has axis and legend.
             shows_prediction: Whether room for the peak's bracket is kept.
+            moves_headroom: Whether the head-room's edge can be dragged.
             parent: The parent widget.
         """
         super().__init__(parent)
         self.bar_height = bar_height
         self.state: MemoryBarState | None = None
         self._shows_prediction = shows_prediction
+        self._moves_headroom = moves_headroom
+        self._dragged: int | None = None
         self._shared_scale: int | None = None
         self._current: Segment | None = None
         self._outlined: Segment | None = None
@@ -154,6 +166,10 @@ class MemoryBar(QWidget):
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        pushed = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}.get(Qt.Key(event.key()))
+        if pushed and self._current is Segment.HEADROOM and self._moves_headroom:
+            self._push_headroom(pushed)
+            return
         step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
         if step is None:
             super().keyPressEvent(event)
@@ -178,7 +194,21 @@ class MemoryBar(QWidget):
         self.update()
 
     @override
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() is Qt.MouseButton.LeftButton and self._at_edge(event):
+            self._dragged = self._headroom_at(event)
+        super().mousePressEvent(event)
+
+    @override
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._dragged is not None:
+            self._dragged = self._headroom_at(event)
+            words = f"Head-room {self._dragged / GIB:.2f} GiB"
+            QToolTip.showText(event.globalPosition().toPoint(), words, self)
+            self.update()
+            return
+        at_edge = self._at_edge(event)
+        self.setCursor(_DRAGS if at_edge else Qt.CursorShape.ArrowCursor)
         rect = self._bar_rect()
         inside = rect.contains(event.position())
         under = segment_at(self._placed(), event.position().x()) if inside else None
@@ -191,7 +221,11 @@ class MemoryBar(QWidget):
     @override
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() is Qt.MouseButton.LeftButton:
-            self.bar_clicked.emit()
+            chosen, self._dragged = self._dragged, None
+            if chosen is not None:
+                self.headroom_chosen.emit(chosen)
+            else:
+                self.bar_clicked.emit()
         super().mouseReleaseEvent(event)
 
     @override
@@ -227,10 +261,48 @@ class MemoryBar(QWidget):
         own = 1 if self.state is None else self.state.scale_bytes
         return max(own, self._shared_scale or 0)
 
+    def _headroom_edge(self) -> float | None:
+        """Where the head-room ends; None where nothing can be dragged."""
+        if not self._moves_headroom or self.state is None:
+            return None
+        placed = self._placed()
+        edges = [span.right for span in placed if span.segment is Segment.HEADROOM]
+        return edges[0] if edges else None
+
+    def _at_edge(self, event: QMouseEvent) -> bool:
+        edge, at = self._headroom_edge(), event.position()
+        inside = self._bar_rect().contains(at)
+        return edge is not None and inside and abs(at.x() - edge) <= _GRIP
+
+    def _headroom_at(self, event: QMouseEvent) -> int:
+        """The head-room that ends under the mouse, as far as there is room."""
+        begin = next(s.left for s in self._placed() if s.segment is Segment.HEADROOM)
+        wide = max(0.0, event.position().x() - begin)
+        return self._possible(round(wide / self.width() * self._scale()))
+
+    def _push_headroom(self, steps: int) -> None:
+        if self.state is not None:
+            now = self.state.held(Segment.HEADROOM)
+            self.headroom_chosen.emit(self._possible(now + steps * _PUSH))
+
+    def _possible(self, headroom_bytes: int) -> int:
+        state = self.state
+        most = 0
+        if state is not None:
+            most = state.held(Segment.HEADROOM) + state.held(Segment.FREE)
+        return min(max(0, headroom_bytes), most)
+
+    def _shown_state(self) -> MemoryBarState | None:
+        """The state, with the head-room where it is dragged to."""
+        if self.state is None or self._dragged is None:
+            return self.state
+        return self.state.with_headroom(self._dragged)
+
     def _placed(self) -> tuple[Span, ...]:
-        if self.state is None:
+        state = self._shown_state()
+        if state is None:
             return ()
-        placed = spans(self.state, self.width(), self._scale())
+        placed = spans(state, self.width(), self._scale())
         if self._animation.state() is QVariantAnimation.State.Running:
             return blended(self._moving_from, placed, self._animation.currentValue())
         return placed
@@ -238,7 +310,7 @@ class MemoryBar(QWidget):
     def _picture(self) -> BarPicture:
         return BarPicture(
             rect=self._bar_rect(),
-            state=self.state or MemoryBarState.not_priced(self._scale()),
+            state=self._shown_state() or MemoryBarState.not_priced(self._scale()),
             placed=self._placed(),
             scale_bytes=self._scale(),
             tokens=current_tokens(),
@@ -253,6 +325,8 @@ class MemoryBar(QWidget):
             return
         figure = dict(self.state.figures())[segment]
         words = f"{self.state.name(segment)} {figure} GiB"
+        if segment is Segment.HEADROOM and self._moves_headroom:
+            words = f"{words}; drag its right edge"
         if at is None:
             span = next(s for s in self._placed() if s.segment is segment)
             rect = self._bar_rect()

@@ -5,7 +5,7 @@ the card is tested without a window.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Self
 
@@ -139,6 +139,13 @@ class MemoryBarState:
     def not_priced(cls, total_bytes: int) -> Self:
         """The bar of a run whose need is not known yet."""
         return cls(total_bytes=total_bytes, segments=(), verdict=Verdict.NOT_PRICED)
+
+    def with_headroom(self, headroom_bytes: int) -> Self:
+        """The same with another head-room, taken from what is free."""
+        free = self.held(Segment.HEADROOM) + self.held(Segment.FREE) - headroom_bytes
+        changed = {Segment.HEADROOM: headroom_bytes, Segment.FREE: max(0, free)}
+        held = tuple((s, changed.get(s, amount)) for s, amount in self.segments)
+        return replace(self, segments=held)
 
     @property
     def sum_bytes(self) -> int:

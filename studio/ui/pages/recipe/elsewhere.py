@@ -57,7 +57,7 @@ class Elsewhere(QObject):
 def told(wish: Wish, ways: _Ways) -> Finding:
     """The nearest things that would fit, in a sentence for each kind."""
     models = [way.name for way in ways if way.kind is Exit.MODEL]
-    cards = [way.name for way in ways if way.kind is Exit.CARD]
+    cards = [_card_words(way) for way in ways if way.kind is Exit.CARD]
     sentences = []
     if models:
         sentences.append(f"Trainable here: {_listed(models)}.")
@@ -70,6 +70,12 @@ def told(wish: Wish, ways: _Ways) -> Finding:
         why=" ".join(sentences) or "No known card has the room, either.",
         where="model.name",
     )
+
+
+def _card_words(way: Alternative) -> str:
+    if way.price is None:
+        return way.name
+    return f"{way.name} (from ${way.price.usd_an_hour:.2f} an hour)"
 
 
 def _listed(names: list[str]) -> str:

@@ -159,7 +159,8 @@ class Knowledge:
 
     def _device(self) -> TrainingDevice | None:
         if self.planned is not None:
-            return self.planned
+            kept = self._desk.preferences.headroom_bytes
+            return replace(self.planned, headroom_bytes=kept)
         reading = self._desk.hardware.latest
         return None if reading is None else reading.device()
 

@@ -135,6 +135,7 @@ class RecipePage(QWidget):
         view.to_model.clicked.connect(self._on_to_model)
         view.to_data.clicked.connect(self._on_to_data)
         view.planner.changed.connect(self._on_planned)
+        view.memory.headroom_chosen.connect(self._on_headroom_chosen)
         view.memory.bar_clicked.connect(self._on_memory_clicked)
         view.where.toggled.connect(self._on_where_toggled)
         view.panel.segment_spoken_of.connect(self._on_segment_spoken_of)
@@ -263,6 +264,12 @@ class RecipePage(QWidget):
         project = self._desk.projects.current
         if project is not None:
             self.change(self._proposer.values(project), by_user=False)
+
+    @Slot(object)
+    def _on_headroom_chosen(self, headroom_bytes: int) -> None:
+        self._desk.preferences.headroom_bytes = headroom_bytes
+        self._desk.hardware.set_headroom(self._desk.preferences.headroom_bytes)
+        self.refresh(by_user=True)
 
     @Slot()
     def _on_planned(self) -> None:

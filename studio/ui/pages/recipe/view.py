@@ -120,7 +120,7 @@ class RecipeView(PageFrame):
         self.where.setCheckable(True)
         self.where.setToolTip(key_of(Deed.EXPLAIN))
         self.planner = Planner(self)
-        self.memory = MemoryBar()
+        self.memory = MemoryBar(moves_headroom=True)
         first = QHBoxLayout()
         first.setSpacing(Space.MEDIUM)
         first.addWidget(self.mark)
