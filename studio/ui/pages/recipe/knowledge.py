@@ -119,9 +119,14 @@ class Knowledge:
         return self._answers[question]
 
     def hopeless(self, advice: Proposal | None) -> Wish | None:
-        """The wish behind advice that nothing fits; None when something does."""
+        """The wish behind advice that nothing fits; None when something does.
+
+        Options that contradict each other fit nowhere: that isn't for want of memory.
+        """
         place, device = self._model_place(), self._steady_device()
         if advice is None or advice.fits or device is None:
+            return None
+        if advice.recipe.contradictions():
             return None
         if not isinstance(place, ModelPlace):
             return None
