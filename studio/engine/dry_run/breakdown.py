@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from studio.domain.memory.allocator import (
     Allocation,
     CachingAllocator,
+    OutOfCardMemoryError,
     Release,
     rounded,
 )
@@ -123,7 +124,7 @@ def estimate_of(
         card: Where it was rehearsed for; None for a processor.
         seconds: How long the rehearsal took.
     """
-    peaks = _replayed(recording)
+    peaks = _replayed_on(card, recording)
     phase = max(peaks.allocated, key=lambda each: peaks.allocated[each])
     components = _components(recording, peaks.position, traits)
     allocated = sum(component.bytes for component in components)
@@ -161,8 +162,23 @@ class _Peaks:
     timeline: Timeline | None
 
 
-def _replayed(recording: Recording) -> _Peaks:
-    allocator = CachingAllocator()
+def _replayed_on(card: Card | None, recording: Recording) -> _Peaks:
+    """What the allocator holds on a card of that size.
+
+    A request that the driver can't serve makes torch give cached segments back and try
+    again, so the reserved peak stays within the card. Where even that fails the run
+    ends; then what it would need is told, as on a card without end.
+    """
+    if card is None or card.room_bytes <= 0:
+        return _replayed(recording)
+    try:
+        return _replayed(recording, card.room_bytes)
+    except OutOfCardMemoryError:
+        return _replayed(recording)
+
+
+def _replayed(recording: Recording, capacity_bytes: int | None = None) -> _Peaks:
+    allocator = CachingAllocator(capacity_bytes)
     begins: dict[int, list[MemoryPhase]] = defaultdict(list)
     for at, began in recording.phases:
         begins[at].append(began)

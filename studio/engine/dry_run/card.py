@@ -49,3 +49,8 @@ class Card:
     def context_bytes(self) -> int:
         """What the process holds beside torch's allocator."""
         return card_habits.context_bytes(self.capability)
+
+    @property
+    def room_bytes(self) -> int:
+        """What the driver could give torch's allocator with nobody else on the card."""
+        return self.total_bytes - self.context_bytes
