@@ -38,10 +38,17 @@ _CAUSES = {
         "setting and 7 % apart); the version that the engine uses loads in order"
     ),
     "A100, bf16 full": (
-        "more than the card has: torch gives cached segments back and tries again"
+        "the card fills up: torch gives cached segments back and tries again, and "
+        "what it held is gone within the step (line 70 by the model: 78.5 GiB "
+        "reserved in the second forward pass, then 67.1 to 67.8). The program that "
+        "measured reads nvidia-smi once a second (fms-acceleration, "
+        "scripts/benchmarks/benchmark.py, Experiment.run), so it may miss the highest"
     ),
     "A100": (
-        "the context is our guess, and the program’s settings are inferred; not found"
+        "not found. Up to 3.1 GiB are missing, more than a context takes (with lazy "
+        "loading 256 to 430 MiB are published: InvokeAI issue 9413, unsloth-zoo pull "
+        "request 1053, pytorch issue 107667), and readings once a second can only be "
+        "too low, so free blocks must lie otherwise there"
     ),
 }
 
