@@ -18,8 +18,10 @@ from tests.bench import vram_truth_prices as prices
 from tests.bench.vram_truth_rows import (
     ALLOCATED,
     DEVICE,
+    FUSED,
     RESERVED,
     Case,
+    Left,
     Mapped,
     read,
     reasons,
@@ -97,18 +99,23 @@ def main() -> int:
     os.environ["SNUGTUNE_HOME"] = str(asked.cache)
     mapped = read(asked.measured)
     mapped.cases += prices.held_back(asked.cache)
-    compared = list(_compared(asked.cache, mapped.cases))
+    compared = list(_compared(asked.cache, mapped))
     text = "\n".join(_report(compared, mapped))
     print(text)
     _write(text)
     return 0
 
 
-def _compared(cache: Path, cases: Sequence[Case]) -> Iterator[Compared]:
+def _compared(cache: Path, mapped: Mapped) -> Iterator[Compared]:
+    cases = mapped.cases
     others = prices.fitcheck(cache, cases)
     for number, (case, other) in enumerate(zip(cases, others, strict=True), 1):
         print(f"{number}/{len(cases)} {case.group}, {case.model}", file=sys.stderr)
-        yield Compared(case, prices.dry_run(case), other)
+        ours = prices.dry_run(case)
+        if ours is None:
+            mapped.left.append(Left(case.line, case.quality, FUSED))
+        else:
+            yield Compared(case, ours, other)
 
 
 def _report(compared: Sequence[Compared], mapped: Mapped) -> Iterator[str]:

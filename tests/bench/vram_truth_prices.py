@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from studio.domain.hardware import TrainingDevice
-from studio.domain.memory.estimate import Level
+from studio.domain.memory.estimate import Level, MemoryPhase
 from studio.domain.recipe import Recipe
 from tests.bench.vram_truth_rows import (
     ALLOCATED,
@@ -66,8 +66,13 @@ def recipe_of(options: Mapping[str, object]) -> Recipe:
     return recipe
 
 
-def dry_run(case: Case) -> Peaks:
-    """Our prediction, by the engine's own verb; kept until the program changes."""
+def dry_run(case: Case) -> Peaks | None:
+    """Our prediction, by the engine's own verb; kept until the program changes.
+
+    Returns:
+        None where the case is for the optimizer's step alone and the peak isn't there
+        without the other program's kernels, so that nothing can be said with them.
+    """
     from studio.engine.memory_estimate import Target, estimate_memory
 
     device = TrainingDevice(
@@ -82,6 +87,8 @@ def dry_run(case: Case) -> Peaks:
         described = json.dumps(CONFIGS[case.model])
         (Path(folder) / "config.json").write_text(described, "utf-8")
         found = estimate_memory(recipe_of(case.options), Path(folder), Target(device))
+    if case.at_step_only and found.phase != MemoryPhase.OPTIMIZER_STEP:
+        return None
     return {
         ALLOCATED: found.bytes_up_to(Level.ALLOCATED),
         RESERVED: found.bytes_up_to(Level.RESERVED),

@@ -66,3 +66,11 @@ def test_that_a_row_which_cant_be_told_as_a_recipe_says_why():
 def test_that_reasons_are_counted_with_the_most_frequent_first():
     left = [Left(2, "A", "one"), Left(3, "B", "two"), Left(4, "A", "two")]
     assert [(why, len(rows)) for why, rows in reasons(left)] == [("two", 2), ("one", 1)]
+
+
+def test_that_fused_kernels_leave_the_live_tensors_of_a_full_step_comparable():
+    row = AMPERE | {"kernels": "liger", "method": "full", "peak_nvml_gib": "3"}
+    case = case_of(2, row)
+    assert case.at_step_only
+    assert case.measured == {ALLOCATED: GIB * 3 // 2}
+    assert not case_of(2, row | {"kernels": "none"}).at_step_only
