@@ -63,7 +63,9 @@ class KnownModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     @property
     def context(self) -> int:
         """Most tokens it reads."""
-        found = self.config.get("max_position_embeddings")
+        nested = self.config.get("text_config")
+        text = nested if isinstance(nested, dict) else self.config
+        found = text.get("max_position_embeddings")
         return found if isinstance(found, int) else 0
 
 
