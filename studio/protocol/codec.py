@@ -119,6 +119,7 @@ def told_estimate(
         timeline=_told_timeline(estimate.timeline),
         recipe=recipe,
         left=left,
+        runs_out=estimate.runs_out,
     )
 
 
@@ -135,6 +136,7 @@ def heard_estimate(message: MemoryEstimated) -> MemoryEstimate:
         basis=Basis(message.basis),
         expected_error=message.expected_error,
         reserved_error=message.reserved_error,
+        runs_out=message.runs_out,
         phase_peaks=message.phase_peaks,
         seconds=message.seconds,
         timeline=_heard_timeline(message.timeline),

@@ -266,6 +266,7 @@ class MemoryEstimated(Event, frozen=True, tag="memory-estimated"):
     timeline: StepTimeline | None = None
     recipe: int = 0
     left: int = 0
+    runs_out: bool = False
 
 
 class MemoryNotEstimated(Event, frozen=True, tag="memory-not-estimated"):

@@ -2,12 +2,13 @@
 
 import pytest
 
-from studio.domain.hardware import GIB, MIB
+from studio.domain.hardware import GIB, MIB, TrainingDevice
 from studio.domain.memory.allocator import Allocation, Release
-from studio.domain.memory.estimate import Level, MemoryPhase
+from studio.domain.memory.estimate import Level, MemoryPhase, Verdict
 from studio.engine.dry_run.breakdown import Traits, estimate_of
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.recorder import Entry, Recording
+from studio.protocol.codec import heard_estimate, told_estimate
 
 # Each fits no segment that the last one left.
 SIZES = (100 * MIB, 200 * MIB, 400 * MIB)
@@ -50,3 +51,16 @@ def test_that_the_context_is_taken_off_what_the_allocator_may_take(short):
 
 def test_that_a_run_which_fits_at_no_try_is_told_what_it_would_need():
     assert reserved_on(context() + 300 * MIB) == sum(SIZES)
+
+
+def test_that_a_run_which_fits_at_no_try_does_not_fit_however_much_is_free():
+    card = Card((7, 5), context() + 300 * MIB, has_triton=True)
+    traits = Traits(0, checkpoints=False)
+    found = estimate_of(recording_of(SIZES), traits, card, 0.0)
+    heard = heard_estimate(told_estimate(found))
+    assert heard.runs_out
+    device = TrainingDevice(
+        kind="cuda", name="A card", total_bytes=GIB, free_bytes=GIB, has_bf16=False
+    )
+    assert found.peak_bytes < GIB
+    assert heard.verdict(device, 0) is Verdict.DOES_NOT_FIT

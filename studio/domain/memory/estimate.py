@@ -126,6 +126,9 @@ class MemoryEstimate:
         ratios: By level, low and high end of the range as shares of the peak, where
             measurements on this machine tell them; the errors stand for the rest.
         notes: What a person should know of how it came about, in sentences.
+        runs_out: Whether torch would find no block for a request on a card of this
+            size, even after it gave cached ones back; the figures are then what the
+            run would need on a card without end.
     """
 
     components: tuple[Component, ...]
@@ -138,6 +141,7 @@ class MemoryEstimate:
     timeline: Timeline | None = None
     ratios: Mapping[Level, tuple[float, float]] | None = None
     notes: tuple[str, ...] = ()
+    runs_out: bool = False
 
     @property
     def peak_bytes(self) -> int:
@@ -215,6 +219,8 @@ class MemoryEstimate:
 
         Tight is what needs the head-room, or the allocator's second attempt.
         """
+        if self.runs_out:
+            return Verdict.DOES_NOT_FIT
         if device.free_bytes - self.peak_bytes >= headroom_bytes:
             return Verdict.FITS
         fits_barely = device.free_bytes >= self.least_bytes

@@ -124,7 +124,7 @@ def estimate_of(
         card: Where it was rehearsed for; None for a processor.
         seconds: How long the rehearsal took.
     """
-    peaks = _replayed_on(card, recording)
+    peaks, runs_out = _replayed_on(card, recording)
     phase = max(peaks.allocated, key=lambda each: peaks.allocated[each])
     components = _components(recording, peaks.position, traits)
     allocated = sum(component.bytes for component in components)
@@ -149,6 +149,7 @@ def estimate_of(
         phase_peaks={each.value: held for each, held in peaks.allocated.items()},
         seconds=seconds,
         timeline=peaks.timeline if card else _without_cache(peaks.timeline),
+        runs_out=runs_out,
     )
 
 
@@ -162,19 +163,19 @@ class _Peaks:
     timeline: Timeline | None
 
 
-def _replayed_on(card: Card | None, recording: Recording) -> _Peaks:
-    """What the allocator holds on a card of that size.
+def _replayed_on(card: Card | None, recording: Recording) -> tuple[_Peaks, bool]:
+    """What the allocator holds on a card of that size, and whether it runs out.
 
     A request that the driver can't serve makes torch give cached segments back and try
     again, so the reserved peak stays within the card. Where even that fails the run
     ends; then what it would need is told, as on a card without end.
     """
     if card is None or card.room_bytes <= 0:
-        return _replayed(recording)
+        return _replayed(recording), False
     try:
-        return _replayed(recording, card.room_bytes)
+        return _replayed(recording, card.room_bytes), False
     except OutOfCardMemoryError:
-        return _replayed(recording)
+        return _replayed(recording), True
 
 
 def _replayed(recording: Recording, capacity_bytes: int | None = None) -> _Peaks:
