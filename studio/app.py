@@ -242,15 +242,16 @@ def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> De
     projects = Projects(window)
     hardware = HardwareMonitor(parent=window)
     hardware.set_headroom(preferences.headroom_bytes)
+    controller = RunController(preferences, hardware, parent=window)
     return Desk(
         preferences=preferences,
         projects=projects,
         data=ProjectData(projects, DataReader(window), window),
         hardware=hardware,
-        history=ReadingHistory(hardware, window),
+        history=ReadingHistory(hardware, controller, window),
         models=ModelShelf(),
         pricer=ExactPricer(parent=window),
-        controller=RunController(preferences, hardware, parent=window),
+        controller=controller,
         notices=Notices(window),
         folders=Folders(data_dir(), cache_dir()),
         actions=window.actions_,

@@ -35,7 +35,7 @@ FIELD_NAMES: Final[Mapping[str, str]] = MappingProxyType(
         "fan": "fan",
         "pcie": "PCIe link",
         "is_display_attached": "display",
-        "ecc": "error correction",
+        "ecc": "error correction (ECC)",
         "ecc_errors": "memory errors",
         "is_divided": "slices (MIG)",
         "slices": "slices (MIG)",
@@ -73,17 +73,20 @@ def power(gpu: GpuReading) -> str:
     return f"{gpu.power_w:.0f} of {gpu.power_limit_w:.0f} W"
 
 
-def clocks(gpu: GpuReading) -> str:
-    """Megahertz now and at most, of the chip and of its memory."""
-    pairs = (
-        ("", gpu.sm_clock_mhz, gpu.sm_clock_max_mhz),
-        ("memory ", gpu.memory_clock_mhz, gpu.memory_clock_max_mhz),
-    )
-    return ", ".join(
-        f"{name}{now:,}{'' if most is None else f' of {most:,}'} MHz"
-        for name, now, most in pairs
-        if now is not None
-    )
+def clock(gpu: GpuReading) -> str:
+    """Megahertz of the chip now, and at most."""
+    return _of_most(gpu.sm_clock_mhz, gpu.sm_clock_max_mhz)
+
+
+def memory_clock(gpu: GpuReading) -> str:
+    """Megahertz of the card's memory now, and at most."""
+    return _of_most(gpu.memory_clock_mhz, gpu.memory_clock_max_mhz)
+
+
+def _of_most(now: int | None, most: int | None) -> str:
+    if now is None:
+        return ""
+    return f"{now:,}{'' if most is None else f' of {most:,}'} MHz"
 
 
 def throttling(gpu: GpuReading) -> str:
@@ -103,10 +106,8 @@ def link(gpu: GpuReading) -> str:
     if gpu.pcie is None:
         return ""
     at = gpu.pcie
-    return (
-        f"PCIe {at.generation} × {at.width}, at most {at.max_generation} × "
-        f"{at.max_width}"
-    )
+    now, most = f"{at.generation} × {at.width}", f"{at.max_generation} × {at.max_width}"
+    return f"PCIe {now}" if now == most else f"PCIe {now} of {most}"
 
 
 def display(gpu: GpuReading) -> str:
@@ -124,7 +125,7 @@ def correction(gpu: GpuReading) -> str:
         return "off"
     if gpu.ecc_errors is None:
         return "on"
-    return f"on, {gpu.ecc_errors:,} uncorrected errors"
+    return f"on, {gpu.ecc_errors:,} uncorrected"
 
 
 def not_told(gpu: GpuReading) -> Iterator[tuple[str, str]]:

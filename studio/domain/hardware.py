@@ -173,6 +173,8 @@ class MachineReading:
         cuda_version: The newest CUDA that the driver takes; empty without one.
         processor: The CPU's name.
         processor_cores: Physical cores.
+        processor_load: Share of the time since the last reading in which its cores
+            worked, 0 to 1; None at a first reading.
         ram_total_bytes: Main memory.
         ram_available_bytes: What programs could still take of it.
         disk_free_bytes: Free where Snugtune keeps its files.
@@ -189,6 +191,7 @@ class MachineReading:
     processor: str = ""
     processor_cores: int = 1
     processor_has_bf16: bool = False
+    processor_load: float | None = None
     ram_total_bytes: int
     ram_available_bytes: int
     disk_free_bytes: int

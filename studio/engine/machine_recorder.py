@@ -21,7 +21,7 @@ from studio.protocol.machine_sample import MachineSample, encode_sample
 from studio.storage.run_directory import RunDirectory
 from studio.system.bounded import Bounded
 from studio.system.gpu_findings import broken_binding, no_answer
-from studio.system.machine import DRIVER_LIMIT_S, read_machine
+from studio.system.machine import DRIVER_LIMIT_S, ProcessorLoad, read_machine
 from studio.system.nvml import GpuSurvey, Nvml
 
 _EVERY_S: Final = 1.0
@@ -50,11 +50,11 @@ class _Recorder:
         self.is_over = threading.Event()
         self._path = path
         self._driver = Bounded(_asked(nvml))
+        self._load = ProcessorLoad()
         self._began = time.monotonic()
 
     def run(self) -> None:
         """Record; ends early, in silence, when the disk refuses."""
-        psutil.cpu_percent()  # the first answer is no measurement
         with contextlib.suppress(OSError), self._path.open("ab") as file:
             while not self.is_over.is_set():
                 self._append(file)
@@ -66,7 +66,8 @@ class _Recorder:
         if self.is_over.is_set():
             return
         survey = survey or GpuSurvey(finding=no_answer(DRIVER_LIMIT_S))
-        file.write(encode_sample(sample_of(read_machine(survey), os.getpid())))
+        reading = read_machine(survey, self._load.read())
+        file.write(encode_sample(sample_of(reading, os.getpid())))
         file.flush()
 
     def _pause_s(self) -> float:
@@ -83,7 +84,7 @@ def sample_of(reading: MachineReading, pid: int) -> MachineSample:
             total_bytes=device.total_bytes,
             free_bytes=device.free_bytes,
             run_bytes=psutil.Process(pid).memory_info().rss,
-            utilization=psutil.cpu_percent() / 100,
+            utilization=reading.processor_load,
             trouble="" if trouble is None else trouble.what,
         )
     return MachineSample(

@@ -14,7 +14,7 @@ from studio.domain.hardware import MachineReading
 from studio.services.background import unexpected
 from studio.system.bounded import Bounded
 from studio.system.gpu_findings import broken_binding, no_answer
-from studio.system.machine import DRIVER_LIMIT_S, read_machine
+from studio.system.machine import DRIVER_LIMIT_S, ProcessorLoad, read_machine
 from studio.system.nvml import GpuSurvey, Nvml
 
 
@@ -108,6 +108,7 @@ class _PollingThread(QThread):
         self._interval_s = interval_s
         self._limit_s = limit_s
         self._last = GpuSurvey()
+        self._load = ProcessorLoad()
 
     def run(self) -> None:
         """Poll; Qt calls this in the new thread."""
@@ -125,7 +126,8 @@ class _PollingThread(QThread):
         survey = self._driver.ask(self._limit_s, self.is_over)
         if not self.is_over.is_set():
             self._last = survey or _stale(self._last, self._limit_s)
-            self.reading_arrived.emit(read_machine(self._last))
+            load = self._load.read()
+            self.reading_arrived.emit(read_machine(self._last, load))
 
 
 def _survey(nvml: Nvml) -> GpuSurvey:

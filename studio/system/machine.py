@@ -24,11 +24,14 @@ _CPUINFO = Path("/proc/cpuinfo")
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
-def read_machine(survey: GpuSurvey) -> MachineReading:
+def read_machine(
+    survey: GpuSurvey, processor_load: float | None = None
+) -> MachineReading:
     """The whole machine now.
 
     Args:
         survey: Its cards, as they were just surveyed.
+        processor_load: As `ProcessorLoad` measured it.
     """
     graphics = other_graphics()
     memory = psutil.virtual_memory()
@@ -42,11 +45,34 @@ def read_machine(survey: GpuSurvey) -> MachineReading:
         processor=processor_name(),
         processor_cores=processor_cores(),
         processor_has_bf16=processor_has_bf16(),
+        processor_load=processor_load,
         ram_total_bytes=memory.total,
         ram_available_bytes=memory.available,
         disk_free_bytes=disk_free(data_dir()),
         read_at=time.time(),
     )
+
+
+class ProcessorLoad:
+    """How busy the processor was since it was last asked.
+
+    `psutil.cpu_percent` would tell it, but leaves a dummy of each thread that isn't
+    Python's own, such as a QThread, in Python's list of threads.
+    """
+
+    def __init__(self) -> None:
+        self._before: tuple[float, float] | None = None
+
+    def read(self) -> float | None:
+        """Share of the time in which all cores worked, 0 to 1; None at first."""
+        counted: dict[str, float] = psutil.cpu_times()._asdict()
+        # Linux counts a guest's time within the user's already.
+        whole = sum(t for name, t in counted.items() if not name.startswith("guest"))
+        idle = counted["idle"] + counted.get("iowait", 0.0)
+        before, self._before = self._before, (whole, idle)
+        if before is None or whole <= before[0]:
+            return None
+        return 1 - min(1.0, (idle - before[1]) / (whole - before[0]))
 
 
 def read_machine_once(limit_s: float = DRIVER_LIMIT_S) -> MachineReading:

@@ -135,7 +135,7 @@ def test_that_polling_can_be_ended_and_begun_again(qtbot, monitor, driver):
 def test_that_a_fault_of_the_polling_itself_ends_it_with_words(
     qtbot, monitor, monkeypatch
 ):
-    def fail(_survey):
+    def fail(_survey, _load):
         raise OSError("no such disk")
 
     monkeypatch.setattr(hardware_monitor, "read_machine", fail)

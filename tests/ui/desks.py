@@ -147,15 +147,16 @@ def desk(
     preferences = Preferences()
     projects = Projects()
     notices = Notices()
+    controller = RunController(preferences, hardware, command_for=told.engine)
     made = Desk(
         preferences=preferences,
         projects=projects,
         data=ProjectData(projects, DataReader()),
         hardware=hardware,
-        history=ReadingHistory(hardware),
+        history=ReadingHistory(hardware, controller),
         models=ModelShelf(),
         pricer=told.pricer,
-        controller=RunController(preferences, hardware, command_for=told.engine),
+        controller=controller,
         notices=notices,
         folders=Folders(tmp_path / "home" / "data", tmp_path / "home" / "cache"),
         actions=ActionRegistry(owner),

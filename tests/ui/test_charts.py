@@ -12,7 +12,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QLabel
 
 from studio.ui.charts.feed import ChartFeed, shared_feed
-from studio.ui.charts.history_chart import HistoryChart
+from studio.ui.charts.history_chart import Area, HistoryChart
 from studio.ui.charts.line_chart import LineChart, tick_words
 from studio.ui.charts.memory_timeline import (
     MemoryTimeline,
@@ -312,10 +312,30 @@ def test_that_a_history_forgets_what_is_older_than_five_minutes(qtbot):
         chart.append(second, None if second == 950 else 45.0)
     chart.show()
     shared_feed().drain()
-    times = chart._curve.getOriginalDataset()[0]
+    times = chart._curves[0].getOriginalDataset()[0]
     assert times[0] >= -300
     assert times[-1] == 0
     assert chart.accessibleDescription() == "now 45"
+
+
+def test_that_areas_of_a_history_stand_on_one_another(qtbot):
+    areas = [
+        Area("others", lambda tokens: tokens.mem_other),
+        Area("free", lambda tokens: tokens.mem_free),
+    ]
+    chart = HistoryChart("Memory", 0, 12, areas=areas)
+    qtbot.addWidget(chart)
+    chart.append(0, 3.0, 9.0)
+    chart.append(1, 5.0, 7.0)
+    chart.show()
+    shared_feed().drain()
+    free, others = (curve.getOriginalDataset()[1] for curve in chart._curves)
+    assert others.tolist() == [3.0, 5.0]
+    assert free.tolist() == [12.0, 12.0]
+    assert chart.accessibleDescription() == "now others 5.00, free 7.00"
+    chart.clear()
+    shared_feed().drain()
+    assert chart.accessibleDescription() == ""
 
 
 def test_that_a_plot_takes_no_focus_and_has_no_menu(qtbot):

@@ -102,12 +102,13 @@ def test_that_a_card_s_figures_are_put_into_words():
     assert card_words.title(told) == "Card 0 · Ada, compute 8.9"
     assert card_words.load(told) == "93 %, memory 41 %"
     assert card_words.power(told) == "164 of 170 W"
-    assert card_words.clocks(told) == "1,755 of 2,520 MHz, memory 405 MHz"
+    assert card_words.clock(told) == "1,755 of 2,520 MHz"
+    assert card_words.memory_clock(told) == "405 MHz"
     assert card_words.throttling(told) == "power limit, heat"
     assert card_words.fan(told) == "62 %"
-    assert card_words.link(told) == "PCIe 1 × 8, at most 4 × 16"
+    assert card_words.link(told) == "PCIe 1 × 8 of 4 × 16"
     assert card_words.display(told) == "attached"
-    assert card_words.correction(told) == "on, 2 uncorrected errors"
+    assert card_words.correction(told) == "on, 2 uncorrected"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,8 @@ def test_that_a_card_s_figures_are_put_into_words():
     [
         card_words.load,
         card_words.power,
-        card_words.clocks,
+        card_words.clock,
+        card_words.memory_clock,
         card_words.throttling,
         card_words.fan,
         card_words.link,

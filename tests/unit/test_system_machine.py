@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -67,6 +68,25 @@ def test_that_the_processors_name_is_its_makers(cpuinfo):
 def test_that_disk_is_measured_where_a_folder_would_be_made(tmp_path):
     assert disk_free(tmp_path / "not" / "yet" / "here") == disk_free(tmp_path)
     assert disk_free(Path("/")) > 0
+
+
+class Times(NamedTuple):
+    user: float
+    system: float
+    idle: float
+    iowait: float
+    guest: float
+
+
+def test_that_the_processor_s_load_is_what_it_did_since_it_was_asked(monkeypatch):
+    told = iter(
+        [Times(10, 5, 80, 5, 4), Times(13, 6, 85, 6, 6), Times(13, 6, 85, 6, 6)]
+    )
+    monkeypatch.setattr(machine.psutil, "cpu_times", lambda: next(told))
+    load = machine.ProcessorLoad()
+    assert load.read() is None
+    assert load.read() == pytest.approx(0.4)
+    assert load.read() is None
 
 
 def test_that_a_reading_without_cards_trains_on_the_processor():

@@ -5,7 +5,15 @@ from types import MappingProxyType
 
 import pytest
 
-from studio.domain.hardware import GIB, MIB, GpuProcess, GpuReading, MachineReading
+from studio.domain.finding import error
+from studio.domain.hardware import (
+    GIB,
+    MIB,
+    GpuProcess,
+    GpuReading,
+    GpuSlice,
+    MachineReading,
+)
 from studio.domain.run import EngineIdentity, MemoryPoint, RunSnapshot, RunState
 from studio.ui.pages.hardware.view_model import hardware_view, point_of, report
 
@@ -136,4 +144,47 @@ def test_that_the_report_holds_no_figure_that_was_not_read():
 
 def test_that_a_history_leaves_a_hole_where_nothing_is_reported():
     point = point_of(machine(card(temperature_c=50)))
-    assert (point.memory_gib, point.temperature_c, point.power_w) == (2.0, 50, None)
+    assert (point.temperature_c, point.power_w, point.load) == (50, None, None)
+
+
+def test_that_a_history_tells_the_run_from_others_and_from_what_is_free():
+    point = point_of(machine(card(free_bytes=4 * GIB)), run_bytes=5 * GIB)
+    assert (point.other_gib, point.run_gib, point.free_gib) == (3.0, 5.0, 4.0)
+    assert point.memory_words() == "this run 5.00, others 3.00 GiB"
+    alone = point_of(machine(card(utilization=0.25)))
+    assert (alone.memory_words(), alone.load) == ("others 2.00 GiB", 25.0)
+
+
+def test_that_without_a_card_the_load_is_the_processor_s():
+    assert point_of(machine(processor_load=0.5)).load == 50.0
+    assert health(machine(processor_load=0.5))["Load"] == ("50 % of all cores", "")
+    assert health(machine())["Load"] == ("not measured yet", "")
+
+
+@pytest.mark.parametrize(
+    ("reasons", "value", "mark"),
+    [
+        ((), "None", "Full speed"),
+        (("power limit",), "Power limit", "Held back"),
+        (None, "not reported", ""),
+    ],
+)
+def test_that_throttling_is_told_with_its_cause(reasons, value, mark):
+    told = health(machine(card(throttle_reasons=reasons)))
+    assert told["Throttling"] == (value, mark)
+
+
+def test_that_slices_and_other_graphics_are_listed():
+    part = GpuSlice(uuid="M", name="3g.20gb", total_bytes=20 * GIB, free_bytes=5 * GIB)
+    told = health(machine(card(is_divided=True, slices=(part,))))
+    assert told["Slice 1"] == ("5.00 of 20.00 GiB free", "")
+    rows = hardware_view(machine(other_graphics=("Intel graphics",))).health
+    graphics = next(row for row in rows if row.name == "Graphics")
+    assert (graphics.value, graphics.reason) == ("Intel graphics", "can't train here")
+
+
+def test_that_the_driver_s_trouble_stands_before_remarks():
+    trouble, remark = error("gpu.lost", "Lost."), error("gpu.wsl", "WSL.")
+    reading = machine(gpu_finding=trouble, gpu_remarks=(remark,))
+    assert hardware_view(reading).findings == (trouble, remark)
+    assert report(hardware_view(reading)).endswith("Lost.\nWSL.\n")

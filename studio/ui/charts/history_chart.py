@@ -1,7 +1,9 @@
-"""A reading of the card over the last five minutes."""
+"""A reading of the card over the last five minutes: a line, or areas on one another."""
 
 import math
 from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -9,11 +11,11 @@ import pyqtgraph as pg
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from studio.ui.charts.plot import Plot, dashed_pen, series_colour, series_pen
+from studio.ui.charts.plot import Plot, dashed_pen, series_colour, series_pen, thin_pen
 from studio.ui.charts.scale import nice_step
 from studio.ui.fonts import MEDIUM, sans
 from studio.ui.palette import current_tokens
-from studio.ui.tokens import PointSize
+from studio.ui.tokens import PointSize, Tokens
 
 SPAN_S: Final = 300.0
 _FILL_ALPHA: Final = 0.2
@@ -22,11 +24,30 @@ _TICKS: Final = ((6 - SPAN_S, "5 min"), (-SPAN_S / 2, "2.5 min"), (0.0, "now"))
 _INTERVALS: Final = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One of several areas that stand on one another.
+
+    Attributes:
+        name: What it is, for screen readers.
+        colour: Of its ground, from the tokens.
+    """
+
+    name: str
+    colour: Callable[[Tokens], str]
+
+
 class HistoryChart(QWidget):
     """A line that moves left as time goes by; "now" is at the right."""
 
     def __init__(
-        self, name: str, low: float, high: float, parent: QWidget | None = None
+        self,
+        name: str,
+        low: float,
+        high: float,
+        parent: QWidget | None = None,
+        *,
+        areas: Sequence[Area] = (),
     ) -> None:
         """Make an empty chart between fixed ends.
 
@@ -35,13 +56,19 @@ class HistoryChart(QWidget):
             low: Lower end of the y axis.
             high: Upper end of the y axis.
             parent: The parent widget.
+            areas: Stood on one another, the lowest first; none for one line.
         """
         super().__init__(parent)
         self.setAccessibleName(name)
-        self._points: deque[tuple[float, float]] = deque()
+        self._areas = tuple(areas)
+        self._points: deque[tuple[float, ...]] = deque()
         self._plot = Plot()
-        self._curve = self._plot.items.plot(fillLevel=low)
-        self._curve.setClipToView(True)
+        # The highest area is drawn first; each lower one covers its part.
+        self._curves = [
+            self._plot.items.plot(fillLevel=low) for _ in range(max(1, len(areas)))
+        ]
+        for curve in self._curves:
+            curve.setClipToView(True)
         self._limit = pg.InfiniteLine(
             angle=0,
             label="",
@@ -68,7 +95,8 @@ class HistoryChart(QWidget):
         ticks = np.arange(low, high + step / 2, step).tolist()
         self._plot.set_ticks("left", [(tick, f"{tick:g}") for tick in ticks])
         self._plot.set_grid(ticks[1:])
-        self._curve.setFillLevel(low)
+        for curve in self._curves:
+            curve.setFillLevel(low)
 
     def set_limit(self, value: float | None, words: str = "") -> None:
         """Draw a dashed line with its name, or none."""
@@ -77,14 +105,15 @@ class HistoryChart(QWidget):
             self._limit.setValue(value)
             self._limit.label.setFormat(words)
 
-    def append(self, time_s: float, value: float | None) -> None:
+    def append(self, time_s: float, *values: float | None) -> None:
         """Add a reading; None leaves a gap.
 
         Args:
             time_s: When it was taken, in seconds of any steady clock.
-            value: The reading.
+            values: The reading; with areas, one for each, the lowest first.
         """
-        self._points.append((time_s, math.nan if value is None else value))
+        known = (math.nan if value is None else value for value in values)
+        self._points.append((time_s, *known))
         while self._points[0][0] < time_s - SPAN_S:
             self._points.popleft()
         self._plot.tell_news()
@@ -96,20 +125,33 @@ class HistoryChart(QWidget):
 
     def _draw(self) -> None:
         if not self._points:
-            self._curve.setData([], [])
+            for curve in self._curves:
+                curve.setData([], [])
             self.setAccessibleDescription("")
             return
         data = np.array(self._points, dtype=np.float64)
-        self._curve.setData(data[:, 0] - data[-1, 0], data[:, 1], connect="finite")
-        latest = data[-1, 1]
-        words = "no reading" if math.isnan(latest) else f"now {latest:g}"
-        self.setAccessibleDescription(words)
+        heights = np.cumsum(data[:, 1:], axis=1)
+        for curve, height in zip(self._curves, heights.T[::-1], strict=True):
+            curve.setData(data[:, 0] - data[-1, 0], height, connect="finite")
+        self.setAccessibleDescription(self._words(data[-1, 1:].tolist()))
+
+    def _words(self, latest: Sequence[float]) -> str:
+        if any(map(math.isnan, latest)):
+            return "no reading"
+        if not self._areas:
+            return f"now {latest[0]:g}"
+        pairs = zip(self._areas, latest, strict=True)
+        return "now " + ", ".join(f"{area.name} {value:.2f}" for area, value in pairs)
 
     def _colour(self) -> None:
         tokens = current_tokens()
-        fill = QColor(series_colour(tokens, 1))
-        fill.setAlphaF(_FILL_ALPHA)
-        self._curve.setPen(series_pen(tokens, 1))
-        self._curve.setFillBrush(fill)
+        if not self._areas:
+            fill = QColor(series_colour(tokens, 1))
+            fill.setAlphaF(_FILL_ALPHA)
+            self._curves[0].setPen(series_pen(tokens, 1))
+            self._curves[0].setFillBrush(fill)
+        for curve, area in zip(self._curves, self._areas[::-1], strict=False):
+            curve.setPen(thin_pen(area.colour(tokens)))
+            curve.setFillBrush(QColor(area.colour(tokens)))
         self._limit.setPen(dashed_pen(tokens.text))
         self._limit.label.setColor(QColor(tokens.text))

@@ -43,6 +43,10 @@ class ScrollColumn(QScrollArea):
         for place, row in enumerate(rows):
             self._rows.insertWidget(place, row)
 
+    def add_row(self, row: QWidget) -> None:
+        """Show one more row below the others."""
+        self._rows.insertWidget(self._rows.count() - 1, row)
+
     def rows(self) -> list[QWidget]:
         """The rows, top to bottom."""
         items = (self._rows.itemAt(place) for place in range(self._rows.count() - 1))

@@ -15,7 +15,8 @@ from studio.ui.actions import bind_keys
 from studio.ui.item_models.cells import Cell
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
-from studio.ui.pages.finding_text import clear, show_findings
+from studio.ui.pages.finding_text import show_findings
+from studio.ui.pages.hardware.history import Measured
 from studio.ui.pages.hardware.view import HardwareView, HealthLine, History
 from studio.ui.pages.hardware.view_model import (
     HardwareView as HardwareWords,
@@ -64,8 +65,8 @@ class HardwarePage(QWidget):
         self.view.look_again.clicked.connect(desk.hardware.refresh)
         self.view.copy_report.clicked.connect(self._on_copy)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
-        for reading in desk.history.readings():
-            self._append(reading)
+        for measured in desk.history.readings():
+            self._append(measured)
         self._show()
 
     @override
@@ -85,15 +86,13 @@ class HardwarePage(QWidget):
             return
         run = self._desk.controller.snapshot
         words = hardware_view(reading, self._programs, run)
-        changed = self._words is None or words.finding != self._words.finding
+        changed = self._words is None or words.findings != self._words.findings
         self._words = words
         self._show_answer(words)
         self._show_programs(words)
         self._show_health(words)
         if changed:
-            clear(self.view.findings)
-            found = [] if words.finding is None else [words.finding]
-            show_findings(self.view.findings, found)
+            show_findings(self.view.findings, list(words.findings))
 
     def _show_answer(self, words: HardwareWords) -> None:
         view = self.view
@@ -116,16 +115,22 @@ class HardwarePage(QWidget):
     def _show_health(self, words: HardwareWords) -> None:
         while len(self._lines) < len(words.health):
             self._lines.append(self.view.add_health_line())
+        for place, shown in enumerate(self._lines):
+            shown.setVisible(place < len(words.health))
         for line, row in zip(self._lines, words.health, strict=False):
             _tell(line, row)
 
-    def _append(self, reading: MachineReading) -> None:
-        self._set_ends(reading)
-        point = point_of(reading)
+    def _append(self, measured: Measured) -> None:
+        self._set_ends(measured.reading)
+        point = point_of(measured.reading, measured.run_bytes)
         view = self.view
-        _add(view.memory_history, point, point.memory_gib, "GiB", 2)
-        _add(view.temperature_history, point, point.temperature_c, "°C", 0)
-        _add(view.power_history, point, point.power_w, "W", 0)
+        view.memory_history.chart.append(
+            point.seconds, point.other_gib, point.run_gib, point.free_gib
+        )
+        view.memory_history.value.setText(point.memory_words())
+        _add(view.load_history, point, point.load, "%")
+        _add(view.temperature_history, point, point.temperature_c, "°C")
+        _add(view.power_history, point, point.power_w, "W")
 
     def _set_ends(self, reading: MachineReading) -> None:
         """Fit the axes to the device; once for each."""
@@ -136,11 +141,7 @@ class HardwarePage(QWidget):
         self._ends = ends
         view = self.view
         # Another device's readings are no history of this one.
-        for history in (
-            view.memory_history,
-            view.temperature_history,
-            view.power_history,
-        ):
+        for history in view.histories():
             history.chart.clear()
         view.memory_history.chart.set_ends(0, device.total_bytes / GIB)
         view.temperature_history.setVisible(card is not None)
@@ -154,12 +155,14 @@ class HardwarePage(QWidget):
         limit = card.power_limit_w
         view.power_history.chart.set_ends(0, (limit or 400.0) * 1.1)
         view.power_history.chart.set_limit(limit, f"limit {limit or 0:.0f} W")
+        _explain(view.load_history, card.missing.get("utilization", ""))
         _explain(view.temperature_history, card.missing.get("temperature_c", ""))
         _explain(view.power_history, card.missing.get("power_w", ""))
 
     @Slot(object)
-    def _on_reading_changed(self, reading: MachineReading) -> None:
-        self._append(reading)
+    def _on_reading_changed(self, _reading: MachineReading) -> None:
+        # The history heard of it before this page, which was built after it.
+        self._append(self._desk.history.readings()[-1])
         self._show()
 
     @Slot(object)
@@ -197,11 +200,9 @@ def _tell(line: HealthLine, row: HealthRow) -> None:
         line.mark.set_mark(row.mark, row.name)
 
 
-def _add(
-    history: History, point: Point, value: float | None, unit: str, decimals: int
-) -> None:
+def _add(history: History, point: Point, value: float | None, unit: str) -> None:
     history.chart.append(point.seconds, value)
-    words = "not reported" if value is None else f"{value:.{decimals}f} {unit}"
+    words = "not reported" if value is None else f"{value:.0f} {unit}"
     history.value.setText(words)
 
 

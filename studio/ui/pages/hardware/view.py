@@ -1,5 +1,8 @@
 """The Hardware page's layout."""
 
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -8,10 +11,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.ui.charts.history_chart import HistoryChart
+from studio.ui.charts.history_chart import Area, HistoryChart
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
 from studio.ui.keys import Deed, key_of
+from studio.ui.pages.scroll_column import ScrollColumn
 from studio.ui.tokens import Height, Space, Tone
 from studio.ui.widgets.buttons import button
 from studio.ui.widgets.card import Card
@@ -26,6 +30,11 @@ _SHARE_COLUMN = 3
 _TABLE_HEIGHT = 184
 _HISTORIES_HEIGHT = 152
 _NAME_WIDTH = 96
+_MEMORY_AREAS = (
+    Area("other programs", lambda tokens: tokens.mem_other),
+    Area("this run", lambda tokens: tokens.mem_activations),
+    Area("free", lambda tokens: tokens.mem_free),
+)
 FIRST_WORDS = "Not measured yet"
 
 
@@ -38,22 +47,29 @@ class HealthLine(QWidget):
         reason: Why there is no value.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, divided: bool) -> None:
         super().__init__()
-        self.setMinimumHeight(Height.ROW)
+        self.setFixedHeight(Height.ROW)
         self.name = label("", tone=Tone.MUTED)
         self.name.setFixedWidth(_NAME_WIDTH)
         self.value = label("", Role.STRONG)
         self.mark = FitMark()
         self.reason = ElidedLabel("", Role.CAPTION, Tone.MUTED)
-        row = QHBoxLayout(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        if divided:
+            column.addWidget(line())
+        row = QHBoxLayout()
         row.setContentsMargins(Space.LARGE, 0, Space.LARGE, 0)
         row.setSpacing(Space.SMALL)
         row.addWidget(self.name)
         row.addWidget(self.value)
         row.addWidget(self.reason, 1)
         row.addStretch(0)
-        row.addWidget(self.mark)
+        # Aligned, or the mark's own height would push the dividing line down.
+        row.addWidget(self.mark, 0, Qt.AlignmentFlag.AlignVCenter)
+        column.addLayout(row, 1)
 
 
 class History(QWidget):
@@ -66,11 +82,13 @@ class History(QWidget):
         missing: Why there is no line; hidden when there is one.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, *, high: float = 1.0, areas: Sequence[Area] = ()
+    ) -> None:
         super().__init__()
         self.name = label(name, Role.CAPTION, Tone.MUTED)
         self.value = label("", Role.CAPTION_ANSWER)
-        self.chart = HistoryChart(name, 0, 1)
+        self.chart = HistoryChart(name, 0, high, areas=areas)
         # A plot would like to be 480 px high and make the page scroll.
         self.chart.setSizePolicy(
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
@@ -97,8 +115,8 @@ class HardwareView(PageFrame):
         answer, beside, mark, memory: The first card.
         findings: Why there is no card, between the first card and the rest.
         programs, programs_table, programs_missing, holders: Who holds memory.
-        health: The layout of the health lines.
-        memory_history, temperature_history, power_history: The charts.
+        health: The health lines.
+        memory_history, load_history, temperature_history, power_history: The charts.
     """
 
     def __init__(self) -> None:
@@ -154,6 +172,7 @@ class HardwareView(PageFrame):
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
         )
         self.programs_missing = label("", tone=Tone.MUTED, wraps=True)
+        self.programs_missing.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.programs_missing.setContentsMargins(Space.LARGE, 0, Space.LARGE, 0)
         self.holders.body.addWidget(self.programs_table)
         self.holders.body.addWidget(self.programs_missing)
@@ -163,33 +182,35 @@ class HardwareView(PageFrame):
     def _make_health(self) -> Card:
         card = Card("Health", divided=True, flush=True)
         card.body.setSpacing(0)
-        self.health = QVBoxLayout()
-        self.health.setSpacing(0)
-        card.body.addLayout(self.health)
-        card.body.addStretch(1)
+        self.health = ScrollColumn("Health")
+        card.body.addWidget(self.health, 1)
         return card
 
     def _make_histories(self) -> Card:
         card = Card()
         card.setMinimumHeight(_HISTORIES_HEIGHT)
-        self.memory_history = History("Memory in use, GiB")
+        self.memory_history = History("Memory, GiB", areas=_MEMORY_AREAS)
+        self.load_history = History("Load, %", high=100)
         self.temperature_history = History("Temperature, °C")
         self.power_history = History("Power, W")
         row = QHBoxLayout()
         row.setSpacing(Space.PAGE)
-        for history in (
-            self.memory_history,
-            self.temperature_history,
-            self.power_history,
-        ):
+        for history in self.histories():
             row.addWidget(history, 1)
         card.body.addLayout(row)
         return card
 
+    def histories(self) -> tuple[History, ...]:
+        """The charts, from left to right."""
+        return (
+            self.memory_history,
+            self.load_history,
+            self.temperature_history,
+            self.power_history,
+        )
+
     def add_health_line(self) -> HealthLine:
         """Add a line below the others, divided from them."""
-        if self.health.count():
-            self.health.addWidget(line())
-        made = HealthLine()
-        self.health.addWidget(made)
+        made = HealthLine(divided=bool(self.health.rows()))
+        self.health.add_row(made)
         return made

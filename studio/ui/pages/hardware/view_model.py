@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from studio.domain import card_words
 from studio.domain.finding import Finding
 from studio.domain.hardware import GIB, MIB, GpuProcess, GpuReading, MachineReading
 from studio.domain.run import RunSnapshot
@@ -20,6 +21,7 @@ from studio.ui.widgets.marks import Mark
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 
 NOT_REPORTED: Final = "not reported"
+NOT_MEASURED: Final = "not measured yet"
 NOT_LISTED: Final = "Not listed yet."
 LITTLE_MEMORY: Final = 2 * GIB
 LITTLE_DISK: Final = 5 * GIB
@@ -60,7 +62,8 @@ class HardwareView:
         beside: What the rest is.
         bar: The memory, measured.
         mark: Whether training can begin here.
-        finding: Why there is no card, or what is wrong with its driver.
+        findings: Why there is no card, what is wrong with its driver, and what else
+            is worth knowing.
         programs: Who holds memory, largest first.
         programs_note: What they hold in all.
         programs_missing: Why nobody is listed.
@@ -72,7 +75,7 @@ class HardwareView:
     beside: str
     bar: MemoryBarState
     mark: Mark
-    finding: Finding | None
+    findings: tuple[Finding, ...]
     programs: tuple[ProgramRow, ...]
     programs_note: str
     programs_missing: str
@@ -103,7 +106,7 @@ def hardware_view(
         beside=_beside(bar, card, pid),
         bar=bar,
         mark=_ready_mark(card),
-        finding=reading.gpu_finding,
+        findings=_findings(reading),
         programs=rows,
         programs_note=_programs_note(holders, card),
         programs_missing="" if rows else _programs_missing(card),
@@ -119,22 +122,23 @@ def report(view: HardwareView) -> str:
         for row in view.health
     ]
     lines += [f"Program {row.name} {row.pid}: {row.held}" for row in view.programs]
-    if view.finding is not None:
-        lines.append(view.finding.sentence())
+    lines += [finding.sentence() for finding in view.findings]
     return "\n".join(lines) + "\n"
+
+
+def _findings(reading: MachineReading) -> tuple[Finding, ...]:
+    first = () if reading.gpu_finding is None else (reading.gpu_finding,)
+    return *first, *reading.gpu_remarks
 
 
 def _facts(reading: MachineReading, card: GpuReading | None) -> str:
     cores = count(reading.processor_cores, "core")
     if card is None:
         return f"{reading.processor or 'Processor'} · {cores} · no NVIDIA card"
-    parts = [card.name]
+    parts = [card_words.title(card)]
     if len(reading.gpus) > 1:
-        parts[0] = f"Card {card.index}, {card.name}: runs use it"
+        parts[0] = f"Card {card.index}, {parts[0]}: runs use it"
         parts.append(f"{len(reading.gpus)} cards")
-    if card.compute_capability is not None:
-        major, minor = card.compute_capability
-        parts.append(f"compute {major}.{minor}")
     if reading.driver_version:
         parts.append(f"driver {reading.driver_version}")
     if reading.cuda_version:
@@ -199,13 +203,12 @@ def _programs_missing(card: GpuReading | None) -> str:
 
 def _health(reading: MachineReading, card: GpuReading | None) -> Iterator[HealthRow]:
     if card is None:
-        reason = "no card to ask"
-        yield HealthRow("Temperature", NOT_REPORTED, reason=reason)
-        yield HealthRow("Power", NOT_REPORTED, reason=reason)
+        yield from _processor_health(reading)
     else:
+        yield _throttling(card)
         yield _temperature(card)
-        yield _power(card)
-        yield _load(card)
+        yield _told("Power", card_words.power(card), card, "power_w")
+        yield _told("Load", card_words.load(card), card, "utilization")
     free = f"{reading.ram_available_bytes / GIB:.1f}"
     total = f"{reading.ram_total_bytes / GIB:.1f}"
     low = reading.ram_available_bytes < LITTLE_MEMORY
@@ -214,6 +217,50 @@ def _health(reading: MachineReading, card: GpuReading | None) -> Iterator[Health
     yield HealthRow(
         "Disk", f"{disk / GIB:,.0f} GiB free", _enough(low=disk < LITTLE_DISK)
     )
+    if card is not None:
+        yield from _details(card)
+
+
+def _processor_health(reading: MachineReading) -> Iterator[HealthRow]:
+    load = reading.processor_load
+    words = NOT_MEASURED if load is None else f"{percent(load)} of all cores"
+    yield HealthRow("Load", words)
+    for graphics in reading.other_graphics:
+        yield HealthRow("Graphics", graphics, reason="can't train here")
+    yield HealthRow("Temperature", NOT_REPORTED, reason="no card to ask")
+    yield HealthRow("Power", NOT_REPORTED, reason="no card to ask")
+
+
+def _details(card: GpuReading) -> Iterator[HealthRow]:
+    """What seldom decides anything, below what does."""
+    yield _told("Clock", card_words.clock(card), card, "sm_clock_mhz")
+    words = card_words.memory_clock(card)
+    yield _told("Memory clock", words, card, "memory_clock_mhz")
+    yield _told("Fan", card_words.fan(card), card, "fan")
+    yield _told("Link", card_words.link(card), card, "pcie")
+    yield _told("Display", card_words.display(card), card, "is_display_attached")
+    yield _told("ECC", card_words.correction(card), card, "ecc")
+    for place, part in enumerate(card.slices, start=1):
+        free = "" if part.free_bytes is None else gib(part.free_bytes)
+        total = "" if part.total_bytes is None else gib(part.total_bytes)
+        words = f"{free} of {total} GiB free" if free and total else NOT_REPORTED
+        yield HealthRow(f"Slice {place}", words, reason=part.name)
+
+
+def _throttling(card: GpuReading) -> HealthRow:
+    reasons = card.throttle_reasons
+    if reasons is None:
+        return _not_reported("Throttling", card, "throttle_reasons")
+    if not reasons:
+        mark = Mark(IconName.CHECK_CIRCLE, "Full speed", Tone.SUCCESS)
+        return HealthRow("Throttling", "None", mark)
+    words = card_words.throttling(card)
+    mark = Mark(IconName.WARNING, "Held back", Tone.WARNING)
+    return HealthRow("Throttling", f"{words[0].upper()}{words[1:]}", mark)
+
+
+def _told(name: str, words: str, card: GpuReading, field: str) -> HealthRow:
+    return HealthRow(name, words) if words else _not_reported(name, card, field)
 
 
 def _temperature(card: GpuReading) -> HealthRow:
@@ -229,20 +276,6 @@ def _temperature(card: GpuReading) -> HealthRow:
     return HealthRow("Temperature", f"{card.temperature_c} °C", mark)
 
 
-def _power(card: GpuReading) -> HealthRow:
-    if card.power_w is None:
-        return _not_reported("Power", card, "power_w")
-    if card.power_limit_w is None:
-        return HealthRow("Power", f"{card.power_w:.0f} W")
-    return HealthRow("Power", f"{card.power_w:.0f} of {card.power_limit_w:.0f} W")
-
-
-def _load(card: GpuReading) -> HealthRow:
-    if card.utilization is None:
-        return _not_reported("Load", card, "utilization")
-    return HealthRow("Load", f"{percent(card.utilization)} of the last second")
-
-
 def _not_reported(name: str, card: GpuReading, field: str) -> HealthRow:
     return HealthRow(name, NOT_REPORTED, reason=card.missing.get(field, ""))
 
@@ -255,27 +288,45 @@ def _enough(*, low: bool) -> Mark:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One reading for the three histories; None where nothing is reported.
+    """One reading for the histories; None where nothing is reported.
 
     Attributes:
         seconds: When, by the readings' own clock.
-        memory_gib: In use on the device.
+        other_gib, run_gib, free_gib: The device's memory.
+        load: Share of the last second with work, 0 to 100.
         temperature_c: Of the card.
         power_w: Of the card.
     """
 
     seconds: float
-    memory_gib: float
+    other_gib: float
+    run_gib: float
+    free_gib: float
+    load: float | None
     temperature_c: float | None
     power_w: float | None
 
+    def memory_words(self) -> str:
+        """Who holds what, next to the chart's name."""
+        own = f"this run {self.run_gib:.2f}, " if self.run_gib else ""
+        return f"{own}others {self.other_gib:.2f} GiB"
 
-def point_of(reading: MachineReading) -> Point:
-    """A reading as a point of the histories."""
-    card = reading.card_in_use()
+
+def point_of(reading: MachineReading, run_bytes: int | None = None) -> Point:
+    """A reading as a point of the histories.
+
+    Args:
+        reading: The machine.
+        run_bytes: What the run under way held of the device; None without one.
+    """
+    card, device = reading.card_in_use(), reading.device()
+    load = reading.processor_load if card is None else card.utilization
     return Point(
         seconds=reading.read_at,
-        memory_gib=reading.device().used_bytes / GIB,
+        other_gib=(device.used_bytes - (run_bytes or 0)) / GIB,
+        run_gib=(run_bytes or 0) / GIB,
+        free_gib=device.free_bytes / GIB,
+        load=None if load is None else load * 100,
         temperature_c=None if card is None else card.temperature_c,
         power_w=None if card is None else card.power_w,
     )
