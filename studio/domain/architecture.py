@@ -7,6 +7,7 @@ from typing import Self
 from studio.domain.decoder.block import Block, LinearShape
 from studio.domain.decoder.config import Config
 from studio.domain.decoder.families import FAMILIES, Decoder
+from studio.domain.decoder.vision import Tower, tower_of
 from studio.domain.errors import refusal
 
 _USUAL_VOCABULARY = {"gemma3_text": 262_208}
@@ -22,6 +23,7 @@ class ModelArchitecture:
         vocabulary: Rows of the embedding.
         tied: Whether the output head shares the embedding's matrix.
         context: Longest sequence it was made for, in tokens.
+        tower: A vision part that is loaded with it; None without one.
     """
 
     family: str
@@ -29,6 +31,7 @@ class ModelArchitecture:
     vocabulary: int
     tied: bool
     context: int
+    tower: Tower | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> Self:
@@ -55,6 +58,7 @@ class ModelArchitecture:
             vocabulary=text.whole("vocab_size", default=usual),
             tied=text.flag("tie_word_embeddings", default=decoder.tied),
             context=text.whole("max_position_embeddings", "n_positions", default=2048),
+            tower=tower_of(config, decoder.kinds[0][0].hidden),
         )
 
     @property
@@ -97,7 +101,7 @@ class ModelArchitecture:
 
     @property
     def parameters(self) -> int:
-        """All weights."""
+        """All weights of the language model."""
         return self.linear_weights + self.other_weights
 
     def linears(self) -> tuple[tuple[LinearShape, int], ...]:

@@ -50,7 +50,7 @@ def frugal_price(place: ModelPlace, device: TrainingDevice) -> MemoryEstimate | 
     if isinstance(shape, Finding):
         return shape
     known = with_context(device)
-    return taught(frugal_estimate(shape, known, place.vision_parameters), device)
+    return taught(frugal_estimate(shape, known), device)
 
 
 def marking_of(place: ModelPlace, device: TrainingDevice) -> Marking | None:
@@ -58,7 +58,7 @@ def marking_of(place: ModelPlace, device: TrainingDevice) -> Marking | None:
     shape = shape_of(place)
     if isinstance(shape, Finding):
         return None
-    return mark(shape, device, place.vision_parameters)
+    return mark(shape, device)
 
 
 def _rank(model: MarkedModel) -> tuple[int, int, str]:

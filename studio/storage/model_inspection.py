@@ -209,7 +209,8 @@ def _count_remarks(
     if found.parameters_from != "headers" or not found.is_known:
         return
     assert found.parameters is not None
-    asked = ModelArchitecture.from_config(config).parameters
+    shape = ModelArchitecture.from_config(config)
+    asked = shape.parameters + (shape.tower.weights if shape.tower else 0)
     if found.parameters < asked:
         yield error(
             "model.weights-missing",

@@ -3,6 +3,8 @@ import statistics
 
 import pytest
 
+from studio.storage.model_list import find_known
+from studio.system.resources import resource_root
 from tests.bench.formula_grid import ARCHITECTURES, RECIPES
 from tests.bench.formula_truth import compare
 
@@ -74,6 +76,18 @@ def test_that_the_formula_agrees_with_the_dry_run(cells):
 )
 def test_that_it_agrees_on_a_processor(name, recipe):
     assert abs(compare(name, recipe, on_processor=True).allocated) <= 0.02
+
+
+def test_that_a_vision_part_that_rests_is_known_to_both(monkeypatch):
+    listed = find_known(resource_root() / "models", "gemma-3-4b-it").whole_config
+    few = {
+        "text_config": {**listed["text_config"], "num_hidden_layers": 6},
+        "vision_config": {**listed["vision_config"], "num_hidden_layers": 6},
+    }
+    monkeypatch.setitem(ARCHITECTURES, "gemma-3-seeing", {**listed, **few})
+    cell = compare("gemma-3-seeing", "default-2k")
+    assert abs(cell.allocated) <= 0.02
+    assert abs(cell.reserved) <= 0.05
 
 
 def test_that_the_formula_knows_what_the_allocator_holds(cells):

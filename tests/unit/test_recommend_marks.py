@@ -85,14 +85,13 @@ def test_that_the_recipe_keeps_to_what_card_and_model_can():
     assert not recipe.contradictions()
 
 
-def test_that_a_vision_part_is_counted_in_full():
+def test_that_a_vision_part_is_counted_with_what_is_loaded():
     model, device = shape("gemma-3-4b-it"), card_of(24)
-    weights = find_known(LISTS, "gemma-3-4b-it").counted_vision
-    plain, whole = mark(model, device), mark(model, device, weights)
-    assert whole.peak_bytes - plain.peak_bytes == 2 * weights
-    just = replace(device, free_bytes=plain.needed_bytes)
-    assert mark(model, just).mark is Mark.TIGHT
-    assert mark(model, just, weights).mark is Mark.NOT_HERE
+    blind = mark(replace(model, tower=None), device)
+    more = mark(model, device).peak_bytes - blind.peak_bytes
+    # Half a byte a linear weight and two a position and a norm, and the adapters; what
+    # the allocator holds beside them rounds it.
+    assert 0.4 < more / model.tower.weights < 0.8
 
 
 def test_that_each_mark_says_why():
@@ -111,6 +110,5 @@ def test_that_each_mark_says_why():
 )
 def test_that_more_memory_never_makes_a_mark_worse(known, free, more):
     model = ModelArchitecture.from_config(known.whole_config)
-    few = mark(model, card_of(free), known.counted_vision)
-    many = mark(model, card_of(free + more), known.counted_vision)
+    few, many = mark(model, card_of(free)), mark(model, card_of(free + more))
     assert MARKS.index(many.mark) <= MARKS.index(few.mark)

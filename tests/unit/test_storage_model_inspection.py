@@ -272,6 +272,8 @@ ODD = st.one_of(
     st.just([[], None, "full_attention", 2**40]),
     st.just({"partial_rotary_factor": float("nan")}),
 )
+SIGLIP = {"model_type": "siglip_vision_model", "hidden_size": 8, "patch_size": 2**40}
+TEXT = {**LLAMA, "model_type": "gemma3_text"}
 KEYS = [
     *LLAMA,
     *("head_dim", "n_head", "n_embd", "n_layer", "n_inner", "sliding_window"),
@@ -280,6 +282,7 @@ KEYS = [
     *("num_experts_per_tok", "moe_intermediate_size", "partial_rotary_factor"),
     *("rope_parameters", "rope_scaling", "text_config", "rotary_pct", "attn_pdrop"),
     *("n_positions", "quantization_config", "resid_pdrop", "embd_pdrop"),
+    *("vision_config", "image_size", "patch_size"),
 ]
 
 
@@ -287,6 +290,7 @@ KEYS = [
 @example("qwen3_moe", {"num_hidden_layers": 2**31, "num_experts": 2})
 @example("qwen3_moe", {"mlp_only_layers": [[], None, 2**40], "num_experts": 2})
 @example("stablelm", {"partial_rotary_factor": float("nan")})
+@example("gemma3", {"vision_config": SIGLIP, "text_config": TEXT})
 @example("phi3", {"partial_rotary_factor": float("inf")})
 @given(
     st.sampled_from([*FAMILIES, "", "other"]),

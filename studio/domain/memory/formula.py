@@ -33,6 +33,8 @@ from studio.domain.memory.on_paper.weights import (
     base_weights,
     block_tensors,
     load_peak,
+    resting_tensors,
+    rounded,
     trained,
     widened_norms,
 )
@@ -121,6 +123,9 @@ def _resident(
 ) -> list[Component]:
     base = base_weights(model, plan, plan.plain)
     wider = widened_norms(model, plan)
+    resting = sum(
+        n * rounded(x * plan.adapter) for x, n in resting_tensors(model, plan)
+    )
     load = MemoryPhase.LOAD.value
     step = MemoryPhase.OPTIMIZER_STEP.value
     parts = [
@@ -132,7 +137,7 @@ def _resident(
     else:
         parts += [
             Component(PLAIN, Group.WEIGHTS, base.plain + wider, load),
-            Component(ADAPTER, Group.ADAPTER, held.weights, load),
+            Component(ADAPTER, Group.ADAPTER, held.weights + resting, load),
         ]
     parts.append(Component(STATES, Group.ADAPTER, held.states, step))
     tables = model.decoder.tables

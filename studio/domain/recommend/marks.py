@@ -11,13 +11,7 @@ from enum import StrEnum
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import TrainingDevice, gib
-from studio.domain.memory.estimate import (
-    Component,
-    Group,
-    MemoryEstimate,
-    MemoryPhase,
-    Verdict,
-)
+from studio.domain.memory.estimate import MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import (
@@ -63,9 +57,6 @@ FRUGAL = _with(
 )
 """The same as a recipe, before model and device have their say."""
 
-_VISION_BYTES = 2
-"""Of a weight of a vision part, should none of it be quantised: an upper bound."""
-
 
 class Mark(StrEnum):
     """Whether a model trains on a device, as the list says it."""
@@ -88,7 +79,7 @@ class Marking:
 
     Attributes:
         mark: Whether it trains there.
-        peak_bytes: The predicted peak of the frugal recipe, a vision part included.
+        peak_bytes: The predicted peak of the frugal recipe.
         needed_bytes: What must be free for it to run at all; less than the peak by
             what torch's allocator would give back first.
         free_bytes: What is free on the device.
@@ -140,17 +131,14 @@ def frugal_recipe(model: ModelArchitecture, device: TrainingDevice) -> Recipe:
     )
 
 
-def mark(
-    model: ModelArchitecture, device: TrainingDevice, vision_weights: int = 0
-) -> Marking:
+def mark(model: ModelArchitecture, device: TrainingDevice) -> Marking:
     """Work out whether a model trains on a device.
 
     Args:
-        model: The language model's shape.
+        model: Its shape.
         device: As measured now, or a card that isn't here.
-        vision_weights: Of a vision part that loading brings along.
     """
-    return judge(frugal_estimate(model, device, vision_weights), device)
+    return judge(frugal_estimate(model, device), device)
 
 
 def judge(estimate: MemoryEstimate, device: TrainingDevice) -> Marking:
@@ -165,18 +153,11 @@ def judge(estimate: MemoryEstimate, device: TrainingDevice) -> Marking:
     )
 
 
-def frugal_estimate(
-    model: ModelArchitecture, device: TrainingDevice, vision_weights: int = 0
-) -> MemoryEstimate:
-    """What the frugal recipe takes, a vision part at its most included."""
+def frugal_estimate(model: ModelArchitecture, device: TrainingDevice) -> MemoryEstimate:
+    """What the frugal recipe takes."""
     # Without what changes each second, the formula's cache knows the question again.
     sizeless = replace(device, name="", total_bytes=0, free_bytes=0)
-    estimate = estimate_memory(model, frugal_recipe(model, device), sizeless)
-    if not vision_weights:
-        return estimate
-    beside = vision_weights * _VISION_BYTES
-    part = Component("Vision part", Group.WEIGHTS, beside, MemoryPhase.LOAD.value)
-    return replace(estimate, components=(*estimate.components, part))
+    return estimate_memory(model, frugal_recipe(model, device), sizeless)
 
 
 def _formats(device: TrainingDevice) -> tuple[ComputeDtype, AdapterDtype]:

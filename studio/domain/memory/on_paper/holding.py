@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block, LinearShape
+from studio.domain.decoder.vision import Tower
 from studio.domain.memory.allocator import LARGEST_SMALL
 from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
 from studio.domain.memory.on_paper.plan import Plan
@@ -19,6 +20,7 @@ from studio.domain.memory.on_paper.tape import FP32
 from studio.domain.memory.on_paper.weights import (
     adapter_tensors,
     held_tensors,
+    resting_tensors,
     rounded,
     state_tensors,
     trained_tensors,
@@ -126,6 +128,7 @@ def _load(
     plain = [(size, pools.stand(size)) for size in ends[head_last:]]
     for block, count in model.decoder.kinds:
         plain += _load_blocks(pools, block, count, plan, warms_up=warms_up)
+    _load_tower(pools, model.tower, plan, warms_up=warms_up)
     if head_last:
         plain.append((matrix, pools.stand(matrix)))
     if plan.plain != plan.load:
@@ -135,9 +138,30 @@ def _load(
     if plan.norms != plan.load:
         pools.empty()
     pools.stand(model.decoder.tables)
+    _load_adapters(pools, model, plan)
+
+
+def _load_adapters(pools: Pools, model: ModelArchitecture, plan: Plan) -> None:
     for block, count in model.decoder.kinds:
         for entries in adapter_tensors(block, plan):
             pools.stand(entries * plan.adapter, count)
+    for entries, count in resting_tensors(model, plan):
+        pools.stand(entries * plan.adapter, count)
+
+
+def _load_tower(
+    pools: Pools, tower: Tower | None, plan: Plan, *, warms_up: bool
+) -> None:
+    if tower is None:
+        return
+    tensors = [(plan.load * entries, count) for entries, count in tower.others]
+    for linear, count in tower.linears:
+        tensors += [(size, count) for size in held_tensors(linear, plan, plan.load)]
+    if warms_up:
+        pools.fill(sum(count * rounded(size) for size, count in tensors))
+        return
+    for size, count in tensors:
+        pools.stand(size, count)
 
 
 def _attention_first(model: ModelArchitecture) -> bool:

@@ -44,18 +44,36 @@ class Weights:
 
 def base_weights(model: ModelArchitecture, plan: Plan, width: int) -> Weights:
     """The loaded base; `width` is that of an entry that isn't quantised."""
-    quantized = scales = plain = 0
+    linears, others = list(model.linears()), []
     for block, count in model.decoder.kinds:
-        for linear in block.linears:
-            packed, beside = held(linear, plan, width)
-            if plan.quantizes:
-                quantized += count * packed
-            else:
-                plain += count * packed
-            scales += count * beside
-        others = (*block.vectors, *block.expert_tensors)
-        plain += count * sum(rounded(width * entries) for entries in others)
-    return Weights(quantized, scales, plain + around(model, width))
+        entries = (*block.vectors, *block.expert_tensors)
+        others += [(each, count) for each in entries]
+    if model.tower is not None:
+        linears += model.tower.linears
+        others += model.tower.others
+    matrices = scales = 0
+    for linear, count in linears:
+        matrix, beside = held(linear, plan, width)
+        matrices += count * matrix
+        scales += count * beside
+    plain = sum(count * rounded(width * each) for each, count in others)
+    plain += around(model, width)
+    if plan.quantizes:
+        return Weights(matrices, scales, plain)
+    return Weights(0, scales, matrices + plain)
+
+
+def resting_tensors(model: ModelArchitecture, plan: Plan) -> Iterator[tuple[int, int]]:
+    """Entries of each adapter matrix on a vision part, and how often it is there.
+
+    Without a picture they get no gradients, and so no optimizer states.
+    """
+    if model.tower is None or plan.trains_base:
+        return
+    for linear, count in model.tower.linears:
+        if plan.adapts(linear.name):
+            yield plan.rank * linear.inputs, count
+            yield plan.rank * linear.outputs, count
 
 
 def widened_norms(model: ModelArchitecture, plan: Plan) -> int:
