@@ -94,6 +94,14 @@ def test_that_a_vision_part_is_counted_with_what_is_loaded():
     assert 0.4 < more / model.tower.weights < 0.8
 
 
+def test_that_models_of_one_shape_and_other_free_memory_are_priced_once():
+    estimate_memory.cache_clear()
+    mark(shape("Qwen2.5-7B-Instruct"), card_of(24))
+    mark(shape("DeepSeek-R1-Distill-Qwen-7B"), card_of(24))
+    mark(shape("Qwen2.5-7B-Instruct"), card_of(9))
+    assert estimate_memory.cache_info().misses == 1
+
+
 def test_that_each_mark_says_why():
     model = shape("Qwen3-8B")
     peak = mark(model, card_of(24)).peak_bytes / GIB

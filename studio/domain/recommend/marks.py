@@ -155,9 +155,11 @@ def judge(estimate: MemoryEstimate, device: TrainingDevice) -> Marking:
 
 def frugal_estimate(model: ModelArchitecture, device: TrainingDevice) -> MemoryEstimate:
     """What the frugal recipe takes."""
-    # Without what changes each second, the formula's cache knows the question again.
+    # Without what plays no part, the formula's cache knows the question again: from
+    # second to second, and of a model that differs from another by its weights alone.
     sizeless = replace(device, name="", total_bytes=0, free_bytes=0)
-    return estimate_memory(model, frugal_recipe(model, device), sizeless)
+    shape = replace(model, context=0)
+    return estimate_memory(shape, frugal_recipe(model, device), sizeless)
 
 
 def _formats(device: TrainingDevice) -> tuple[ComputeDtype, AdapterDtype]:
