@@ -23,9 +23,9 @@ def seconds_of_a_round(capability):
         compute_capability=capability,
     )
     before = slowness()
-    began = time.perf_counter()
+    began = time.process_time()
     found = marked(store().known(), device)
-    taken = time.perf_counter() - began
+    taken = time.process_time() - began
     assert len(found) >= 60
     return taken / ((before + slowness()) / 2)
 
