@@ -8,6 +8,7 @@ only used to find what a user would see and click.
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ from PySide6.QtWidgets import (
 
 POLL_MS = 50
 PATIENCE_S = 900.0
+TURNS_WHILE_IT_HANGS = 20
+POLLS_OF_CARDS_EVERY_S = 0.2
 
 Awaited = tuple[str, Callable[[], object]]
 Script = Iterator[Awaited]
@@ -44,6 +47,7 @@ class Driver(QObject):
         self._since = time.monotonic()
         self._awaited: Awaited = ("the first step", lambda: True)
         self.longest_stall_s = 0.0
+        self.polls = 0
         self._polled_at = 0.0
 
     def begin(self, window: QWidget, make: Callable[["Driver"], Script]) -> None:
@@ -53,6 +57,7 @@ class Driver(QObject):
 
     def _poll(self) -> None:
         now = time.monotonic()
+        self.polls += 1
         if self._polled_at:
             self.longest_stall_s = max(self.longest_stall_s, now - self._polled_at)
         try:
@@ -205,17 +210,58 @@ def train_and_close(driver: Driver) -> Script:
     (driver.folder / "training").touch()
 
 
+SCENES = Path(__file__).parent.parent / "nvml_stub" / "scenes"
+CARDS = {
+    "rtx-4090-idle": ("23.63 GiB free", "RTX 4090 · Ada, compute 8.9", "Full speed"),
+    "rtx-3060-game": ("6.34 GiB free", "2 other programs", "Held back"),
+    "t4": ("14.57 GiB free", "Tesla T4 · Turing", "on, 0 uncorrected"),
+    "two-unlike-cards": ("11.34 GiB free", "2 cards"),
+    "a100-mig": ("19.61 GiB free", "is divided (MIG)", "10.62 of 19.62 GiB free"),
+    "wsl": ("10.32 GiB free", "RTX 4070"),
+    "gb10": ("NVIDIA GB10", "shares the machine's main memory"),
+    "vgpu": ("7.38 GiB free", "is a virtual card (vGPU)"),
+    "old-driver": ("7.67 GiB free", "too old for some of the questions"),
+    "version-mismatch": ("was updated while the old one is still loaded",),
+    "no-permission": ("This account may not use the NVIDIA card",),
+    "driver-not-loaded": ("installed but not loaded",),
+    "lost-at-tenth-poll": ("NVIDIA GeForce RTX 4090 stopped answering",),
+    "hot-plug": ("RTX 3060 is no longer there",),
+    "hanging-call": ("The NVIDIA driver has not answered for",),
+}
+"""What the page says of each scene, at the latest when the scene has played."""
+
+
+def watch_cards(driver: Driver) -> Script:
+    """Every scene of the played driver on the Hardware page, the hanging one last."""
+    yield "the start page", lambda: driver.window.current_page() == "start"
+    yield driver.go_to("Hardware")
+    for scene, words in CARDS.items():
+        os.environ["SNUGTUNE_NVML_SCENE"] = str(SCENES / f"{scene}.scene")
+        driver.click("Look again")
+        yield f"the scene {scene}", driver.says(*words)
+        driver.picture(scene)
+    # The driver hangs by now; the window goes on.
+    yield driver.go_to("Model")
+    yield driver.go_to("Hardware")
+    told = driver.polls
+    yield "more turns of the loop", lambda: driver.polls > told + TURNS_WHILE_IT_HANGS
+
+
 SCRIPTS = {
     script.__name__: script
-    for script in (click_through, train_and_wait, train_and_close)
+    for script in (click_through, train_and_wait, train_and_close, watch_cards)
 }
 
 
 def main() -> int:
     from studio import app
+    from studio.services.hardware_monitor import HardwareMonitor
 
     script, folder = sys.argv[1], Path(sys.argv[2])
     driver = Driver(folder)
+    if script == watch_cards.__name__:
+        # Ten polls of a scene shall not take ten seconds.
+        HardwareMonitor.start.__defaults__ = (POLLS_OF_CARDS_EVERY_S,)
 
     def begin(window: QWidget) -> None:
         window.resize(1280, 800)

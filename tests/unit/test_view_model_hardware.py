@@ -183,6 +183,13 @@ def test_that_slices_and_other_graphics_are_listed():
     assert (graphics.value, graphics.reason) == ("Intel graphics", "can't train here")
 
 
+def test_that_a_card_in_trouble_is_not_called_missing():
+    lost = hardware_view(machine(gpu_finding=error("gpu.lost", "Lost."))).facts
+    assert lost.endswith("no NVIDIA card that can be used")
+    none = hardware_view(machine(gpu_finding=error("gpu.none", "None."))).facts
+    assert none.endswith("no NVIDIA card")
+
+
 def test_that_the_driver_s_trouble_stands_before_remarks():
     trouble, remark = error("gpu.lost", "Lost."), error("gpu.wsl", "WSL.")
     reading = machine(gpu_finding=trouble, gpu_remarks=(remark,))

@@ -21,6 +21,7 @@ from studio.ui.widgets.marks import Mark
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 
 NOT_REPORTED: Final = "not reported"
+NO_CARD: Final = "gpu.none"
 NOT_MEASURED: Final = "not measured yet"
 NOT_LISTED: Final = "Not listed yet."
 LITTLE_MEMORY: Final = 2 * GIB
@@ -134,7 +135,7 @@ def _findings(reading: MachineReading) -> tuple[Finding, ...]:
 def _facts(reading: MachineReading, card: GpuReading | None) -> str:
     cores = count(reading.processor_cores, "core")
     if card is None:
-        return f"{reading.processor or 'Processor'} · {cores} · no NVIDIA card"
+        return f"{reading.processor or 'Processor'} · {cores} · {_why_no_card(reading)}"
     parts = [card_words.title(card)]
     if len(reading.gpus) > 1:
         parts[0] = f"Card {card.index}, {parts[0]}: runs use it"
@@ -144,6 +145,12 @@ def _facts(reading: MachineReading, card: GpuReading | None) -> str:
     if reading.cuda_version:
         parts.append(f"CUDA {reading.cuda_version}")
     return " · ".join(parts)
+
+
+def _why_no_card(reading: MachineReading) -> str:
+    trouble = reading.gpu_finding
+    is_missing = trouble is None or trouble.code == NO_CARD
+    return "no NVIDIA card" if is_missing else "no NVIDIA card that can be used"
 
 
 def _beside(bar: MemoryBarState, card: GpuReading | None, pid: int | None) -> str:
