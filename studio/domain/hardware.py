@@ -5,7 +5,7 @@ A field that the platform doesn't report is None and its reason stands in
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from studio.domain.finding import Finding
@@ -14,6 +14,7 @@ GIB = 1 << 30
 MIB = 1 << 20
 
 BF16_COMPUTE_CAPABILITY = (8, 0)
+_BEFORE_ALL = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +153,10 @@ class GpuReading:
 
     def can_be_used(self) -> bool:
         """Whether a run could use it and it is known how much it has."""
-        if self.is_hidden:
-            return False
+        return not self.is_hidden and self.can_be_shown()
+
+    def can_be_shown(self) -> bool:
+        """Whether it is known how much it has."""
         if self.is_divided:
             return self.own_slice() is not None
         has_own = self.total_bytes is not None and self.free_bytes is not None
@@ -202,6 +205,22 @@ class MachineReading:
         """The card that a run would use: CUDA's first; None for the processor."""
         usable = [gpu for gpu in self.gpus if gpu.can_be_used()]
         return min(usable, key=_cuda_place, default=None)
+
+    def looked_at(self, uuid: str) -> "MachineReading":
+        """The same machine as if runs used the card with this UUID, to be shown.
+
+        Args:
+            uuid: Of a card; an empty one, or one that isn't here, changes nothing.
+        """
+        if not uuid:
+            return self
+        gpus = tuple(
+            replace(gpu, cuda_index=_BEFORE_ALL, is_hidden=False)
+            if gpu.uuid == uuid
+            else gpu
+            for gpu in self.gpus
+        )
+        return replace(self, gpus=gpus)
 
     def device(self) -> "TrainingDevice":
         """The device that a run would use now: the first card, else the CPU."""

@@ -1,5 +1,6 @@
 """The Hardware page: what is free, who holds the rest, how the card fares."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -109,6 +110,29 @@ def test_that_programs_with_hidden_figures_are_named_all_the_same(page, desk: Te
     desk.hardware.tell(reading_with_card(processes=(GpuProcess(7, "", None),)))
     cells = [page.view.programs.index(0, column).data() for column in range(3)]
     assert cells == ["hidden by the system", "7", "not reported"]
+
+
+def test_that_of_several_cards_each_can_be_looked_at_with_its_history(
+    page, desk: TestDesk
+):
+    reading = reading_with_card()
+    (first,) = reading.gpus
+    other = replace(first, index=1, uuid="GPU-2", name="Other", temperature_c=77)
+    assert page.view.card_choice.isHidden()
+    desk.hardware.tell(reading)
+    assert page.view.card_choice.isHidden()
+    for _ in range(2):
+        desk.hardware.tell(replace(reading, gpus=(first, other)))
+    box = page.view.card_choice
+    assert not box.isHidden()
+    assert box.value() == "GPU-1"
+    box.set_value("GPU-2")
+    box.activated.emit(1)
+    assert page.view.mark.mark.words == "Runs use card 0"
+    assert page.view.temperature_history.value.text() == "77 °C"
+    desk.hardware.tell(reading)
+    assert page.view.mark.mark.words == "Ready to train"
+    assert box.isHidden()
 
 
 def test_that_every_control_has_a_name(page, desk: TestDesk):

@@ -15,7 +15,12 @@ from studio.domain.hardware import (
     MachineReading,
 )
 from studio.domain.run import EngineIdentity, MemoryPoint, RunSnapshot, RunState
-from studio.ui.pages.hardware.view_model import hardware_view, point_of, report
+from studio.ui.pages.hardware.view_model import (
+    choices,
+    hardware_view,
+    point_of,
+    report,
+)
 
 
 def card(**changes: object) -> GpuReading:
@@ -58,6 +63,37 @@ def test_that_the_card_is_named_with_all_that_is_known_of_it():
 def test_that_of_several_cards_the_one_that_runs_use_is_told():
     reading = machine(card(), card(index=1, name="Other"))
     assert hardware_view(reading).facts == "Card 0, Card: runs use it · 2 cards"
+
+
+def test_that_another_card_can_be_looked_at_and_the_one_that_runs_use_is_told():
+    other = card(index=1, uuid="v", name="NVIDIA Other", free_bytes=3 * GIB)
+    reading = machine(card(), other)
+    view = hardware_view(reading, looked_at="v")
+    assert (view.answer, view.mark.words) == ("3.00 GiB free", "Runs use card 0")
+    assert view.facts == "Card 1, NVIDIA Other · 2 cards"
+    assert choices(reading) == (("u", "Card 0: Card"), ("v", "Card 1: Other"))
+    assert hardware_view(reading, looked_at="gone") == hardware_view(reading)
+
+
+def test_that_a_card_that_is_hidden_from_runs_can_be_looked_at():
+    hidden = card(index=1, uuid="v", is_hidden=True)
+    assert hardware_view(machine(card(), hidden), looked_at="v").mark.words == (
+        "Runs use card 0"
+    )
+    alone = hardware_view(machine(hidden), looked_at="v")
+    assert alone.mark.words == "Hidden from runs"
+
+
+def test_that_a_run_holds_nothing_of_another_card():
+    run = a_run(MemoryPoint(1, GIB, GIB, 3 * GIB, 4 * GIB))
+    reading = machine(card(free_bytes=8 * GIB), card(index=1, uuid="v"))
+    assert "This run" in hardware_view(reading, run=run).beside
+    assert "This run" not in hardware_view(reading, run=run, looked_at="v").beside
+
+
+def test_that_one_card_leaves_nothing_to_choose():
+    assert choices(machine(card())) == ()
+    assert choices(machine()) == ()
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from studio.ui.pages.hardware.view_model import (
     HealthRow,
     Point,
     ProgramRow,
+    choices,
     hardware_view,
     point_of,
     report,
@@ -51,6 +52,8 @@ class HardwarePage(QWidget):
         self._lines: list[HealthLine] = []
         self._words: HardwareWords | None = None
         self._ends = ("", 0)
+        self._looked_at = ""
+        self._choices: tuple[tuple[str, str], ...] = ()
         self.view = HardwareView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -62,6 +65,7 @@ class HardwarePage(QWidget):
         self._lister = ProgramsMonitor(parent=self)
         self._lister.programs_listed.connect(self._on_programs_listed)
         bind_keys(self, Deed.MEASURE, desk.hardware.refresh)
+        self.view.card_choice.activated.connect(self._on_card_chosen)
         self.view.look_again.clicked.connect(desk.hardware.refresh)
         self.view.copy_report.clicked.connect(self._on_copy)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
@@ -85,7 +89,8 @@ class HardwarePage(QWidget):
         if reading is None:
             return
         run = self._desk.controller.snapshot
-        words = hardware_view(reading, self._programs, run)
+        words = hardware_view(reading, self._programs, run, self._looked_at)
+        self._show_choices(choices(reading))
         changed = self._words is None or words.findings != self._words.findings
         self._words = words
         self._show_answer(words)
@@ -93,6 +98,19 @@ class HardwarePage(QWidget):
         self._show_health(words)
         if changed:
             show_findings(self.view.findings, list(words.findings))
+
+    def _show_choices(self, offered: tuple[tuple[str, str], ...]) -> None:
+        if offered == self._choices:
+            return
+        self._choices = offered
+        box = self.view.card_choice
+        box.set_choices(offered)
+        reading = self._desk.hardware.latest
+        used = None if reading is None else reading.card_in_use()
+        if self._looked_at not in [uuid for uuid, _ in offered]:
+            self._looked_at = "" if used is None else used.uuid
+        box.set_value(self._looked_at)
+        box.setVisible(bool(offered))
 
     def _show_answer(self, words: HardwareWords) -> None:
         view = self.view
@@ -121,8 +139,11 @@ class HardwarePage(QWidget):
             _tell(line, row)
 
     def _append(self, measured: Measured) -> None:
-        self._set_ends(measured.reading)
-        point = point_of(measured.reading, measured.run_bytes)
+        used = measured.reading.card_in_use()
+        reading = measured.reading.looked_at(self._looked_at)
+        self._set_ends(reading)
+        is_used = used is None or self._looked_at in {"", used.uuid}
+        point = point_of(reading, measured.run_bytes if is_used else None)
         view = self.view
         view.memory_history.chart.append(
             point.seconds, point.other_gib, point.run_gib, point.free_gib
@@ -163,6 +184,14 @@ class HardwarePage(QWidget):
     def _on_reading_changed(self, _reading: MachineReading) -> None:
         # The history heard of it before this page, which was built after it.
         self._append(self._desk.history.readings()[-1])
+        self._show()
+
+    @Slot()
+    def _on_card_chosen(self) -> None:
+        self._looked_at = self.view.card_choice.value()
+        self._ends = ("", 0)
+        for measured in self._desk.history.readings():
+            self._append(measured)
         self._show()
 
     @Slot(object)

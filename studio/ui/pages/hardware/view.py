@@ -20,6 +20,7 @@ from studio.ui.tokens import Height, Space, Tone
 from studio.ui.widgets.buttons import button
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.fit_mark import FitMark
+from studio.ui.widgets.inputs import ChoiceBox
 from studio.ui.widgets.labels import ElidedLabel, Role, label, line
 from studio.ui.widgets.memory_bar import MemoryBar
 from studio.ui.widgets.page import PageFrame, TwoColumns
@@ -111,6 +112,7 @@ class HardwareView(PageFrame):
     """How much is free, who holds the rest, health, and five minutes of history.
 
     Attributes:
+        card_choice: Which of several cards is shown.
         look_again, copy_report: The header's buttons.
         answer, beside, mark, memory: The first card.
         findings: Why there is no card, between the first card and the rest.
@@ -124,6 +126,9 @@ class HardwareView(PageFrame):
         self.look_again = button("Look again", icon=IconName.REFRESH)
         self.look_again.setToolTip(key_of(Deed.MEASURE))
         self.copy_report = button("Copy report", icon=IconName.COPY)
+        self.card_choice = ChoiceBox(name="Card")
+        self.card_choice.hide()
+        self.header.add_action_widget(self.card_choice)
         self.header.add_action_widget(self.look_again)
         self.header.add_action_widget(self.copy_report)
         self.findings = QVBoxLayout()

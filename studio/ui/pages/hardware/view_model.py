@@ -87,6 +87,7 @@ def hardware_view(
     reading: MachineReading,
     programs: Sequence[GpuProcess] = (),
     run: RunSnapshot | None = None,
+    looked_at: str = "",
 ) -> HardwareView:
     """Put a reading into words.
 
@@ -94,24 +95,39 @@ def hardware_view(
         reading: The machine now.
         programs: The largest programs in main memory, for a machine without a card.
         run: The run that this window shows or leads, whether under way or over.
+        looked_at: The UUID of the card to show; empty for the one that runs use.
     """
-    device = reading.device()
-    card = reading.card_in_use()
+    used = reading.card_in_use()
+    reading = reading.looked_at(looked_at)
+    device, card = reading.device(), reading.card_in_use()
+    if used is None or card is None or card.index != used.index:
+        run = run if card is None else None  # it holds nothing of another card
     holders = programs if card is None else card.processes
     pid = engine_pid(run)
     rows = tuple(_program_rows(holders, pid))
     bar = measured_bar(device, held_by_run(run, reading))
     return HardwareView(
-        facts=_facts(reading, card),
+        facts=_facts(reading, card, used),
         answer=f"{gib(device.free_bytes)} GiB free",
         beside=_beside(bar, card, pid),
         bar=bar,
-        mark=_ready_mark(card),
+        mark=_ready_mark(card, used),
         findings=_findings(reading),
         programs=rows,
         programs_note=_programs_note(holders, card),
         programs_missing="" if rows else _programs_missing(card),
         health=tuple(_health(reading, card)),
+    )
+
+
+def choices(reading: MachineReading) -> tuple[tuple[str, str], ...]:
+    """(UUID, name) of each card that can be looked at; none where there is one."""
+    cards = [gpu for gpu in reading.gpus if gpu.can_be_shown()]
+    if len(cards) <= 1:
+        return ()
+    return tuple(
+        (gpu.uuid, f"Card {gpu.index}: {gpu.name.removeprefix('NVIDIA ')}")
+        for gpu in cards
     )
 
 
@@ -132,13 +148,17 @@ def _findings(reading: MachineReading) -> tuple[Finding, ...]:
     return *first, *reading.gpu_remarks
 
 
-def _facts(reading: MachineReading, card: GpuReading | None) -> str:
+def _facts(
+    reading: MachineReading, card: GpuReading | None, used: GpuReading | None
+) -> str:
     cores = count(reading.processor_cores, "core")
     if card is None:
         return f"{reading.processor or 'Processor'} · {cores} · {_why_no_card(reading)}"
     parts = [card_words.title(card)]
     if len(reading.gpus) > 1:
-        parts[0] = f"Card {card.index}, {parts[0]}: runs use it"
+        parts[0] = f"Card {card.index}, {parts[0]}"
+        if used is not None and used.index == card.index:
+            parts[0] += ": runs use it"
         parts.append(f"{len(reading.gpus)} cards")
     if reading.driver_version:
         parts.append(f"driver {reading.driver_version}")
@@ -171,9 +191,13 @@ def _others(card: GpuReading | None, pid: int | None) -> str:
     return f"{programs} and the driver"
 
 
-def _ready_mark(card: GpuReading | None) -> Mark:
+def _ready_mark(card: GpuReading | None, used: GpuReading | None) -> Mark:
     if card is None:
         return Mark(IconName.INFO, "Small models, on the processor", Tone.MUTED)
+    if used is None:
+        return Mark(IconName.INFO, "Hidden from runs", Tone.MUTED)
+    if used.index != card.index:
+        return Mark(IconName.INFO, f"Runs use card {used.index}", Tone.MUTED)
     return Mark(IconName.CHECK_CIRCLE, "Ready to train", Tone.SUCCESS)
 
 
