@@ -186,9 +186,9 @@ def test_that_a_history_leaves_a_hole_where_nothing_is_reported():
 def test_that_a_history_tells_the_run_from_others_and_from_what_is_free():
     point = point_of(machine(card(free_bytes=4 * GIB)), run_bytes=5 * GIB)
     assert (point.other_gib, point.run_gib, point.free_gib) == (3.0, 5.0, 4.0)
-    assert point.memory_words() == "this run 5.00, others 3.00 GiB"
+    assert point.memory_words() == "this run 5.0, others 3.0 GiB"
     alone = point_of(machine(card(utilization=0.25)))
-    assert (alone.memory_words(), alone.load) == ("others 2.00 GiB", 25.0)
+    assert (alone.memory_words(), alone.load) == ("others 2.0 GiB", 25.0)
 
 
 def test_that_without_a_card_the_load_is_the_processor_s():

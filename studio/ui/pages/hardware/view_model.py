@@ -338,9 +338,9 @@ class Point:
     power_w: float | None
 
     def memory_words(self) -> str:
-        """Who holds what, next to the chart's name."""
-        own = f"this run {self.run_gib:.2f}, " if self.run_gib else ""
-        return f"{own}others {self.other_gib:.2f} GiB"
+        """Who holds what, next to the chart's name; the bar tells it exactly."""
+        own = f"this run {self.run_gib:.1f}, " if self.run_gib else ""
+        return f"{own}others {self.other_gib:.1f} GiB"
 
 
 def point_of(reading: MachineReading, run_bytes: int | None = None) -> Point:
