@@ -17,7 +17,6 @@ ROUNDS = 3
 CHILD = """
 import json, os, sys, time
 from PySide6.QtCore import QTimer, Qt
-from PySide6.QtTest import QTest
 from studio import app
 
 scenes = sys.argv[1:]
@@ -42,8 +41,9 @@ class Beat:
         return longest
 
 def watch(window):
+    # Steps of the window's own loop: QTest.qWait would keep the other threads waiting.
     window.show_page("hardware")
-    QTest.qWait(2500)  # the page is built and its charts are imported
+    yield 2500  # the page is built and its charts are imported
     beat = Beat()
     beat.timer.start()
     look_again = window.built_page("hardware").view.look_again
@@ -51,13 +51,21 @@ def watch(window):
         os.environ["SNUGTUNE_NVML_SCENE"] = path
         look_again.click()
         beat.take()
-        QTest.qWait(2500)
+        yield 2500
         stalls[os.path.basename(path)] = beat.take() * 1000
     beat.timer.stop()
-    window.close()
     print(json.dumps(stalls), flush=True)
+    window.close()
 
-sys.exit(app.main([], on_shown=lambda w: QTimer.singleShot(500, lambda: watch(w))))
+def go_on(steps):
+    pause_ms = next(steps, None)
+    if pause_ms is not None:
+        QTimer.singleShot(pause_ms, lambda: go_on(steps))
+
+def shown(window):
+    QTimer.singleShot(500, lambda: go_on(watch(window)))
+
+sys.exit(app.main([], on_shown=shown))
 """
 
 

@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,6 +88,30 @@ def test_that_the_processor_s_load_is_what_it_did_since_it_was_asked(monkeypatch
     assert load.read() is None
     assert load.read() == pytest.approx(0.4)
     assert load.read() is None
+
+
+def test_that_a_wedged_driver_does_not_hold_up_a_program_that_looks_once(monkeypatch):
+    gate = threading.Event()
+
+    def hang():
+        gate.wait()
+        return GpuSurvey()
+
+    monkeypatch.setattr(machine, "_survey_once", hang)
+    reading = machine.read_machine_once(0.1)
+    gate.set()
+    assert reading.gpu_finding.code == "gpu.no-answer"
+    assert reading.ram_total_bytes > 0
+
+
+def test_that_a_binding_that_breaks_leaves_the_rest_of_the_machine(monkeypatch):
+    def break_(_self):
+        raise AttributeError("no such call")
+
+    monkeypatch.setattr(machine.Nvml, "survey", break_)
+    reading = machine.read_machine_once()
+    assert reading.gpu_finding.code == "gpu.binding"
+    assert "no such call" in reading.gpu_finding.what
 
 
 def test_that_a_reading_without_cards_trains_on_the_processor():
