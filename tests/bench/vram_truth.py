@@ -35,9 +35,13 @@ MOST = {ALLOCATED: 0.04, RESERVED: 0.08, DEVICE: 0.08}
 # What is known of rows beyond the bounds, by the beginning of their group.
 _CAUSES = {
     "T4": (
-        "supposed: transformers 5.0 loads a quantised model by several threads, so "
-        "where free blocks lie changes from run to run (line 2 and line 44 are one "
-        "setting and 7 % apart); the version that the engine uses loads in order"
+        "the order of loading can explain it (tests/bench/load_order.py, 40 orders a "
+        "ratio): transformers 5.0.0 reads weights by threads that don’t wait for the "
+        "thread that quantises them. If they read 1 to 3 times as fast, which nobody "
+        "measured, line 52 reserves 4.68 to 5.62 GiB (measured 4.71), line 2 1.98 to "
+        "2.20 (2.02), Qwen2.5-1.5B at 1024 x 1 4.49 to 5.52 (sdpa 5.09, eager 4.94). "
+        "Rows that fit spread too: line 9 by 3 %, line 48 by 8 %, line 59 by 15 %. The "
+        "version that the engine uses reads in order what it quantises"
     ),
     "A100, bf16 full": (
         "the card fills up: torch gives cached segments back and tries again, and "
