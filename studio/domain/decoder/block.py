@@ -70,6 +70,7 @@ class Heads:
         width: Of a head.
         rotary: Entries of a head that positions rotate; 0 for none.
         joins: Whether the rest of a head is joined to the rotated part.
+        joins_each: Whether queries are joined before keys are rotated.
         drops: Whether probabilities are dropped at random in training.
         caps: Whether scores are capped by a hyperbolic tangent.
         half_softmax: Whether probabilities are computed in the scores' format.
@@ -80,6 +81,7 @@ class Heads:
     width: int
     rotary: int
     joins: bool = False
+    joins_each: bool = False
     drops: bool = False
     caps: bool = False
     half_softmax: bool = False

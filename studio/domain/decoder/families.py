@@ -181,7 +181,7 @@ def _windowed(config: Config, block: Block, every: int) -> Kinds:
 def _phi3(config: Config) -> Decoder:
     hidden, inner = config.whole("hidden_size"), config.whole("intermediate_size")
     heads = _heads(config, rotary=config.share("partial_rotary_factor", default=1.0))
-    heads = replace(heads, joins=True)
+    heads = replace(heads, joins=True, joins_each=True)
     width = (heads.queries + 2 * heads.keys) * heads.width
     block = replace(
         _gated(config),

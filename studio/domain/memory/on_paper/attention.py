@@ -28,10 +28,24 @@ _FLASH_ROWS, _FLASH_WIDTH = 128, 32
 _WIDE_OUTPUT = 128
 
 
-def rotated(tape: Tape, heads: Heads, x: Tensor) -> Tensor:
-    """`x * cos + rotate_half(x) * sin`; a part of each head may pass by."""
+def rotated(
+    tape: Tape, heads: Heads, query: Tensor, key: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Queries and keys, turned by their positions; a part of each head may pass by."""
     if not heads.rotary:
-        return x
+        return query, key
+    if heads.joins_each:
+        return _joined(tape, heads, query, _turned(tape, heads, query)), _joined(
+            tape, heads, key, _turned(tape, heads, key)
+        )
+    first, second = _turned(tape, heads, query), _turned(tape, heads, key)
+    query = _joined(tape, heads, query, first)
+    del first
+    return query, _joined(tape, heads, key, second)
+
+
+def _turned(tape: Tape, heads: Heads, x: Tensor) -> Tensor:
+    """`x * cos + rotate_half(x) * sin`."""
     count = x.count * heads.rotary // heads.width
     with_cos = tape.new(count, x.width)
     negative = tape.new(count // 2, x.width)
@@ -41,10 +55,14 @@ def rotated(tape: Tape, heads: Heads, x: Tensor) -> Tensor:
     del turned
     made = tape.new(count, x.width)
     del with_cos, with_sin
+    return made
+
+
+def _joined(tape: Tape, heads: Heads, x: Tensor, turned: Tensor) -> Tensor:
+    """The turned part and what passes by."""
+    count, made = turned.count, turned
     if heads.joins:
-        rest = made
         made = tape.new(x.count, x.width)
-        del rest
     if x.node is not None:
         back = partial(_rotated_back, count, x.count, heads.joins)
         made.node = tape.node(back, (x.node,))
@@ -232,6 +250,7 @@ def _eager(
     within = plan.is_half and scores.width < FP32
     shares = softmax(tape, scores, wide, copies=wide != scores.width and not within)
     shares = cast(tape, shares, width)
+    del scores  # its name is given to the shares
     if heads.drops:
         shares = dropped(tape, shares)
     seen.append(shares)

@@ -14,9 +14,9 @@ from studio.domain.decoder.vision import Tower
 from studio.domain.memory.allocator import LARGEST_SMALL
 from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Places, Pools
+from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Live, Places, Pools
 from studio.domain.memory.on_paper.run import Passing, Step
-from studio.domain.memory.on_paper.tape import FP32
+from studio.domain.memory.on_paper.tape import FP32, Tape
 from studio.domain.memory.on_paper.weights import (
     adapter_tensors,
     held_tensors,
@@ -55,12 +55,12 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     """What the allocator holds at the highest."""
     pools = Pools()
     _load(pools, model, plan, warms_up=run.warms_up)
-    pools.stand(run.workspace)  # of the thread that goes forward
-    for aside in run.asides:
+    for place, aside in enumerate(run.asides):
         assert aside.tape is not None
         tape, streams = aside.tape, 2 * model.layers
         keys = pools.stand(sum(aside.beside.values()) // streams, streams)
-        pools.replay(tape.events, tape.sizes, tape.counts)
+        workspace = 0 if place else run.workspace
+        _forward(pools, tape, tape.events, workspace)
         pools.end(keys)
     _step(pools, model, plan, run, is_first=True)
     # A small adapter's states change little; what is large finds other free blocks.
@@ -72,9 +72,11 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
 def _step(
     pools: Pools, model: ModelArchitecture, plan: Plan, run: Run, *, is_first: bool
 ) -> None:
-    tape, first = run.step.tape, run.step.first
+    tape = run.step.tape
+    first = in_turn(tape, run.step.first)
     sizes, counts, turn = tape.sizes, tape.counts, tape.first_product
-    live = pools.replay(first[:turn], sizes, counts)
+    workspace = run.workspace if is_first and not run.asides else 0
+    live = _forward(pools, tape, first[:turn], workspace)
     if is_first:
         pools.stand(run.workspace)  # of the thread that goes backward
     gradients = pools.replay(first[turn:], sizes, counts, live)
@@ -82,10 +84,33 @@ def _step(
     if plan.adds and (large or not run.asides):
         # Small gradients leave the large pool as the engine's first micro-batch found
         # it; a bare loop's logits don't.
-        pools.replay(tape.events, sizes, counts)
+        pools.replay(in_turn(tape, tape.events), sizes, counts)
     _states(pools, model, plan, run.optimizer, is_first=is_first)
     for places in gradients.values():
         pools.end(places)
+
+
+def in_turn(tape: Tape, events: list[int]) -> list[int]:
+    """Events as an allocator meets them.
+
+    Other blocks' outputs come to be where a block's own does, beside what is at work
+    there, and not in the room that is free when a block begins.
+    """
+    moved = {number for each in tape.alike.values() for number in each}
+    found: list[int] = []
+    for number in events:
+        if number not in moved:
+            found += tape.alike.get(number, ())
+            found.append(number)
+    return found
+
+
+def _forward(pools: Pools, tape: Tape, events: list[int], workspace: int) -> Live:
+    """Replay events; the first product of a thread makes its workspace."""
+    first = tape.first_forward if workspace else 0
+    live = pools.replay(events[:first], tape.sizes, tape.counts)
+    pools.stand(workspace)
+    return pools.replay(events[first:], tape.sizes, tape.counts, live)
 
 
 def _states(
@@ -118,9 +143,8 @@ def _load(
     matrix = model.vocabulary * model.hidden * plan.load
     positions = model.decoder.positions * model.hidden * plan.load
     ends = [matrix] if model.tied else [matrix, matrix]
-    ends += [positions] if positions else []
     if warms_up:
-        room = sum(ends)
+        room = sum(ends) + positions
         for block, count in model.decoder.kinds:
             room += min(count, ONE_BY_ONE) * _announced(block, plan)
         pools.end(pools.stand(room))
@@ -129,8 +153,9 @@ def _load(
     for block, count in model.decoder.kinds:
         plain += _load_blocks(pools, block, count, plan, warms_up=warms_up)
     _load_tower(pools, model.tower, plan, warms_up=warms_up)
-    if head_last:
-        plain.append((matrix, pools.stand(matrix)))
+    # Positions ("wpe") stand behind the blocks ("h").
+    for size in ([matrix] if head_last else []) + [positions]:
+        plain.append((size, pools.stand(size)))
     if plan.plain != plan.load:
         for size, places in plain:  # cast to fp32
             pools.stand(size // plan.load * plan.plain)
@@ -181,7 +206,9 @@ def _load_blocks(
 ) -> list[tuple[int, Places]]:
     """Returns what isn't quantised: bytes of each tensor, and where it is."""
     few = min(count, ONE_BY_ONE)
-    others = [plan.load * each for each in (*block.vectors, *block.expert_tensors)]
+    # Of experts "down_proj" comes first, then "gate_up_proj"; the router is behind.
+    matrices = reversed(block.expert_tensors)
+    others = [plan.load * each for each in (*block.vectors, *matrices)]
     plain = []
     for _ in range(few):
         plain += [(size, pools.stand(size)) for size in others]

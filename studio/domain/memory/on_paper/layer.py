@@ -55,6 +55,7 @@ def _in_parallel(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) ->
     entry = normed(tape, plan, block.norm, x, block.hidden)
     first = _attention(tape, plan, block, entry, seen)
     if block.residual is Residual.PARALLEL:
+        del entry  # attention's alone, which has no name
         entry = normed(tape, plan, block.norm, x, block.hidden)
     second = _feed_forward(tape, plan, block, entry, seen)
     both = added(tape, second, first)
@@ -66,8 +67,7 @@ def _attention(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) -> T
     """Queries, keys and values live until all is done, as names in a function do."""
     heads = block.heads
     query, key, value = _streams(tape, plan, block, x)
-    query = rotated(tape, heads, query)
-    key = rotated(tape, heads, key)
+    query, key = rotated(tape, heads, query, key)
     made = attended(tape, plan, block, (query, key, value), seen)
     made = linear(tape, plan, block.out, made)
     return dropped(tape, made) if block.drops_residual else made

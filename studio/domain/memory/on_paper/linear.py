@@ -86,6 +86,7 @@ def product(  # noqa: PLR0913 - a product has that many sides
     if trains or entry is not None:
         meta = (rows, inputs, outputs, trains, casts)
         node = tape.node(partial(_product_back, meta), (entry,), kept)
+    tape.multiplies()
     made = tape.new(rows * outputs, width)
     made.node = node
     return made
@@ -134,13 +135,16 @@ def _four_bit(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
     width = x.width
     x = cast(tape, x, plan.compute)
     rows, weights = x.count // layer.inputs, layer.inputs * layer.outputs
+    tape.multiplies()
     inside = _unpacked(tape, plan, layer, rows) if plan.card else ()
     made = tape.new(rows * layer.outputs, plan.compute)
     del inside
     if x.node is not None:
         meta = (rows * layer.inputs, weights, plan.double_quant, plan.compute)
         made.node = tape.node(partial(_four_bit_back, meta), (x.node,))
-    return cast(tape, made, width)
+    left = cast(tape, made, width)
+    del made, x  # in this order
+    return left
 
 
 def _unpacked(tape: Tape, plan: Plan, layer: LinearShape, rows: int) -> object:
@@ -152,7 +156,8 @@ def _unpacked(tape: Tape, plan: Plan, layer: LinearShape, rows: int) -> object:
     found = []
     if plan.double_quant:
         found = [tape.storage(scales, DEQUANTIZED), tape.storage(scales, DEQUANTIZED)]
-    return [*found, tape.storage(weights * plan.compute, DEQUANTIZED)]
+    found.append(tape.storage(weights * plan.compute, DEQUANTIZED))
+    return found[::-1]  # a list lets its last one go first
 
 
 def _four_bit_back(meta: tuple[int, int, bool, int], tape: Tape, node: Node) -> None:
@@ -179,7 +184,7 @@ def _eight_bit(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
     absolute = tape.new(x.count, half.width, DEQUANTIZED)
     outliers = tape.new(x.count, 1, DEQUANTIZED)
     packed = tape.new(x.count, 1)
-    del half, absolute, outliers
+    del absolute, outliers, half
     product_32 = tape.new(rows * layer.outputs, 4, DEQUANTIZED)
     product_16 = (
         None if plan.is_half else tape.new(rows * layer.outputs, 2, DEQUANTIZED)

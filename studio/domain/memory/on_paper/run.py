@@ -135,10 +135,11 @@ def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     """A forward pass without a graph, to the loss."""
     tape = Tape()
     tape.passing = name
-    x, _tables = _entered(tape, model, plan)
+    x, tables, names = _entered(tape, model, plan)
     for block, _count in model.decoder.kinds:
         x = passed(tape, plan, block, x)
     x = _last_norm(tape, model, plan, x)
+    del names, tables[1:]  # the decoder's own; the batch is its caller's
     tiled_loss(tape, plan, x, model)
     return _highest(tape, 0, len(tape.events), 0)
 
@@ -147,18 +148,20 @@ def _forward(
     tape: Tape, model: ModelArchitecture, plan: Plan, habits: Habits
 ) -> "list[Tensor]":
     asks = habits.checkpoints and not plan.trains_base
-    x, tables = _entered(tape, model, plan, asks=asks)
+    x, tables, names = _entered(tape, model, plan, asks=asks)
     begun: Backward = _ended
     if plan.trains_base:
         entries = model.vocabulary * model.hidden
         begun = partial(_embedding_back, entries, plan.plain)
     x.node = tape.node(begun, ())
+    # What enters the first block would be counted for each block that repeats it.
+    names = [each for each in names if each.storage is not x.storage]
     stream = _Stream(x)
     del x
     for block, count in model.decoder.kinds:
         _blocks(tape, plan, habits, block, count, stream)
     x = _last_norm(tape, model, plan, stream.x)
-    del stream
+    del stream, names
     if not habits.full_logits:
         return [tiled_loss(tape, plan, x, model), *tables]
     ways = {"shifts": habits.shifts, "upcasts": habits.upcasts}
@@ -210,7 +213,8 @@ def _blocks(
     else:
         stream.x = passed(tape, plan, block, stream.x)
     gradients = [each * plan.adapter for each in block_tensors(block, plan)]
-    tape.repeat_before(position, count - 1, gradients, entry)
+    left = stream.x if habits.checkpoints else None
+    tape.repeat_before(position, count - 1, gradients, entry, left)
 
 
 @dataclass(slots=True)
@@ -222,8 +226,12 @@ class _Stream:
 
 def _entered(
     tape: Tape, model: ModelArchitecture, plan: Plan, *, asks: bool = False
-) -> "tuple[Tensor, list[Tensor]]":
-    """The embedded batch, and what lives beside it: ids, masks, positions.
+) -> "tuple[Tensor, list[Tensor], list[Tensor]]":
+    """The embedded batch, what lives beside it, and what the decoder's names hold.
+
+    Beside it are ids, masks and positions. The decoder's `forward` has names for the
+    embedded batch and for its positions (modeling_*.py of transformers), which end
+    when it returns.
 
     `asks` when a gradient is requested of the embedded batch, as checkpointing needs
     it where embeddings are frozen; the graph then holds on to it.
@@ -235,8 +243,10 @@ def _entered(
         tables.append(x)
     if model.decoder.scales_embedding:
         x = scaled(tape, x)
+    names = [Tensor(x.storage, x.count, x.width)]
     if model.decoder.positions:
-        x = added(tape, x, tape.new(tokens * model.hidden, plan.plain))
+        names.append(tape.new(tokens * model.hidden, plan.plain))
+        x = added(tape, x, names[1])
     tables += _masks(tape, model, plan)
     rotary = max(block.heads.rotary for block, _ in model.decoder.kinds)
     if rotary:
@@ -249,7 +259,7 @@ def _entered(
         if asks or plan.trains_base:
             tables.append(tape.new(x.count, 1))  # the mask
         x = dropped(tape, x)
-    return x, tables
+    return x, tables, names
 
 
 def _masks(tape: Tape, model: ModelArchitecture, plan: Plan) -> "list[Tensor]":
@@ -291,7 +301,7 @@ def answering(
     plan = replace(plan, batch=batch, length=length, masks=plan.masks)
     tape = Tape()
     tape.passing = name
-    x, _tables = _entered(tape, model, plan)
+    x, _tables, _names = _entered(tape, model, plan)
     for block, _count in model.decoder.kinds:
         x = passed(tape, plan, block, x)
     most = _highest(tape, 0, len(tape.events), 0)

@@ -162,8 +162,9 @@ class Tape:
         passing: Component of what is written down without a name.
         waiting: The head's part of the gradient of a matrix that it shares.
         gradients: Of weights, which live until the optimizer has stepped.
-        first_product: How many events there were when the backward pass multiplied
-            first.
+        alike: By a block's output, those of the blocks that it stands for.
+        first_forward: How many events there were before the first product.
+        first_product: How many there were before the first of the backward pass.
     """
 
     def __init__(self) -> None:
@@ -175,7 +176,10 @@ class Tape:
         self.passing = ""
         self.gradients: list[Tensor] = []
         self.waiting: Tensor | None = None
+        self.first_forward = 0
         self.first_product = 0
+        self._goes_back = False
+        self.alike: dict[int, list[int]] = {}
         self._nodes: list[Node] = []
         self._mode = _Mode.PLAIN
         self._frame: Frame | None = None
@@ -272,6 +276,7 @@ class Tape:
 
     def backward(self) -> None:
         """Go through the graph from the last operator to the first."""
+        self._goes_back = True
         nodes = self._nodes
         while nodes:
             node = nodes.pop()
@@ -289,9 +294,11 @@ class Tape:
         self.names[storage.number] = name
 
     def multiplies(self) -> None:
-        """Note that the backward pass comes to a product."""
-        if not self.first_product:
-            self.first_product = len(self.events)
+        """Note that a pass comes to a product."""
+        if self._goes_back:
+            self.first_product = self.first_product or len(self.events)
+        else:
+            self.first_forward = self.first_forward or len(self.events)
 
     @property
     def learns(self) -> bool:
@@ -314,6 +321,7 @@ class Tape:
         count: int,
         gradients: Sequence[int],
         entry: Node,
+        left: Tensor | None = None,
     ) -> None:
         """Let `count` more blocks, like what followed a position, stand before it.
 
@@ -325,6 +333,7 @@ class Tape:
             count: Further blocks.
             gradients: Bytes of each that a block keeps.
             entry: Stands where the block's input came from.
+            left: The block's output, where such outputs alone are left.
         """
         at, place = position
         more = []
@@ -334,6 +343,10 @@ class Tape:
             self.sizes.append(count * self.sizes[number])
             self.names.append(self.names[number])
         self.events[at:at] = more
+        if left is not None:
+            self.alike[_number(left)] = more
+        elif at < self.first_forward:
+            self.first_forward += len(more)
         entry.backward = partial(_repeated_back, more, count, gradients)
         self._nodes.insert(place, entry)
 
