@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Slot
 from PySide6.QtWidgets import QApplication
 
 from studio.domain.errors import StudioError
@@ -72,6 +72,16 @@ def main(argv: Sequence[str], *, on_shown: OnShown | None = None) -> int:
     finally:
         studio.close()
         crashes.uninstall()
+        _end(studio.window)
+
+
+def _end(window: MainWindow) -> None:
+    """Let a window and all it owns end now, in Qt's order.
+
+    Left to Python's collector they would end in whatever order it finds them in.
+    """
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(window, QEvent.Type.DeferredDelete.value)
 
 
 def parse(argv: Sequence[str]) -> Arguments:
