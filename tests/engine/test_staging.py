@@ -1,7 +1,6 @@
 """A folder appears whole or not at all, whatever goes wrong while it is filled."""
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 
 from studio.domain.errors import ExitCode, StudioError
 from studio.engine.staging import need_space, sweep, whole_folder
+from tests.engine.limits import small_files
 
 
 def fill(target, content="whole", **options):
@@ -29,14 +29,6 @@ def fill_and_fail(target, fault):
 def write_weights(target):
     with whole_folder(target) as draft:
         save_file({"w": torch.zeros(100_000)}, draft / "w.safetensors")
-
-
-@pytest.fixture
-def small_files():
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_that_a_folder_appears_when_it_is_whole(tmp_path):
@@ -69,8 +61,8 @@ def test_that_a_taken_place_is_refused(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
 
 
-def test_that_a_full_disk_leaves_nothing(tmp_path, small_files):
-    with pytest.raises(StudioError) as refused:
+def test_that_a_full_disk_leaves_nothing(tmp_path):
+    with pytest.raises(StudioError) as refused, small_files():
         write_weights(tmp_path / "out")
     assert refused.value.exit_code is ExitCode.DISK
     assert "out" in refused.value.finding.where

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import resource
 import threading
 
 import pytest
@@ -11,6 +10,7 @@ from studio.domain.errors import ExitCode, StudioError
 from studio.engine.wire import Wire
 from studio.protocol.codec import decode_event, encode
 from studio.protocol.events import LogLine
+from tests.engine.limits import small_files
 
 
 def line(number, size=10):
@@ -109,24 +109,16 @@ def talk(wire):
         wire.send(line(number, 200))
 
 
-@pytest.fixture
-def small_files():
-    """Files can't grow beyond 1,000 bytes, as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_that_a_full_disk_leaves_a_journal_of_whole_lines(tmp_path, pipe, small_files):
+def test_that_a_full_disk_leaves_a_journal_of_whole_lines(tmp_path, pipe):
     reader, writer = pipe
     wire = Wire(writer)
     wire.keep_journal(tmp_path / "events.jsonl")
-    with pytest.raises(StudioError) as refused:
-        talk(wire)
+    with small_files():
+        with pytest.raises(StudioError) as refused:
+            talk(wire)
+        wire.send(line("last"))
+        wire.close()
     assert refused.value.exit_code is ExitCode.DISK
-    wire.send(line("last"))
-    wire.close()
     kept = journal_of(tmp_path / "events.jsonl")
     heard = os.read(reader, 1 << 20).splitlines(keepends=True)
     assert 0 < len(kept) < 20
