@@ -46,9 +46,9 @@ class Chat:
         return next((t.content for t in turns if t.role == "assistant"), "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ChatFile:
-    """What a data file holds.
+    """What a data file holds; each reading is a value of its own.
 
     Attributes:
         path: The file.

@@ -1,11 +1,10 @@
 """How much disk a run will take: its adapter, its checkpoints, its merged model."""
 
-from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import split_rows
-from studio.domain.errors import StudioError
 from studio.domain.hardware import MIB
 from studio.domain.memory.formula import adapter_weights
 from studio.domain.recipe import Recipe
+from studio.services.model_shapes import architecture_of
 from studio.storage.models import ModelPlace, ModelState
 
 # Journal, log, tokenizer and chat template.
@@ -39,16 +38,6 @@ def merge_bytes(place: ModelPlace) -> int:
     """What the merged model takes in 16 bits; 0 when the model's shape is unknown."""
     model = architecture_of(place)
     return model.parameters * _BF16 if model else 0
-
-
-def architecture_of(place: ModelPlace) -> ModelArchitecture | None:
-    """A model's shape; None when its kind can't be priced yet."""
-    if place.config is None:
-        return None
-    try:
-        return ModelArchitecture.from_config(place.config)
-    except StudioError:
-        return None
 
 
 def _checkpoints(recipe: Recipe, rows: int) -> int:

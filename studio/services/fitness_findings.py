@@ -5,13 +5,14 @@ Doubts, save a missing chat template, without which the engine can't train on ch
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile, split_rows
-from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, error, warning
 from studio.domain.recipe import Recipe
+from studio.services.model_shapes import architecture_of
 from studio.services.pricing import lengths_of
 from studio.storage.models import ModelPlace, ModelState
 
@@ -37,7 +38,7 @@ def fitness_findings(
         place: Its model.
         data: The data file as read; anything else isn't looked at.
     """
-    model = _architecture(place)
+    model = architecture_of(place)
     if model is not None:
         yield from _length_findings(recipe, model)
         yield from _rate_findings(recipe, model)
@@ -46,15 +47,6 @@ def fitness_findings(
         yield from _batch_findings(recipe, data)
     if place.state is ModelState.READY and place.folder is not None:
         yield from _tokenizer_findings(place.folder)
-
-
-def _architecture(place: ModelPlace) -> ModelArchitecture | None:
-    if place.config is None:
-        return None
-    try:
-        return ModelArchitecture.from_config(place.config)
-    except StudioError:
-        return None
 
 
 def _length_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
@@ -142,8 +134,18 @@ def _tokenizer_findings(folder: Path) -> Iterator[Finding]:
 def _tokenizer_config(folder: Path) -> Mapping[str, object] | None:
     path = folder / _TOKENIZER_CONFIG
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            return None
+        status = path.stat()
+    except OSError:
+        return None
+    if status.st_size > _MOST_BYTES:
+        return None
+    return _read_once(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=8)  # findings are asked for at every keystroke
+def _read_once(path: Path, _changed_ns: int, _size: int) -> Mapping[str, object] | None:
+    """A file that stays as it is is read once."""
+    try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from studio.domain.architecture import ModelArchitecture
-from studio.domain.errors import StudioError
 from studio.domain.expert_findings import expert_cost, expert_refusal
 from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ALL_LINEAR, Attention
+from studio.services.model_shapes import architecture_of
 from studio.storage.models import ModelPlace
 
 
@@ -16,11 +16,8 @@ def architecture_findings(recipe: Recipe, place: ModelPlace) -> Iterator[Finding
 
     A family that the formula doesn't know is left to the engine.
     """
-    if place.config is None:
-        return
-    try:
-        model = ModelArchitecture.from_config(place.config)
-    except StudioError:
+    model = architecture_of(place)
+    if model is None:
         return
     yield from _target_findings(recipe, model)
     yield from _attention_findings(recipe, model)

@@ -8,7 +8,7 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recommend.marks import Mark, Marking, frugal_estimate, mark
 from studio.services.measured import taught, with_context
-from studio.services.pricing import shape_of
+from studio.services.model_shapes import shape_of
 from studio.storage.models import ModelPlace
 
 _ORDER = tuple(Mark)

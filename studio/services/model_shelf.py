@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from studio.domain.architecture import ModelArchitecture
-from studio.domain.errors import StudioError
 from studio.services.engine_task import EngineTask
 from studio.services.model_places import store
+from studio.services.model_shapes import architecture_of
 from studio.storage.models import ModelPlace, ModelState
 
 __all__ = ["ModelPlace", "ModelShelf", "ModelState"]
@@ -28,12 +28,7 @@ class ModelShelf:
 
     def architecture_of(self, place: ModelPlace) -> ModelArchitecture | None:
         """A model's shape; None when its kind can't be priced yet."""
-        if place.config is None:
-            return None
-        try:
-            return ModelArchitecture.from_config(place.config)
-        except StudioError:
-            return None
+        return architecture_of(place)
 
     def prepare(self, name: str) -> EngineTask:
         """The task that makes a convertible model ready to load; start it."""

@@ -1,12 +1,11 @@
 """What a recipe will take of a device, and which recipe would suit it."""
 
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
-from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
-from studio.domain.errors import StudioError
 from studio.domain.expert_findings import expert_refusal
-from studio.domain.finding import Finding, Severity
+from studio.domain.finding import Finding
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.memory.formula import estimate_memory
@@ -18,6 +17,7 @@ from studio.domain.recommend.wish import Wish
 from studio.domain.token_lengths import TokenLengths
 from studio.services.dry_runs import kept_estimate
 from studio.services.measured import taught, with_context
+from studio.services.model_shapes import shape_of
 from studio.storage.models import ModelPlace
 
 
@@ -96,22 +96,8 @@ def wish_for(
     return Wish(model, known, named, lengths_of(data), goal, kept)
 
 
+@lru_cache(maxsize=2)  # a window asks at every keystroke and every second
 def lengths_of(data: ChatFile | None) -> TokenLengths:
     """The lengths of a file's chats, judged by their characters; none without one."""
     chats = data.chats if data else ()
     return TokenLengths.judged(sum(len(t.content) for t in c.turns) for c in chats)
-
-
-def shape_of(place: ModelPlace) -> ModelArchitecture | Finding:
-    """A model's shape, or why it can't be priced."""
-    if place.config is None:
-        return Finding(
-            code="model.no-config",
-            severity=Severity.INFO,
-            what=f"{place.title} can't be priced before it is on this machine.",
-            where=place.name,
-        )
-    try:
-        return ModelArchitecture.from_config(place.config)
-    except StudioError as unknown:
-        return unknown.finding

@@ -9,7 +9,7 @@ from pathlib import Path
 from studio.domain.errors import StudioError, refusal
 from studio.domain.hardware import TrainingDevice
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import AdapterDtype, ComputeDtype
+from studio.domain.recommend.formats import formats_of
 from studio.services.project import Project, is_project, tidy_name, write_project
 from studio.storage.disk import disk_refusal
 from studio.storage.documents import write_bytes_atomically
@@ -112,9 +112,9 @@ def suited(recipe: Recipe, device: TrainingDevice) -> Recipe:
     """The recipe with number formats that the device computes in at full speed."""
     if device.has_bf16:
         return recipe
-    compute = ComputeDtype.FP16 if device.kind == "cuda" else ComputeDtype.FP32
+    compute, adapter = formats_of(device)
     return recipe.with_value("model.compute_dtype", compute).with_value(
-        "lora.adapter_dtype", AdapterDtype.FP32
+        "lora.adapter_dtype", adapter
     )
 
 

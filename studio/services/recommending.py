@@ -19,6 +19,7 @@ from studio.domain.recommend.wish import Wish
 from studio.services.cards import known_cards
 from studio.services.measured import with_context
 from studio.services.model_places import store
+from studio.services.model_shapes import architecture_of
 from studio.services.pricing import lengths_of
 
 
@@ -120,13 +121,5 @@ def _facts_named(name: str) -> CardFacts | None:
 
 def other_models() -> list[NamedModel]:
     """The models of the list that can be priced by formula."""
-    found = []
-    for place in store().known():
-        if place.config is None:
-            continue
-        try:
-            shape = ModelArchitecture.from_config(place.config)
-        except StudioError:
-            continue
-        found.append(NamedModel(place.name, shape))
-    return found
+    shapes = ((place.name, architecture_of(place)) for place in store().known())
+    return [NamedModel(name, shape) for name, shape in shapes if shape is not None]

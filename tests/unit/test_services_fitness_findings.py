@@ -1,6 +1,7 @@
 """What of a recipe doesn't suit its model and its data."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -102,4 +103,17 @@ def test_that_a_template_in_a_file_of_its_own_counts(tmp_path):
 def test_that_a_broken_tokenizer_config_is_left_to_the_engine(tmp_path, text):
     file = tmp_path / "tokenizer_config.json"
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert found(model=place(tmp_path)) == {}
+
+
+def test_that_a_tokenizer_config_is_read_again_only_when_it_changes(
+    tmp_path, monkeypatch
+):
+    file = tmp_path / "tokenizer_config.json"
+    file.write_text('{"eos_token": "</s>"}')
+    assert "model.no-chat-template" in found(model=place(tmp_path))
+    with monkeypatch.context() as closed:
+        closed.setattr(Path, "read_text", lambda *_, **__: pytest.fail("read again"))
+        assert "model.no-chat-template" in found(model=place(tmp_path))
+    file.write_text('{"eos_token": "</s>", "chat_template": "{{ x }}"}')
     assert found(model=place(tmp_path)) == {}

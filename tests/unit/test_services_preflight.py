@@ -280,3 +280,10 @@ def test_that_a_short_disk_is_refused_as_one(recipe, steps, says):
     assert refused.value.exit_code is ExitCode.DISK
     # Saving less often helps only who saves at all.
     assert ("train.save_steps" in refused.value.finding.how_to_fix) is says
+
+
+def test_that_a_files_lengths_are_worked_out_once():
+    data = ChatFile("chats.jsonl", (CHAT,), (), 1, "Chats")
+    again = ChatFile("chats.jsonl", (CHAT, CHAT), (), 1, "Chats")
+    assert lengths_of(data) is lengths_of(data)
+    assert lengths_of(again).rows == 2

@@ -16,11 +16,10 @@ from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import (
     ALL_LINEAR,
-    AdapterDtype,
     Attention,
-    ComputeDtype,
     Precision,
 )
+from studio.domain.recommend.formats import formats_of
 from studio.domain.recommend.proposal import headroom_bytes
 
 RANK = 16
@@ -118,7 +117,7 @@ class Marking:
 
 def frugal_recipe(model: ModelArchitecture, device: TrainingDevice) -> Recipe:
     """The recipe that a model is marked by: QLoRA with one row at a time."""
-    compute, adapter = _formats(device)
+    compute, adapter = formats_of(device)
     fused = model.decoder.fused_attention
     return _with(
         FRUGAL,
@@ -160,10 +159,3 @@ def frugal_estimate(model: ModelArchitecture, device: TrainingDevice) -> MemoryE
     sizeless = replace(device, name="", total_bytes=0, free_bytes=0)
     shape = replace(model, context=0)
     return estimate_memory(shape, frugal_recipe(model, device), sizeless)
-
-
-def _formats(device: TrainingDevice) -> tuple[ComputeDtype, AdapterDtype]:
-    if device.has_bf16:
-        return ComputeDtype.BF16, AdapterDtype.BF16
-    compute = ComputeDtype.FP16 if device.kind == "cuda" else ComputeDtype.FP32
-    return compute, AdapterDtype.FP32

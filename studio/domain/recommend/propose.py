@@ -12,11 +12,10 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import Verdict
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import (
-    AdapterDtype,
     Attention,
-    ComputeDtype,
     Precision,
 )
+from studio.domain.recommend.formats import formats_of
 from studio.domain.recommend.policy import (
     EFFECTIVE_BATCH,
     START,
@@ -128,7 +127,7 @@ def _ways(wish: Wish) -> Sequence[Way]:
 
 
 def _values_of(way: Way, device: TrainingDevice) -> Mapping[str, object]:
-    compute, adapter = _formats(device)
+    compute, adapter = formats_of(device)
     whole = Precision(compute.value)
     return {
         "model.precision": Precision.NF4 if way.four_bit else whole,
@@ -137,14 +136,6 @@ def _values_of(way: Way, device: TrainingDevice) -> Mapping[str, object]:
         "lora.adapter_dtype": adapter,
         "train.checkpointing": way.checkpointing,
     }
-
-
-def _formats(device: TrainingDevice) -> tuple[ComputeDtype, AdapterDtype]:
-    if device.has_bf16:
-        return ComputeDtype.BF16, AdapterDtype.BF16
-    if device.kind == "cuda":
-        return ComputeDtype.FP16, AdapterDtype.FP32
-    return ComputeDtype.FP32, AdapterDtype.FP32
 
 
 def _lengths(wish: Wish) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from studio.domain.dataset import ChatFile
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.domain.hardware import MIB, TrainingDevice
@@ -25,7 +26,7 @@ from studio.ui.pages.recipe.view_model import Exactness, RecipeInputs
 _NO_PROJECT = Recipe()
 _ANSWERS_KEPT = 64
 
-_Asked = tuple[Recipe, frozenset[str], Goal, TrainingDevice, str, int]
+_Asked = tuple[Recipe, frozenset[str], Goal, TrainingDevice, str, ChatFile | None]
 
 
 class Knowledge:
@@ -110,7 +111,7 @@ class Knowledge:
         if not isinstance(place, ModelPlace) or device is None or project is None:
             return None
         goal, data = goal or project.goal, self._desk.data.chat_file
-        question = (base, kept, goal, device, place.name, id(data))
+        question = (base, kept, goal, device, place.name, data)
         if question not in self._answers:
             if len(self._answers) >= _ANSWERS_KEPT:
                 self._answers.clear()

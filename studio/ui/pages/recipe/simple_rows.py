@@ -7,7 +7,7 @@ from studio.domain.dataset import ChatFile, split_rows
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.formula import adapter_weights, estimate_memory
 from studio.domain.recipe import OPTIONS, Recipe
-from studio.domain.token_lengths import CHARACTERS_A_TOKEN
+from studio.services.pricing import lengths_of
 from studio.ui.pages.recipe.ladders import (
     PASSES,
     RANKS,
@@ -155,9 +155,7 @@ def hold_back_row(recipe: Recipe, chats: ChatFile | None) -> HoldBackRow:
 
 def _cut_words(length: int, chats: ChatFile) -> str:
     """How many rows may be too long, judged by their characters."""
-    most = length * CHARACTERS_A_TOKEN
-    lengths = (sum(len(turn.content) for turn in chat.turns) for chat in chats.chats)
-    long = sum(characters > most for characters in lengths)
+    long = lengths_of(chats).longer_than(length)
     if long:
         return f"By their characters, {long:,} of {len(chats.chats):,} rows may be cut."
     return "By their characters, all rows stay whole."
