@@ -70,6 +70,17 @@ class Recipe:
         changed = replace(getattr(self, group), **{name: option.check(value)})
         return replace(self, **{group: changed})
 
+    def with_values(self, values: Mapping[str, object]) -> Self:
+        """The same recipe with several options set, by their keys.
+
+        Raises:
+            StudioError: Unknown key, or a value that its option refuses.
+        """
+        recipe = self
+        for key, value in values.items():
+            recipe = recipe.with_value(key, value)
+        return recipe
+
     def with_typed(self, assignment: str) -> Self:
         """The same recipe with one ``key=value`` of a command line applied.
 

@@ -5,7 +5,6 @@ can be compared: what fits by it can be trained, and what doesn't fit is out of 
 but for shorter rows. Nothing is typed in.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -36,14 +35,7 @@ SHORT_RECIPE_WORDS = f"QLoRA on one row of {LENGTH:,} tokens"
 """The same where there is little room."""
 
 
-def _with(recipe: Recipe, values: Mapping[str, object]) -> Recipe:
-    for key, value in values.items():
-        recipe = recipe.with_value(key, value)
-    return recipe
-
-
-FRUGAL = _with(
-    Recipe(),
+FRUGAL = Recipe().with_values(
     {
         "model.precision": Precision.NF4,
         "model.double_quant": True,
@@ -119,8 +111,7 @@ def frugal_recipe(model: ModelArchitecture, device: TrainingDevice) -> Recipe:
     """The recipe that a model is marked by: QLoRA with one row at a time."""
     compute, adapter = formats_of(device)
     fused = model.decoder.fused_attention
-    return _with(
-        FRUGAL,
+    return FRUGAL.with_values(
         {
             "model.compute_dtype": compute,
             "model.attention": Attention.SDPA if fused else Attention.EAGER,

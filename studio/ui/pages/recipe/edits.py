@@ -90,21 +90,10 @@ class RecipeChange(QUndoCommand):
         try:
             if goal is not None:
                 self._project.set_goal(goal)
-            self._project.set_recipe(with_values(self._project.recipe, values))
+            self._project.set_recipe(self._project.recipe.with_values(values))
         except StudioError as refusal:
             self.setObsolete(True)
             self._refused(refusal.finding)
-
-
-def with_values(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
-    """The same recipe with several options set.
-
-    Raises:
-        StudioError: A value that its option refuses.
-    """
-    for key, value in values.items():
-        recipe = recipe.with_value(key, value)
-    return recipe
 
 
 def differences(recipe: Recipe, wanted: Recipe) -> dict[str, Value]:

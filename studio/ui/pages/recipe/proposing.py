@@ -9,7 +9,7 @@ from studio.domain.options import Value
 from studio.domain.recommend.policy import Goal
 from studio.domain.recommend.proposal import Proposal
 from studio.services.project import Project
-from studio.ui.pages.recipe.edits import RecipeChange, with_values
+from studio.ui.pages.recipe.edits import RecipeChange
 from studio.ui.pages.recipe.expert_rows import is_untouched, proposed_values
 from studio.ui.pages.recipe.knowledge import Knowledge
 
@@ -61,7 +61,7 @@ class Proposer:
         if self.values(project):
             return {}
         kept = self.own_keys() | set(values)
-        changed = with_values(project.recipe, values)
+        changed = project.recipe.with_values(values)
         proposal = self._knowledge.proposed(changed, kept)
         if proposal is None or not proposal.fits:
             return {}
@@ -89,7 +89,7 @@ class Proposer:
         free = self._knowledge.proposed(around.recipe, frozenset(), around.goal)
         if free is None:
             return around
-        recipe = with_values(around.recipe, {k: free.recipe.value(k) for k in own})
+        recipe = around.recipe.with_values({k: free.recipe.value(k) for k in own})
         told = (
             *(each for each in free.reasons if not own.isdisjoint(each.keys)),
             *(each for each in around.reasons if own.isdisjoint(each.keys)),
