@@ -166,8 +166,8 @@ def recommend(  # noqa: PLR0913, PLR0917 - a command line has the options it has
         str, typer.Option("--gpu", help="A card by its name or its memory in GiB.")
     ] = "",
     vram: Annotated[
-        float, typer.Option("--vram", help="A card by its memory in GiB.")
-    ] = 0.0,
+        float | None, typer.Option("--vram", help="A card by its memory in GiB.")
+    ] = None,
     goal: Annotated[
         Goal, typer.Option(help="What the free memory shall buy.")
     ] = Goal.QUALITY,
@@ -180,7 +180,7 @@ def recommend(  # noqa: PLR0913, PLR0917 - a command line has the options it has
     json: Json = False,
 ) -> None:
     """Find a recipe that fits a card; options of --set stay as given."""
-    card = f"{vram:g} GiB" if vram and not gpu else gpu
+    card = recommending.card_of(gpu, vram)
     found = recommending.find(model, data, card, goal, assignments)
     if output is not None:
         recommending.save(found, output)
@@ -188,6 +188,8 @@ def recommend(  # noqa: PLR0913, PLR0917 - a command line has the options it has
         terminal.say_json(recommending.document(found))
     else:
         recommending.say(found)
+        if output is not None:
+            terminal.say(f"Written to {output}.")
 
 
 @app.command()

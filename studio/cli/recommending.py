@@ -1,5 +1,6 @@
 """`snugtune recommend`: a whole recipe that fits, why it is so, or what would fit."""
 
+import math
 import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,31 @@ def find(
         base = base.with_value("data.path", str(data.absolute()))
     device = device_named(gpu, read_machine_once())
     return recommend(base, device, chats, goal, frozenset(kept))
+
+
+def card_of(gpu: str, vram: float | None) -> str:
+    """The card that is meant by its name, or by its memory in GiB.
+
+    Raises:
+        StudioError: Both are given, or no card has such a memory.
+    """
+    if vram is None:
+        return gpu
+    if gpu:
+        raise refusal(
+            "recommend.two-cards",
+            "Both --gpu and --vram name a card.",
+            fix="Give one of the two.",
+            where="--vram",
+        )
+    if not vram > 0 or math.isinf(vram):
+        raise refusal(
+            "recommend.vram",
+            f"No card has a memory of {vram:g} GiB.",
+            fix="Give a number above 0, such as --vram 24.",
+            where="--vram",
+        )
+    return f"{vram:g} GiB"
 
 
 def document(found: Recommendation) -> dict[str, object]:

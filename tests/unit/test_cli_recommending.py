@@ -99,3 +99,24 @@ def test_that_a_person_reads_verdict_reasons_time_and_ways_out(model, data, caps
 )
 def test_that_a_time_is_said_as_people_say_it(seconds, words):
     assert recommending.duration_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("gpu", "vram", "words"),
+    [
+        ("4090", 8.0, "Give one of the two"),
+        ("", -3.0, "above 0"),
+        ("", 0.0, "above 0"),
+        ("", float("nan"), "above 0"),
+        ("", float("inf"), "above 0"),
+    ],
+)
+def test_that_a_memory_no_card_has_and_two_cards_are_refused(gpu, vram, words):
+    with pytest.raises(StudioError, match=words) as refused:
+        recommending.card_of(gpu, vram)
+    assert refused.value.finding.where == "--vram"
+
+
+def test_that_a_card_is_meant_by_its_name_or_its_memory():
+    assert recommending.card_of("RTX 4090", None) == "RTX 4090"
+    assert recommending.card_of("", 23.5) == "23.5 GiB"
