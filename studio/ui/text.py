@@ -48,23 +48,3 @@ def whole_percent(done: float) -> int:
     """
     # 0.29 * 100 is 28.999999999999996, and 29 steps of 100 are 29 %.
     return int(round(done * 100, 6))
-
-
-def duration(seconds: float) -> str:
-    """A span of time in its two largest units, such as ``24 min 31 s``."""
-    whole = max(0, round(seconds))
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    if minutes:
-        return f"{minutes} min {left} s"
-    return f"{left} s"
-
-
-def duration_range(low_seconds: float, high_seconds: float) -> str:
-    """An uncertain span, such as ``12 to 15 min``; below two minutes in seconds."""
-    low, high = sorted((max(0.0, low_seconds), max(0.0, high_seconds)))
-    unit, scale = ("s", 1) if high < 120 else ("min", 60)  # noqa: PLR2004 - two minutes
-    first, last = round(low / scale), round(high / scale)
-    return f"{last} {unit}" if first == last else f"{first} to {last} {unit}"

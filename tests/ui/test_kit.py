@@ -281,11 +281,6 @@ def test_that_a_shortcut_is_declared_once(qtbot):
         (text.whole_percent(29 / 100), 29),
         (text.whole_percent(399 / 400), 99),
         (text.whole_percent(1.0), 100),
-        (text.duration(1471), "24 min 31 s"),
-        (text.duration(3720), "1 h 2 min"),
-        (text.duration(4.4), "4 s"),
-        (text.duration_range(700, 900), "12 to 15 min"),
-        (text.duration_range(5, 5.2), "5 s"),
     ],
 )
 def test_that_numbers_are_written_with_unit_and_grouping(said, wanted):

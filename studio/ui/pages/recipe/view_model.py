@@ -17,6 +17,7 @@ from studio.domain.recommend.duration import Seconds
 from studio.domain.recommend.policy import POLICIES, Goal
 from studio.domain.recommend.proposal import Proposal, headroom_bytes
 from studio.domain.recommend.wish import rounded_up
+from studio.domain.time_words import duration_range
 from studio.services.pricing import lengths_of
 from studio.ui.forms.option_rows import OptionRow
 from studio.ui.icon_names import IconName
@@ -45,7 +46,7 @@ from studio.ui.pages.recipe.simple_rows import (
     passes_row,
     rank_row,
 )
-from studio.ui.text import count, duration_range, gib
+from studio.ui.text import count, gib
 from studio.ui.tokens import Tone
 from studio.ui.widgets.finding_card import FindingKind, FindingText
 from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for

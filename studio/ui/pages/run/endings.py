@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from studio.domain.run import RunSnapshot, RunState
+from studio.domain.time_words import duration
 from studio.services.run_journal import saved_words
 from studio.ui.icon_names import IconName
-from studio.ui.text import count, duration, percent
+from studio.ui.text import count, percent
 from studio.ui.tokens import Tone
 
 

@@ -13,6 +13,7 @@ from studio.domain.hardware import GIB
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase, RunSnapshot, RunState, StageProgress
+from studio.domain.time_words import duration, duration_range
 from studio.ui.icon_names import IconName
 from studio.ui.pages.run.endings import Ending, ending_of
 from studio.ui.pages.run.happenings import Happening, happenings
@@ -27,7 +28,7 @@ from studio.ui.pages.run.series import (
     predicted_peak,
     smoothed_loss,
 )
-from studio.ui.text import duration, duration_range, gib, percent
+from studio.ui.text import gib, percent
 from studio.ui.tokens import Tone
 from studio.ui.widgets.marks import Mark
 

@@ -7,9 +7,10 @@ from typing import Final
 
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState
+from studio.domain.time_words import duration
 from studio.ui.pages.start.view_model import outcome_mark, when_words
 from studio.ui.shell_model import short_model_name
-from studio.ui.text import count, duration, size
+from studio.ui.text import count, size
 from studio.ui.widgets.marks import Mark
 
 NO_RUNS: Final = (

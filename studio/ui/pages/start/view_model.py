@@ -8,10 +8,11 @@ from typing import Final
 from studio.domain.hardware import MachineReading
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState
+from studio.domain.time_words import duration
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import measured_bar
 from studio.ui.shell_model import short_model_name
-from studio.ui.text import duration, gib
+from studio.ui.text import gib
 from studio.ui.tokens import Tone
 from studio.ui.widgets.marks import Mark
 from studio.ui.widgets.memory_bar_state import MemoryBarState
