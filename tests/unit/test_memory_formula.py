@@ -9,6 +9,7 @@ from studio.domain.memory.estimate import Group, Level
 from studio.domain.memory.formula import adapter_weights, estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype, Optimizer
+from tests.published import published_config, published_weights
 
 # Each from the model's published config.json.
 LLAMA_3_8B = {
@@ -22,28 +23,7 @@ LLAMA_3_8B = {
     "max_position_embeddings": 8192,
     "tie_word_embeddings": False,
 }
-LLAMA_2_70B = {
-    "model_type": "llama",
-    "hidden_size": 8192,
-    "num_hidden_layers": 80,
-    "num_attention_heads": 64,
-    "num_key_value_heads": 8,
-    "intermediate_size": 28672,
-    "vocab_size": 32000,
-    "max_position_embeddings": 4096,
-    "tie_word_embeddings": False,
-}
-SMOLLM2_135M = {
-    "model_type": "llama",
-    "hidden_size": 576,
-    "num_hidden_layers": 30,
-    "num_attention_heads": 9,
-    "num_key_value_heads": 3,
-    "intermediate_size": 1536,
-    "vocab_size": 49152,
-    "max_position_embeddings": 8192,
-    "tie_word_embeddings": True,
-}
+LLAMA_2_70B = published_config("Llama-2-70B")
 
 
 def card(total_gib: float, free_gib: float | None = None, bf16: bool = True):
@@ -66,8 +46,8 @@ def shape(config):
     ("config", "published"),
     [
         (LLAMA_3_8B, 8_030_261_248),
-        (LLAMA_2_70B, 68_976_648_192),
-        (SMOLLM2_135M, 134_515_008),
+        (LLAMA_2_70B, published_weights("Llama-2-70B")),
+        (published_config("SmolLM2-135M"), published_weights("SmolLM2-135M")),
     ],
 )
 def test_that_parameters_are_counted_as_published(config, published):
@@ -152,7 +132,7 @@ def test_that_more_never_costs_less(recipe, key, more):
 
 @given(recipes)
 def test_that_groups_sum_to_the_peak(recipe):
-    estimate = estimate_memory(shape(SMOLLM2_135M), recipe, card(8))
+    estimate = estimate_memory(shape(published_config("SmolLM2-135M")), recipe, card(8))
     assert sum(estimate.by_group().values()) == estimate.peak_bytes
     assert set(estimate.by_group()) == set(Group)
     assert estimate.low_bytes <= estimate.peak_bytes <= estimate.high_bytes
