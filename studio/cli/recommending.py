@@ -14,13 +14,14 @@ from studio.domain.recommend.duration import Seconds
 from studio.domain.recommend.elsewhere import Alternative, Exit
 from studio.domain.recommend.policy import POLICIES, Goal
 from studio.domain.recommend.proposal import Reason
+from studio.domain.time_words import duration_range
 from studio.services.cards import device_named
 from studio.services.recommending import Recommendation, recommend
 from studio.storage.chat_files import read_chats
 from studio.storage.recipes import save_recipe
 from studio.system.machine import read_machine_once
 
-_WHOLE_SECONDS, _MOST_OF_A_UNIT = 10, 90  # what is said in tenths, and in a unit
+FULL_TRAINING = "compat.full_training"
 _TIME_BASIS = "from the card’s data sheet, not measured"
 
 
@@ -97,6 +98,7 @@ def document(found: Recommendation) -> dict[str, object]:
         "reasons": [
             entry for each in proposal.reasons for entry in _entries(each, recipe)
         ],
+        "remarks": [remark.sentence() for remark in recipe.remarks()],
         "alternatives": [_alternative(each) for each in found.alternatives],
     }
 
@@ -144,6 +146,8 @@ def say(found: Recommendation) -> None:
         terminal.say("What would fit:")
         for each in found.alternatives:
             terminal.say(f"  {_words(each)}")
+    for remark in proposal.recipe.remarks():
+        terminal.say_finding(remark)
 
 
 def _say_reason(reason: Reason) -> None:
@@ -172,20 +176,7 @@ def _say_time(found: Recommendation) -> None:
 
 
 def _span(seconds: Seconds) -> str:
-    return f"{duration_words(seconds.low)} to {duration_words(seconds.high)}"
-
-
-def duration_words(seconds: float) -> str:
-    """A time as people say it: 8.2 s, 12 min, 3 h 20 min."""
-    if seconds < _WHOLE_SECONDS:
-        return f"{seconds:.1f} s"
-    if seconds < _MOST_OF_A_UNIT:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < _MOST_OF_A_UNIT:
-        return f"{minutes} min"
-    hours, left = divmod(minutes, 60)
-    return f"{hours} h {left} min"
+    return duration_range(seconds.low, seconds.high)
 
 
 def _peak(estimate: MemoryEstimate) -> dict[str, object]:
@@ -242,6 +233,8 @@ def _words(each: Alternative) -> str:
     peak = gib(each.proposal.estimate.peak_bytes)
     length = f"rows of {recipe.train.sequence_length:,} tokens"
     match each.kind:
+        case Exit.UNLOCK if each.name == FULL_TRAINING:
+            return f"An adapter in place of every weight ({each.name}): {peak}."
         case Exit.UNLOCK:
             option = option_for(each.name)
             value = option.show(recipe.value(each.name))

@@ -17,8 +17,12 @@ def architecture_findings(recipe: Recipe, place: ModelPlace) -> Iterator[Finding
     A family that the formula doesn't know is left to the engine.
     """
     model = architecture_of(place)
-    if model is None:
-        return
+    if model is not None:
+        yield from shape_findings(recipe, model)
+
+
+def shape_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
+    """The same for a model whose shape is known."""
     yield from _target_findings(recipe, model)
     yield from _attention_findings(recipe, model)
     yield from _expert_findings(recipe, model)

@@ -52,7 +52,7 @@ def preflight(
         *recipe.remarks(),
         *_model_findings(place),
         *_data_findings(recipe, data),
-        *(_device_findings(recipe, device) if device else ()),
+        *(device_findings(recipe, device) if device else ()),
     ]
     if isinstance(place, ModelPlace):
         found += architecture_findings(recipe, place)
@@ -172,7 +172,8 @@ def _split_findings(recipe: Recipe, rows: int) -> Iterator[Finding]:
         )
 
 
-def _device_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]:
+def device_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]:
+    """What a device can't do, or does slowly, of what a recipe asks."""
     yield from _format_findings(recipe, device)
     yield from _attention_findings(recipe, device)
     if device.kind == "cpu" and recipe.train.optimizer in _PAGED:

@@ -7,6 +7,7 @@ changes, because each change is applied to what lies on disk, under a lock.
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,6 +28,7 @@ _LOCK_PATIENCE_S = 5.0
 
 Listener = Callable[[Recipe], None]
 _Stamp = tuple[int, int, bool]
+_NONE: frozenset[str] = frozenset()
 
 
 class Project:
@@ -48,6 +50,7 @@ class Project:
         document = read_toml(directory / "project.toml", "project")
         self.name = str(document.get("name") or directory.name)
         self._goal = _goal_of(document)
+        self._own_keys = _own_keys_of(document)
         self.on_recipe_saved: Listener | None = None
         self._recipe = load_recipe(self._recipe_path)
         self._told: dict[Path, tuple[_Stamp, RunSnapshot]] = {}
@@ -73,11 +76,23 @@ class Project:
         Raises:
             StudioError: The disk refuses; nothing is changed then.
         """
-        path = self.directory / "project.toml"
-        with self._locked():
-            document = dict(read_toml(path, "project")) | {"goal": goal.value}
-            write_toml_atomically(path, "project", document)
-            self._goal = goal
+        self._note("goal", goal.value)
+        self._goal = goal
+
+    @property
+    def own_keys(self) -> frozenset[str]:
+        """The options that the user set and hasn't given back to the proposal."""
+        return self._own_keys
+
+    def set_own_keys(self, keys: AbstractSet[str]) -> None:
+        """Remember which options are the user's own, at once.
+
+        Raises:
+            StudioError: The disk refuses; nothing is changed then.
+        """
+        if keys != self._own_keys:
+            self._note("own", sorted(keys))
+            self._own_keys = frozenset(keys)
 
     def set_value(self, key: str, value: object) -> None:
         """Set one option, at once.
@@ -142,6 +157,13 @@ class Project:
         self._told[run.path] = stamp, snapshot
         return snapshot
 
+    def _note(self, name: str, value: object) -> None:
+        """Write one thing into the project's document; the rest of it stays."""
+        path = self.directory / "project.toml"
+        with self._locked():
+            document = dict(read_toml(path, "project")) | {name: value}
+            write_toml_atomically(path, "project", document)
+
     @property
     def _recipe_path(self) -> Path:
         return self.directory / "recipe.toml"
@@ -171,14 +193,27 @@ class Project:
             self.on_recipe_saved(recipe)
 
 
-def write_project(directory: Path, name: str, created: str, recipe: Recipe) -> None:
+def write_project(
+    directory: Path,
+    name: str,
+    created: str,
+    recipe: Recipe,
+    own: AbstractSet[str] = frozenset(),
+) -> None:
     """Write a new project's documents; ``project.toml`` last, for it makes it one.
+
+    Args:
+        directory: Its folder.
+        name: What people call it.
+        created: When, in words.
+        recipe: What it begins with.
+        own: Options of it that no proposal shall change.
 
     Raises:
         StudioError: The disk refuses.
     """
     save_recipe(directory / "recipe.toml", recipe)
-    document = {"name": name, "created": created}
+    document = {"name": name, "created": created, "own": sorted(own)}
     write_toml_atomically(directory / "project.toml", "project", document)
 
 
@@ -209,6 +244,12 @@ def _goal_of(document: Mapping[str, object]) -> Goal:
     """What a project's document says; the usual one for words of a newer version."""
     said = document.get("goal")
     return next((goal for goal in Goal if goal.value == said), Goal.QUALITY)
+
+
+def _own_keys_of(document: Mapping[str, object]) -> frozenset[str]:
+    """What a project's document says; options of a newer version are left out."""
+    said = document.get("own")
+    return frozenset(said).intersection(OPTIONS) if isinstance(said, list) else _NONE
 
 
 def _stamp_of(run: RunDirectory) -> _Stamp:

@@ -20,6 +20,9 @@ from studio.system.resources import resource_root
 
 EXAMPLE_NAME = "Cheesemonger"
 _EXAMPLE_DATA = "cheesemonger.jsonl"
+_EXAMPLE_OWN = frozenset({"train.learning_rate"})
+"""What no proposal shall change of the example: a model as small as its own learns
+nothing in 40 steps at the rate of a large one."""
 
 
 def all_projects() -> Sequence[Project]:
@@ -93,7 +96,8 @@ def ensure_example() -> Project:
         source = resource_root() / "examples" / _EXAMPLE_DATA
         write_bytes_atomically(data, source.read_bytes())
     if not is_project(directory):
-        write_project(directory, EXAMPLE_NAME, _today(), _example_recipe(data))
+        recipe = _example_recipe(data)
+        write_project(directory, EXAMPLE_NAME, _today(), recipe, _EXAMPLE_OWN)
     return Project(directory)
 
 

@@ -18,8 +18,10 @@ from studio.domain.recommend.propose import propose
 from studio.domain.recommend.wish import Wish
 from studio.services.cards import known_cards
 from studio.services.measured import with_context
+from studio.services.model_findings import shape_findings
 from studio.services.model_places import store
 from studio.services.model_shapes import architecture_of
+from studio.services.preflight import device_findings, raise_first_error
 from studio.services.pricing import lengths_of
 
 
@@ -61,12 +63,20 @@ def recommend(
         kept: Options that stay as `base` has them.
 
     Raises:
-        StudioError: The model isn't known, or its kind can't be priced by formula.
+        StudioError: The model isn't known, its kind can't be priced by formula, or
+            kept options contradict each other, the model or the device.
     """
     model = ModelArchitecture.from_config(store().config_of(base.model.name))
     known = with_context(device)
     wish = Wish(model, known, base, lengths_of(data), goal, kept)
     proposal = propose(wish)
+    raise_first_error(
+        [
+            *proposal.recipe.contradictions(),
+            *shape_findings(proposal.recipe, model),
+            *device_findings(proposal.recipe, known),
+        ]
+    )
     step = time_of_step(model, proposal.recipe, known, data)
     steps = steps_of(proposal.recipe, data)
     others = () if proposal.fits else ways_elsewhere(wish)

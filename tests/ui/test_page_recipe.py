@@ -14,11 +14,13 @@ from studio.domain.finding import error
 from studio.domain.hardware import GIB
 from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
 from studio.domain.memory.timeline import timeline_of
+from studio.domain.recipe import Recipe
 from studio.domain.recommend.policy import Goal
+from studio.domain.recommend.propose import PROPOSED
 from studio.domain.run import RunState
 from studio.services.cards import known_cards
+from studio.services.recommending import recommend
 from studio.ui.forms.option_rows import SetBy
-from studio.ui.pages.recipe.expert_rows import PROPOSED
 from studio.ui.pages.recipe.page import RecipePage
 from studio.ui.pages.recipe.reason_widget import ReasonWidget
 from studio.ui.pages.recipe.remedy_card import RemedyCard
@@ -104,6 +106,21 @@ def test_that_ctrl_z_takes_a_change_back(page, desk: TestDesk):
     assert recipe(desk).lora.rank == 8
     QTest.keySequence(page.view.simple.choices[1].slider, "Ctrl+Z")
     assert recipe(desk).lora.rank == 16
+
+
+def test_that_undoing_and_redoing_refresh_the_page_once_each(
+    page, desk: TestDesk, monkeypatch
+):
+    slide(page, 1, Qt.Key.Key_Left)
+    refreshed = []
+    refresh = page.refresh
+    monkeypatch.setattr(
+        page, "refresh", lambda **how: refreshed.append(how) or refresh(**how)
+    )
+    page.undo_stack.undo()
+    page.undo_stack.redo()
+    assert refreshed == [{"by_user": True}] * 2
+    assert page.view.simple.choices[1].value.text() == "rank 8"
 
 
 def test_that_undoing_leaves_alone_what_another_page_changed(page, desk: TestDesk):
@@ -222,6 +239,43 @@ def test_that_the_rest_follows_what_the_user_sets(own, desk: TestDesk):
     assert rows["train.micro_batch"].set_by is SetBy.RECOMMENDED
     own.undo_stack.undo()
     assert recipe(desk).train.micro_batch == 8
+
+
+def test_that_window_and_command_line_propose_the_same(own, desk: TestDesk):
+    device = desk.hardware.latest.device()
+    told = recommend(
+        Recipe().with_value("model.name", "SmolLM2-135M-Instruct"),
+        device,
+        desk.desk.data.chat_file,
+        Goal.QUALITY,
+    ).proposal.recipe
+    assert {key: recipe(desk).value(key) for key in PROPOSED} == {
+        key: told.value(key) for key in PROPOSED
+    }
+
+
+def test_that_what_the_user_set_stays_when_the_project_is_opened_again(
+    qtbot, own, desk: TestDesk
+):
+    project = desk.desk.projects.current
+    own.change({"train.epochs": 5.0})
+    own.change({"train.sequence_length": 8192})
+    assert recipe(desk).train.micro_batch == 1
+    own.view.expert.reset_requested.emit("train.sequence_length")
+    assert recipe(desk).train.micro_batch == 8
+    assert desk.desk.projects.open(project.slug).own_keys == {"train.epochs"}
+    again = shown(qtbot, desk)
+    qtbot.waitUntil(again.view.filled.isVisible)
+    assert not again.view.propose.isVisible()
+    again.change({"train.sequence_length": 8192})
+    assert recipe(desk).train.micro_batch == 1
+    assert recipe(desk).train.epochs == 5
+
+
+def test_that_no_proposal_changes_the_example_s_learning_rate(page, desk: TestDesk):
+    assert page.view.propose.isVisible()
+    page.view.propose.click()
+    assert recipe(desk).train.learning_rate == 2e-3
 
 
 def test_that_a_locked_value_keeps_the_reason_of_what_was_recommended(own, desk):

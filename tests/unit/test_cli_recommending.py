@@ -64,6 +64,49 @@ def test_that_a_given_option_stays(model):
     assert whys["lora.rank"] == "It was given and stays."
 
 
+@pytest.fixture
+def ten_billion(tmp_path):
+    config = dict(ARCHITECTURES["llama-3.1-8b"], num_hidden_layers=42)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    return str(tmp_path)
+
+
+def test_that_training_every_weight_of_ten_billion_is_answered_with_what_it_takes(
+    ten_billion, capsys
+):
+    given = ["compat.full_training=true"]
+    found = recommending.find(ten_billion, None, "RTX 4090", Goal.QUALITY, given)
+    document = recommending.document(found)
+    assert document["fits"] is False
+    # 16-bit weights and gradients, and two states of 8 bits, less the card.
+    assert document["missing_bytes"] > 10e9 * 6 - 24 * GIB
+    first, *others = document["alternatives"]
+    assert (first["kind"], first["name"]) == ("unlock", "compat.full_training")
+    assert "compat" not in first["recipe"]
+    cards = {each["name"]: each for each in others if each["kind"] == "card"}
+    assert cards["A100 80GB"]["usd_an_hour"] > 0
+    recommending.say(found)
+    told = capsys.readouterr()
+    assert "Nothing fits RTX 4090" in told.out
+    assert "An adapter in place of every weight" in told.out
+    assert "A100 80GB: " in told.out
+    assert "Training ignores compat.full_training" in told.err
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["train.eval_steps=20", "data.held_out=0"], "train.eval_steps measures on"),
+        (["compat.full_training=1", "model.precision=nf4"], "can't hold together"),
+        (["model.attention=flash"], "FlashAttention does not run on T4"),
+        (["lora.targets=wings"], "no linear layer called “wings”"),
+    ],
+)
+def test_that_given_options_which_could_not_be_trained_are_refused(model, given, words):
+    with pytest.raises(StudioError, match=words):
+        recommending.find(model, None, "T4", Goal.QUALITY, given)
+
+
 def test_that_a_recipe_is_written_once(model, tmp_path):
     found = recommending.find(model, None, "RTX 4090", Goal.QUALITY, None)
     file = tmp_path / "recipe.toml"
@@ -91,14 +134,6 @@ def test_that_a_person_reads_verdict_reasons_time_and_ways_out(model, data, caps
     assert "Nothing fits" in said
     assert "What would fit:" in said
     assert all(len(line) <= 100 for line in said.splitlines())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.44, "0.4 s"), (12.3, "12 s"), (600, "10 min"), (12_000, "3 h 20 min")],
-)
-def test_that_a_time_is_said_as_people_say_it(seconds, words):
-    assert recommending.duration_words(seconds) == words
 
 
 @pytest.mark.parametrize(

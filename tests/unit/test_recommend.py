@@ -8,30 +8,30 @@ from hypothesis import strategies as st
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.cards import find_card
+from studio.domain.finding import Severity
 from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.estimate import Verdict
 from studio.domain.recipe import OPTIONS, Recipe
-from studio.domain.recipe_options import ComputeDtype, Optimizer, Precision
+from studio.domain.recipe_options import (
+    AdapterDtype,
+    Attention,
+    ComputeDtype,
+    Optimizer,
+    Precision,
+    Schedule,
+)
 from studio.domain.recommend.policy import POLICIES, Goal, Way
 from studio.domain.recommend.proposal import headroom_bytes
-from studio.domain.recommend.propose import propose
+from studio.domain.recommend.propose import PROPOSED, propose
 from studio.domain.recommend.wish import STOPS, Wish
 from studio.domain.token_lengths import TokenLengths
 from studio.services.cards import known_cards
+from studio.services.model_findings import shape_findings
+from studio.services.preflight import device_findings
 from studio.storage.recipes import load_recipe, save_recipe
 from tests.bench.formula_grid import ARCHITECTURES
+from tests.published import published_config
 
-LLAMA_2_70B = {
-    "model_type": "llama",
-    "hidden_size": 8192,
-    "num_hidden_layers": 80,
-    "num_attention_heads": 64,
-    "num_key_value_heads": 8,
-    "intermediate_size": 28672,
-    "vocab_size": 32000,
-    "max_position_embeddings": 4096,
-    "tie_word_embeddings": False,
-}
 LENGTHS = TokenLengths.of([*range(100, 1000, 10), 1500, 3000, 6000])
 LENGTH = "train.sequence_length"
 
@@ -41,6 +41,9 @@ def shape(name: str) -> ModelArchitecture:
 
 
 LLAMA, PHI_MINI = shape("llama-3.1-8b"), shape("phi-4-mini")
+MIXTURE = shape("qwen3-30b-a3b")
+SHAPES = [LLAMA, PHI_MINI, MIXTURE, *map(shape, ("gpt2-xl", "gemma-2-9b", "phi-4"))]
+SIZES = (8, 10, 11, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96)
 
 
 def card(name: str) -> TrainingDevice:
@@ -69,7 +72,7 @@ def place_in_preference(goal: Goal, recipe: Recipe) -> tuple[int, int, int, int]
 
 wishes = st.builds(
     Wish,
-    st.sampled_from([LLAMA, PHI_MINI, shape("gpt2-xl")]),
+    st.sampled_from(SHAPES),
     st.floats(1, 90).map(of_size),
     st.just(Recipe()),
     st.one_of(
@@ -78,6 +81,37 @@ wishes = st.builds(
     ),
     st.sampled_from(list(Goal)),
 )
+
+
+bases = st.builds(
+    lambda values: Recipe().with_values(values),
+    st.fixed_dictionaries(
+        {
+            "model.precision": st.sampled_from(list(Precision)),
+            "model.double_quant": st.booleans(),
+            "model.compute_dtype": st.sampled_from(list(ComputeDtype)),
+            "model.attention": st.sampled_from(list(Attention)),
+            "lora.rank": st.integers(1, 256),
+            "lora.alpha": st.integers(1, 256),
+            "lora.dropout": st.floats(0, 0.9),
+            "lora.targets": st.sampled_from([("all-linear",), ("o_proj",), ("none",)]),
+            "lora.adapter_dtype": st.sampled_from(list(AdapterDtype)),
+            "data.held_out": st.floats(0.01, 0.5),
+            LENGTH: st.integers(16, 100_000),
+            "train.micro_batch": st.integers(1, 64),
+            "train.accumulation": st.integers(1, 64),
+            "train.epochs": st.floats(0.1, 9),
+            "train.max_steps": st.integers(0, 100),
+            "train.learning_rate": st.floats(1e-6, 1e-2),
+            "train.schedule": st.sampled_from(list(Schedule)),
+            "train.warmup": st.floats(0, 0.5),
+            "train.optimizer": st.sampled_from(list(Optimizer)),
+            "train.checkpointing": st.booleans(),
+            "train.seed": st.integers(0, 9),
+        }
+    ),
+)
+"""Recipes that somebody made before, wild ones too; a kept option isn't among them."""
 
 
 @given(wishes)
@@ -102,6 +136,19 @@ def test_that_more_memory_never_leads_to_a_worse_recipe(wish, more):
         assert place_in_preference(wish.goal, large.recipe) <= worse
 
 
+@pytest.mark.parametrize("goal", list(Goal))
+@pytest.mark.parametrize("model", SHAPES, ids=lambda shape: shape.family)
+def test_that_from_8_to_96_gib_each_larger_card_has_a_recipe_no_worse(model, goal):
+    found = [
+        propose(Wish(model, of_size(gib), Recipe(), LENGTHS, goal)) for gib in SIZES
+    ]
+    fits = [each.fits for each in found]
+    assert fits == sorted(fits)
+    assert fits[-1]
+    places = [place_in_preference(goal, each.recipe) for each in found if each.fits]
+    assert places == sorted(places, reverse=True)
+
+
 @given(wishes)
 def test_that_every_value_beside_the_defaults_is_explained(wish):
     found = propose(wish)
@@ -112,11 +159,42 @@ def test_that_every_value_beside_the_defaults_is_explained(wish):
     assert found == propose(wish)
 
 
-@given(wishes)
-def test_that_a_proposed_recipe_holds_together_and_survives_its_document(wish):
-    recipe = propose(wish).recipe
+@given(wishes, bases)
+def test_that_a_proposed_recipe_holds_together_and_survives_its_document(wish, base):
+    recipe = propose(replace(wish, base=base)).recipe
     assert not recipe.contradictions()
+    assert not [
+        found
+        for found in (
+            *shape_findings(recipe, wish.model),
+            *device_findings(recipe, wish.device),
+        )
+        if found.severity is Severity.ERROR
+    ]
     assert Recipe.from_document(recipe.to_document()) == recipe
+
+
+@given(wishes, bases)
+def test_that_what_is_proposed_does_not_hang_on_what_the_recipe_was_before(wish, base):
+    found, again = propose(wish).recipe, propose(replace(wish, base=base)).recipe
+    assert again == base.with_values({key: found.value(key) for key in PROPOSED})
+
+
+def test_that_drop_out_of_an_earlier_recipe_is_not_carried_over_to_experts():
+    base = Recipe().with_value("lora.dropout", 0.1)
+    found = propose(Wish(MIXTURE, card("A100 80GB"), base, LENGTHS))
+    assert found.recipe.lora.dropout == 0
+
+
+def test_that_drop_out_that_was_given_keeps_the_adapter_off_the_experts():
+    base, kept = Recipe().with_value("lora.dropout", 0.1), frozenset({"lora.dropout"})
+    found = propose(Wish(MIXTURE, card("A100 80GB"), base, LENGTHS, kept=kept))
+    assert found.fits
+    assert found.recipe.lora.dropout == 0.1
+    assert found.recipe.lora.targets == ("q_proj", "k_proj", "v_proj", "o_proj")
+    assert not list(shape_findings(found.recipe, MIXTURE))[1:]
+    (reason,) = [each for each in found.reasons if each.key == "lora.targets"]
+    assert "can’t be dropped" in reason.why
 
 
 def test_that_a_proposed_recipe_survives_its_file(tmp_path):
@@ -151,7 +229,7 @@ def test_that_models_known_to_fit_a_card_get_a_recipe(model, name):
 
 
 def test_that_seventy_billion_weights_get_a_recipe_on_48_gib():
-    model = ModelArchitecture.from_config(LLAMA_2_70B)
+    model = ModelArchitecture.from_config(published_config("Llama-2-70B"))
     found = propose(Wish(model, card("RTX A6000"), Recipe(), LENGTHS))
     assert found.fits
     assert found.recipe.model.precision is Precision.NF4
@@ -161,6 +239,7 @@ def test_that_seventy_billion_weights_get_a_recipe_on_48_gib():
 def test_that_training_every_weight_of_ten_billion_on_24_gib_gets_a_no():
     config = dict(ARCHITECTURES["llama-3.1-8b"], num_hidden_layers=42)
     model = ModelArchitecture.from_config(config)
+    assert 9.5e9 < model.parameters < 11e9
     base = Recipe().with_value("compat.full_training", True)
     found = propose(Wish(model, card("RTX 4090"), base))
     assert not found.fits

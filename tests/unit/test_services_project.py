@@ -13,6 +13,7 @@ from studio.domain.errors import ExitCode, StudioError
 from studio.domain.hardware import TrainingDevice
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import AdapterDtype, ComputeDtype
+from studio.domain.recommend.policy import Goal
 from studio.protocol.codec import encode
 from studio.protocol.events import Hello, RunFinished, StepFinished
 from studio.services import project as project_module
@@ -111,6 +112,18 @@ def test_that_a_changed_option_is_on_disk_at_once_and_told():
     project.set_value("lora.rank", 8)
     assert open_project("cheese").recipe.lora.rank == 8
     assert [recipe.lora.rank for recipe in told] == [8]
+
+
+def test_that_the_user_s_own_options_are_remembered_beside_the_goal():
+    project = create_project("Notes")
+    assert project.own_keys == frozenset()
+    project.set_own_keys({"lora.rank", "train.epochs"})
+    project.set_goal(Goal.SPEED)
+    again = open_project(project.slug)
+    assert (again.own_keys, again.goal) == ({"lora.rank", "train.epochs"}, Goal.SPEED)
+    document = project.directory / "project.toml"
+    document.write_text(document.read_text().replace("lora.rank", "lora.wings"))
+    assert open_project(project.slug).own_keys == {"train.epochs"}
 
 
 def test_that_a_refused_value_changes_nothing():

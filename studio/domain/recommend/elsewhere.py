@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.cards import CardFacts, CardKind, CloudPrice
-from studio.domain.recipe import OPTIONS
+from studio.domain.recipe import COMPARISONS, OPTIONS
 from studio.domain.recommend.proposal import Proposal
 from studio.domain.recommend.propose import propose
 from studio.domain.recommend.wish import Wish
@@ -72,11 +72,14 @@ def alternatives(
 
 
 def _unlocked(wish: Wish) -> Iterator[Alternative]:
-    """Single locks that are in the way."""
-    for key in OPTIONS:
+    """Single locks that are in the way; another program's habit is given up whole."""
+    for key in (*OPTIONS, *COMPARISONS):
         if key not in wish.kept:
             continue
-        found = propose(replace(wish, kept=wish.kept - {key}))
+        base = wish.base
+        if key in COMPARISONS:
+            base = base.with_value(key, COMPARISONS[key].default)
+        found = propose(replace(wish, base=base, kept=wish.kept - {key}))
         if found.fits:
             yield Alternative(Exit.UNLOCK, key, found)
 

@@ -11,10 +11,7 @@ from dataclasses import replace
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import Verdict
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import (
-    Attention,
-    Precision,
-)
+from studio.domain.recipe_options import ALL_LINEAR, Attention, Precision
 from studio.domain.recommend.formats import formats_of
 from studio.domain.recommend.policy import (
     EFFECTIVE_BATCH,
@@ -30,6 +27,28 @@ LENGTH, ROWS, TIMES = (
     "train.micro_batch",
     "train.accumulation",
 )
+PROPOSED = (
+    "model.precision",
+    "model.double_quant",
+    "model.compute_dtype",
+    "model.attention",
+    "lora.rank",
+    "lora.alpha",
+    "lora.dropout",
+    "lora.targets",
+    "lora.adapter_dtype",
+    LENGTH,
+    ROWS,
+    TIMES,
+    "train.epochs",
+    "train.learning_rate",
+    "train.schedule",
+    "train.warmup",
+    "train.optimizer",
+    "train.checkpointing",
+)
+"""The options that a proposal decides, whatever they were; the others stay."""
+
 _LARGE = 20_000_000_000  # weights; QLoRA halves the rate from 33 billion on
 
 
@@ -150,14 +169,26 @@ def _lengths(wish: Wish) -> Iterator[int]:
 
 def _eased(wish: Wish, length: int) -> Iterator[Recipe]:
     """Recipes for a length that are eased more and more."""
-    recipe = wish.with_values(wish.base, START)
-    if not wish.model.decoder.fused_attention:
-        recipe = wish.with_values(recipe, {"model.attention": Attention.EAGER})
-    rate = 1e-4 if wish.model.parameters >= _LARGE else 2e-4
-    recipe = wish.with_values(recipe, {"train.learning_rate": rate, LENGTH: length})
+    fused = wish.model.decoder.fused_attention
+    suited = {
+        "model.attention": Attention.SDPA if fused else Attention.EAGER,
+        "train.learning_rate": 1e-4 if wish.model.parameters >= _LARGE else 2e-4,
+        LENGTH: length,
+    }
+    recipe = _that_may_drop(wish, wish.with_values(wish.base, {**START, **suited}))
     policy = wish.policy
     for number, ease in enumerate(policy.eases):
         if number >= policy.eased:
             yield recipe
         recipe = wish.with_values(recipe, ease.values)
     yield recipe
+
+
+def _that_may_drop(wish: Wish, recipe: Recipe) -> Recipe:
+    """Where drop-out was given, a mixture's experts aren't adapted: they can't drop."""
+    if not (wish.model.has_experts and recipe.lora.dropout):
+        return recipe
+    if ALL_LINEAR not in recipe.lora.targets:
+        return recipe
+    names = dict.fromkeys(linear.name for linear, _ in wish.model.linears())
+    return wish.with_values(recipe, {"lora.targets": tuple(names)})

@@ -57,6 +57,12 @@ def _chosen(wish: Wish, recipe: Recipe) -> Iterator[Reason]:
             _saved(wish, recipe, {"lora.rank": START["lora.rank"]}),
             also=("lora.alpha",),
         )
+    if wish.model.has_experts and recipe.lora.targets != START["lora.targets"]:
+        yield Reason(
+            "lora.targets",
+            f"Adapter on {', '.join(recipe.lora.targets)}",
+            "Drop-out was given, and the inputs of experts can’t be dropped.",
+        )
     if recipe.train.learning_rate != OPTIONS["train.learning_rate"].default:
         yield Reason(
             "train.learning_rate",

@@ -54,16 +54,19 @@ class RecipeChange(QUndoCommand):
         self._before = {key: project.recipe.value(key) for key in values}
         self._goal = goal
         self._goal_before = project.goal
+        self._own_before = project.own_keys
         self._project = project
         self._refused = refused
 
     @override
     def redo(self) -> None:
-        self._save(self.values, self._goal)
+        own = (self._own_before - set(self.values)) | self.own
+        self._save(self.values, self._goal, own)
 
     @override
     def undo(self) -> None:
-        self._save(self._before, self._goal_before if self._goal else None)
+        goal = self._goal_before if self._goal else None
+        self._save(self._before, goal, self._own_before)
 
     @override
     def id(self) -> int:
@@ -79,15 +82,18 @@ class RecipeChange(QUndoCommand):
         # What followed from an earlier stop goes back with it.
         self._before = other._before | self._before
         self.values |= other.values
-        return True
+        return True  # its own keys stay as they were before the first stop
 
     @property
     def goal_changed(self) -> bool:
         """Whether it chose what the free memory shall buy."""
         return self._goal is not None
 
-    def _save(self, values: Mapping[str, Value], goal: Goal | None) -> None:
+    def _save(
+        self, values: Mapping[str, Value], goal: Goal | None, own: AbstractSet[str]
+    ) -> None:
         try:
+            self._project.set_own_keys(own)
             if goal is not None:
                 self._project.set_goal(goal)
             self._project.set_recipe(self._project.recipe.with_values(values))

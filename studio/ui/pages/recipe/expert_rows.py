@@ -10,30 +10,15 @@ from studio.domain.memory.formula import estimate_memory
 from studio.domain.options import Value
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recommend.proposal import Proposal
+from studio.domain.recommend.propose import PROPOSED
 from studio.ui.forms.option_rows import OptionRow, SetBy
 
 ON_OTHER_PAGES: Final = ("model.name", "data.path")
 """Chosen on the Model and the Data page; resetting them here would lose the choice."""
 
-PROPOSED: Final = (
-    "model.precision",
-    "model.double_quant",
-    "model.compute_dtype",
-    "model.attention",
-    "lora.rank",
-    "lora.alpha",
-    "lora.adapter_dtype",
-    "train.sequence_length",
-    "train.micro_batch",
-    "train.accumulation",
-    "train.checkpointing",
-    "train.optimizer",
-)
-"""The options that a proposal decides; for the others the default is recommended."""
-
 
 def recommended(key: str, proposal: Proposal | None) -> Value:
-    """What is recommended for an option on this machine."""
+    """What is recommended for an option on this machine; else the default."""
     if proposal is not None and key in PROPOSED:
         return proposal.recipe.value(key)
     return OPTIONS[key].default

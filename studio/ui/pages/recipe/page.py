@@ -19,7 +19,7 @@ from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.edits import RecipeChange, differences
 from studio.ui.pages.recipe.elsewhere import Elsewhere
-from studio.ui.pages.recipe.expert_rows import own_changes, recommended
+from studio.ui.pages.recipe.expert_rows import own_changes
 from studio.ui.pages.recipe.knowledge import Knowledge
 from studio.ui.pages.recipe.open_points import FIND, GO, LENGTH, REMEDY, has_ways_out
 from studio.ui.pages.recipe.proposing import Proposer
@@ -57,14 +57,13 @@ class RecipePage(QWidget):
         self._is_changing = False
         self._share = OPTIONS["data.held_out"].default
         self.undo_stack = QUndoStack(self)
-        self._proposer = Proposer(self._knowledge, self.undo_stack)
+        self._proposer = Proposer(self._knowledge)
         self._elsewhere = Elsewhere(self)
         self.view = RecipeView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
         self._elsewhere.found.connect(self._on_news)
-        self.undo_stack.indexChanged.connect(self._on_recipe_changed)
         self._connect_services()
         self._connect_choices()
         self._declare_keys()
@@ -114,7 +113,7 @@ class RecipePage(QWidget):
         self._refusal = None
         refused = self._desk.notices.post
         change = RecipeChange(project, values, refused, own=own, goal=goal)
-        self._is_changing = True  # the stack counts a change only once it is made
+        self._is_changing = True  # the push shows it itself, as the user's own
         self.undo_stack.push(change)
         self._is_changing = False
         self.refresh(by_user=True)
@@ -307,8 +306,9 @@ class RecipePage(QWidget):
 
     @Slot(str)
     def _on_reset_requested(self, key: str) -> None:
-        value = recommended(key, self._advice())
-        self.change({key: value}, by_user=False)
+        project = self._desk.projects.current
+        if project is not None:
+            self.change(self._proposer.given_back(project, key), by_user=False)
 
     @Slot()
     def _on_reset_all_requested(self) -> None:

@@ -3,38 +3,28 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from PySide6.QtGui import QUndoStack
-
 from studio.domain.options import Value
 from studio.domain.recommend.policy import Goal
 from studio.domain.recommend.proposal import Proposal
 from studio.services.project import Project
-from studio.ui.pages.recipe.edits import RecipeChange
-from studio.ui.pages.recipe.expert_rows import is_untouched, proposed_values
+from studio.ui.pages.recipe.expert_rows import (
+    is_untouched,
+    proposed_values,
+    recommended,
+)
 from studio.ui.pages.recipe.knowledge import Knowledge
 
 
 class Proposer:
-    """What taking the proposal would set, and which options are the user's own."""
+    """What taking the proposal would set; what the user set stays."""
 
-    def __init__(self, knowledge: Knowledge, undo_stack: QUndoStack) -> None:
+    def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
-        self._undo_stack = undo_stack
         self._proposed: set[str] = set()
-
-    def own_keys(self) -> frozenset[str]:
-        """The options that the user set in this session and hasn't given back."""
-        own: set[str] = set()
-        for number in range(self._undo_stack.index()):
-            change = self._undo_stack.command(number)
-            if isinstance(change, RecipeChange):
-                own -= set(change.values)
-                own |= change.own
-        return frozenset(own)
 
     def values(self, project: Project) -> dict[str, Value]:
         """What taking the proposal would set; what the user set stays."""
-        own = self.own_keys()
+        own = project.own_keys
         return proposed_values(
             project.recipe, self._knowledge.proposed(project.recipe, own), own
         )
@@ -60,16 +50,28 @@ class Proposer:
         """
         if self.values(project):
             return {}
-        kept = self.own_keys() | set(values)
+        kept = project.own_keys | set(values)
         changed = project.recipe.with_values(values)
         proposal = self._knowledge.proposed(changed, kept)
         if proposal is None or not proposal.fits:
             return {}
         return proposed_values(changed, proposal, kept)
 
+    def given_back(self, project: Project, key: str) -> dict[str, Value]:
+        """What leaving an option to the proposal again would set.
+
+        Where all else is as proposed, it is shared out anew, as in `following`.
+        """
+        kept = project.own_keys - {key}
+        proposal = self._knowledge.proposed(project.recipe, kept)
+        value = {key: recommended(key, proposal)}
+        if self.values(project):
+            return value
+        return proposed_values(project.recipe, proposal, kept) | value
+
     def for_goal(self, project: Project, goal: Goal) -> dict[str, Value]:
         """What choosing a goal would set; what the user set stays."""
-        own = self.own_keys()
+        own = project.own_keys
         proposal = self._knowledge.proposed(project.recipe, own, goal)
         return proposed_values(project.recipe, proposal, own)
 
@@ -81,7 +83,7 @@ class Proposer:
         """
         if project is None:
             return None
-        own = self.own_keys()
+        own = project.own_keys
         around = self._knowledge.proposed(project.recipe, own)
         return around if around is None or not own else self._merged(around, own)
 
