@@ -18,6 +18,7 @@ from studio.domain.time_words import duration_range
 from studio.services.cards import device_named
 from studio.services.recommending import Recommendation, recommend
 from studio.storage.chat_files import read_chats
+from studio.storage.data_reading import Choice
 from studio.storage.recipes import save_recipe
 from studio.system.machine import read_machine_once
 
@@ -47,7 +48,7 @@ def find(
         kept.add(assignment.partition("=")[0].strip())
     chats = None
     if data is not None:
-        chats = read_chats(data)
+        chats = read_chats(data, Choice.of(base.data))
         base = base.with_value("data.path", str(data.absolute()))
     device = device_named(gpu, read_machine_once())
     return recommend(base, device, chats, goal, frozenset(kept))

@@ -1,108 +1,130 @@
-"""Chats to learn from: what a row may look like, and which rows are held out."""
+"""Examples to learn from: chats, pairs of answers, plain texts; and who is held out.
+
+What a file's rows look like is the business of the formats (`studio.storage.formats`);
+here is what they become.
+"""
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
+from studio.domain.data_mapping import ColumnMapping
 from studio.domain.finding import Finding
+from studio.domain.token_lengths import TokenLengths
 
 ROLES = frozenset({"system", "user", "assistant", "tool"})
 
-# Column pairs that are read as one question and its answer, first match wins.
-PAIRS = (
-    ("prompt", "completion"),
-    ("question", "answer"),
-    ("instruction", "output"),
-    ("input", "output"),
-)
+
+class Kind(StrEnum):
+    """What an example teaches, and so which methods can learn from it."""
+
+    CHAT = "chat"
+    PREFERENCE = "preference"
+    RATED = "rated"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a chat."""
+    """One message of a chat.
+
+    Attributes:
+        role: One of `ROLES`.
+        content: Its text; may be empty where `extras` hold calls of tools.
+        extras: What else chat templates read of a message, such as ``tool_calls``.
+    """
 
     role: str
     content: str
+    extras: Mapping[str, object] = field(default_factory=dict, hash=False)
 
-    def as_message(self) -> dict[str, str]:
+    def as_message(self) -> dict[str, object]:
         """The message in the form that chat templates take."""
-        return {"role": self.role, "content": self.content}
+        return {"role": self.role, "content": self.content, **self.extras}
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """One example: the turns, and the line of the file it came from (from 1)."""
+    """One example.
+
+    Attributes:
+        turns: What is said; empty for a plain text. Of a pair, with the chosen answer.
+        line: The line or row of its file that it came from, from 1.
+        text: A plain text, learnt whole and without a chat template.
+        rejected: Of a pair: the turns that should not have followed.
+        is_liked: Of a rated answer: whether it was a good one.
+        tools: What the assistant may call, in the form that chat templates take.
+        file: Its file's name within a folder; empty for a single file.
+    """
 
     turns: tuple[Turn, ...]
     line: int
+    text: str = ""
+    rejected: tuple[Turn, ...] = ()
+    is_liked: bool | None = None
+    tools: tuple[Mapping[str, object], ...] = field(default=(), hash=False)
+    file: str = ""
 
     def question(self) -> str:
         """The first thing the user says."""
         return next((t.content for t in self.turns if t.role == "user"), "")
 
     def answer(self) -> str:
-        """The last thing the assistant says."""
+        """The last thing the assistant says; a plain text itself."""
         turns = reversed(self.turns)
-        return next((t.content for t in turns if t.role == "assistant"), "")
+        said = next((t.content for t in turns if t.role == "assistant"), "")
+        return said or self.text
+
+    def characters(self) -> int:
+        """How long it is, in characters."""
+        return len(self.text) + sum(len(turn.content) for turn in self.turns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChatFile:
-    """What a data file holds; each reading is a value of its own.
+    """What a data file or folder holds; each reading is a value of its own.
 
     Attributes:
-        path: The file.
-        chats: The rows that can be trained on, in file order.
+        path: The file or folder.
+        chats: The rows that can be trained on, in file order; read from the disk when
+            they are asked for where there are many.
         findings: What is wrong with the others, with line numbers.
-        size_bytes: The file's size.
+        size_bytes: The size of its files.
         form: How rows are recognised, in words.
         left_out: How many rows can't be trained on.
+        format_name: Of the format that the rows were read by.
+        kind: What its examples teach.
+        confidence: How sure the format is, 0 to 1; 1 when the user chose it.
+        mapping: Which column is which part of an example.
+        columns: The columns' names, in the order of the first row that has each.
+        lengths: The rows' lengths; judged by characters until tokens are counted.
+        is_whole: False for a first look at a large file whose rest is not read yet.
     """
 
     path: str
-    chats: tuple[Chat, ...]
+    chats: Sequence[Chat]
     findings: tuple[Finding, ...]
     size_bytes: int
     form: str
     left_out: int = 0
+    format_name: str = ""
+    kind: Kind = Kind.CHAT
+    confidence: float = 1.0
+    mapping: ColumnMapping = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    lengths: TokenLengths | None = None
+    is_whole: bool = True
+
+    def lengths_of_rows(self) -> TokenLengths:
+        """The rows' lengths, as well as they are known."""
+        if self.lengths is not None:
+            return self.lengths
+        return TokenLengths.judged(chat.characters() for chat in self.chats)
 
 
 class RowError(ValueError):
     """A row that can't be trained on; the message says why, without the place."""
-
-
-def chat_from_row(row: object, line: int) -> Chat:
-    """Read one row.
-
-    Args:
-        row: The decoded JSON value.
-        line: Its line in the file, from 1.
-
-    Returns:
-        The chat; the last turn may be of any role, but one is the assistant's.
-
-    Raises:
-        RowError: The row is no chat, or nothing in it can be trained on.
-    """
-    if not isinstance(row, Mapping):
-        raise RowError("is not an object")
-    turns = _turns_of(row)
-    if not any(turn.role == "assistant" for turn in turns):
-        raise RowError("has no assistant turn to learn from")
-    for turn in turns:
-        if turn.role == "assistant" and not turn.content.strip():
-            raise RowError("has an empty answer")
-    return Chat(tuple(turns), line)
-
-
-def form_of_row(row: Mapping[str, object]) -> str:
-    """How a row is recognised, in words."""
-    if "messages" in row:
-        return "Chat rows under “messages”"
-    for question, answer in PAIRS:
-        if question in row and answer in row:
-            return f"Question and answer under “{question}” and “{answer}”"
-    return "Unknown rows"
 
 
 def split_rows(rows: int, held_out: float, seed: int) -> tuple[list[int], list[int]]:
@@ -126,37 +148,3 @@ def split_rows(rows: int, held_out: float, seed: int) -> tuple[list[int], list[i
         [row for row in range(rows) if row not in chosen],
         sorted(chosen),
     )
-
-
-def _turns_of(row: Mapping[str, object]) -> Sequence[Turn]:
-    if "messages" in row:
-        return _turns_of_messages(row["messages"])
-    for question, answer in PAIRS:
-        if question in row and answer in row:
-            return _turns_of_pair(row, question, answer)
-    known = ", ".join(f"{question}/{answer}" for question, answer in PAIRS)
-    names = ", ".join(sorted(str(name) for name in row)[:6]) or "none"
-    raise RowError(f"has neither “messages” nor {known} (its columns: {names})")
-
-
-def _turns_of_messages(messages: object) -> list[Turn]:
-    if not isinstance(messages, list) or not messages:
-        raise RowError("has no messages")
-    turns: list[Turn] = []
-    for message in messages:
-        if not isinstance(message, Mapping):
-            raise RowError("has a message that is not an object")
-        role, content = message.get("role"), message.get("content")
-        if role not in ROLES:
-            raise RowError(f"has a message of the unknown role “{role}”")
-        if not isinstance(content, str):
-            raise RowError(f"has a message of {role} without text")
-        turns.append(Turn(str(role), content))
-    return turns
-
-
-def _turns_of_pair(row: Mapping[str, object], question: str, answer: str) -> list[Turn]:
-    asked, answered = row[question], row[answer]
-    if not isinstance(asked, str) or not isinstance(answered, str):
-        raise RowError(f"has no text under “{question}” or “{answer}”")
-    return [Turn("user", asked), Turn("assistant", answered)]

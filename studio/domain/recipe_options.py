@@ -172,9 +172,19 @@ class DataOptions:
 
     path: str = text(
         title="Data file",
-        help="A file of chats in JSON Lines or JSON.",
+        help="A file or folder: JSON Lines, JSON, CSV, Parquet, Arrow or plain text.",
         level=Level.SIMPLE,
         kind=Kind.PATH,
+    )
+    format: str = text(
+        title="Form of the rows",
+        help="chat, sharegpt, alpaca, prompt-completion, question-answer, preference, "
+        "rated or text. Empty: recognised.",
+    )
+    columns: tuple[str, ...] = words(
+        (),
+        title="Columns",
+        help="Which column is which part, such as question=mr. Empty: recognised.",
     )
     held_out: float = number(
         0.05,

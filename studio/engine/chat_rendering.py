@@ -8,8 +8,9 @@ template is changed, so what is trained is what is rendered later.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import TemplateError
 
@@ -52,22 +53,33 @@ class _Span:
     ends: bool
 
 
-def render(tokenizer: Tokenizer, turns: Sequence[Turn], *, asks: bool = False) -> str:
+def render(
+    tokenizer: Tokenizer,
+    turns: Sequence[Turn],
+    *,
+    asks: bool = False,
+    tools: Sequence[Mapping[str, object]] = (),
+) -> str:
     """A chat as text, by the model's own template.
 
     Args:
         tokenizer: Holds the template.
         turns: The chat.
         asks: End with the words after which the model answers.
+        tools: That the assistant may call.
 
     Raises:
         RowError: The template refuses this chat.
     """
-    messages = [turn.as_message() for turn in turns]
+    messages: Any = [turn.as_message() for turn in turns]
+    offered: Any = list(tools) or None
     try:
         return str(
             tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=asks
+                messages,
+                tokenize=False,
+                add_generation_prompt=asks,
+                tools=offered,
             )
         )
     except TemplateError as fault:
@@ -75,13 +87,17 @@ def render(tokenizer: Tokenizer, turns: Sequence[Turn], *, asks: bool = False) -
 
 
 def training_row(tokenizer: Tokenizer, chat: Chat) -> TrainingRow:
-    """Render a chat and label what the assistant says in it.
+    """Render a chat and label what the assistant says in it; of a text, all.
 
     Raises:
         RowError: The template refuses the chat, or rewrites an answer.
     """
-    text = render(tokenizer, chat.turns)
-    spans = _answers(tokenizer, chat.turns, text)
+    if chat.is_liked is False:
+        raise RowError("is rated as bad, and nothing shall be learnt from it")
+    if chat.text:
+        return _text_row(tokenizer, chat.text)
+    text = render(tokenizer, chat.turns, tools=chat.tools)
+    spans = _answers(tokenizer, chat, text)
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
     labels = [
@@ -91,19 +107,28 @@ def training_row(tokenizer: Tokenizer, chat: Chat) -> TrainingRow:
     return TrainingRow(list(ids), labels, all(span.ends for span in spans))
 
 
-def _answers(tokenizer: Tokenizer, turns: Sequence[Turn], text: str) -> list[_Span]:
+def _text_row(tokenizer: Tokenizer, text: str) -> TrainingRow:
+    ids = list(tokenizer(text)["input_ids"])
+    end = tokenizer.eos_token_id
+    if end is not None and ids[-1:] != [end]:
+        ids.append(end)
+    return TrainingRow(ids, list(ids), ends=end is not None)
+
+
+def _answers(tokenizer: Tokenizer, chat: Chat, text: str) -> list[_Span]:
     spans: list[_Span] = []
     special = _any_special_token(tokenizer)
     cursor = 0
-    for number, turn in enumerate(turns):
+    for number, turn in enumerate(chat.turns):
         words = turn.content.strip()
         if turn.role == "assistant":
-            start = _start(tokenizer, turns[:number], text, cursor)
+            start = _start(tokenizer, chat, number, text, cursor)
             found = text.find(words, start)
             if found < 0:
                 raise RowError("has an answer that the chat template rewrites")
             behind = found + len(words)
-            so_far = _common_length(render(tokenizer, turns[: number + 1]), text)
+            until_here = _begin(tokenizer, chat, number + 1)
+            so_far = _common_length(until_here, text)
             stop = _end_of_turn(special, text, behind, so_far)
             spans.append(_Span(start if number else found, stop, stop > behind))
             cursor = stop
@@ -134,12 +159,19 @@ def _end_of_turn(special: re.Pattern[str], text: str, behind: int, so_far: int) 
     return stop
 
 
-def _start(tokenizer: Tokenizer, before: Sequence[Turn], text: str, cursor: int) -> int:
-    """Where the template has the model begin to speak."""
-    if not before:
+def _start(
+    tokenizer: Tokenizer, chat: Chat, number: int, text: str, cursor: int
+) -> int:
+    """Where the template has the model begin to speak its turn of this number."""
+    if not number:
         return cursor
-    asked = render(tokenizer, before, asks=True)
+    asked = _begin(tokenizer, chat, number, asks=True)
     return max(cursor, _common_length(asked, text))
+
+
+def _begin(tokenizer: Tokenizer, chat: Chat, turns: int, *, asks: bool = False) -> str:
+    """The first turns of a chat, rendered."""
+    return render(tokenizer, chat.turns[:turns], asks=asks, tools=chat.tools)
 
 
 def _common_length(one: str, other: str) -> int:

@@ -12,6 +12,7 @@ from studio.engine.chat_rendering import TrainingRow, training_row
 from studio.engine.model_loading import Tokenizer
 from studio.engine.session import Session
 from studio.storage.chat_files import read_chats
+from studio.storage.data_reading import Choice
 
 _DEFAULT_PROMPTS = 3
 
@@ -44,7 +45,7 @@ def prepare_data(
     Raises:
         StudioError: No data, or nothing in it to learn.
     """
-    file = read_chats(_path_of(recipe))
+    file = read_chats(_path_of(recipe), Choice.of(recipe.data))
     for finding in file.findings:
         session.warn(finding)
     train_at, held_at = split_rows(

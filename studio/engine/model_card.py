@@ -4,7 +4,6 @@ Libraries write empty cards with the absolute path of the base model, and with i
 user's name. This one names nothing of the machine.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from studio.domain.recipe import OPTIONS, Recipe
 from studio.storage.models import ModelPlace
 
 # Texts that may hold a path, or that are told in words already.
-_NOT_LISTED = frozenset({"model.name", "data.path", "data.prompts"})
+_NOT_LISTED = frozenset(
+    {"model.name", "data.path", "data.format", "data.columns", "data.prompts"}
+)
 _ADAPTER = "LoRA adapter"
 _PEFT = "library_name: peft"
 _TRANSFORMERS = "library_name: transformers"
@@ -49,12 +50,6 @@ class Facts:
 def public_name(place: ModelPlace) -> str:
     """What a base model is called in public: its hub id, else its folder's name."""
     return place.hub_id or Path(place.name).name
-
-
-def sha256_of(path: str) -> str:
-    """The digest of a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def model_card(facts: Facts) -> str:

@@ -18,10 +18,10 @@ from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.fake_model import read_config
 from studio.engine.dry_run.foreign import train_all
 from studio.engine.dry_run.subject import Subject
-from studio.engine.model_card import sha256_of
 from studio.engine.model_loading import Tokenizer, load_model, load_tokenizer
 from studio.engine.session import Session
 from studio.engine.training_run import TrainingRun
+from studio.storage.data_digest import digest_of
 from studio.storage.models import ModelPlace, ModelState
 from studio.storage.run_directory import RunDirectory
 from studio.system.machine import read_machine_once
@@ -145,7 +145,7 @@ def _data(
         else:
             session.enter(Phase.PREPARING_DATA)
             data = prepare_data(session, recipe, tokenizer)
-            return tokenizer, data, sha256_of(recipe.data.path)
+            return tokenizer, data, digest_of(Path(recipe.data.path))
     return stand_ins.tokenizer(), _stand_ins(recipe, pads=pads), ""
 
 

@@ -6,8 +6,10 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding
+from studio.domain.recipe_options import DataOptions
 from studio.services.background import BackgroundCall
 from studio.storage.chat_files import read_chats
+from studio.storage.data_reading import Choice
 
 
 class DataReader(QObject):
@@ -31,10 +33,10 @@ class DataReader(QObject):
         """Whether a file is being read."""
         return bool(self._calls)
 
-    def read(self, path: str | Path) -> None:
-        """Read a file; what an earlier order finds is not told any more."""
-        file = Path(path).expanduser()
-        call = BackgroundCall(lambda: read_chats(file))
+    def read(self, data: DataOptions) -> None:
+        """Read what a recipe names; what an earlier order finds isn't told any more."""
+        file, choice = Path(data.path).expanduser(), Choice.of(data)
+        call = BackgroundCall(lambda: read_chats(file, choice))
         call.call_done.connect(self._on_call_done)
         call.call_failed.connect(self._on_call_failed)
         self._calls.append(call)

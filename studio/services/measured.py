@@ -1,7 +1,6 @@
 """This machine's measurements: what they say of a recipe, and what they teach."""
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from studio.domain.memory.measurement import (
     subject_of,
 )
 from studio.domain.recipe import Recipe
+from studio.storage.data_digest import digest_of
 from studio.storage.disk import unreadable
 from studio.storage.measurements import MeasurementTable
 from studio.system.paths import measurements_path
@@ -105,8 +105,7 @@ def _digest(path: str) -> str:
     if not path:
         return ""
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(Path(path))
     except OSError as fault:
         raise unreadable(fault, Path(path)) from fault
 

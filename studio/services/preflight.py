@@ -22,6 +22,7 @@ from studio.services.model_findings import architecture_findings
 from studio.services.model_places import store
 from studio.services.pricing import price
 from studio.storage.chat_files import read_chats
+from studio.storage.data_reading import Choice
 from studio.storage.models import ModelPlace, ModelState
 from studio.system.machine import disk_free, read_machine_once
 from studio.system.paths import data_dir
@@ -110,7 +111,7 @@ def _data_of(recipe: Recipe) -> ChatFile | Finding | None:
     if not recipe.data.path:
         return None
     try:
-        return read_chats(Path(recipe.data.path))
+        return read_chats(Path(recipe.data.path), Choice.of(recipe.data))
     except StudioError as refused:
         return refused.finding
 
@@ -150,7 +151,7 @@ def _data_findings(
 
 
 def _unread_findings(path: Path) -> Iterator[Finding]:
-    if not path.is_file():
+    if not path.exists():
         yield error(
             "data.missing",
             "There is no such data file.",

@@ -98,6 +98,5 @@ def wish_for(
 
 @lru_cache(maxsize=2)  # a window asks at every keystroke and every second
 def lengths_of(data: ChatFile | None) -> TokenLengths:
-    """The lengths of a file's chats, judged by their characters; none without one."""
-    chats = data.chats if data else ()
-    return TokenLengths.judged(sum(len(t.content) for t in c.turns) for c in chats)
+    """The lengths of a file's rows; none without one."""
+    return TokenLengths() if data is None else data.lengths_of_rows()

@@ -1,209 +1,179 @@
-"""The one reader of data files: window and engine see the same rows.
+"""The one reader of data: window, command line and engine see the same examples.
 
-JSON Lines are read line by line, a JSON array as a whole. A row that can't be trained
-on is told with its line and left out; the others are kept.
+A row that can't be trained on is told with its line and left out; the others are kept.
+The rows of a large file stay on the disk.
 """
 
-import codecs
-import json
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Final, overload
 
-import msgspec
-
-from studio.domain.dataset import Chat, ChatFile, RowError, chat_from_row, form_of_row
-from studio.domain.errors import StudioError, refusal
+from studio.domain.dataset import Chat, ChatFile, Kind, RowError
+from studio.domain.errors import refusal
 from studio.domain.finding import Finding, warning
+from studio.domain.token_lengths import TokenLengths
+from studio.storage.data_reading import RECOGNISE, Choice, Reading, open_data
 from studio.storage.disk import unreadable
+from studio.storage.tables.table import RawRow, changed
 
-_NAMED_LINES = 10
-_MOST_REASONS = 50
-_FOREIGN_MARKS = {
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}
+_NAMED_LINES: Final = 10
+_MOST_REASONS: Final = 50
+_KEPT_BYTES: Final = 16 << 20
+_CACHED: Final = 512
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of the file: its value, or why it has none."""
+def read_chats(
+    path: Path, choice: Choice = RECOGNISE, *, most_rows: int | None = None
+) -> ChatFile:
+    """Read a file of examples.
 
-    line: int
-    value: object = None
-    fault: str = ""
+    Args:
+        path: JSON Lines, JSON, CSV or TSV, Parquet, Arrow, plain text, or a folder of
+            them; text in UTF-8, a byte order mark is accepted.
+        choice: How the user wants rows to be read.
+        most_rows: End after as many rows, for a first look.
+
+    Returns:
+        The rows that can be trained on, and findings about the others.
+
+    Raises:
+        StudioError: No such file, empty, not UTF-8, an array that breaks off, or not
+            a single row to train on.
+    """
+    try:
+        reading = open_data(path, choice)
+        collected = _Collected(keeps=reading.table.size_bytes <= _KEPT_BYTES)
+        examples = reading.examples()
+        collected.take(islice(examples, most_rows))
+        is_whole = most_rows is None or next(examples, None) is None
+    except OSError as fault:
+        raise unreadable(fault, path) from fault
+    return _checked(reading, collected, is_whole=is_whole)
+
+
+class StoredChats(Sequence[Chat]):
+    """Examples that stay on the disk until they are asked for."""
+
+    def __init__(
+        self, reading: Reading, places: Sequence[int], lines: Sequence[int]
+    ) -> None:
+        """Take the places of the rows that can be trained on.
+
+        Args:
+            reading: Of their file.
+            places: As `RawRow.place` has them, in file order.
+            lines: As `RawRow.line` has them.
+        """
+        self._reading, self._places, self._lines = reading, places, lines
+        self._cached: dict[int, Chat] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, at: int) -> Chat: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Chat]: ...
+    def __getitem__(self, at: int | slice) -> Chat | Sequence[Chat]:
+        """An example; raises a StudioError when the file was changed since."""
+        if isinstance(at, slice):
+            return [self[each] for each in range(*at.indices(len(self)))]
+        at = range(len(self))[at]
+        if at not in self._cached:
+            if len(self._cached) >= _CACHED:
+                self._cached.clear()
+            self._cached[at] = self._read(at)
+        return self._cached[at]
+
+    def _read(self, at: int) -> Chat:
+        try:
+            row = self._reading.row_at(self._lines[at], self._places[at])
+            return self._reading.example_of(row)
+        except (OSError, RowError):
+            raise changed(self._reading.table.path) from None
 
 
 @dataclass(slots=True)
 class _Collected:
     """What was read so far."""
 
+    keeps: bool
     chats: list[Chat] = field(default_factory=list)
-    faults: dict[str, list[int]] = field(default_factory=dict)
-    form: str = ""
+    places: "array[int]" = field(default_factory=lambda: array("Q"))
+    lines: "array[int]" = field(default_factory=lambda: array("L"))
+    characters: "array[int]" = field(default_factory=lambda: array("L"))
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    left_out: int = 0
 
-    def take(self, row: _Row) -> None:
-        """Keep a row, or remember why it can't be kept."""
-        try:
-            chat = _chat_of(row)
-        except RowError as fault:
-            self.faults.setdefault(str(fault), []).append(row.line)
-            return
-        if not self.chats and isinstance(row.value, dict):
-            self.form = form_of_row(row.value)
-        self.chats.append(chat)
+    def take(self, examples: Iterable[tuple[RawRow, Chat | str]]) -> None:
+        """Keep examples, and remember why the others can't be kept."""
+        for row, example in examples:
+            if isinstance(example, str):
+                self._leave_out(row, example)
+                continue
+            self.places.append(row.place)
+            self.lines.append(row.line)
+            self.characters.append(example.characters())
+            if self.keeps:
+                self.chats.append(example)
 
-
-def read_chats(path: Path) -> ChatFile:
-    """Read a file of chats.
-
-    Args:
-        path: JSON Lines or a JSON array, in UTF-8; a byte order mark is accepted.
-
-    Returns:
-        The rows that can be trained on, and findings about the others.
-
-    Raises:
-        StudioError: No such file, a folder, empty, not UTF-8, an array that breaks
-            off, or not a single row to train on.
-    """
-    if path.is_dir():
-        raise refusal(
-            "data.missing",
-            "This is a folder, not a data file.",
-            fix="Name the file of chats in it.",
-            where=str(path),
-        )
-    try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            collected = _collect(file, path)
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except OSError as fault:
-        raise unreadable(fault, path) from fault
-    return _checked(collected, path, size)
+    def _leave_out(self, row: RawRow, why: str) -> None:
+        self.left_out += 1
+        named = self.faults.setdefault(why, [])
+        in_file = f"{row.file}, line " if row.file else ""
+        named.append(f"{in_file}{row.line:,}" if len(named) < _NAMED_LINES else "")
 
 
-def _collect(file: BinaryIO, path: Path) -> _Collected:
-    collected = _Collected()
-    for row in _rows(file, path):
-        collected.take(row)
-    return collected
-
-
-def _rows(file: BinaryIO, path: Path) -> Iterator[_Row]:
-    start = file.read(4)
-    for mark, encoding in _FOREIGN_MARKS.items():
-        if start.startswith(mark):
-            raise _not_utf8(path, f"it is {encoding}")
-    file.seek(len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0)
-    skipped, first = _first_full_line(file)
-    if first.lstrip().startswith(b"["):
-        text = _decoded(first + file.read(), path, skipped + 1)
-        yield from _rows_of_array(text, skipped, path)
-        return
-    lines = enumerate(chain([first], file), start=skipped + 1)
-    for number, line in lines:
-        if line.strip():
-            yield _row_of_line(_decoded(line, path, number), number)
-
-
-def _first_full_line(file: BinaryIO) -> tuple[int, bytes]:
-    skipped = 0
-    for line in file:
-        if line.strip():
-            return skipped, line
-        skipped += 1
-    return skipped, b""
-
-
-def _row_of_line(line: str, number: int) -> _Row:
-    try:
-        return _Row(number, msgspec.json.decode(line))
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        return _Row(number, fault="is not valid JSON")
-
-
-def _rows_of_array(text: str, skipped: int, path: Path) -> Iterator[_Row]:
-    decoder = json.JSONDecoder()
-    line, counted = skipped + 1, 0
-    at = _after_space(text, text.index("[") + 1)
-    while at < len(text) and text[at] != "]":
-        line, counted = line + text.count("\n", counted, at), at
-        try:
-            value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            raise _broken_array(path, line) from None
-        yield _Row(line, value)
-        at = _after_space(text, end)
-        if text[at : at + 1] == ",":
-            at = _after_space(text, at + 1)
-        elif text[at : at + 1] != "]":
-            raise _broken_array(path, line)
-    if at >= len(text) or text[at + 1 :].strip():
-        raise _broken_array(path, line)
-
-
-def _after_space(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n":
-        at += 1
-    return at
-
-
-def _decoded(line: bytes, path: Path, number: int) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError as fault:
-        number += line.count(b"\n", 0, fault.start)
-        raise _not_utf8(path, f"line {number:,} breaks it") from None
-
-
-def _chat_of(row: _Row) -> Chat:
-    if row.fault:
-        raise RowError(row.fault)
-    chat = chat_from_row(row.value, row.line)
-    for turn in chat.turns:
-        try:
-            turn.content.encode()
-        except UnicodeEncodeError:
-            raise RowError("has half a character (a lone surrogate)") from None
-    return chat
-
-
-def _checked(collected: _Collected, path: Path, size: int) -> ChatFile:
-    chats, faults = collected.chats, collected.faults
-    if not chats and not faults:
+def _checked(reading: Reading, collected: _Collected, *, is_whole: bool) -> ChatFile:
+    path, faults, rows = reading.table.path, collected.faults, len(collected.places)
+    if not rows and not faults:
         raise refusal(
             "data.empty",
             "The file holds no rows.",
             fix="Choose a file with at least one chat.",
             where=str(path),
         )
-    if not chats:
+    if not rows:
         reason, lines = next(iter(faults.items()))
         raise refusal(
             "data.no-usable-row",
-            f"None of the {sum(map(len, faults.values())):,} rows can be trained on: "
-            f"line {lines[0]:,} {reason}.",
-            fix='Write one JSON object a line, such as {"messages": [{"role": "user", '
-            '"content": "…"}, {"role": "assistant", "content": "…"}]}.',
+            f"None of the {collected.left_out:,} rows can be trained on: "
+            f"line {lines[0]} {reason}.",
+            fix="Assign its columns by hand, or write one JSON object a line, such as "
+            '{"messages": [{"role": "user", "content": "…"}, '
+            '{"role": "assistant", "content": "…"}]}.',
             where=str(path),
         )
-    findings = tuple(
-        _told(reason, lines, len(chats))
-        for reason, lines in list(faults.items())[:_MOST_REASONS]
+    chats: Sequence[Chat] = tuple(collected.chats)
+    if not collected.keeps:
+        chats = StoredChats(reading, collected.places, collected.lines)
+    return ChatFile(
+        path=str(path),
+        chats=chats,
+        findings=_findings(collected),
+        size_bytes=reading.table.size_bytes,
+        form=reading.form,
+        left_out=collected.left_out,
+        format_name="" if reading.format is None else reading.format.name,
+        kind=Kind.CHAT if reading.format is None else reading.format.kind,
+        confidence=reading.confidence,
+        mapping=reading.mapping,
+        columns=reading.columns,
+        lengths=TokenLengths.judged(collected.characters),
+        is_whole=is_whole,
     )
-    left_out = sum(map(len, faults.values()))
-    return ChatFile(str(path), tuple(chats), findings, size, collected.form, left_out)
 
 
-def _told(reason: str, lines: list[int], kept: int) -> Finding:
-    named = ", ".join(f"{line:,}" for line in lines[:_NAMED_LINES])
+def _findings(collected: _Collected) -> tuple[Finding, ...]:
+    told = list(collected.faults.items())[:_MOST_REASONS]
+    return tuple(_told(why, lines, len(collected.places)) for why, lines in told)
+
+
+def _told(reason: str, lines: list[str], kept: int) -> Finding:
+    named = ", ".join(lines[:_NAMED_LINES])
     if len(lines) == 1:
         what = f"Line {named} {reason}."
     else:
@@ -215,32 +185,5 @@ def _told(reason: str, lines: list[int], kept: int) -> Finding:
         what,
         why=f"The other {kept:,} rows are read and kept.",
         fix="Mend the rows in the file, or train without them.",
-        where=f"line {lines[0]:,}",
-    )
-
-
-def _missing(path: Path) -> StudioError:
-    return refusal(
-        "data.missing",
-        "There is no such data file.",
-        fix="Check the path, or choose another file.",
-        where=str(path),
-    )
-
-
-def _not_utf8(path: Path, why: str) -> StudioError:
-    return refusal(
-        "data.encoding",
-        f"The file is not UTF-8 text: {why}.",
-        fix="Save it again with the encoding UTF-8.",
-        where=str(path),
-    )
-
-
-def _broken_array(path: Path, line: int) -> StudioError:
-    return refusal(
-        "data.json",
-        f"The JSON array breaks off or is malformed near line {line:,}.",
-        fix="Mend it there, or write one JSON object a line instead.",
-        where=str(path),
+        where=f"line {lines[0]}",
     )

@@ -31,7 +31,16 @@ _PROGRAM = Path(__file__).resolve().parent.parent
 # The rooms whose code decides a dry run's figures.
 _DECIDING = ("domain", "engine")
 # Options that decide nothing about memory.
-_ASIDE = frozenset({"model.name", "data.path", "train.seed", "train.learning_rate"})
+_ASIDE = frozenset(
+    {
+        "model.name",
+        "data.path",
+        "data.format",
+        "data.columns",
+        "train.seed",
+        "train.learning_rate",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

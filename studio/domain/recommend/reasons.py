@@ -14,7 +14,7 @@ from studio.domain.recommend.proposal import Reason
 from studio.domain.recommend.wish import Wish
 
 LENGTH = "train.sequence_length"
-_NOT_CHOSEN = frozenset({"model.name", "data.path"})
+_NOT_CHOSEN = frozenset({"model.name", "data.path", "data.format", "data.columns"})
 
 
 def reasons_for(wish: Wish, recipe: Recipe) -> list[Reason]:

@@ -7,6 +7,7 @@ ours, because the trainer's own is neither atomic nor free of pickles.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from datasets import Dataset
 from transformers import PrinterCallback, set_seed
@@ -22,7 +23,6 @@ from studio.engine.chat_rendering import TrainingRow
 from studio.engine.data_preparation import prepare_data
 from studio.engine.devices import Formats, choose_device, formats_of
 from studio.engine.lifeline import SAVE_S, Interrupted
-from studio.engine.model_card import sha256_of
 from studio.engine.model_loading import load_model, load_tokenizer
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.progress import StepReporter
@@ -30,6 +30,7 @@ from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.training_run import TrainingRun
 from studio.protocol.events import RunFinished
+from studio.storage.data_digest import digest_of
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
 
@@ -118,7 +119,7 @@ def load_run(
         model=model,
         tokenizer=tokenizer,
         data=data,
-        data_sha256=sha256_of(recipe.data.path),
+        data_sha256=digest_of(Path(recipe.data.path)),
         formats=formats,
     )
 

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding
+from studio.domain.recipe_options import DataOptions
 from studio.services.data_reader import DataReader
 from studio.services.projects import Projects
 
@@ -33,6 +34,7 @@ class ProjectData(QObject):
         self.path = ""
         self.chat_file: ChatFile | None = None
         self.finding: Finding | None = None
+        self._asked: tuple[str, str, tuple[str, ...]] = ("", "", ())
         self._projects = projects
         self._reader = reader
         reader.file_read.connect(self._on_file_read)
@@ -48,8 +50,9 @@ class ProjectData(QObject):
 
     def read_again(self) -> None:
         """Read the same file once more, in case that it was changed."""
-        if self.path:
-            self._read(self.path)
+        project = self._projects.current
+        if project is not None and self.path:
+            self._read(project.recipe.data)
 
     def close(self) -> None:
         """Wait for a file that is being read; for a window that closes."""
@@ -57,14 +60,15 @@ class ProjectData(QObject):
 
     def _follow(self) -> None:
         project = self._projects.current
-        path = "" if project is None else project.recipe.data.path
-        if path != self.path:
-            self._read(path)
+        data = DataOptions() if project is None else project.recipe.data
+        if (data.path, data.format, data.columns) != self._asked:
+            self._read(data)
 
-    def _read(self, path: str) -> None:
-        self.path, self.chat_file, self.finding = path, None, None
-        if path:
-            self._reader.read(path)
+    def _read(self, data: DataOptions) -> None:
+        self._asked = data.path, data.format, data.columns
+        self.path, self.chat_file, self.finding = data.path, None, None
+        if data.path:
+            self._reader.read(data)
         self.data_changed.emit()
 
     @Slot(object)

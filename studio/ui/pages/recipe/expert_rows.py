@@ -13,7 +13,7 @@ from studio.domain.recommend.proposal import Proposal
 from studio.domain.recommend.propose import PROPOSED
 from studio.ui.forms.option_rows import OptionRow, SetBy
 
-ON_OTHER_PAGES: Final = ("model.name", "data.path")
+ON_OTHER_PAGES: Final = ("model.name", "data.path", "data.format", "data.columns")
 """Chosen on the Model and the Data page; resetting them here would lose the choice."""
 
 

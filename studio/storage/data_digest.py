@@ -1,0 +1,28 @@
+"""What a data file or folder holds, as one number: the fingerprint of a run's data."""
+
+import hashlib
+from pathlib import Path
+
+from studio.storage.tables.opening import Folder, open_table
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file; of a folder, that of its data files' names and digests.
+
+    Raises:
+        OSError: It can't be read.
+        StudioError: The folder holds no data file.
+    """
+    if not path.is_dir():
+        return _digest_of_file(path)
+    whole = hashlib.sha256()
+    folder = open_table(path)
+    for file in folder.files if isinstance(folder, Folder) else ():
+        name = file.path.relative_to(path).as_posix()
+        whole.update(f"{name}\0{_digest_of_file(file.path)}\n".encode())
+    return whole.hexdigest()
+
+
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

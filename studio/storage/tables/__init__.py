@@ -1,0 +1,1 @@
+"""Files of rows, each kind read as a stream and by place, whatever their size."""
