@@ -97,6 +97,11 @@ CASES = {
     "lora.targets": (("q_proj",), lambda b: len(b.adapter())),
     "lora.adapter_dtype": ("fp32", lambda b: b.layer.lora_A["default"].weight.dtype),
     "data.path": ("OTHER", lambda b: len(b.run.data.training)),
+    "data.format": ("text", lambda b: b.run.data.training[0].input_ids),
+    "data.columns": (
+        ("question=other",),
+        lambda b: b.run.data.training[0].input_ids,
+    ),
     "data.held_out": (0.5, lambda b: len(b.run.data.held_out)),
     "data.prompts": (("Why?",), lambda b: b.run.data.prompts),
     "train.sequence_length": (24, lambda b: b.batch()["input_ids"].shape[1]),
@@ -113,6 +118,11 @@ CASES = {
     "train.eval_steps": (1, lambda b: len(of_kind(b.trained(), EvalFinished))),
     "train.seed": (7, lambda b: b.adapter()),
 }
+# Rows that several formats, and several columns, could be read from.
+AMBIGUOUS = [
+    {"question": f"Is {n} even?", "answer": "Perhaps.", "other": "Why?", "text": "So."}
+    for n in range(12)
+]
 # Where the quick recipe's own value would hide the effect.
 BESIDES = {
     "train.epochs": {"train__max_steps": 0, "train__epochs": 1.0},
@@ -150,6 +160,8 @@ def test_that_an_option_reaches_the_training(
     tmp_path, tiny_model, chat_file, others, key
 ):
     value, observe = CASES[key]
+    if key in {"data.format", "data.columns"}:
+        chat_file = tiny.write_chats(tmp_path / "ambiguous.jsonl", AMBIGUOUS)
     recipe = recipe_for(tiny_model, chat_file, **BESIDES.get(key, {}))
     changed = recipe.with_value(key, others[key] if value == "OTHER" else value)
     assert changed.value(key) != recipe.value(key)
