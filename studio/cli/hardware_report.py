@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from studio.cli import terminal
 from studio.domain import card_words
 from studio.domain.hardware import GpuReading, GpuSlice, MachineReading, gib
+from studio.services.known_programs import program_named
 
 _NAME_WIDTH = 12
 
@@ -37,7 +38,13 @@ def _rows(gpu: GpuReading) -> Iterator[tuple[str, str]]:
     for process in gpu.processes:
         held = process.used_bytes
         amount = "not reported" if held is None else gib(held)
-        yield "Held by", f"{process.name or '?'} ({process.pid}): {amount}"
+        kind = program_named(process.name)
+        advice = kind.advice_words(held)
+        yield (
+            "Held by",
+            f"{process.name or '?'} ({process.pid}), {kind.what.lower()}: {amount}"
+            + (f". {advice}." if advice else ""),
+        )
     yield "Load", card_words.load(gpu)
     yield "Heat", _heat(gpu)
     yield "Power", card_words.power(gpu)

@@ -47,11 +47,16 @@ FIELD_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 
 def title(gpu: GpuReading) -> str:
     """Name, architecture and compute capability: ``T4 · Turing, compute 7.5``."""
+    return " · ".join(filter(None, (gpu.name, kind(gpu))))
+
+
+def kind(gpu: GpuReading) -> str:
+    """Architecture and compute capability: ``Turing, compute 7.5``."""
     parts = [gpu.architecture] if gpu.architecture else []
     if gpu.compute_capability is not None:
         major, minor = gpu.compute_capability
         parts.append(f"compute {major}.{minor}")
-    return f"{gpu.name} · {', '.join(parts)}" if parts else gpu.name
+    return ", ".join(parts)
 
 
 def load(gpu: GpuReading) -> str:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
 from studio.domain.finding import error
@@ -43,8 +44,16 @@ def test_that_the_free_memory_of_the_card_is_the_first_thing_said(page, desk: Te
 
 def test_that_the_card_s_programs_are_listed_largest_first(page, desk: TestDesk):
     desk.hardware.tell(reading_with_card())
-    names = [page.view.programs.index(row, 0).data() for row in range(2)]
-    assert names == ["Xorg", "firefox"]
+    told = [
+        [page.view.programs.index(row, column).data() for column in (0, 1, 2, 4)]
+        for row in range(2)
+    ]
+    assert told == [
+        ["Xorg", "Display server", "412", "Draws your screen"],
+        ["firefox", "Web browser", "391", "Close it to get 0.38 GiB back"],
+    ]
+    firefox = page.view.programs.index(1, 0)
+    assert firefox.data(Qt.ItemDataRole.AccessibleTextRole) == "firefox, 2914"
     assert page.view.holders.note_label.text() == "803 MiB, in all"
 
 
@@ -90,7 +99,7 @@ def test_that_the_report_lands_on_the_clipboard(page, desk: TestDesk):
     copied = QGuiApplication.clipboard().text()
     assert "GeForce RTX 4070" in copied
     assert "Temperature: 46 °C" in copied
-    assert "Program firefox 2914: 391" in copied
+    assert "Program firefox 2914 (Web browser): 391" in copied
     page._copied.stop()
 
 
@@ -108,8 +117,8 @@ def test_that_what_was_measured_before_the_visit_is_in_the_history(
 
 def test_that_programs_with_hidden_figures_are_named_all_the_same(page, desk: TestDesk):
     desk.hardware.tell(reading_with_card(processes=(GpuProcess(7, "", None),)))
-    cells = [page.view.programs.index(0, column).data() for column in range(3)]
-    assert cells == ["hidden by the system", "7", "not reported"]
+    cells = [page.view.programs.index(0, column).data() for column in (0, 1, 2, 4)]
+    assert cells == ["hidden by the system", "Unknown program", "not reported", ""]
 
 
 def test_that_of_several_cards_each_can_be_looked_at_with_its_history(

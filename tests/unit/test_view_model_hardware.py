@@ -61,8 +61,16 @@ def test_that_the_card_is_named_with_all_that_is_known_of_it():
 
 
 def test_that_of_several_cards_the_one_that_runs_use_is_told():
-    reading = machine(card(), card(index=1, name="Other"))
-    assert hardware_view(reading).facts == "Card 0, Card: runs use it · 2 cards"
+    reading = machine(card(architecture="Ada"), card(index=1, uuid="v", name="Other"))
+    view = hardware_view(reading)
+    assert view.facts == "Ada · 2 cards, runs use this"
+    assert report(view).startswith("Card 0, Card · Ada · 2 cards, runs use this\n")
+
+
+def test_that_a_card_among_those_that_cannot_be_chosen_keeps_its_name():
+    silent = card(index=1, uuid="v", total_bytes=None, free_bytes=None)
+    facts = hardware_view(machine(card(), silent)).facts
+    assert facts == "Card 0, Card · 2 cards, runs use this"
 
 
 def test_that_another_card_can_be_looked_at_and_the_one_that_runs_use_is_told():
@@ -70,7 +78,8 @@ def test_that_another_card_can_be_looked_at_and_the_one_that_runs_use_is_told():
     reading = machine(card(), other)
     view = hardware_view(reading, looked_at="v")
     assert (view.answer, view.mark.words) == ("3.00 GiB free", "Runs use card 0")
-    assert view.facts == "Card 1, NVIDIA Other · 2 cards"
+    assert view.facts == "2 cards"
+    assert view.whole_facts == "Card 1, NVIDIA Other · 2 cards"
     assert choices(reading) == (("u", "Card 0: Card"), ("v", "Card 1: Other"))
     assert hardware_view(reading, looked_at="gone") == hardware_view(reading)
 
@@ -132,6 +141,24 @@ def test_that_programs_share_the_largest_one_s_scale():
     assert view.programs_note == "500 MiB, in all"
 
 
+def test_that_programs_are_named_with_what_they_are_and_what_closing_them_gives():
+    programs = (
+        GpuProcess(1, "Xorg", 412 * MIB),
+        GpuProcess(2, "firefox", 391 * MIB),
+        GpuProcess(3, "msedge.exe", None),
+        GpuProcess(4, "secret", 300 * MIB),
+        GpuProcess(5, "", 200 * MIB),
+    )
+    rows = hardware_view(machine(card(processes=programs))).programs
+    assert [(row.what, row.advice, row.frees) for row in rows] == [
+        ("Display server", "Draws your screen", False),
+        ("Web browser", "Close it to get 0.38 GiB back", True),
+        ("Web browser", "Close it to get its share back", True),
+        ("Unknown program", "", False),
+        ("Unknown program", "", False),
+    ]
+
+
 def test_that_a_card_nobody_uses_says_so():
     view = hardware_view(machine(card()))
     assert view.programs_missing == "No program holds memory of this card."
@@ -155,10 +182,11 @@ def test_that_our_own_run_is_told_apart_from_other_programs():
     assert view.beside == (
         "of 12.00. This run holds 3.00, 1 other program and the driver 1.00 GiB."
     )
-    assert [(row.name, row.is_run) for row in view.programs] == [
-        ("python3, this run", True),
-        ("b", False),
+    assert [(row.name, row.what, row.is_run) for row in view.programs] == [
+        ("python3", "This training run", True),
+        ("b", "Unknown program", False),
     ]
+    assert [row.advice for row in view.programs] == ["", ""]
     assert view.bar.description() == (
         "Memory. Other programs 1.00, this run 3.00, free 8.00 of 12.00 GiB"
     )

@@ -16,6 +16,7 @@ MIGRATIONS: Mapping[str, Sequence[Step]] = {
     "preferences": (),
     "models": (),
     "gpus": (),
+    "programs": (),
 }
 
 

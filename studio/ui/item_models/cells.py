@@ -11,9 +11,10 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 from PySide6.QtCore import QPersistentModelIndex as _Persistent
 from typing_extensions import override
 
+from studio.ui.tokens import Tone
 from studio.ui.widgets.marks import Mark
 from studio.ui.widgets.memory_bar_state import MemoryBarState
-from studio.ui.widgets.table import CAPTION_ROLE
+from studio.ui.widgets.table import CAPTION_ROLE, TONE_ROLE
 
 _Index = QModelIndex | _Persistent
 _NOWHERE = QModelIndex()
@@ -28,12 +29,14 @@ class Cell:
         caption: A second, smaller line.
         painted: A mark or a bar for the column's delegate.
         hint: A sentence for the pointer that rests on it.
+        tone: Of the words.
     """
 
     text: str = ""
     caption: str = ""
     painted: Mark | MemoryBarState | None = None
     hint: str = ""
+    tone: Tone = Tone.NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ class CellModel(QAbstractTableModel):
             case Qt.ItemDataRole.AccessibleTextRole:
                 return f"{cell.text}, {cell.caption}" if cell.caption else cell.text
             case _:
-                return cell.caption if role == CAPTION_ROLE else None
+                return {CAPTION_ROLE: cell.caption, TONE_ROLE: cell.tone}.get(role)
 
     def _alignment(self, column: int) -> Qt.AlignmentFlag:
         at_right = self._columns[column].at_right

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QFont, QPainter, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -42,6 +42,7 @@ TONE_ROLE: Final = Qt.ItemDataRole.UserRole + 2
 """The `Tone` of the cell's text."""
 
 _Index = QModelIndex | QPersistentModelIndex
+_ASIDE_GAP: Final = 4
 
 
 class RowDelegate(QStyledItemDelegate):
@@ -68,6 +69,30 @@ class RowDelegate(QStyledItemDelegate):
         """Draw what the cell holds; the ground is there already."""
         rect = _rect(option).adjusted(PADDING, 0, -PADDING, 0)
         paint_cell_text(painter, rect, index, tokens)
+
+
+class AsideDelegate(RowDelegate):
+    """Draws the caption behind the text, on the same line."""
+
+    @override
+    def paint_content(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: _Index,
+        tokens: Tokens,
+    ) -> None:
+        rect = _rect(option).adjusted(PADDING, 0, -PADDING, 0)
+        words = str(index.data(Qt.ItemDataRole.DisplayRole) or "")
+        aside = str(index.data(CAPTION_ROLE) or "")
+        body, small = sans(PointSize.BODY, MEDIUM), sans(PointSize.CAPTION)
+        room = rect.width() - QFontMetrics(small).horizontalAdvance(aside) - _ASIDE_GAP
+        width = min(float(QFontMetrics(body).horizontalAdvance(words) + 1), room)
+        side = Qt.AlignmentFlag.AlignLeft
+        first = QRectF(rect.left(), rect.top(), width, rect.height())
+        draw_words(painter, first, words, body, (side, tokens.text))
+        behind = rect.adjusted(width + _ASIDE_GAP, 0, 0, 0)
+        draw_words(painter, behind, aside, small, (side, tokens.muted))
 
 
 class MarkDelegate(RowDelegate):

@@ -30,6 +30,7 @@ from studio.ui.pages.hardware.view_model import (
     point_of,
     report,
 )
+from studio.ui.tokens import Tone
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 
 _COPIED_MS = 2000
@@ -216,7 +217,17 @@ def _cells(row: ProgramRow) -> list[Cell]:
     held = round(row.share * _SHARE_SCALE)
     whose = Segment.ACTIVATIONS if row.is_run else Segment.OTHER
     bar = MemoryBarState.filled(_SHARE_SCALE, {whose: held}, measured=True)
-    return [Cell(row.name), Cell(str(row.pid)), Cell(row.held), Cell(painted=bar)]
+    return [
+        Cell(row.name, str(row.pid)),
+        Cell(row.what, hint=row.what, tone=Tone.MUTED),
+        Cell(row.held),
+        Cell(painted=bar),
+        Cell(
+            row.advice,
+            hint=row.advice,
+            tone=Tone.NORMAL if row.frees else Tone.MUTED,
+        ),
+    ]
 
 
 def _tell(line: HealthLine, row: HealthRow) -> None:

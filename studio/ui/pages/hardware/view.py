@@ -24,10 +24,11 @@ from studio.ui.widgets.inputs import ChoiceBox
 from studio.ui.widgets.labels import ElidedLabel, Role, label, line
 from studio.ui.widgets.memory_bar import MemoryBar
 from studio.ui.widgets.page import PageFrame, TwoColumns
-from studio.ui.widgets.table import DataTable, MemoryBarDelegate
+from studio.ui.widgets.table import AsideDelegate, DataTable, MemoryBarDelegate
 
 _SIDE_WIDTH = 360
 _SHARE_COLUMN = 3
+_PROGRAM_WIDTHS = {1: 140, 2: 66, 3: 76, 4: 214}
 _TABLE_HEIGHT = 184
 _HISTORIES_HEIGHT = 152
 _NAME_WIDTH = 96
@@ -162,16 +163,19 @@ class HardwareView(PageFrame):
         self.programs = CellModel(
             [
                 Column("Program"),
-                Column("Process", at_right=True),
+                Column("What it is"),
                 Column("MiB", at_right=True),
                 Column(""),
+                Column("Advice"),
             ],
             self.holders,
         )
         self.programs_table = DataTable(self.programs, name="Who holds memory")
         bars = MemoryBarDelegate(self.programs_table)
         self.programs_table.setItemDelegateForColumn(_SHARE_COLUMN, bars)
-        self.programs_table.set_widths({1: 90, 2: 110, 3: 160})
+        names = AsideDelegate(self.programs_table)
+        self.programs_table.setItemDelegateForColumn(0, names)
+        self.programs_table.set_widths(_PROGRAM_WIDTHS)
         self.programs_table.stretch_column(0)
         self.programs_table.setSizePolicy(
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored

@@ -11,7 +11,9 @@ from typing import Final
 from studio.domain import card_words
 from studio.domain.finding import Finding
 from studio.domain.hardware import GIB, MIB, GpuProcess, GpuReading, MachineReading
+from studio.domain.programs import Advice, ProgramKind
 from studio.domain.run import RunSnapshot
+from studio.services.known_programs import program_named
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import measured_bar
 from studio.ui.pages.live_memory import engine_pid, held_by_run
@@ -24,6 +26,7 @@ NOT_REPORTED: Final = "not reported"
 NO_CARD: Final = "gpu.none"
 NOT_MEASURED: Final = "not measured yet"
 NOT_LISTED: Final = "Not listed yet."
+THIS_RUN: Final = ProgramKind("This training run")
 LITTLE_MEMORY: Final = 2 * GIB
 LITTLE_DISK: Final = 5 * GIB
 """Below these, a run of even the smallest model may fail."""
@@ -41,15 +44,26 @@ class HealthRow:
 
 @dataclass(frozen=True, slots=True)
 class ProgramRow:
-    """A program that holds memory; `share` is of what the largest one holds.
+    """A program that holds memory.
 
-    `is_run` marks the engine of the run under way.
+    Attributes:
+        name: Of its executable.
+        pid: Its process.
+        what: What it is.
+        held: MiB.
+        share: Of what the largest one holds.
+        advice: What its user could do about it; empty where nothing is known.
+        frees: Whether that gives memory back.
+        is_run: Whether it is the engine of the run under way.
     """
 
     name: str
     pid: int
+    what: str
     held: str
     share: float
+    advice: str = ""
+    frees: bool = False
     is_run: bool = False
 
 
@@ -58,7 +72,9 @@ class HardwareView:
     """All that the page shows of one reading.
 
     Attributes:
-        facts: The line below the title.
+        facts: The line below the title; where cards can be chosen, the choice has
+            the name.
+        whole_facts: The same with the name, for a report.
         answer: How much is free, the page's first words.
         beside: What the rest is.
         bar: The memory, measured.
@@ -72,6 +88,7 @@ class HardwareView:
     """
 
     facts: str
+    whole_facts: str
     answer: str
     beside: str
     bar: MemoryBarState
@@ -107,7 +124,8 @@ def hardware_view(
     rows = tuple(_program_rows(holders, pid))
     bar = measured_bar(device, held_by_run(run, reading))
     return HardwareView(
-        facts=_facts(reading, card, used),
+        facts=_facts(reading, card, used, named=not choices(reading)),
+        whole_facts=_facts(reading, card, used, named=True),
         answer=f"{gib(device.free_bytes)} GiB free",
         beside=_beside(bar, card, pid),
         bar=bar,
@@ -133,12 +151,15 @@ def choices(reading: MachineReading) -> tuple[tuple[str, str], ...]:
 
 def report(view: HardwareView) -> str:
     """The reading as plain text, to be pasted where somebody asks for it."""
-    lines = [view.facts, f"Memory: {view.answer} {view.beside}"]
+    lines = [view.whole_facts, f"Memory: {view.answer} {view.beside}"]
     lines += [
         f"{row.name}: {row.value}{f' ({row.reason})' if row.reason else ''}"
         for row in view.health
     ]
-    lines += [f"Program {row.name} {row.pid}: {row.held}" for row in view.programs]
+    lines += [
+        f"Program {row.name} {row.pid} ({row.what}): {row.held}"
+        for row in view.programs
+    ]
     lines += [finding.sentence() for finding in view.findings]
     return "\n".join(lines) + "\n"
 
@@ -149,22 +170,26 @@ def _findings(reading: MachineReading) -> tuple[Finding, ...]:
 
 
 def _facts(
-    reading: MachineReading, card: GpuReading | None, used: GpuReading | None
+    reading: MachineReading,
+    card: GpuReading | None,
+    used: GpuReading | None,
+    *,
+    named: bool,
 ) -> str:
     cores = count(reading.processor_cores, "core")
     if card is None:
         return f"{reading.processor or 'Processor'} · {cores} · {_why_no_card(reading)}"
-    parts = [card_words.title(card)]
+    parts = [card_words.title(card) if named else card_words.kind(card)]
     if len(reading.gpus) > 1:
-        parts[0] = f"Card {card.index}, {parts[0]}"
-        if used is not None and used.index == card.index:
-            parts[0] += ": runs use it"
-        parts.append(f"{len(reading.gpus)} cards")
+        if named:
+            parts[0] = f"Card {card.index}, {parts[0]}"
+        is_used = used is not None and used.index == card.index
+        parts.append(f"{len(reading.gpus)} cards{', runs use this' if is_used else ''}")
     if reading.driver_version:
         parts.append(f"driver {reading.driver_version}")
     if reading.cuda_version:
         parts.append(f"CUDA {reading.cuda_version}")
-    return " · ".join(parts)
+    return " · ".join(part for part in parts if part)
 
 
 def _why_no_card(reading: MachineReading) -> str:
@@ -207,14 +232,16 @@ def _program_rows(
     most = max((p.used_bytes or 0 for p in programs), default=0)
     for program in programs:
         held = program.used_bytes
-        is_run = program.pid == pid
-        name = program.name or "hidden by the system"
+        kind = THIS_RUN if program.pid == pid else program_named(program.name)
         yield ProgramRow(
-            name=f"{name}, this run" if is_run else name,
+            name=program.name or "hidden by the system",
             pid=program.pid,
+            what=kind.what,
             held=NOT_REPORTED if held is None else f"{held / MIB:,.0f}",
             share=(held or 0) / most if most else 0.0,
-            is_run=is_run,
+            advice=kind.advice_words(held),
+            frees=kind.advice in {Advice.CLOSE, Advice.STOP},
+            is_run=kind is THIS_RUN,
         )
 
 
