@@ -8,6 +8,7 @@ from studio.cli import terminal
 from studio.cli.engine_run import run_engine
 from studio.cli.hardware_report import say_machine
 from studio.domain.errors import ExitCode
+from studio.domain.machine_summary import MachineSummary
 from studio.domain.run import RunSnapshot
 from studio.protocol.events import Diagnosed, EngineEvent
 from studio.services.library import all_runs
@@ -30,7 +31,7 @@ def runs(*, json: bool) -> None:
     if json:
         terminal.say_json([_run_document(snapshot) for snapshot in snapshots])
     elif snapshots:
-        header = ("Run", "State", "Steps", "Held-out loss", "When")
+        header = ("Run", "State", "Steps", "Held-out loss", "At most", "When")
         terminal.say_table(header, [_run_row(snapshot) for snapshot in snapshots])
     else:
         terminal.say("No runs yet. snugtune demo makes one.")
@@ -63,8 +64,17 @@ def _run_row(snapshot: RunSnapshot) -> tuple[str, ...]:
         snapshot.state.value,
         f"{snapshot.step} of {snapshot.total_steps}" if snapshot.total_steps else "-",
         f"{losses[0]:.4f} -> {losses[1]:.4f}" if losses else "not measured",
+        _at_most(snapshot.machine),
         _when(snapshot.started_at),
     )
+
+
+def _at_most(machine: MachineSummary | None) -> str:
+    """Highest temperature and power; a run on the processor has none to tell."""
+    if machine is None or machine.hottest_c is None:
+        return "-"
+    power = "" if machine.most_power_w is None else f", {machine.most_power_w:.0f} W"
+    return f"{machine.hottest_c} °C{power}"
 
 
 def _run_document(snapshot: RunSnapshot) -> dict[str, object]:
@@ -81,6 +91,8 @@ def _run_document(snapshot: RunSnapshot) -> dict[str, object]:
         "adapter": snapshot.adapter,
         "merged": snapshot.merged,
         "memory": snapshot.compared.document() if snapshot.compared else None,
+        "machine": snapshot.machine.document() if snapshot.machine else None,
+        "findings": [finding.sentence() for finding in snapshot.findings],
         "failure": failure.sentence() if failure else None,
         "started_at": _when(snapshot.started_at),
     }

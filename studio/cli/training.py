@@ -23,6 +23,7 @@ from studio.protocol.events import (
     Stopping,
     Warned,
 )
+from studio.services.run_journal import snapshot_of
 from studio.storage.run_directory import RunDirectory
 
 
@@ -82,6 +83,7 @@ class RunReport:
     def document(self) -> dict[str, object]:
         """The report for programs."""
         first, last = self.first_and_last_loss()
+        machine = snapshot_of(self.directory).machine
         return {
             "run": self.directory.name,
             "directory": str(self.directory.path),
@@ -90,6 +92,7 @@ class RunReport:
             "stopped": self.finished.stopped if self.finished else False,
             "held_out_loss": {"before": first, "after": last},
             "memory": self.compared.document() if self.compared else None,
+            "machine": machine.document() if machine else None,
             "samples": [
                 {"step": s.step, "prompt": s.prompt, "text": s.text}
                 for s in self.samples
@@ -153,6 +156,9 @@ def say_report(report: RunReport, merged: Merged | None = None) -> None:
     if report.compared is not None:
         terminal.say()
         terminal.say(report.compared.sentence())
+    machine = snapshot_of(report.directory).machine
+    if machine is not None and machine.sentence():
+        terminal.say(machine.sentence())
     terminal.say()
     terminal.say(f"Run           {report.directory.path}")
     terminal.say(f"Adapter       {report.directory.adapter_path}")

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from studio.domain.finding import Finding
+from studio.domain.machine_summary import MachineSummary
 from studio.domain.memory.measurement import MemoryComparison
 
 
@@ -165,6 +166,7 @@ class RunSnapshot:
         training_at: When the first step began, likewise; None before.
         seconds: From the first to the last event.
         compared: What it took beside what was predicted; None until it has ended.
+        machine: What its device did meanwhile; None until it has ended.
         peak_bytes: Highest memory of this run on its device.
     """
 
@@ -189,6 +191,7 @@ class RunSnapshot:
     training_at: float | None = None
     seconds: float = 0.0
     compared: MemoryComparison | None = None
+    machine: MachineSummary | None = None
 
     @property
     def step(self) -> int:

@@ -17,6 +17,7 @@ from typing import Final
 from studio.domain.finding import Finding, warning
 
 SETTING: Final = "CUDA - Sysmem Fallback Policy"
+SPILLED: Final = "run.spilled"
 PLATFORMS: Final = frozenset({"Windows", "WSL"})
 
 _SLOWER: Final = 2.0
@@ -70,7 +71,7 @@ class SpillWatch:
 
 def _finding(platform: str, seconds: float, usual: float) -> Finding:
     return warning(
-        "run.spilled",
+        SPILLED,
         f"The card is full and a step takes {seconds:.1f} s in place of {usual:.1f} s: "
         "the run seems to spill into main memory.",
         why=f"On {platform} the driver lends main memory when the card's is used up, "

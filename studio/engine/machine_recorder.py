@@ -23,6 +23,7 @@ from studio.system.bounded import Bounded
 from studio.system.gpu_findings import broken_binding, no_answer
 from studio.system.machine import DRIVER_LIMIT_S, ProcessorLoad, read_machine
 from studio.system.nvml import GpuSurvey, Nvml
+from studio.system.platform_words import platform_of_driver
 
 _EVERY_S: Final = 1.0
 _LATER_EVERY_S: Final = 10.0
@@ -96,6 +97,7 @@ def sample_of(reading: MachineReading, pid: int) -> MachineSample:
         power_w=card.power_w,
         sm_clock_mhz=card.sm_clock_mhz,
         throttle=card.throttle_reasons or (),
+        platform=platform_of_driver(),
     )
 
 

@@ -26,6 +26,7 @@ class MachineSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         sm_clock_mhz: The card's clock.
         throttle: Why its clocks are held back.
         trouble: What is wrong with the driver, in one sentence.
+        platform: ``WSL`` or ``Windows``, where the driver lends main memory.
     """
 
     at: datetime = msgspec.field(default_factory=now)
@@ -38,6 +39,7 @@ class MachineSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     sm_clock_mhz: int | None = None
     throttle: tuple[str, ...] = ()
     trouble: str = ""
+    platform: str = ""
 
 
 _encoder = msgspec.json.Encoder()

@@ -13,6 +13,7 @@ from studio.services.engine_process import EngineProcess
 from studio.services.hardware_monitor import HardwareMonitor
 from studio.services.journal_tail import JournalTail
 from studio.services.launch import engine_command
+from studio.services.machine_record import with_machine
 from studio.services.preferences import KeepRunning, Preferences
 from studio.services.preflight import model_of, preflight, raise_first_error
 from studio.services.process_outcome import Ordered, ProcessOutcome
@@ -252,9 +253,9 @@ class RunController(QObject):
         if self._directory is not None:
             told = _fuller(told, self._directory)
         failure = outcome.finding()
-        if told.state.is_over or failure is None:
-            return told
-        return lost(told, failure)
+        if not told.state.is_over and failure is not None:
+            told = lost(told, failure)
+        return told if self._directory is None else with_machine(told, self._directory)
 
     @Slot(object)
     def _on_tail_changed(self, snapshot: RunSnapshot) -> None:
@@ -263,6 +264,8 @@ class RunController(QObject):
     @Slot(object)
     def _on_tail_ended(self, snapshot: RunSnapshot) -> None:
         self._drop_tail()
+        if self._directory is not None:
+            snapshot = with_machine(snapshot, self._directory)
         self._tell(snapshot)
         self.run_ended.emit(_ending_of(snapshot))
 

@@ -41,6 +41,7 @@ from studio.protocol.events import (
     Stopping,
     Warned,
 )
+from studio.services.machine_record import with_machine
 from studio.storage.run_directory import RunDirectory
 from studio.system.processes import is_alive
 
@@ -68,7 +69,7 @@ def empty_snapshot(directory: RunDirectory) -> RunSnapshot:
 
 
 def snapshot_of(directory: RunDirectory) -> RunSnapshot:
-    """Tell a run from its journal and from whether its engine lives.
+    """Tell a run from its journal, its recording and whether its engine lives.
 
     Raises:
         StudioError: The journal can't be read.
@@ -76,7 +77,7 @@ def snapshot_of(directory: RunDirectory) -> RunSnapshot:
     snapshot = fold_all(empty_snapshot(directory), directory.events())
     if snapshot.merged is None and (directory.merged_path / "config.json").is_file():
         snapshot = replace(snapshot, merged=directory.merged_path.name)
-    return with_liveness(snapshot)
+    return with_machine(with_liveness(snapshot), directory)
 
 
 def with_liveness(snapshot: RunSnapshot) -> RunSnapshot:

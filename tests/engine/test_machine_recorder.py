@@ -73,6 +73,11 @@ def test_that_a_sample_tells_the_run_apart_from_others_on_the_card():
     assert sample.throttle == ("power limit",)
 
 
+def test_that_a_sample_names_the_platform_whose_driver_lends_main_memory(monkeypatch):
+    monkeypatch.setattr(machine_recorder, "platform_of_driver", lambda: "WSL")
+    assert sample_of(reading(CARD), 77).platform == "WSL"
+
+
 def test_that_without_a_card_main_memory_and_the_reason_are_recorded():
     trouble = error("gpu.lost", "The card stopped answering.")
     sample = sample_of(reading(finding=trouble), os.getpid())

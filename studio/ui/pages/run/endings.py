@@ -1,6 +1,6 @@
 """How a run ended: what is so, what was kept, and what to do next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from studio.domain.run import RunSnapshot, RunState
@@ -48,14 +48,18 @@ class Ending:
 
 
 def ending_of(snapshot: RunSnapshot) -> Ending:
-    """Tell the end of a run that is over."""
+    """Tell the end of a run that is over, and what its device did meanwhile."""
     match snapshot.state:
         case RunState.FINISHED:
-            return _finished(snapshot)
+            ending = _finished(snapshot)
         case RunState.STOPPED:
-            return _stopped(snapshot)
+            ending = _stopped(snapshot)
         case _:
-            return _broken(snapshot)
+            ending = _broken(snapshot)
+    if snapshot.machine is None:
+        return ending
+    text = f"{ending.text} {snapshot.machine.sentence()}".strip()
+    return replace(ending, text=text)
 
 
 def measured_change(snapshot: RunSnapshot) -> str:
