@@ -1,0 +1,50 @@
+"""The shape of a check, and what it is shown of each row."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from studio.domain.data_report import DataFinding
+from studio.domain.dataset import Chat
+
+
+@dataclass(frozen=True, slots=True)
+class RowTokens:
+    """What a model's tokenizer made of one example.
+
+    Attributes:
+        count: Tokens of the whole row.
+        trained: Tokens of it that are learnt within the sequence length.
+        ends: Whether every answer ends with a token that is learnt.
+    """
+
+    count: int
+    trained: int
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRow:
+    """One row, as checks see it.
+
+    Attributes:
+        line: Its line or number, from 1.
+        chat: The example; None when the row can't be trained on.
+        fault: Why not, as the end of a sentence; empty with an example.
+        tokens: None without a model.
+    """
+
+    line: int
+    chat: Chat | None
+    fault: str = ""
+    tokens: RowTokens | None = None
+
+
+class Check(Protocol):
+    """Looks at every row once, and then says what it found."""
+
+    def take(self, row: CheckedRow) -> None:
+        """Look at the next row; cheap, and in memory that is bounded for any file."""
+
+    def findings(self) -> Iterator[DataFinding]:
+        """What was found in all rows."""
