@@ -231,6 +231,12 @@ class TrainOptions:
         low=1,
         high=65_536,
     )
+    packing: bool = flag(
+        default=False,
+        title="Pack short rows together",
+        help="Fills each row with several chats, which don't see each other.",
+        effect="Every row is as long as the longest, with a mask of its own.",
+    )
     epochs: float = number(
         3.0,
         title="Passes over the data",

@@ -19,6 +19,7 @@ from studio.engine.dry_run.fake_model import read_config
 from studio.engine.dry_run.foreign import train_all
 from studio.engine.dry_run.subject import Subject
 from studio.engine.model_loading import Tokenizer, load_model, load_tokenizer
+from studio.engine.packing import rows_for
 from studio.engine.session import Session
 from studio.engine.training_run import TrainingRun
 from studio.storage.data_digest import digest_of
@@ -98,7 +99,7 @@ def load_probe_run(
     else:
         model = attach(base, recipe.lora)
     tokenizer, data, digest = _data(session, recipe, folder, pads=subject.pads)
-    batch = _longest(data.training, recipe.train.micro_batch)
+    batch = _longest(rows_for(recipe, data.training), recipe.train.micro_batch)
     cut = _cut(recipe, len(batch))
     run = TrainingRun(
         session=quiet,
@@ -153,10 +154,11 @@ def _stand_ins(recipe: Recipe, *, pads: bool) -> PreparedData:
     """Rows of full length; all but one a token shorter where rows are padded."""
     count, length = recipe.train.micro_batch, recipe.train.sequence_length
     rows = stand_ins.rows(1, length) + stand_ins.rows(count - 1, length - pads)
+    training = stand_ins.training_rows(recipe) if recipe.train.packing else rows
     asked = recipe.data.prompts or tuple(
         stand_ins.prompts(_DEFAULT_PROMPTS, length // _PROMPT_SHARE)
     )
-    return PreparedData(rows, rows if recipe.data.held_out else [], asked)
+    return PreparedData(training, rows if recipe.data.held_out else [], asked)
 
 
 def _longest(rows: Sequence[TrainingRow], count: int) -> list[TrainingRow]:

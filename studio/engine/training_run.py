@@ -18,6 +18,7 @@ from studio.engine.generation import answers
 from studio.engine.lifeline import Interrupted
 from studio.engine.model_card import Facts
 from studio.engine.model_loading import Tokenizer
+from studio.engine.packing import rows_for
 from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
 from studio.protocol.events import EvalFinished, RunFinished, SampleProduced
@@ -55,6 +56,12 @@ class TrainingRun:
     formats: Formats
     losses: dict[int, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def pad(self) -> int:
+        """The token that fills up what is shorter than its neighbours."""
+        pad = self.tokenizer.pad_token_id
+        return int(self.tokenizer.eos_token_id if pad is None else pad)
 
     def evaluate(self, step: int) -> None:
         """Measure the held-out loss, if rows were held out.
@@ -117,7 +124,7 @@ class TrainingRun:
         )
 
     def _whole(self) -> WholeRun:
-        rows = self.data.training
+        rows = rows_for(self.recipe, self.data.training)
         return WholeRun(
             recipe=self.recipe,
             folder=self.place.folder,

@@ -85,6 +85,8 @@ def real_step(subject, base, folder):
         {"model__precision": "fp32", "model__double_quant": False},
         {"model__attention": "eager", "train__optimizer": "adamw_foreach"},
         {"lora__dropout": 0.1, "lora__targets": ("q_proj", "down_proj")},
+        {"train__packing": True},
+        {"train__packing": True, "train__micro_batch": 2, "model__attention": "eager"},
     ],
     ids=str,
 )
@@ -106,6 +108,30 @@ def test_that_autocast_allocates_what_it_really_does(tiny_model, tmp_path):
     real = real_step(subject, tiny_model, tmp_path)
     # Its cache is emptied in an order that depends on addresses.
     assert sorted(fake) == sorted(real)
+
+
+def highest(folder, phase, **options):
+    subject = subject_of(
+        folder, CARD, model__compute_dtype="bf16", train__sequence_length=512, **options
+    )
+    traits = Traits(subject.config.vocab_size, subject.recipe.train.checkpointing)
+    found = estimate_of(rehearse(subject), traits, CARD, 0.0)
+    return found.phase_peaks[phase]
+
+
+def test_that_packed_rows_need_a_mask_where_rows_of_one_text_need_none(tiny_model):
+    forward, mask = MemoryPhase.FORWARD, 512 * 512
+    alone = highest(tiny_model, forward)
+    packed = highest(tiny_model, forward, train__packing=True)
+    # FlashAttention is told where texts begin, and needs none.
+    flash = {"model__attention": "flash", "train__packing": True}
+    assert packed >= alone + 0.9 * mask
+    assert highest(tiny_model, forward, **flash) < alone + mask / 100
+    # The held-out rows are measured as ever.
+    evaluate = MemoryPhase.EVALUATE
+    assert highest(tiny_model, evaluate, train__packing=True) == highest(
+        tiny_model, evaluate
+    )
 
 
 @pytest.mark.parametrize("phase", [MemoryPhase.EVALUATE, MemoryPhase.GENERATE])

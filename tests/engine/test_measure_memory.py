@@ -71,6 +71,8 @@ def measured(folder, model, recipe, *, random_weights=False):
     [
         {},
         {"train__micro_batch": 3},
+        {"train__packing": True},
+        {"train__packing": True, "train__micro_batch": 2, "model__attention": "eager"},
         {"model__precision": "int8", "train__optimizer": "adamw_8bit"},
         {"model__precision": "bf16", "train__checkpointing": False},
         {"model__precision": "bf16", "compat__full_training": True},

@@ -107,6 +107,7 @@ CASES = {
     "train.sequence_length": (24, lambda b: b.batch()["input_ids"].shape[1]),
     "train.micro_batch": (2, lambda b: b.batch()["input_ids"].shape[0]),
     "train.accumulation": (3, lambda b: b.args.gradient_accumulation_steps),
+    "train.packing": (True, lambda b: "position_ids" in b.batch()),
     "train.epochs": (2.0, steps_done),
     "train.max_steps": (1, steps_done),
     "train.learning_rate": (0.5, lambda b: b.optimizer().param_groups[0]["lr"]),

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+import torch
 from bitsandbytes.optim.optimizer import GlobalOptimManager
 from peft import PeftModelForCausalLM
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -47,6 +48,8 @@ from studio.storage.run_directory import RunDirectory
 _PROMPT_SHARE = 4
 _DEFAULT_PROMPTS = 3
 _ANSWER_STEPS = 2
+_FIND = "find_packed_sequence_indices"
+_FIND_ITSELF = masking_utils.find_packed_sequence_indices
 
 
 def rehearse(subject: Subject) -> Recording:
@@ -83,7 +86,7 @@ def without_memory(subject: Subject) -> Iterator[Recorder]:
         stack.enter_context(movable())
         stack.enter_context(_forgetting_overrides())
         stack.enter_context(_named_loss(recorder))
-        stack.enter_context(_masked_as(pads=subject.pads))
+        stack.enter_context(_masked_as(pads=subject.pads, packs=subject.packs))
         if card is not None:
             expands = subject.is_foreign
             stack.enter_context(as_on(card, recorder, expands_keys=expands))
@@ -127,15 +130,29 @@ def _named_loss(recorder: Recorder) -> Iterator[None]:
 
 
 @contextmanager
-def _masked_as(*, pads: bool) -> Iterator[None]:
+def _masked_as(*, pads: bool, packs: bool) -> Iterator[None]:
     """Let transformers judge masks as it does for tensors with values.
 
-    It keeps every mask of a tensor whose values it can't read.
+    It keeps every mask of a tensor whose values it can't read, and positions that it
+    can't read are those of a single text.
     """
     with ExitStack() as stack:
         for name in ("is_tracing", "fast_all") if pads else ("is_tracing",):
             stack.enter_context(patch.object(masking_utils, name, lambda *_: False))
+        if packs:
+            stack.enter_context(patch.object(masking_utils, _FIND, _packed_sequences))
         yield
+
+
+def _packed_sequences(positions: torch.Tensor) -> torch.Tensor:
+    """Which text each token belongs to, where there are several.
+
+    Everything is allocated as transformers does it, but for the judgement.
+    """
+    made: list[torch.Tensor] = []
+    with patch.object(masking_utils, "is_tracing", made.append):
+        _FIND_ITSELF(positions)
+    return made[0]
 
 
 @contextmanager

@@ -7,7 +7,9 @@ from tokenizers import models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from typing_extensions import override
 
+from studio.domain.recipe import Recipe
 from studio.engine.chat_rendering import TrainingRow
+from studio.engine.packing import packed
 from studio.engine.session import Session
 from studio.engine.wire import Wire
 
@@ -39,6 +41,15 @@ def rows(count: int, tokens: int) -> list[TrainingRow]:
     """Rows of so many tokens, all of which are learnt."""
     row = TrainingRow(input_ids=[0] * tokens, labels=[0] * tokens)
     return [row] * count
+
+
+def training_rows(recipe: Recipe) -> list[TrainingRow]:
+    """A micro-batch of full length; packed rows are two chats each."""
+    count, tokens = recipe.train.micro_batch, recipe.train.sequence_length
+    if not recipe.train.packing:
+        return rows(count, tokens)
+    half = tokens // 2
+    return [packed([*rows(1, half), *rows(1, tokens - half)])] * count
 
 
 def prompts(count: int, tokens: int) -> Sequence[str]:

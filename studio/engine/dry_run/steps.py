@@ -16,6 +16,7 @@ from studio.engine.devices import Formats
 from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.dry_run.subject import Subject
+from studio.engine.packing import example
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,10 @@ class Steps:
 
     def _micro_batch(self) -> None:
         train = self.subject.recipe.train
-        rows = stand_ins.rows(train.micro_batch, train.sequence_length)
+        rows = stand_ins.training_rows(self.subject.recipe)
         self.recorder.enter_phase(MemoryPhase.FORWARD)
         with self.recorder.purpose(BATCH):
-            batch = self.trainer.data_collator(
-                [{"input_ids": row.input_ids, "labels": row.labels} for row in rows]
-            )
+            batch = self.trainer.data_collator([example(row) for row in rows])
             trained = torch.tensor(train.micro_batch * train.sequence_length)
         pass_back = self.trainer.accelerator.backward
 

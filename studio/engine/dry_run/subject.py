@@ -42,6 +42,12 @@ class Subject:
         return bool(self.recipe.compared())
 
     @property
+    def packs(self) -> bool:
+        """Whether packed rows have masks; the package flash-attn needs none."""
+        is_flash = self.recipe.model.attention is Attention.FLASH
+        return self.recipe.train.packing and not is_flash
+
+    @property
     def pads(self) -> bool:
         """Whether rows of different lengths share the batch that costs the most.
 

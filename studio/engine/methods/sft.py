@@ -25,6 +25,13 @@ from studio.engine.devices import Formats, choose_device, formats_of
 from studio.engine.lifeline import SAVE_S, Interrupted
 from studio.engine.model_loading import load_model, load_tokenizer
 from studio.engine.model_preparation import prepared_folder
+from studio.engine.packing import (
+    PackingTrainer,
+    collator_for,
+    example,
+    refuse_leaks,
+    rows_for,
+)
 from studio.engine.progress import StepReporter
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
@@ -72,6 +79,8 @@ def train(
     with session.lifeline.open():
         run = load_run(session, directory, recipe, place)
         trainer = build_trainer(run)
+        if recipe.train.packing:
+            refuse_leaks(trainer, run.formats)
         run.evaluate(0)
         run.sample(0)
         session.enter(Phase.TRAINING)
@@ -129,12 +138,14 @@ def build_trainer(run: TrainingRun) -> SFTTrainer:
     device = next(run.model.parameters()).device
     if device.type == "cpu":
         vars(trl_utils)[TILE_NAME] = TILE_ON_PROCESSOR
-    trainer = SFTTrainer(
+    packs = run.recipe.train.packing
+    trainer = (PackingTrainer if packs else SFTTrainer)(
         model=run.model,
         args=training_arguments(
             run.recipe, run.formats, device.type, str(run.directory.path)
         ),
-        train_dataset=_dataset(run.data.training),
+        train_dataset=_dataset(rows_for(run.recipe, run.data.training)),
+        data_collator=collator_for(run.recipe, run.pad) if packs else None,
         processing_class=run.tokenizer,
         callbacks=[StepReporter(run.session, run.recipe, run)],
     )
@@ -173,8 +184,9 @@ def training_arguments(
         bf16=formats.autocast and compute is ComputeDtype.BF16,
         fp16=formats.autocast and compute is ComputeDtype.FP16,
         use_cpu=device == "cpu",
-        # Rows of like length share a batch: a fifth less padding on short chats.
-        train_sampling_strategy="group_by_length",
+        # Rows of like length share a batch: a fifth less padding on short chats. Packed
+        # rows are all alike.
+        train_sampling_strategy="random" if train.packing else "group_by_length",
         dataset_kwargs={"skip_prepare_dataset": True},
         logging_steps=1,
         # True would draw a loss that is not a number as 0.0.
@@ -187,6 +199,4 @@ def training_arguments(
 
 
 def _dataset(rows: Sequence[TrainingRow]) -> Dataset:
-    return Dataset.from_list(
-        [{"input_ids": row.input_ids, "labels": row.labels} for row in rows]
-    )
+    return Dataset.from_list([example(row) for row in rows])
