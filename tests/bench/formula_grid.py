@@ -283,6 +283,33 @@ _FUSED = {
 RECIPES = {
     "default-2k": ((8, 9), {"train.sequence_length": 2048}),
     "padded": ((8, 9), {"train.sequence_length": 512, "train.micro_batch": 4}),
+    "packed": ((8, 9), {"train.sequence_length": 2048, "train.packing": True}),
+    "packed-rows": (
+        (8, 0),
+        {
+            "train.sequence_length": 512,
+            "train.micro_batch": 4,
+            "train.packing": True,
+            "train.checkpointing": False,
+        },
+    ),
+    "packed-eager": (
+        (8, 9),
+        {
+            "train.sequence_length": 1024,
+            "train.packing": True,
+            "model.attention": "eager",
+        },
+    ),
+    "packed-t4": (
+        (7, 5),
+        {
+            "model.compute_dtype": "fp16",
+            "lora.adapter_dtype": "fp32",
+            "train.sequence_length": 1024,
+            "train.packing": True,
+        },
+    ),
     "no-ckpt": ((8, 0), {"train.sequence_length": 512, "train.checkpointing": False}),
     "eager-nodq": (
         (8, 9),

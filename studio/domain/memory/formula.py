@@ -24,6 +24,7 @@ from studio.domain.memory.on_paper.holding import Run, reserved_bytes
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.planning import (
     habits_of,
+    of_training,
     plan_of,
     workspace_of,
 )
@@ -156,7 +157,7 @@ def _passing(
 ) -> tuple[dict[MemoryPhase, Passing], int]:
     """The highest point of each phase, and what the allocator holds at the highest."""
     habits = habits_of(recipe)
-    made = training(model, plan, habits)
+    made = training(model, of_training(plan, recipe), habits)
     found = dict(made.highest)
     backward, step = MemoryPhase.BACKWARD.value, MemoryPhase.OPTIMIZER_STEP
     found[step] = Passing(0)

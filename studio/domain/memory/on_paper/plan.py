@@ -27,6 +27,8 @@ class Plan:
         dropout: Whether adapters drop inputs.
         attention: The kernel that is asked for.
         masks: Whether a mask is needed.
+        packs: Whether each row has positions of its own, which begin anew with each
+            text in it.
         flash: Whether the card has FlashAttention.
         groups: Whether torch multiplies by all experts at once.
         card: Whether there is one.
@@ -52,6 +54,7 @@ class Plan:
     dropout: bool
     attention: Attention
     masks: bool
+    packs: bool
     flash: bool
     groups: bool
     card: bool

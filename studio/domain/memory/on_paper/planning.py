@@ -1,5 +1,7 @@
 """From a recipe, a model and a device to the plan that a run on paper follows."""
 
+from dataclasses import replace
+
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.card_habits import (
@@ -59,6 +61,7 @@ def plan_of(
         dropout=recipe.lora.dropout > 0,
         attention=asks if fused else Attention.EAGER,
         masks=pads and (flash or not is_card),
+        packs=False,
         flash=flash,
         groups=not is_card or has_grouped_product(capability),
         card=is_card,
@@ -66,6 +69,17 @@ def plan_of(
         trains_base=compat.full_training,
         adds=train.accumulation > 1,
     )
+
+
+def of_training(plan: Plan, recipe: Recipe) -> Plan:
+    """The plan of a training step: packed rows, which are measured one by one.
+
+    Their masks keep texts apart; the package flash-attn is told where they begin.
+    """
+    if not recipe.train.packing or habits_of(recipe).full_logits:
+        return plan
+    needs_mask = recipe.model.attention is not Attention.FLASH
+    return replace(plan, packs=True, masks=needs_mask)
 
 
 def habits_of(recipe: Recipe) -> Habits:

@@ -250,7 +250,7 @@ def _entered(
     tables += _masks(tape, model, plan)
     rotary = max(block.heads.rotary for block, _ in model.decoder.kinds)
     if rotary:
-        entries = plan.length * rotary
+        entries = (plan.tokens if plan.packs else plan.length) * rotary
         frequencies = tape.new(entries, 4)
         cosine = tape.new(entries, 4)
         del frequencies, cosine
@@ -269,12 +269,37 @@ def _masks(tape: Tape, model: ModelArchitecture, plan: Plan) -> "list[Tensor]":
     found = []
     for window in {block.window for block, _ in model.decoder.kinds}:
         if plan.attention is Attention.EAGER:
-            seen = tape.new(rows * pairs, 1)
+            seen = _seen(tape, plan, rows * pairs, window)
             found.append(tape.new(rows * pairs, plan.plain))
             del seen
         elif plan.masks or 0 < window <= plan.length:
-            found.append(tape.new(rows * pairs, 1))
+            found.append(_seen(tape, plan, rows * pairs, window))
     return found
+
+
+def _seen(tape: Tape, plan: Plan, pairs: int, window: int) -> Tensor:
+    """Which pairs see each other; of packed rows' judgements two are joined at a time.
+
+    They share a text, the one is near enough, and they come in order (`and_masks` of
+    transformers, masking_utils.py).
+    """
+    if not (plan.packs and plan.masks):
+        return tape.new(pairs, 1)
+    shared = _judged(tape, pairs)
+    near = _judged(tape, pairs) if window else None
+    ordered = _judged(tape, pairs) if window else tape.new(pairs, 1)
+    del near
+    made = tape.new(pairs, 1)
+    del ordered, shared
+    return made
+
+
+def _judged(tape: Tape, pairs: int) -> Tensor:
+    """One judgement, joined to those before it."""
+    judged = tape.new(pairs, 1)
+    made = tape.new(pairs, 1)
+    del judged
+    return made
 
 
 def _last_norm(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) -> Tensor:
