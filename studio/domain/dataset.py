@@ -124,7 +124,15 @@ class ChatFile:
 
 
 class RowError(ValueError):
-    """A row that can't be trained on; the message says why, without the place."""
+    """A row that can't be trained on; the message says why, without the place.
+
+    Attributes:
+        code: Of the finding that tells of such rows.
+    """
+
+    def __init__(self, why: str, code: str = "data.row-left-out") -> None:
+        super().__init__(why)
+        self.code = code
 
 
 def split_rows(rows: int, held_out: float, seed: int) -> tuple[list[int], list[int]]:

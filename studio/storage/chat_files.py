@@ -108,11 +108,11 @@ class _Collected:
     faults: dict[str, list[str]] = field(default_factory=dict)
     left_out: int = 0
 
-    def take(self, examples: Iterable[tuple[RawRow, Chat | str]]) -> None:
+    def take(self, examples: Iterable[tuple[RawRow, Chat | RowError]]) -> None:
         """Keep examples, and remember why the others can't be kept."""
         for row, example in examples:
-            if isinstance(example, str):
-                self._leave_out(row, example)
+            if isinstance(example, RowError):
+                self._leave_out(row, str(example))
                 continue
             self.places.append(row.place)
             self.lines.append(row.line)

@@ -66,13 +66,13 @@ class Reading:
     confidence: float
     columns: tuple[str, ...]
 
-    def examples(self) -> Iterator[tuple[RawRow, Chat | str]]:
+    def examples(self) -> Iterator[tuple[RawRow, Chat | RowError]]:
         """Each row with its example, or with why it is none."""
         for row in self.table.rows():
             try:
                 yield row, self.example_of(row)
             except RowError as fault:
-                yield row, str(fault)
+                yield row, fault
 
     def example_of(self, row: RawRow) -> Chat:
         """A row as an example.
@@ -81,7 +81,7 @@ class Reading:
             RowError: It can't be trained on.
         """
         if row.fault:
-            raise RowError(row.fault)
+            raise RowError(row.fault, "data.unreadable-row")
         if not isinstance(row.value, Mapping):
             raise RowError("is not an object")
         chat = self.read(row.value, row.line)
@@ -185,7 +185,10 @@ def _refusing(columns: Sequence[str]) -> RowReader:
     named = ", ".join(columns[:6]) or "none"
 
     def read(row: Row, line: int) -> Chat:  # noqa: ARG001 - a RowReader's
-        raise RowError(f"is in no form that is known (the columns: {named})")
+        raise RowError(
+            f"is in no form that is known (the columns: {named})",
+            "data.unknown-form",
+        )
 
     return read
 
@@ -196,4 +199,6 @@ def _refuse_half_characters(chat: Chat) -> None:
         for turn in (*chat.turns, *chat.rejected):
             turn.content.encode()
     except UnicodeEncodeError:
-        raise RowError("has half a character (a lone surrogate)") from None
+        raise RowError(
+            "has half a character (a lone surrogate)", "data.half-character"
+        ) from None

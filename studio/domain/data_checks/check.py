@@ -29,15 +29,22 @@ class CheckedRow:
 
     Attributes:
         line: Its line or number, from 1.
-        chat: The example; None when the row can't be trained on.
-        fault: Why not, as the end of a sentence; empty with an example.
+        chat: The example; None when the row is none. One that the model's template
+            refuses is there with its fault, since it counts where rows are held out.
+        fault: Why it can't be trained on, as the end of a sentence.
+        code: Of the finding that tells of such faults.
         tokens: None without a model.
+        file: Its file's name within a folder; empty for a single file.
+        is_of_form: False when it was read by another format than its file's.
     """
 
     line: int
     chat: Chat | None
     fault: str = ""
+    code: str = ""
     tokens: RowTokens | None = None
+    file: str = ""
+    is_of_form: bool = True
 
 
 class Check(Protocol):

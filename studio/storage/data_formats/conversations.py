@@ -8,6 +8,7 @@ from studio.domain.dataset import Chat, Kind, RowError, Turn
 from studio.plugin_api.data_formats import Part, Recognition, Row, RowReader
 from studio.storage.data_formats.values import (
     CERTAIN,
+    NO_CONTENT,
     holding_messages,
     learnable,
     optional_text,
@@ -61,7 +62,7 @@ class Conversations:
         def read(row: Row, line: int) -> Chat:
             found = messages.read(row)
             if found is None:
-                raise RowError(f"has nothing under “{mapping['messages']}”")
+                raise RowError(f"has nothing under “{mapping['messages']}”", NO_CONTENT)
             turns = turns_of(found, self.speaker, self.words)
             opening = optional_text(row, system)
             if opening and turns[0].role != "system":

@@ -11,6 +11,7 @@ from studio.storage.data_formats.text_columns import text_columns
 from studio.storage.data_formats.values import (
     CLEAR,
     GUESSED,
+    NO_CONTENT,
     columns_of,
     sources_of,
     text_at,
@@ -46,7 +47,7 @@ class PlainText:
         def read(row: Row, line: int) -> Chat:
             text = text_at(row, source, mapping["text"])
             if not text.strip():
-                raise RowError("has an empty text")
+                raise RowError("has an empty text", NO_CONTENT)
             return Chat((), line, text=text)
 
         return read

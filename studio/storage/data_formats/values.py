@@ -18,6 +18,9 @@ CLEAR: Final = 0.9
 GUESSED: Final = 0.5
 DOUBTFUL: Final = 0.3
 
+NO_CONTENT: Final = "data.no-content"
+NOT_TEXT: Final = "data.not-text"
+
 _SPEAKERS: Final = MappingProxyType(
     {
         "human": "user",
@@ -70,7 +73,7 @@ def text_at(row: Row, source: Source, place: str) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise RowError(f"has no text under “{place}”")
+        raise RowError(f"has no text under “{place}”", _code_of(value))
     return str(value)
 
 
@@ -92,7 +95,7 @@ def turns_of(messages: object, speaker: str, words: str) -> tuple[Turn, ...]:
         RowError: It is no such list.
     """
     if not isinstance(messages, list | tuple) or not messages:
-        raise RowError("has no messages")
+        raise RowError("has no messages", NO_CONTENT)
     return tuple(_turn_of(message, speaker, words) for message in messages)
 
 
@@ -103,11 +106,11 @@ def learnable(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
         RowError: The assistant says nothing, or says it without words.
     """
     if not any(turn.role == "assistant" for turn in turns):
-        raise RowError("has no assistant turn to learn from")
+        raise RowError("has no assistant turn to learn from", "data.no-answer")
     for turn in turns:
         silent = not turn.content.strip() and "tool_calls" not in turn.extras
         if turn.role == "assistant" and silent:
-            raise RowError("has an empty answer")
+            raise RowError("has an empty answer", "data.empty-turn")
     return turns
 
 
@@ -121,7 +124,7 @@ def said(messages: object, role: str, place: str) -> tuple[Turn, ...]:
         return (Turn(role, messages),)
     if isinstance(messages, list | tuple) and messages:
         return turns_of(messages, "role", "content")
-    raise RowError(f"has no text under “{place}”")
+    raise RowError(f"has no text under “{place}”", _code_of(messages))
 
 
 def share(rows: Sequence[Row], is_so: Iterable[bool]) -> float:
@@ -152,11 +155,13 @@ def _is_talk(value: object, speaker: str, words: str) -> bool:
 
 def _turn_of(message: object, speaker: str, words: str) -> Turn:
     if not isinstance(message, Mapping):
-        raise RowError("has a message that is not an object")
+        raise RowError("has a message that is not an object", NOT_TEXT)
     named = message.get(speaker)
     role = _SPEAKERS.get(named) if isinstance(named, str) else None
     if role is None:
-        raise RowError(f"has a message of the unknown role “{named}”")
+        raise RowError(
+            f"has a message of the unknown role “{named}”", "data.unknown-role"
+        )
     extras = {
         key: message[key] for key in _KEPT_OF_MESSAGES if message.get(key) is not None
     }
@@ -171,7 +176,7 @@ def _content_of(content: object, role: str, *, calls: bool) -> str:
         return ""
     if isinstance(content, list | tuple) and content:
         return "".join(_piece_of(piece, role) for piece in content)
-    raise RowError(f"has a message of {role} without text")
+    raise RowError(f"has a message of {role} without text", _code_of(content))
 
 
 def _piece_of(piece: object, role: str) -> str:
@@ -179,5 +184,12 @@ def _piece_of(piece: object, role: str) -> str:
         return str(piece["text"])
     kind = piece.get("type") if isinstance(piece, Mapping) else None
     if isinstance(kind, str) and kind != "text":
-        raise RowError(f"has a message of {role} that holds “{kind}”, not text")
-    raise RowError(f"has a message of {role} without text")
+        raise RowError(
+            f"has a message of {role} that holds “{kind}”, not text", NOT_TEXT
+        )
+    raise RowError(f"has a message of {role} without text", _code_of(piece))
+
+
+def _code_of(value: object) -> str:
+    """Whether there is nothing, or something that is no text."""
+    return NOT_TEXT if value else NO_CONTENT
