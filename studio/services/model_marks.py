@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from studio.domain.finding import Finding
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
-from studio.domain.recommend.marks import Mark, Marking, frugal_estimate, mark
+from studio.domain.recommend.marks import (
+    Mark,
+    Marking,
+    frugal_estimate,
+    longest_texts,
+    mark,
+)
 from studio.services.measured import taught, with_context
 from studio.services.model_shapes import shape_of
 from studio.storage.models import ModelPlace
@@ -51,6 +57,26 @@ def frugal_price(place: ModelPlace, device: TrainingDevice) -> MemoryEstimate | 
         return shape
     known = with_context(device)
     return taught(frugal_estimate(shape, known), device)
+
+
+def texts_that_fit(
+    place: ModelPlace, device: TrainingDevice
+) -> list[tuple[int, MemoryEstimate]]:
+    """The longest rows that a model can be trained on, as `longest_texts` tells them.
+
+    Args:
+        place: Of the list, or another.
+        device: As measured now, or a card that isn't here.
+
+    Returns:
+        Nothing for a model that can't be priced.
+    """
+    shape = shape_of(place)
+    if isinstance(shape, Finding):
+        return []
+    known = with_context(device)
+    found = longest_texts(shape, known)
+    return [(length, taught(estimate, known)) for length, estimate in found]
 
 
 def marking_of(place: ModelPlace, device: TrainingDevice) -> Marking | None:

@@ -107,6 +107,23 @@ def test_that_a_model_of_a_folder_is_listed_priced_and_used(
     assert page.view.use.text() == "Go on to the data"
 
 
+def test_that_the_details_tell_how_long_a_text_may_be(page, desk, tmp_path, qtbot):
+    desk.hardware.tell(reading_with_card(free=6.0))
+    page.add_folder(str(folder_with(tmp_path / "my-llama", LLAMA)))
+    settle(qtbot, page)
+    texts = page._shown.texts
+    assert [text.tokens for text in texts] == [
+        f"{length:,} tokens" for length in (1024, 2048, 4096, 8192)
+    ]
+    peaks = [float(text.figure) for text in texts]
+    assert peaks == sorted(peaks)
+    assert page.view.details.texts.count() == 4
+    page.add_folder(str(folder_with(tmp_path / "odd", {"model_type": "mamba"})))
+    settle(qtbot, page)
+    assert page.view.details.texts_title.isHidden()
+    assert page.view.details.texts.count() == 0
+
+
 def test_that_a_folder_that_is_no_model_is_told_in_a_sentence(page, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -1,6 +1,7 @@
 """Marks: worked out by the memory model, for one recipe that is the same for all."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,12 @@ from studio.domain.cards import find_card
 from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe_options import Attention, ComputeDtype, Precision
-from studio.domain.recommend.marks import Mark, frugal_recipe, mark
+from studio.domain.recommend.marks import (
+    Mark,
+    frugal_recipe,
+    longest_texts,
+    mark,
+)
 from studio.domain.recommend.proposal import headroom_bytes
 from studio.services.cards import known_cards
 from studio.storage.model_list import find_known, known_models
@@ -120,3 +126,24 @@ def test_that_more_memory_never_makes_a_mark_worse(known, free, more):
     model = ModelArchitecture.from_config(known.whole_config)
     few, many = mark(model, card_of(free)), mark(model, card_of(free + more))
     assert MARKS.index(many.mark) <= MARKS.index(few.mark)
+
+
+def test_that_the_longest_texts_end_with_the_first_that_does_not_fit():
+    model, device = shape("Qwen2.5-7B-Instruct"), card("RTX 4070")
+    recipe = frugal_recipe(model, device)
+    told = longest_texts(model, device)
+    fits = [found.least_bytes <= device.free_bytes for _, found in told]
+    assert fits == [True, True, True, False]
+    lengths = [length for length, _ in told]
+    assert all(after == 2 * before for before, after in pairwise(lengths))
+    for length, found in told:
+        exact = recipe.with_value("train.sequence_length", length)
+        assert found.peak_bytes == estimate_memory(model, exact, device).peak_bytes
+
+
+def test_that_no_text_is_longer_than_the_model_reads():
+    model, device = shape("Qwen2.5-7B-Instruct"), card("B200")
+    told = longest_texts(model, device)
+    assert told[-1][0] == model.context
+    tiny = replace(model, context=300)
+    assert [length for length, _ in longest_texts(tiny, device)] == [300]

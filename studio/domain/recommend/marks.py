@@ -5,6 +5,7 @@ can be compared: what fits by it can be trained, and what doesn't fit is out of 
 but for shorter rows. Nothing is typed in.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -20,6 +21,9 @@ from studio.domain.recipe_options import (
 )
 from studio.domain.recommend.formats import formats_of
 from studio.domain.recommend.proposal import headroom_bytes
+
+_LENGTH_KEY = "train.sequence_length"
+_SHORTEST_TOLD, _LENGTHS_TOLD = 512, 4
 
 RANK = 16
 LENGTH = 1024
@@ -145,8 +149,48 @@ def judge(estimate: MemoryEstimate, device: TrainingDevice) -> Marking:
 
 def frugal_estimate(model: ModelArchitecture, device: TrainingDevice) -> MemoryEstimate:
     """What the frugal recipe takes."""
-    # Without what plays no part, the formula's cache knows the question again: from
-    # second to second, and of a model that differs from another by its weights alone.
-    sizeless = replace(device, name="", total_bytes=0, free_bytes=0)
+    # Models that differ by their weights alone are one question to the formula's cache.
     shape = replace(model, context=0)
-    return estimate_memory(shape, frugal_recipe(model, device), sizeless)
+    return _priced(shape, frugal_recipe(model, device), device)
+
+
+def longest_texts(
+    model: ModelArchitecture, device: TrainingDevice
+) -> list[tuple[int, MemoryEstimate]]:
+    """The longest rows that the frugal recipe can take on a device.
+
+    Args:
+        model: Its shape.
+        device: As measured now, or a card that isn't here.
+
+    Returns:
+        Doubling lengths in tokens with their predictions, four at most. The last is the
+        first that doesn't fit, or the longest text that the model reads.
+    """
+    recipe = frugal_recipe(model, device)
+    found: list[tuple[int, MemoryEstimate]] = []
+    for length in _doubling(model.context):
+        estimate = _priced(model, recipe.with_value(_LENGTH_KEY, length), device)
+        found.append((length, estimate))
+        if estimate.least_bytes > device.free_bytes:
+            break
+    return found[-_LENGTHS_TOLD:]
+
+
+def _doubling(context: int) -> Iterator[int]:
+    length = _SHORTEST_TOLD
+    while length < context:
+        yield length
+        length *= 2
+    yield context
+
+
+def _priced(
+    model: ModelArchitecture, recipe: Recipe, device: TrainingDevice
+) -> MemoryEstimate:
+    """The formula's answer, known again from second to second.
+
+    What is free and what the device is called play no part in it.
+    """
+    sizeless = replace(device, name="", total_bytes=0, free_bytes=0)
+    return estimate_memory(model, recipe, sizeless)

@@ -218,7 +218,7 @@ def _cells(row: ProgramRow) -> list[Cell]:
     whose = Segment.ACTIVATIONS if row.is_run else Segment.OTHER
     bar = MemoryBarState.filled(_SHARE_SCALE, {whose: held}, measured=True)
     return [
-        Cell(row.name, str(row.pid)),
+        Cell(row.name, str(row.pid), hint=f"{row.name} {row.pid}"),
         Cell(row.what, hint=row.what, tone=Tone.MUTED),
         Cell(row.held),
         Cell(painted=bar),

@@ -28,7 +28,7 @@ from studio.ui.widgets.table import AsideDelegate, DataTable, MemoryBarDelegate
 
 _SIDE_WIDTH = 360
 _SHARE_COLUMN = 3
-_PROGRAM_WIDTHS = {1: 140, 2: 66, 3: 76, 4: 214}
+_PROGRAM_WIDTHS = {0: 152, 1: 140, 2: 66, 4: 214}
 _TABLE_HEIGHT = 184
 _HISTORIES_HEIGHT = 152
 _NAME_WIDTH = 96
@@ -176,7 +176,7 @@ class HardwareView(PageFrame):
         names = AsideDelegate(self.programs_table)
         self.programs_table.setItemDelegateForColumn(0, names)
         self.programs_table.set_widths(_PROGRAM_WIDTHS)
-        self.programs_table.stretch_column(0)
+        self.programs_table.stretch_column(_SHARE_COLUMN)
         self.programs_table.setSizePolicy(
             QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored
         )

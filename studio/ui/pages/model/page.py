@@ -20,7 +20,13 @@ from studio.ui.pages.errand import Errand
 from studio.ui.pages.finding_text import clear, show_findings
 from studio.ui.pages.model.filters import ANY, Filters
 from studio.ui.pages.model.prices import ListPrices, Price
-from studio.ui.pages.model.view import Details, FactLine, ModelView, PartLine
+from studio.ui.pages.model.view import (
+    Details,
+    FactLine,
+    ModelView,
+    PartLine,
+    TextLine,
+)
 from studio.ui.pages.model.view_model import (
     ModelDetails,
     ModelRow,
@@ -299,6 +305,10 @@ def _tell(card: Details, details: ModelDetails) -> None:
     card.peak_range.setText(details.peak_range)
     card.why_not_priced.setText(details.why_not_priced)
     card.why_not_priced.setVisible(bool(details.why_not_priced))
+    card.texts_title.setVisible(bool(details.texts))
+    clear(card.texts)
+    for text in details.texts:
+        card.texts.addWidget(TextLine(text))
     clear(card.facts)
     for name, value in details.facts:
         card.facts.addWidget(FactLine(name, value))

@@ -9,7 +9,7 @@ from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
 from studio.ui.keys import Deed, key_of
 from studio.ui.pages.model.filters import LICENCES, SIZES
-from studio.ui.pages.model.view_model import Part
+from studio.ui.pages.model.view_model import LONGEST_TEXT, Part, TextRow
 from studio.ui.pages.swatch import Swatch
 from studio.ui.tokens import Height, Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button, chip
@@ -28,6 +28,8 @@ _BAR_COLUMN: Final = 2
 _MARK_COLUMN: Final = 4
 _FACT_WIDTH: Final = 104
 _ROW: Final = 24
+_FIGURE_WIDTH: Final = 56
+_TEXT_MARK_WIDTH: Final = 128
 _LEAST_TABLE: Final = 304
 
 
@@ -47,6 +49,26 @@ class PartLine(QWidget):
         row.addWidget(note)
         row.addSpacing(Space.SMALL)
         row.addWidget(label(part.figure, Role.ANSWER))
+
+
+class TextLine(QWidget):
+    """A length of text: its tokens, its peak in GiB, and whether that fits."""
+
+    def __init__(self, text: TextRow) -> None:
+        super().__init__()
+        self.setFixedHeight(_ROW)
+        figure = label(text.figure, Role.ANSWER)
+        figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        figure.setFixedWidth(_FIGURE_WIDTH)
+        mark = FitMark()
+        mark.set_mark(text.mark, text.tokens)
+        mark.setFixedWidth(_TEXT_MARK_WIDTH)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(Space.LARGE)
+        row.addWidget(label(text.tokens), 1)
+        row.addWidget(figure)
+        row.addWidget(mark)
 
 
 class FactLine(QWidget):
@@ -72,6 +94,7 @@ class Details(Card):
         parts: The layout of the peak's parts.
         peak_row, peak, peak_range: The peak in figures.
         why_not_priced: The sentence in its place.
+        texts_title, texts: How long one row may be, above and line by line.
         facts: The layout of its facts.
         preparation: What happens before the first run.
         open_folder: Shows where its files lie.
@@ -87,6 +110,9 @@ class Details(Card):
         self.parts.setSpacing(0)
         self.peak_row = self._make_peak()
         self.why_not_priced = label("", tone=Tone.MUTED, wraps=True)
+        self.texts_title = label(LONGEST_TEXT, Role.ANSWER)
+        self.texts = QVBoxLayout()
+        self.texts.setSpacing(0)
         self.facts = QVBoxLayout()
         self.facts.setSpacing(0)
         self.preparation = label("", Role.CAPTION, Tone.MUTED, wraps=True)
@@ -104,6 +130,9 @@ class Details(Card):
         body.addLayout(self.parts)
         body.addWidget(self.peak_row)
         body.addWidget(self.why_not_priced)
+        body.addSpacing(Space.SMALL)
+        body.addWidget(self.texts_title)
+        body.addLayout(self.texts)
         body.addSpacing(Space.SMALL)
         body.addWidget(label("About", Role.ANSWER))
         body.addLayout(self.facts)

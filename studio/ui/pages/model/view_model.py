@@ -12,6 +12,7 @@ from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.estimate import Group, MemoryEstimate
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.marks import FRUGAL, SHORT_RECIPE_WORDS, judge
+from studio.services.model_marks import texts_that_fit
 from studio.services.model_shelf import ModelPlace, ModelState
 from studio.ui.pages.bar_states import (
     peak_range,
@@ -29,6 +30,8 @@ from studio.ui.widgets.memory_bar_state import (
 )
 
 Price = MemoryEstimate | Finding
+
+LONGEST_TEXT: Final = "Longest text (QLoRA, one row at a time)"
 
 _BILLION: Final = 1_000_000_000
 _MILLION: Final = 1_000_000
@@ -90,6 +93,15 @@ class Part:
     figure: str
 
 
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """How long a text may be: its tokens, its peak in GiB, and whether that fits."""
+
+    tokens: str
+    figure: str
+    mark: Mark
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDetails:
     """All that the details card shows of one model.
@@ -103,6 +115,7 @@ class ModelDetails:
         peak: The peak with its unit; empty when it isn't priced.
         peak_range: The range of the peak.
         why_not_priced: The sentence in its place.
+        texts: How long one row may be; empty when it isn't priced.
         facts: Name and value pairs.
         preparation: What has to happen before the first run; empty when nothing.
         folder: Where the files lie; empty when they are not here.
@@ -117,6 +130,7 @@ class ModelDetails:
     peak: str
     peak_range: str
     why_not_priced: str
+    texts: tuple[TextRow, ...]
     facts: tuple[tuple[str, str], ...]
     preparation: str
     folder: str
@@ -192,6 +206,7 @@ def model_details(
         peak=f"{gib(estimate.peak_bytes)} GiB" if estimate else "",
         peak_range=peak_range(estimate) if estimate else "",
         why_not_priced=price.sentence() if isinstance(price, Finding) else "",
+        texts=_texts(place, device) if estimate else (),
         facts=(*_facts(place), _priced_for(in_use=in_use)),
         preparation=_preparation(place),
         folder=str(place.folder) if place.state is ModelState.READY else "",
@@ -294,6 +309,13 @@ def _parts(price: MemoryEstimate, recipe: Recipe) -> tuple[Part, ...]:
     return tuple(
         Part(*notes[group], f"{hundredths / 100:.2f}")
         for group, hundredths in zip(notes, rounded, strict=True)
+    )
+
+
+def _texts(place: ModelPlace, device: TrainingDevice) -> tuple[TextRow, ...]:
+    return tuple(
+        TextRow(count(length, "token"), gib(found.peak_bytes), _mark(found, device))
+        for length, found in texts_that_fit(place, device)
     )
 
 

@@ -22,7 +22,7 @@ from studio.ui.widgets.segmented import Segmented
 SIMPLE, EXPERT = "simple", "expert"
 _SIDE_WIDTH = 448
 _SLIDERS = 3
-_NOTE_WIDTH = 320
+_NOTE_WIDTH = 264
 
 
 class RecipeView(PageFrame):
@@ -80,7 +80,8 @@ class RecipeView(PageFrame):
             "By the card’s data sheet, until a run’s own steps are timed."
         )
         self.note = label("", Role.CAPTION, Tone.MUTED, wraps=True)
-        self.note.setMaximumWidth(_NOTE_WIDTH)
+        # A label that wraps would make itself narrow and high.
+        self.note.setFixedWidth(_NOTE_WIDTH)
         self.propose = button("Propose", icon=IconName.BOLT, size=ButtonSize.START)
         self.propose.setToolTip(
             "Take what is recommended for this model, data and the memory that is "
