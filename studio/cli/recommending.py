@@ -17,8 +17,7 @@ from studio.domain.recommend.proposal import Reason
 from studio.domain.time_words import duration_range
 from studio.services.cards import device_named
 from studio.services.recommending import Recommendation, recommend
-from studio.storage.chat_files import read_chats
-from studio.storage.data_reading import Choice
+from studio.storage.data_sets import read_data
 from studio.storage.recipes import save_recipe
 from studio.system.machine import read_machine_once
 
@@ -48,8 +47,8 @@ def find(
         kept.add(assignment.partition("=")[0].strip())
     chats = None
     if data is not None:
-        chats = read_chats(data, Choice.of(base.data))
         base = base.with_value("data.path", str(data.absolute()))
+        chats = read_data(base.data)
     device = device_named(gpu, read_machine_once())
     return recommend(base, device, chats, goal, frozenset(kept))
 

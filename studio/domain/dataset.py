@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from studio.domain.data_mapping import ColumnMapping
 from studio.domain.finding import Finding
+from studio.domain.mixing import MixedCount, MixWord, mixed_counts
 from studio.domain.token_lengths import TokenLengths
 
 ROLES = frozenset({"system", "user", "assistant", "tool"})
@@ -56,6 +57,9 @@ class Chat:
         is_liked: Of a rated answer: whether it was a good one.
         tools: What the assistant may call, in the form that chat templates take.
         file: Its file's name within a folder; empty for a single file.
+        group: What it shares with the rows that it must not be parted from; empty
+            when it stands alone.
+        review: Of a draft: ``open`` or ``accepted``; empty for other rows.
     """
 
     turns: tuple[Turn, ...]
@@ -65,6 +69,8 @@ class Chat:
     is_liked: bool | None = None
     tools: tuple[Mapping[str, object], ...] = field(default=(), hash=False)
     file: str = ""
+    group: str = ""
+    review: str = ""
 
     def question(self) -> str:
         """The first thing the user says."""
@@ -100,6 +106,9 @@ class ChatFile:
         columns: The columns' names, in the order of the first row that has each.
         lengths: The rows' lengths; judged by characters until tokens are counted.
         is_whole: False for a first look at a large file whose rest is not read yet.
+        groups: A number for each chat; chats with the same one aren't parted. Empty
+            when each stands alone.
+        mixed: Further files whose rows are trained on as well.
     """
 
     path: str
@@ -115,12 +124,42 @@ class ChatFile:
     columns: tuple[str, ...] = ()
     lengths: TokenLengths | None = None
     is_whole: bool = True
+    groups: Sequence[int] = ()
+    mixed: tuple["MixedFile", ...] = ()
 
     def lengths_of_rows(self) -> TokenLengths:
         """The rows' lengths, as well as they are known."""
         if self.lengths is not None:
             return self.lengths
         return TokenLengths.judged(chat.characters() for chat in self.chats)
+
+    def split(self, held_out: float, seed: int) -> tuple[list[int], list[int]]:
+        """Choose which of its chats are held out, as `split_rows` does."""
+        return split_rows(len(self.chats), held_out, seed, self.groups)
+
+    def mixed_counts(self, held_out: float, seed: int) -> tuple[MixedCount, ...]:
+        """How many rows of each further file are trained on."""
+        trained = len(self.split(held_out, seed)[0]) if self.mixed else 0
+        return self._counts(trained)
+
+    def training_rows(self, held_out: float, seed: int) -> int:
+        """How many rows one pass goes over, those of further files included."""
+        trained = len(self.split(held_out, seed)[0])
+        return trained + sum(each.taken for each in self._counts(trained))
+
+    def _counts(self, trained: int) -> tuple[MixedCount, ...]:
+        words = [each.word for each in self.mixed]
+        return mixed_counts(
+            trained, words, [len(each.file.chats) for each in self.mixed]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedFile:
+    """A further file of a data set, and how much of it is wanted."""
+
+    word: MixWord
+    file: ChatFile
 
 
 class RowError(ValueError):
@@ -135,24 +174,51 @@ class RowError(ValueError):
         self.code = code
 
 
-def split_rows(rows: int, held_out: float, seed: int) -> tuple[list[int], list[int]]:
+def split_rows(
+    rows: int, held_out: float, seed: int, groups: Sequence[int] = ()
+) -> tuple[list[int], list[int]]:
     """Choose which rows are held out.
 
-    The choice depends on the number of rows, the share and the seed alone, so that
-    the window, the engine and a later resume agree on it.
+    The choice depends on the number of rows, their groups, the share and the seed
+    alone, so that the window, the engine and a later resume agree on it.
+
+    Rows of one group stay together: groups are gone through in an order that the seed
+    decides, and each is held out that the share still has room for. When every group
+    is larger than the share, the smallest is held out.
 
     Args:
         rows: How many rows there are.
         held_out: The share to hold out, 0 to 0.5.
         seed: Of the recipe.
+        groups: A number for each row; none when each row stands alone.
 
     Returns:
         (rows to train on, rows held out), each in file order. With a share above
-        0 and at least two rows, both hold at least one.
+        0 and at least two rows, or groups, both hold at least one.
     """
     count = min(rows - 1, max(1, round(rows * held_out))) if held_out else 0
-    chosen = set(random.Random(seed).sample(range(rows), max(0, count)))
+    if groups:
+        chosen = _whole_groups(groups, count, seed)
+    else:
+        chosen = set(random.Random(seed).sample(range(rows), max(0, count)))
     return (
         [row for row in range(rows) if row not in chosen],
         sorted(chosen),
     )
+
+
+def _whole_groups(groups: Sequence[int], count: int, seed: int) -> set[int]:
+    """Rows of whole groups, at most `count`; of the smallest when all are larger."""
+    members: dict[int, list[int]] = {}
+    for row, group in enumerate(groups):
+        members.setdefault(group, []).append(row)
+    if count <= 0 or len(members) < 2:  # noqa: PLR2004 - a single one is trained on
+        return set()
+    order = list(members.values())
+    random.Random(seed).shuffle(order)
+    chosen: set[int] = set()
+    for rows in order:
+        if len(chosen) + len(rows) <= count:
+            chosen.update(rows)
+    smallest: list[int] = min(order, key=len)
+    return chosen or set(smallest)

@@ -194,6 +194,17 @@ class DataOptions:
         high=0.5,
         level=Level.SIMPLE,
     )
+    group: str = text(
+        title="Kept together",
+        help="A column, such as author: rows that share its value are all trained on "
+        "or all held back. Empty: each row for itself.",
+    )
+    mix: tuple[str, ...] = words(
+        (),
+        title="Mixed in",
+        help="Further files and their shares of the rows trained on, such as "
+        "general.jsonl=0.2.",
+    )
     prompts: tuple[str, ...] = words(
         (),
         title="Sample prompts",

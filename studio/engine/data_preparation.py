@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.domain.dataset import Chat, RowError, split_rows
+from studio.domain.dataset import Chat, ChatFile, RowError
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import warning
+from studio.domain.mixing import mixed_finding, mixed_rows
 from studio.domain.recipe import Recipe
 from studio.engine.chat_rendering import TrainingRow, training_row
 from studio.engine.model_loading import Tokenizer
 from studio.engine.session import Session
-from studio.storage.chat_files import read_chats
-from studio.storage.data_reading import Choice
+from studio.storage.data_sets import read_data
 
 _DEFAULT_PROMPTS = 3
 
@@ -45,14 +45,14 @@ def prepare_data(
     Raises:
         StudioError: No data, or nothing in it to learn.
     """
-    file = read_chats(_path_of(recipe), Choice.of(recipe.data))
+    _refuse_none(recipe)
+    file = read_data(recipe.data)
     for finding in file.findings:
         session.warn(finding)
-    train_at, held_at = split_rows(
-        len(file.chats), recipe.data.held_out, recipe.train.seed
-    )
+    train_at, held_at = file.split(recipe.data.held_out, recipe.train.seed)
     rows = _rendered(session, recipe, tokenizer, file.chats)
     training = [row for at in train_at if (row := rows[at]) is not None]
+    training += _mixed_in(session, recipe, tokenizer, file)
     held_out = [row for at in held_at if (row := rows[at]) is not None]
     if not training:
         raise _nothing_to_learn(recipe)
@@ -67,7 +67,7 @@ def _most_prompts(recipe: Recipe) -> int:
     return len(recipe.data.prompts) or _DEFAULT_PROMPTS
 
 
-def _path_of(recipe: Recipe) -> Path:
+def _refuse_none(recipe: Recipe) -> None:
     if not recipe.data.path:
         raise refusal(
             "data.none",
@@ -75,7 +75,25 @@ def _path_of(recipe: Recipe) -> Path:
             fix="Choose one on the Data page, or set data.path.",
             where="data.path",
         )
-    return Path(recipe.data.path)
+
+
+def _mixed_in(
+    session: Session, recipe: Recipe, tokenizer: Tokenizer, file: ChatFile
+) -> list[TrainingRow]:
+    """The rows of further files, each as often as it is taken."""
+    seed = recipe.train.seed
+    taken: list[TrainingRow] = []
+    counts = file.mixed_counts(recipe.data.held_out, seed)
+    for place, (count, mixed) in enumerate(zip(counts, file.mixed, strict=True)):
+        session.warn(mixed_finding(count))
+        drawn = mixed_rows(count.there, count.taken, seed, place)
+        each = sorted(set(drawn))
+        # Its rows are told of by its own name, and rendered once however often taken.
+        own = recipe.with_value("data.path", count.path)
+        chats = [mixed.file.chats[at] for at in each]
+        rows = dict(zip(each, _rendered(session, own, tokenizer, chats), strict=True))
+        taken += [row for at in drawn if (row := rows[at]) is not None]
+    return taken
 
 
 def _rendered(

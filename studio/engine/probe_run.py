@@ -22,7 +22,7 @@ from studio.engine.model_loading import Tokenizer, load_model, load_tokenizer
 from studio.engine.packing import rows_for
 from studio.engine.session import Session
 from studio.engine.training_run import TrainingRun
-from studio.storage.data_digest import digest_of
+from studio.storage.data_sets import digest_of_data
 from studio.storage.models import ModelPlace, ModelState
 from studio.storage.run_directory import RunDirectory
 from studio.system.machine import read_machine_once
@@ -146,7 +146,7 @@ def _data(
         else:
             session.enter(Phase.PREPARING_DATA)
             data = prepare_data(session, recipe, tokenizer)
-            return tokenizer, data, digest_of(Path(recipe.data.path))
+            return tokenizer, data, digest_of_data(recipe.data)
     return stand_ins.tokenizer(), _stand_ins(recipe, pads=pads), ""
 
 

@@ -1,15 +1,12 @@
 """Data files, read beside the window."""
 
-from pathlib import Path
-
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding
 from studio.domain.recipe_options import DataOptions
 from studio.services.background import BackgroundCall
-from studio.storage.chat_files import read_chats
-from studio.storage.data_reading import Choice
+from studio.storage.data_sets import read_data
 
 
 class DataReader(QObject):
@@ -35,8 +32,7 @@ class DataReader(QObject):
 
     def read(self, data: DataOptions) -> None:
         """Read what a recipe names; what an earlier order finds isn't told any more."""
-        file, choice = Path(data.path).expanduser(), Choice.of(data)
-        call = BackgroundCall(lambda: read_chats(file, choice))
+        call = BackgroundCall(lambda: read_data(data))
         call.call_done.connect(self._on_call_done)
         call.call_failed.connect(self._on_call_failed)
         self._calls.append(call)

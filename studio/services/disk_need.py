@@ -1,6 +1,5 @@
 """How much disk a run will take: its adapter, its checkpoints, its merged model."""
 
-from studio.domain.dataset import split_rows
 from studio.domain.hardware import MIB
 from studio.domain.memory.formula import adapter_weights
 from studio.domain.recipe import Recipe
@@ -19,7 +18,7 @@ def run_bytes(recipe: Recipe, place: ModelPlace, rows: int) -> int | None:
     Args:
         recipe: Of the run.
         place: Its model.
-        rows: Of the data file; 0 when unknown.
+        rows: That are trained on; 0 when unknown.
 
     Returns:
         Bytes; None when the model's shape is unknown.
@@ -43,6 +42,5 @@ def merge_bytes(place: ModelPlace) -> int:
 def _checkpoints(recipe: Recipe, rows: int) -> int:
     if not recipe.train.save_steps:
         return 1
-    training, _ = split_rows(rows, recipe.data.held_out, recipe.train.seed)
-    steps = recipe.total_steps(len(training)) if rows or recipe.train.max_steps else 0
+    steps = recipe.total_steps(rows) if rows or recipe.train.max_steps else 0
     return steps // recipe.train.save_steps + 1

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from studio.domain.architecture import ModelArchitecture
-from studio.domain.dataset import ChatFile, split_rows
+from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding, error, warning
 from studio.domain.recipe import Recipe
 from studio.services.model_shapes import architecture_of
@@ -97,12 +97,12 @@ def _cut_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
 
 
 def _batch_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
-    rows, _ = split_rows(len(data.chats), recipe.data.held_out, recipe.train.seed)
+    rows = data.training_rows(recipe.data.held_out, recipe.train.seed)
     batch = recipe.effective_batch()
-    if len(rows) < batch:
+    if rows < batch:
         yield warning(
             "data.less-than-a-batch",
-            f"A step takes {batch:,} rows, and there are {len(rows):,} to train on.",
+            f"A step takes {batch:,} rows, and there are {rows:,} to train on.",
             why="Each pass over the data is a single step, so the model learns slowly.",
             fix="Lower train.accumulation, or add rows.",
             where="train.accumulation",

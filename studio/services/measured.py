@@ -20,7 +20,8 @@ from studio.domain.memory.measurement import (
     subject_of,
 )
 from studio.domain.recipe import Recipe
-from studio.storage.data_digest import digest_of
+from studio.domain.recipe_options import DataOptions
+from studio.storage.data_sets import digest_of_data
 from studio.storage.disk import unreadable
 from studio.storage.measurements import MeasurementTable
 from studio.system.paths import measurements_path
@@ -98,16 +99,16 @@ def subject_here(
     Raises:
         StudioError: The data file can't be read.
     """
-    return subject_of(device, _versions(), config, recipe, _digest(recipe.data.path))
+    return subject_of(device, _versions(), config, recipe, _digest(recipe.data))
 
 
-def _digest(path: str) -> str:
-    if not path:
+def _digest(data: DataOptions) -> str:
+    if not data.path:
         return ""
     try:
-        return digest_of(Path(path))
+        return digest_of_data(data)
     except OSError as fault:
-        raise unreadable(fault, Path(path)) from fault
+        raise unreadable(fault, Path(fault.filename or data.path)) from fault
 
 
 def _rows() -> Sequence[Measurement]:

@@ -8,7 +8,7 @@ window.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from studio.domain.dataset import ChatFile, split_rows
+from studio.domain.dataset import ChatFile
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import TrainingDevice, gib
@@ -16,13 +16,13 @@ from studio.domain.memory.estimate import MemoryEstimate, Verdict
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, ComputeDtype, Optimizer
 from studio.domain.recommend.proposal import headroom_bytes
+from studio.services.data_set_findings import set_findings
 from studio.services.disk_need import merge_bytes, run_bytes
 from studio.services.fitness_findings import fitness_findings
 from studio.services.model_findings import architecture_findings
 from studio.services.model_places import store
 from studio.services.pricing import price
-from studio.storage.chat_files import read_chats
-from studio.storage.data_reading import Choice
+from studio.storage.data_sets import read_data
 from studio.storage.models import ModelPlace, ModelState
 from studio.system.machine import disk_free, read_machine_once
 from studio.system.paths import data_dir
@@ -61,7 +61,7 @@ def preflight(
         if device is not None:
             found += _memory_findings(recipe, place, device)
         if disk_free_bytes is not None:
-            rows = len(data.chats) if isinstance(data, ChatFile) else 0
+            rows = _training_rows(recipe, data)
             found += _disk_findings(recipe, place, disk_free_bytes, rows)
     return sorted(found, key=lambda finding: _ORDER[finding.severity])
 
@@ -111,7 +111,7 @@ def _data_of(recipe: Recipe) -> ChatFile | Finding | None:
     if not recipe.data.path:
         return None
     try:
-        return read_chats(Path(recipe.data.path), Choice.of(recipe.data))
+        return read_data(recipe.data)
     except StudioError as refused:
         return refused.finding
 
@@ -147,7 +147,7 @@ def _data_findings(
         yield from _unread_findings(Path(recipe.data.path))
     else:
         yield from data.findings
-        yield from _split_findings(recipe, len(data.chats))
+        yield from set_findings(recipe, data)
 
 
 def _unread_findings(path: Path) -> Iterator[Finding]:
@@ -160,17 +160,10 @@ def _unread_findings(path: Path) -> Iterator[Finding]:
         )
 
 
-def _split_findings(recipe: Recipe, rows: int) -> Iterator[Finding]:
-    train = recipe.train
-    _, held_out = split_rows(rows, recipe.data.held_out, train.seed)
-    if recipe.data.held_out and not held_out:
-        yield warning(
-            "data.nothing-held-out",
-            f"{rows} row is too few to hold one back.",
-            why="The run can't tell whether it learned more than the rows by heart.",
-            fix="Add rows, or set data.held_out and train.eval_steps to 0.",
-            where="data.held_out",
-        )
+def _training_rows(recipe: Recipe, data: ChatFile | Finding | None) -> int:
+    if not isinstance(data, ChatFile):
+        return 0
+    return data.training_rows(recipe.data.held_out, recipe.train.seed)
 
 
 def device_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]:

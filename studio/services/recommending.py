@@ -6,7 +6,7 @@ from functools import cache
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.cards import CardFacts, find_card
-from studio.domain.dataset import ChatFile, split_rows
+from studio.domain.dataset import ChatFile
 from studio.domain.errors import StudioError
 from studio.domain.hardware import TrainingDevice
 from studio.domain.recipe import Recipe
@@ -112,8 +112,8 @@ def steps_of(recipe: Recipe, data: ChatFile | None) -> int:
     """Optimizer steps of a run over a file; 0 without one."""
     if data is None:
         return 0
-    rows, _ = split_rows(len(data.chats), recipe.data.held_out, recipe.train.seed)
-    return recipe.total_steps(len(rows))
+    rows = data.training_rows(recipe.data.held_out, recipe.train.seed)
+    return recipe.total_steps(rows)
 
 
 def facts_of(device: TrainingDevice) -> CardFacts | None:

@@ -4,6 +4,7 @@ A row that can't be trained on is told with its line and left out; the others ar
 The rows of a large file stay on the disk.
 """
 
+import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Final, overload
 
 from studio.domain.dataset import Chat, ChatFile, Kind, RowError
-from studio.domain.errors import refusal
+from studio.domain.drafts import Review
+from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, warning
 from studio.domain.token_lengths import TokenLengths
 from studio.storage.data_reading import RECOGNISE, Choice, Reading, open_data
@@ -23,6 +25,7 @@ _NAMED_LINES: Final = 10
 _MOST_REASONS: Final = 50
 _KEPT_BYTES: Final = 16 << 20
 _CACHED: Final = 512
+_NAMED_GROUP: Final = 1 << 63
 
 
 def read_chats(
@@ -45,13 +48,17 @@ def read_chats(
     """
     try:
         reading = open_data(path, choice)
-        collected = _Collected(keeps=reading.table.size_bytes <= _KEPT_BYTES)
+        keeps = reading.table.size_bytes <= _KEPT_BYTES
+        collected = _Collected(keeps=keeps, grouped=bool(choice.group))
         examples = reading.examples()
         collected.take(islice(examples, most_rows))
         is_whole = most_rows is None or next(examples, None) is None
     except OSError as fault:
         raise unreadable(fault, path) from fault
-    return _checked(reading, collected, is_whole=is_whole)
+    file = _checked(reading, collected, is_whole=is_whole)
+    if choice.group and is_whole and collected.alone == len(collected.places):
+        raise _no_group(choice.group, reading)
+    return file
 
 
 class StoredChats(Sequence[Chat]):
@@ -101,12 +108,16 @@ class _Collected:
     """What was read so far."""
 
     keeps: bool
+    grouped: bool = False
     chats: list[Chat] = field(default_factory=list)
     places: "array[int]" = field(default_factory=lambda: array("Q"))
     lines: "array[int]" = field(default_factory=lambda: array("L"))
     characters: "array[int]" = field(default_factory=lambda: array("L"))
     faults: dict[str, list[str]] = field(default_factory=dict)
+    groups: "array[int]" = field(default_factory=lambda: array("Q"))
     left_out: int = 0
+    alone: int = 0
+    unreviewed: int = 0
 
     def take(self, examples: Iterable[tuple[RawRow, Chat | RowError]]) -> None:
         """Keep examples, and remember why the others can't be kept."""
@@ -117,6 +128,10 @@ class _Collected:
             self.places.append(row.place)
             self.lines.append(row.line)
             self.characters.append(example.characters())
+            self.unreviewed += example.review == Review.OPEN
+            if self.grouped:
+                self.alone += not example.group
+                self.groups.append(group_number(example.group, len(self.groups)))
             if self.keeps:
                 self.chats.append(example)
 
@@ -164,12 +179,67 @@ def _checked(reading: Reading, collected: _Collected, *, is_whole: bool) -> Chat
         columns=reading.columns,
         lengths=TokenLengths.judged(collected.characters),
         is_whole=is_whole,
+        groups=collected.groups,
     )
 
 
 def _findings(collected: _Collected) -> tuple[Finding, ...]:
     told = list(collected.faults.items())[:_MOST_REASONS]
-    return tuple(_told(why, lines, len(collected.places)) for why, lines in told)
+    kept = len(collected.places)
+    found = [_told(why, lines, kept) for why, lines in told]
+    if collected.unreviewed:
+        found.append(unreviewed(collected.unreviewed))
+    if collected.alone:
+        found.append(_some_alone(collected.alone))
+    return tuple(found)
+
+
+def group_number(group: str, row: int) -> int:
+    """A group as a number of 64 bits; a row without one gets a number of its own.
+
+    Args:
+        group: As `Chat.group` has it.
+        row: Of the chat in its file, from 0.
+    """
+    if not group:
+        return row
+    digest = hashlib.blake2b(group.encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "big") | _NAMED_GROUP
+
+
+def unreviewed(count: int) -> Finding:
+    """That drafts are trained on which nobody has judged yet."""
+    drafts = "draft is" if count == 1 else "drafts are"
+    return warning(
+        "data.unreviewed",
+        f"{count:,} {drafts} not reviewed yet.",
+        why="A model made them, and nobody has read them; they are trained on as any "
+        "row.",
+        fix="Review them on the Data page, or with snugtune data review.",
+        where="review",
+    )
+
+
+def _some_alone(count: int) -> Finding:
+    rows = "row has" if count == 1 else "rows have"
+    return warning(
+        "data.group-missing",
+        f"{count:,} {rows} nothing in the column that keeps rows together.",
+        why="Each counts as a group of its own.",
+        fix="Fill the column, or choose another one.",
+        where="data.group",
+    )
+
+
+def _no_group(group: str, reading: Reading) -> StudioError:
+    columns = ", ".join(reading.columns) or "none"
+    return refusal(
+        "data.group-missing",
+        f"No row has anything in “{group}”, which shall keep rows together.",
+        why=f"The file's columns: {columns}.",
+        fix="Choose another column (data.group), or none.",
+        where="data.group",
+    )
 
 
 def _told(reason: str, lines: list[str], kept: int) -> Finding:

@@ -4,14 +4,22 @@ A file's kind is the business of `studio.storage.tables`, its rows' meaning that
 `studio.storage.data_formats`.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 
-from studio.domain.data_mapping import ColumnMapping, MappingError, mapping_of
+from studio.domain.data_mapping import (
+    ColumnMapping,
+    MappingError,
+    Source,
+    mapping_of,
+    source_of,
+)
 from studio.domain.dataset import Chat, RowError
+from studio.domain.drafts import Review, review_of
 from studio.domain.errors import refusal
 from studio.domain.recipe_options import DataOptions
 from studio.plugin_api.data_formats import DataFormat, Recognition, Row, RowReader
@@ -30,15 +38,17 @@ class Choice:
     Attributes:
         format_name: Of the format; empty to recognise it.
         columns: The mapping, each word ``part=source``; empty for the format's own.
+        group: The source of what keeps rows together; empty when nothing does.
     """
 
     format_name: str = ""
     columns: tuple[str, ...] = ()
+    group: str = ""
 
     @classmethod
     def of(cls, data: DataOptions) -> Self:
         """What a recipe says."""
-        return cls(data.format, data.columns)
+        return cls(data.format, data.columns, data.group)
 
 
 RECOGNISE: Final = Choice()
@@ -56,6 +66,7 @@ class Reading:
         form: How rows are recognised, in words.
         confidence: Of the format, 0 to 1; 1 when the user chose.
         columns: Of the first rows.
+        group: Where rows say what keeps them together; None when nothing does.
     """
 
     table: Table
@@ -65,6 +76,7 @@ class Reading:
     form: str
     confidence: float
     columns: tuple[str, ...]
+    group: Source | None = None
 
     def examples(self) -> Iterator[tuple[RawRow, Chat | RowError]]:
         """Each row with its example, or with why it is none."""
@@ -84,9 +96,15 @@ class Reading:
             raise RowError(row.fault, "data.unreadable-row")
         if not isinstance(row.value, Mapping):
             raise RowError("is not an object")
+        review = review_of(row.value)
+        if review is Review.REJECTED:
+            raise RowError("was rejected in review")
         chat = self.read(row.value, row.line)
         _refuse_half_characters(chat)
-        return replace(chat, file=row.file) if row.file else chat
+        group = "" if self.group is None else group_value(self.group.read(row.value))
+        if row.file or review or group:
+            return replace(chat, file=row.file, review=review or "", group=group)
+        return chat
 
     def row_at(self, line: int, place: int) -> RawRow:
         """A row that was read before.
@@ -116,7 +134,10 @@ def open_data(path: Path, choice: Choice = RECOGNISE) -> Reading:
         if isinstance(row.value, Mapping)
     ]
     try:
-        return _decided(table, head, choice)
+        reading = _decided(table, head, choice)
+        return (
+            replace(reading, group=source_of(choice.group)) if choice.group else reading
+        )
     except MappingError as fault:
         columns = ", ".join(columns_of(head)) or "none"
         raise refusal(
@@ -126,6 +147,13 @@ def open_data(path: Path, choice: Choice = RECOGNISE) -> Reading:
             fix="Assign columns to the parts of an example anew.",
             where="data.columns",
         ) from None
+
+
+def group_value(value: object) -> str:
+    """What a row says of its group, as text; empty when it says nothing."""
+    if value is None or isinstance(value, str):
+        return (value or "").strip()
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def _decided(table: Table, head: Sequence[Row], choice: Choice) -> Reading:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from studio.domain.mixing import MixError, MixWord, mix_of
 from studio.domain.recipe import Recipe
 from studio.storage.documents import read_toml, write_toml_atomically
 
@@ -30,18 +31,37 @@ def with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     """The same recipe with its files named so that any process finds them.
 
     Args:
-        recipe: Its data file and its model may be relative paths.
+        recipe: Its data files and its model may be relative paths.
         folder: What they are relative to.
 
     Returns:
-        A recipe whose data path is absolute, and its model's name too when it is a
-        folder there.
+        A recipe whose data paths are absolute, and its model's name too when it is a
+        folder there. A mix that can't be understood stays as it is.
     """
     if recipe.data.path:
         file = folder / Path(recipe.data.path).expanduser()
         recipe = recipe.with_value("data.path", str(file))
+    recipe = with_absolute_mix(recipe, folder)
     if recipe.model.name:
         model = folder / Path(recipe.model.name).expanduser()
         if model.is_dir():
             recipe = recipe.with_value("model.name", str(model))
     return recipe
+
+
+def with_absolute_mix(recipe: Recipe, folder: Path) -> Recipe:
+    """The same recipe with the files that are mixed in named absolutely.
+
+    Args:
+        recipe: A mix in it that can't be understood stays as it is.
+        folder: What their paths are relative to.
+    """
+    try:
+        mix = mix_of(recipe.data.mix)
+    except MixError:
+        return recipe  # told where the data is read
+    words = (
+        MixWord(str(folder / Path(each.path).expanduser()), each.share).word()
+        for each in mix
+    )
+    return recipe.with_value("data.mix", tuple(words))

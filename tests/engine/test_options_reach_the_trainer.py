@@ -103,6 +103,8 @@ CASES = {
         lambda b: b.run.data.training[0].input_ids,
     ),
     "data.held_out": (0.5, lambda b: len(b.run.data.held_out)),
+    "data.group": ("author", lambda b: [row.input_ids for row in b.run.data.held_out]),
+    "data.mix": ("OTHER", lambda b: len(b.trainer.train_dataset)),
     "data.prompts": (("Why?",), lambda b: b.run.data.prompts),
     "train.sequence_length": (24, lambda b: b.batch()["input_ids"].shape[1]),
     "train.micro_batch": (2, lambda b: b.batch()["input_ids"].shape[0]),
@@ -124,6 +126,11 @@ AMBIGUOUS = [
     {"question": f"Is {n} even?", "answer": "Perhaps.", "other": "Why?", "text": "So."}
     for n in range(12)
 ]
+# Rows that two authors wrote in turn.
+GROUPED = [
+    {"question": f"Is {n} even?", "answer": "Perhaps.", "author": n % 2}
+    for n in range(12)
+]
 # Where the quick recipe's own value would hide the effect.
 BESIDES = {
     "train.epochs": {"train__max_steps": 0, "train__epochs": 1.0},
@@ -132,6 +139,7 @@ BESIDES = {
     "train.eval_steps": {"train__max_steps": 3},
     "train.checkpointing": {"train__max_steps": 1},
     "train.accumulation": {"train__max_steps": 1},
+    "data.group": {"data__held_out": 0.5},
 }
 
 
@@ -141,6 +149,7 @@ def others(tmp_path, tiny_qwen):
     return {
         "model.name": str(tiny_qwen),
         "data.path": str(tiny.write_chats(tmp_path / "other.jsonl", tiny.chats(12))),
+        "data.mix": (f"{tiny.write_chats(tmp_path / 'mixed.jsonl')}=0.5",),
     }
 
 
@@ -163,6 +172,8 @@ def test_that_an_option_reaches_the_training(
     value, observe = CASES[key]
     if key in {"data.format", "data.columns"}:
         chat_file = tiny.write_chats(tmp_path / "ambiguous.jsonl", AMBIGUOUS)
+    if key == "data.group":
+        chat_file = tiny.write_chats(tmp_path / "grouped.jsonl", GROUPED)
     recipe = recipe_for(tiny_model, chat_file, **BESIDES.get(key, {}))
     changed = recipe.with_value(key, others[key] if value == "OTHER" else value)
     assert changed.value(key) != recipe.value(key)

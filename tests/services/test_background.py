@@ -1,9 +1,11 @@
 import threading
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject, QThread
 
 from studio.domain.errors import refusal
+from studio.domain.recipe_options import DataOptions
 from studio.services.background import BackgroundCall
 from studio.services.data_reader import DataReader
 
@@ -75,7 +77,7 @@ def wait(qtbot, reader):
 def test_that_a_data_file_is_read_beside_the_window(qtbot, reader, tmp_path):
     file = tmp_path / "chats.jsonl"
     file.write_text(ROW * 3)
-    reader.read(file)
+    reader.read(DataOptions(path=str(file)))
     wait(qtbot, reader)
     (read,) = reader.read_files.arrived
     assert len(read.chats) == 3
@@ -83,7 +85,7 @@ def test_that_a_data_file_is_read_beside_the_window(qtbot, reader, tmp_path):
 
 
 def test_that_a_file_that_can_t_be_read_is_told(qtbot, reader, tmp_path):
-    reader.read(tmp_path / "none.jsonl")
+    reader.read(DataOptions(path=str(tmp_path / "none.jsonl")))
     wait(qtbot, reader)
     assert [finding.code for finding in reader.refused.arrived] == ["data.missing"]
 
@@ -94,14 +96,15 @@ def test_that_only_the_newest_order_is_told(
 ):
     gate = threading.Event()
 
-    def read(path):
-        if (path.name == "first") is slow_first:
+    def read(data):
+        name = Path(data.path).name
+        if (name == "first") is slow_first:
             gate.wait(10)
-        return path.name
+        return name
 
-    monkeypatch.setattr("studio.services.data_reader.read_chats", read)
-    reader.read(tmp_path / "first")
-    reader.read(tmp_path / "second")
+    monkeypatch.setattr("studio.services.data_reader.read_data", read)
+    reader.read(DataOptions(path=str(tmp_path / "first")))
+    reader.read(DataOptions(path=str(tmp_path / "second")))
     qtbot.waitUntil(lambda: len(reader._calls) == 1, timeout=PATIENCE_MS)
     gate.set()
     wait(qtbot, reader)
@@ -111,7 +114,7 @@ def test_that_only_the_newest_order_is_told(
 def test_that_a_closed_reader_tells_nothing_more(qtbot, reader, tmp_path):
     file = tmp_path / "chats.jsonl"
     file.write_text(ROW)
-    reader.read(file)
+    reader.read(DataOptions(path=str(file)))
     reader.close()
     qtbot.wait(10)
     assert reader.read_files.arrived == []

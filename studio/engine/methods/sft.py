@@ -7,7 +7,6 @@ ours, because the trainer's own is neither atomic nor free of pickles.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from datasets import Dataset
 from transformers import PrinterCallback, set_seed
@@ -37,7 +36,7 @@ from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.training_run import TrainingRun
 from studio.protocol.events import RunFinished
-from studio.storage.data_digest import digest_of
+from studio.storage.data_sets import digest_of_data
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
 
@@ -128,7 +127,7 @@ def load_run(
         model=model,
         tokenizer=tokenizer,
         data=data,
-        data_sha256=digest_of(Path(recipe.data.path)),
+        data_sha256=digest_of_data(recipe.data),
         formats=formats,
     )
 

@@ -4,6 +4,8 @@ Side nav, Data and Recipe speak of the same file; it is read again when the proj
 its `data.path` changes, in the background.
 """
 
+from typing import NamedTuple, Self
+
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.dataset import ChatFile
@@ -11,6 +13,20 @@ from studio.domain.finding import Finding
 from studio.domain.recipe_options import DataOptions
 from studio.services.data_reader import DataReader
 from studio.services.projects import Projects
+
+
+class _Asked(NamedTuple):
+    """The options that decide what is read."""
+
+    path: str
+    format: str
+    columns: tuple[str, ...]
+    group: str
+    mix: tuple[str, ...]
+
+    @classmethod
+    def of(cls, data: DataOptions) -> Self:
+        return cls(data.path, data.format, data.columns, data.group, data.mix)
 
 
 class ProjectData(QObject):
@@ -34,7 +50,7 @@ class ProjectData(QObject):
         self.path = ""
         self.chat_file: ChatFile | None = None
         self.finding: Finding | None = None
-        self._asked: tuple[str, str, tuple[str, ...]] = ("", "", ())
+        self._asked = _Asked.of(DataOptions())
         self._projects = projects
         self._reader = reader
         reader.file_read.connect(self._on_file_read)
@@ -61,11 +77,11 @@ class ProjectData(QObject):
     def _follow(self) -> None:
         project = self._projects.current
         data = DataOptions() if project is None else project.recipe.data
-        if (data.path, data.format, data.columns) != self._asked:
+        if _Asked.of(data) != self._asked:
             self._read(data)
 
     def _read(self, data: DataOptions) -> None:
-        self._asked = data.path, data.format, data.columns
+        self._asked = _Asked.of(data)
         self.path, self.chat_file, self.finding = data.path, None, None
         if data.path:
             self._reader.read(data)

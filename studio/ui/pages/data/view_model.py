@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from studio.domain.dataset import Chat, ChatFile, split_rows
+from studio.domain.dataset import Chat, ChatFile
 from studio.domain.finding import Finding
 from studio.domain.recipe import Recipe
 from studio.ui.text import MIB, count
@@ -78,7 +78,7 @@ class ShownTurn:
 def split_of(file: ChatFile, recipe: Recipe) -> Split:
     """The split that the engine will make of this file by this recipe."""
     share, seed = recipe.data.held_out, recipe.train.seed
-    trained, held_out = split_rows(len(file.chats), share, seed)
+    trained, held_out = file.split(share, seed)
     return Split(len(trained), frozenset(held_out))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from studio.domain.architecture import ModelArchitecture
-from studio.domain.dataset import ChatFile, split_rows
+from studio.domain.dataset import ChatFile
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.formula import adapter_weights, estimate_memory
 from studio.domain.recipe import OPTIONS, Recipe
@@ -62,10 +62,9 @@ class Split:
     @classmethod
     def of(cls, recipe: Recipe, chats: ChatFile) -> "Split":
         """Divide a file as the engine will."""
-        trained, held = split_rows(
-            len(chats.chats), recipe.data.held_out, recipe.train.seed
-        )
-        return cls(len(trained), len(held))
+        share, seed = recipe.data.held_out, recipe.train.seed
+        _, held = chats.split(share, seed)
+        return cls(chats.training_rows(share, seed), len(held))
 
 
 def length_row(

@@ -1,0 +1,75 @@
+"""What is to be said of a data set as a whole: its split, its groups, what is mixed in.
+
+The counts that are told are those that the engine arrives at by the same functions.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from studio.domain.dataset import ChatFile
+from studio.domain.finding import Finding, Severity, warning
+from studio.domain.mixing import mixed_finding
+from studio.domain.recipe import Recipe
+
+_FAR_OFF: Final = 2.0
+
+
+def set_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
+    """What of the split and the mix deserves a word.
+
+    Args:
+        recipe: Names share, seed, groups and mix.
+        data: As read by it.
+    """
+    share, seed = recipe.data.held_out, recipe.train.seed
+    _, held_out = data.split(share, seed)
+    if share and not held_out:
+        yield _nothing_held_out(recipe, data)
+    elif share and data.groups:
+        yield from _group_findings(recipe, data, len(held_out))
+    for counted in data.mixed_counts(share, seed):
+        yield mixed_finding(counted)
+
+
+def _nothing_held_out(recipe: Recipe, data: ChatFile) -> Finding:
+    rows, group = len(data.chats), recipe.data.group
+    if data.groups and rows > 1:
+        what = f"All rows share one “{group}”, so none can be held back."
+        fix = "Choose another column (data.group), or set data.held_out to 0."
+    else:
+        what = f"{rows} row is too few to hold one back."
+        fix = "Add rows, or set data.held_out and train.eval_steps to 0."
+    return warning(
+        "data.nothing-held-out",
+        what,
+        why="The run can't tell whether it learned more than the rows by heart.",
+        fix=fix,
+        where="data.held_out",
+    )
+
+
+def _group_findings(recipe: Recipe, data: ChatFile, held: int) -> Iterator[Finding]:
+    rows, group, share = len(data.chats), recipe.data.group, recipe.data.held_out
+    wanted = max(1, round(rows * share))
+    sizes = Counter(data.groups).values()
+    large = [size for size in sizes if size > wanted]
+    if large and held <= wanted:
+        each = "One group" if len(large) == 1 else f"{len(large):,} groups"
+        yield Finding(
+            code="data.group-large",
+            severity=Severity.INFO,
+            what=f"{each} of “{group}” would fill more than the {share:.0%} held back.",
+            why=f"The largest has {max(large):,} of {rows:,} rows; such groups are "
+            "always trained on.",
+            where="data.group",
+        )
+    if held > wanted or held * _FAR_OFF < wanted:
+        yield warning(
+            "data.held-out-off",
+            f"{held:,} of {rows:,} rows are held back, and {wanted:,} were asked for.",
+            why=f"Rows with the same “{group}” stay together, and no choice of whole "
+            "groups comes nearer.",
+            fix="Hold back another share, or choose a finer column (data.group).",
+            where="data.held_out",
+        )

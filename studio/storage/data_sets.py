@@ -1,0 +1,90 @@
+"""All that a run learns from: its data file, and further files that are mixed in."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from studio.domain.dataset import ChatFile, MixedFile
+from studio.domain.errors import StudioError, refusal
+from studio.domain.finding import Finding
+from studio.domain.mixing import MixError, MixWord, mix_of
+from studio.domain.recipe_options import DataOptions
+from studio.storage.chat_files import read_chats
+from studio.storage.data_digest import digest_of
+from studio.storage.data_reading import Choice
+
+
+def read_data(data: DataOptions, *, most_rows: int | None = None) -> ChatFile:
+    """Read the data file of a recipe, and the files that are mixed in.
+
+    Form and columns of the recipe are for the data file alone; those of a further
+    file are recognised.
+
+    Args:
+        data: Of the recipe.
+        most_rows: Of the data file, for a first look; further files are read whole.
+
+    Returns:
+        The data file with the others in `ChatFile.mixed`, and findings about all.
+
+    Raises:
+        StudioError: One of them can't be read, or the mix can't be understood.
+    """
+    mix = understood(data)
+    path = Path(data.path).expanduser()
+    file = read_chats(path, Choice.of(data), most_rows=most_rows)
+    if not mix:
+        return file
+    mixed = tuple(MixedFile(word, _read(word)) for word in mix)
+    found = [
+        _named(finding, each.word) for each in mixed for finding in each.file.findings
+    ]
+    return replace(file, mixed=mixed, findings=(*file.findings, *found))
+
+
+def understood(data: DataOptions) -> tuple[MixWord, ...]:
+    """The mix of a recipe.
+
+    Raises:
+        StudioError: It can't be understood.
+    """
+    try:
+        return mix_of(data.mix)
+    except MixError as fault:
+        raise refusal(
+            "data.mix",
+            f"The files to mix in can't be understood: {fault}.",
+            fix="Write each as file=share, such as general.jsonl=0.2.",
+            where="data.mix",
+        ) from None
+
+
+def digest_of_data(data: DataOptions) -> str:
+    """The SHA-256 of all that a run learns from; of a lone file, that of the file.
+
+    Raises:
+        OSError: A file can't be read.
+        StudioError: A folder holds no data file, or the mix can't be understood.
+    """
+    mix = understood(data)
+    alone = digest_of(Path(data.path))
+    if not mix:
+        return alone
+    whole = hashlib.sha256(f"{alone}\n".encode())
+    for each in mix:
+        file = digest_of(Path(each.path).expanduser())
+        whole.update(f"{each.share:g}\0{file}\n".encode())
+    return whole.hexdigest()
+
+
+def _read(word: MixWord) -> ChatFile:
+    try:
+        return read_chats(Path(word.path).expanduser())
+    except StudioError as refused:
+        finding = _named(refused.finding, word)
+        where = finding.where or word.path
+        raise StudioError(replace(finding, where=where), refused.exit_code) from None
+
+
+def _named(finding: Finding, word: MixWord) -> Finding:
+    return replace(finding, what=f"{Path(word.path).name}, mixed in: {finding.what}")
