@@ -12,8 +12,9 @@ from peft import PeftModelForCausalLM
 from studio.domain.errors import refusal
 from studio.engine.adapters import trained_bytes
 from studio.engine.model_card import Facts, model_card, public_name
-from studio.engine.model_loading import Model, Tokenizer
+from studio.engine.model_loading import Model
 from studio.engine.staging import need_space, whole_folder
+from studio.engine.tokenizer_loading import Tokenizer
 from studio.storage.documents import write_bytes_atomically
 
 _WEIGHTS = "adapter_model.safetensors"

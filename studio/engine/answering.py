@@ -10,10 +10,11 @@ from studio.domain.run import Phase
 from studio.engine.adapter_files import put_adapter
 from studio.engine.devices import choose_device, formats_of
 from studio.engine.generation import answers
-from studio.engine.model_loading import load_model, load_tokenizer
+from studio.engine.model_loading import load_model
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
+from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Generated
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory

@@ -1,23 +1,32 @@
 """Chats become tokens, and the assistant's part of them becomes labels.
 
 Only what the assistant says is learnt, up to and including the token that ends its
-turn. Chat templates rarely mark that part, so it is found in the rendered text: an
-answer begins where the template's own generation prompt ends, as it will when the
-model is asked, and ends behind the special token that follows the answer's text. No
-template is changed, so what is trained is what is rendered later.
+turn. Chat templates rarely mark that part, so it is found in the rendered text
+(`studio.engine.answer_places`). No template is changed, so what is trained is what is
+rendered later.
+
+Training, inspection and the view of one row all go through `RowMaker`.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from jinja2 import TemplateError
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from studio.domain.dataset import Chat, RowError, Turn
-from studio.engine.model_loading import Tokenizer
+from studio.domain.errors import StudioError
+from studio.engine.answer_places import AnswerFinder, RenderedPlaces, Span
+from studio.engine.chat_shapes import ChatShapes
+from studio.engine.render_limits import RenderLimits
+
+if TYPE_CHECKING:
+    from studio.engine.tokenizer_loading import Tokenizer
 
 IGNORED = -100
+AT_ONCE = 256
+"""Chats that are best made at once: enough for a tokenizer's threads, few to hold."""
+_LIMITS = RenderLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +54,60 @@ class TrainingRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """A part of the text, in characters; `ends` when a special token closes it."""
+class TokenRow:
+    """One chat as tokens.
 
-    start: int
-    stop: int
+    Attributes:
+        ids: Its tokens.
+        offsets: Where each stands in the text, in characters, (start, stop).
+        trained: The stretches of tokens that are learnt, (start, stop), in order.
+        ends: Whether every answer is followed by a token that ends it.
+        text: What was tokenised.
+    """
+
+    ids: Sequence[int]
+    offsets: Sequence[tuple[int, int]]
+    trained: Sequence[tuple[int, int]]
     ends: bool
+    text: str
+
+    def trained_within(self, length: int) -> int:
+        """How many of the first `length` tokens are learnt.
+
+        The first token of a row is never predicted.
+        """
+        return sum(
+            max(0, min(stop, length) - max(start, 1)) for start, stop in self.trained
+        )
+
+    def training_row(self) -> TrainingRow:
+        """The row for the trainer."""
+        labels = [IGNORED] * len(self.ids)
+        for start, stop in self.trained:
+            labels[start:stop] = self.ids[start:stop]
+        return TrainingRow(list(self.ids), labels, self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedRow:
+    """One chat as text.
+
+    Attributes:
+        text: As the model's template renders it; a plain text itself.
+        spans: What is learnt of a chat; None for a plain text, which is learnt whole.
+    """
+
+    text: str
+    spans: Sequence[Span] | None
+
+    @property
+    def ends(self) -> bool:
+        """Whether every answer is followed by a token that ends it."""
+        return all(span.ends for span in self.spans or ())
 
 
 def render(
-    tokenizer: Tokenizer,
+    tokenizer: "Tokenizer",
     turns: Sequence[Turn],
     *,
     asks: bool = False,
@@ -70,10 +123,12 @@ def render(
 
     Raises:
         RowError: The template refuses this chat.
+        StudioError: The template takes more time or memory than any honest one.
     """
     messages: Any = [turn.as_message() for turn in turns]
     offered: Any = list(tools) or None
-    try:
+
+    def rendered() -> str:
         return str(
             tokenizer.apply_chat_template(
                 messages,
@@ -82,112 +137,158 @@ def render(
                 tools=offered,
             )
         )
-    except TemplateError as fault:
-        raise RowError(f"is refused by the chat template: {fault}") from fault
+
+    try:
+        return _LIMITS.run(rendered)
+    except StudioError:
+        raise
+    except Exception as fault:
+        # A template is a program: it may refuse, add a number to a word, or recurse.
+        why = str(fault).strip() or type(fault).__name__
+        raise RowError(f"is refused by the chat template: {why}") from fault
 
 
-def training_row(tokenizer: Tokenizer, chat: Chat) -> TrainingRow:
+def training_row(tokenizer: "Tokenizer", chat: Chat) -> TrainingRow:
     """Render a chat and label what the assistant says in it; of a text, all.
+
+    For many chats a `RowMaker` is faster, and makes the same of them.
 
     Raises:
         RowError: The template refuses the chat, or rewrites an answer.
+        StudioError: The template takes more time or memory than any honest one.
     """
-    if chat.is_liked is False:
-        raise RowError("is rated as bad, and nothing shall be learnt from it")
-    if chat.text:
-        return _text_row(tokenizer, chat.text)
-    text = render(tokenizer, chat.turns, tools=chat.tools)
-    spans = _answers(tokenizer, chat, text)
-    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
-    labels = [
-        token if _within(start, stop, spans) else IGNORED
-        for token, (start, stop) in zip(ids, offsets, strict=True)
-    ]
-    return TrainingRow(list(ids), labels, all(span.ends for span in spans))
+    return RowMaker(tokenizer).row(chat).training_row()
 
 
-def _text_row(tokenizer: Tokenizer, text: str) -> TrainingRow:
-    ids = list(tokenizer(text)["input_ids"])
-    end = tokenizer.eos_token_id
-    if end is not None and ids[-1:] != [end]:
-        ids.append(end)
-    return TrainingRow(ids, list(ids), ends=end is not None)
+class RowMaker:
+    """Makes tokens of one chat after the other, and remembers what they share."""
+
+    def __init__(self, tokenizer: "Tokenizer", *, remembers: bool = True) -> None:
+        """Prepare for a tokenizer.
+
+        Args:
+            tokenizer: Of the model.
+            remembers: Whether chats of one shape are rendered once each; the result
+                is the same without.
+        """
+        self._tokenizer = tokenizer
+        added = tokenizer.added_tokens_decoder.values()
+        names = {token.content for token in added if token.special and token.content}
+        self._finder = AnswerFinder.of(sorted(names))
+        template = tokenizer.chat_template if remembers else None
+        self._shapes = ChatShapes.of(template)
+
+    def row(self, chat: Chat) -> TokenRow:
+        """One chat as tokens.
+
+        Raises:
+            RowError: The template refuses the chat, or rewrites an answer.
+            StudioError: The template takes more time or memory than any honest one.
+        """
+        return next(self._tokenised([self.rendered(chat)]))
+
+    def rows(self, chats: Sequence[Chat]) -> list[TokenRow | RowError]:
+        """Several chats as tokens, or why one is none, in their order.
+
+        Raises:
+            StudioError: The template takes more time or memory than any honest one.
+        """
+        found = [self._rendered_or_not(chat) for chat in chats]
+        rendered = [each for each in found if isinstance(each, RenderedRow)]
+        tokenised = self._tokenised(rendered)
+        return [
+            next(tokenised) if isinstance(each, RenderedRow) else each for each in found
+        ]
+
+    def rendered(self, chat: Chat) -> RenderedRow:
+        """One chat as text, with what is learnt of it.
+
+        Raises:
+            RowError: The template refuses the chat, or rewrites an answer.
+            StudioError: The template takes more time or memory than any honest one.
+        """
+        if chat.is_liked is False:
+            raise RowError("is rated as bad, and nothing shall be learnt from it")
+        if chat.text:
+            return RenderedRow(chat.text, None)
+        text = render(self._tokenizer, chat.turns, tools=chat.tools)
+        return RenderedRow(text, self._answers(chat, text))
+
+    def _rendered_or_not(self, chat: Chat) -> RenderedRow | RowError:
+        try:
+            return self.rendered(chat)
+        except RowError as fault:
+            return fault
+
+    def _answers(self, chat: Chat, text: str) -> list[Span]:
+        known = self._shapes.known(chat, text)
+        if known is not None and not known.shape.is_due():
+            return self._finder.answers(chat, text, known)
+
+        def begin(turns: int, asks: bool) -> str:
+            some = chat.turns[:turns]
+            return render(self._tokenizer, some, asks=asks, tools=chat.tools)
+
+        places = RenderedPlaces(chat, text, begin, {}, {})
+        try:
+            spans = self._finder.answers(chat, text, places)
+        except RowError:
+            if known is not None:
+                self._shapes.distrust()
+            raise
+        if known is None:
+            self._shapes.learn(chat, places)
+        elif self._finder.answers(chat, text, known) != spans:
+            self._shapes.distrust()
+        return spans
+
+    def _tokenised(self, rows: Sequence[RenderedRow]) -> Iterator[TokenRow]:
+        chats = [row for row in rows if row.spans is not None]
+        texts = [row for row in rows if row.spans is None]
+        of_chats = self._encoded(chats, special=False)
+        of_texts = self._encoded(texts, special=True)
+        for row in rows:
+            if row.spans is None:
+                yield self._whole(*next(of_texts), row.text)
+            else:
+                ids, offsets = next(of_chats)
+                trained = list(_stretches(offsets, row.spans))
+                yield TokenRow(ids, offsets, trained, row.ends, row.text)
+
+    def _encoded(
+        self, rows: Sequence[RenderedRow], *, special: bool
+    ) -> Iterator[tuple[list[int], list[tuple[int, int]]]]:
+        if not rows:
+            return
+        encoded = self._tokenizer(
+            [row.text for row in rows],
+            add_special_tokens=special,
+            return_offsets_mapping=True,
+        )
+        yield from zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+
+    def _whole(
+        self, ids: list[int], offsets: list[tuple[int, int]], text: str
+    ) -> TokenRow:
+        end = self._tokenizer.eos_token_id
+        if end is not None and ids[-1:] != [end]:
+            ids, offsets = [*ids, end], [*offsets, (len(text), len(text))]
+        return TokenRow(ids, offsets, [(0, len(ids))], end is not None, text)
 
 
-def _answers(tokenizer: Tokenizer, chat: Chat, text: str) -> list[_Span]:
-    spans: list[_Span] = []
-    special = _any_special_token(tokenizer)
-    cursor = 0
-    for number, turn in enumerate(chat.turns):
-        words = turn.content.strip()
-        if turn.role == "assistant":
-            start = _start(tokenizer, chat, number, text, cursor)
-            found = text.find(words, start)
-            if found < 0:
-                raise RowError("has an answer that the chat template rewrites")
-            behind = found + len(words)
-            until_here = _begin(tokenizer, chat, number + 1)
-            so_far = _common_length(until_here, text)
-            stop = _end_of_turn(special, text, behind, so_far)
-            spans.append(_Span(start if number else found, stop, stop > behind))
-            cursor = stop
-        elif (at := text.find(words, cursor)) >= 0:
-            # Stepped over, so that an answer isn't found inside a question.
-            cursor = at + len(words)
-    return spans
-
-
-def _end_of_turn(special: re.Pattern[str], text: str, behind: int, so_far: int) -> int:
-    """Where a turn ends: behind the special tokens that follow its words.
-
-    Args:
-        special: One special token.
-        text: The whole chat.
-        behind: Where the words end.
-        so_far: How much of the text the chat has that ends with this turn; what
-            follows belongs to the next turn.
-
-    Returns:
-        `behind` itself, when no special token follows.
-    """
-    stop = behind
-    while found := special.match(text, stop):
-        if stop > behind and found.end() > so_far:
-            break
-        stop = found.end()
-    return stop
-
-
-def _start(
-    tokenizer: Tokenizer, chat: Chat, number: int, text: str, cursor: int
-) -> int:
-    """Where the template has the model begin to speak its turn of this number."""
-    if not number:
-        return cursor
-    asked = _begin(tokenizer, chat, number, asks=True)
-    return max(cursor, _common_length(asked, text))
-
-
-def _begin(tokenizer: Tokenizer, chat: Chat, turns: int, *, asks: bool = False) -> str:
-    """The first turns of a chat, rendered."""
-    return render(tokenizer, chat.turns[:turns], asks=asks, tools=chat.tools)
-
-
-def _common_length(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
-    pairs = enumerate(zip(one, other, strict=False))
-    differs = (at for at, (left, right) in pairs if left != right)
-    return next(differs, min(len(one), len(other)))
-
-
-def _any_special_token(tokenizer: Tokenizer) -> re.Pattern[str]:
-    """Matches one special token, and the space before it."""
-    added = tokenizer.added_tokens_decoder.values()
-    names = {token.content for token in added if token.special and token.content}
-    longest_first = sorted(names, key=len, reverse=True)
-    return re.compile(rf"\s*(?:{'|'.join(map(re.escape, longest_first)) or '(?!)'})")
-
-
-def _within(start: int, stop: int, spans: Sequence[_Span]) -> bool:
-    return start < stop and any(s.start <= start and stop <= s.stop for s in spans)
+def _stretches(
+    offsets: Sequence[tuple[int, int]], spans: Sequence[Span]
+) -> Iterator[tuple[int, int]]:
+    """The tokens that lie within the spans, those without a character left out."""
+    at = 0
+    for span in spans:
+        first = bisect_left(offsets, (span.start, -1), at)
+        at = bisect_right(offsets, span.stop, first, key=itemgetter(1))
+        begin = first
+        for token in range(first, at):
+            if offsets[token][0] >= offsets[token][1]:
+                if begin < token:
+                    yield begin, token
+                begin = token + 1
+        if begin < at:
+            yield begin, at

@@ -9,8 +9,8 @@ from peft import PeftModelForCausalLM
 
 from studio.engine.adapter_files import save_adapter
 from studio.engine.model_card import Facts
-from studio.engine.model_loading import Tokenizer
 from studio.engine.session import Session
+from studio.engine.tokenizer_loading import Tokenizer
 from studio.protocol.events import CheckpointSaved
 from studio.storage.run_directory import RunDirectory
 

@@ -1,7 +1,8 @@
 """The data file becomes rows of tokens: some to train on, some to measure with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from studio.domain.dataset import Chat, ChatFile, RowError
@@ -9,9 +10,9 @@ from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import warning
 from studio.domain.mixing import mixed_finding, mixed_rows
 from studio.domain.recipe import Recipe
-from studio.engine.chat_rendering import TrainingRow, training_row
-from studio.engine.model_loading import Tokenizer
+from studio.engine.chat_rendering import AT_ONCE, RowMaker, TokenRow, TrainingRow
 from studio.engine.session import Session
+from studio.engine.tokenizer_loading import Tokenizer
 from studio.storage.data_sets import read_data
 
 _DEFAULT_PROMPTS = 3
@@ -104,13 +105,12 @@ def _rendered(
     refused: dict[str, list[int]] = {}
     rows: list[TrainingRow | None] = []
     cut = endless = 0
-    for chat in session.counted(chats, "Reading the rows", "rows"):
-        try:
-            whole = training_row(tokenizer, chat)
-        except RowError as fault:
-            refused.setdefault(str(fault), []).append(chat.line)
+    for chat, made in _made(session, tokenizer, chats):
+        if isinstance(made, RowError):
+            refused.setdefault(str(made), []).append(chat.line)
             rows.append(None)
             continue
+        whole = made.training_row()
         row = whole.cut(length)
         cut += len(whole.input_ids) > length
         endless += not whole.ends
@@ -121,6 +121,15 @@ def _rendered(
     _tell(session, recipe, refused, len(rows))
     _tell_of_ends(session, cut, endless, recipe, len(rows))
     return rows
+
+
+def _made(
+    session: Session, tokenizer: Tokenizer, chats: Sequence[Chat]
+) -> Iterator[tuple[Chat, TokenRow | RowError]]:
+    maker = RowMaker(tokenizer)
+    counted = session.counted(chats, "Reading the rows", "rows")
+    while some := list(islice(counted, AT_ONCE)):
+        yield from zip(some, maker.rows(some), strict=True)
 
 
 def _tell(

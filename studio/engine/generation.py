@@ -11,7 +11,8 @@ from studio.domain.dataset import RowError, Turn
 from studio.domain.errors import refusal
 from studio.engine.chat_rendering import render
 from studio.engine.devices import Formats
-from studio.engine.model_loading import Model, Tokenizer
+from studio.engine.model_loading import Model
+from studio.engine.tokenizer_loading import Tokenizer
 
 SAMPLE_TOKENS = 96
 # Answering several prompts together takes hardly longer than answering one.

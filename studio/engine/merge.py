@@ -14,11 +14,12 @@ from studio.domain.run import Phase
 from studio.engine.adapter_files import card_of, put_adapter, write_card
 from studio.engine.devices import DTYPES
 from studio.engine.model_card import merged_card
-from studio.engine.model_loading import Model, load_plain, load_tokenizer
+from studio.engine.model_loading import Model, load_plain
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.staging import need_space, whole_folder
+from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Merged
 from studio.storage.models import ModelPlace, is_model_folder
 from studio.storage.run_directory import RunDirectory

@@ -15,21 +15,19 @@ import torch
 from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     BitsAndBytesConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 from transformers.utils.import_utils import is_flash_attn_2_available
 
-from studio.domain.errors import StudioError, refusal
+from studio.domain.errors import refusal
 from studio.domain.recipe_options import Attention, ModelOptions, Precision
 from studio.engine.bitsandbytes_guards import compute_eagerly, keep_gradients
 from studio.engine.devices import Formats
 from studio.engine.experts import EXPERTS
+from studio.engine.tokenizer_loading import unloadable
 
 Model: TypeAlias = PreTrainedModel
-Tokenizer: TypeAlias = PreTrainedTokenizerBase
 
 # The kernels in transformers' words.
 ATTENTION = {
@@ -98,28 +96,6 @@ def load_weights(folder: Path, **options: Any) -> Model:  # noqa: ANN401 - trans
     return model
 
 
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """Load a model's tokenizer with its chat template.
-
-    Raises:
-        StudioError: There is none, or it has no chat template.
-    """
-    try:
-        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=True
-        )
-    except (OSError, ValueError, KeyError) as fault:
-        raise unloadable(folder, fault) from fault
-    if not tokenizer.chat_template:
-        raise refusal(
-            "model.no-chat-template",
-            "This model has no chat template, so it can't be taught from chats.",
-            fix="Choose an instruct or chat version of it.",
-            where=str(folder),
-        )
-    return tokenizer
-
-
 def quantization_of(
     options: ModelOptions, formats: Formats
 ) -> BitsAndBytesConfig | None:
@@ -152,16 +128,4 @@ def _check_attention(
         what,
         fix="Set model.attention to sdpa.",
         where="model.attention",
-    )
-
-
-def unloadable(folder: Path, fault: Exception) -> StudioError:
-    """The error for a folder that transformers makes no model of."""
-    said = str(fault).strip().splitlines()
-    reason = said[0].partition(". ")[0].rstrip(".") if said else type(fault).__name__
-    return refusal(
-        "model.not-loadable",
-        f"This model can't be loaded: {reason}.",
-        fix="Choose another model, or fetch this one again.",
-        where=str(folder),
     )

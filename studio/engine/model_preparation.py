@@ -13,10 +13,11 @@ from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from studio.domain.run import Phase
-from studio.engine.model_loading import Model, Tokenizer
+from studio.engine.model_loading import Model
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.staging import need_space, whole_folder
+from studio.engine.tokenizer_loading import Tokenizer
 from studio.storage.models import ModelPlace, ModelState, is_model_folder
 
 _FP32_BYTES = 4

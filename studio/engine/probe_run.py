@@ -18,9 +18,10 @@ from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.fake_model import read_config
 from studio.engine.dry_run.foreign import train_all
 from studio.engine.dry_run.subject import Subject
-from studio.engine.model_loading import Tokenizer, load_model, load_tokenizer
+from studio.engine.model_loading import load_model
 from studio.engine.packing import rows_for
 from studio.engine.session import Session
+from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
 from studio.engine.training_run import TrainingRun
 from studio.storage.data_sets import digest_of_data
 from studio.storage.models import ModelPlace, ModelState

@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 from studio.engine.dry_run.fake_model import read_config
-from studio.engine.model_loading import Model, unloadable
+from studio.engine.model_loading import Model
 from studio.engine.staging import need_space, whole_folder
+from studio.engine.tokenizer_loading import unloadable
 
 # Small enough that sums over some thousand inputs stay moderate in 16 bit.
 _SPREAD = 0.02

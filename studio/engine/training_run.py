@@ -17,10 +17,10 @@ from studio.engine.failures import broken_down
 from studio.engine.generation import answers
 from studio.engine.lifeline import Interrupted
 from studio.engine.model_card import Facts
-from studio.engine.model_loading import Tokenizer
 from studio.engine.packing import rows_for
 from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
+from studio.engine.tokenizer_loading import Tokenizer
 from studio.protocol.events import EvalFinished, RunFinished, SampleProduced
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory

@@ -9,6 +9,8 @@ import trl
 from studio.domain.dataset import Chat, RowError, Turn
 from studio.engine.chat_rendering import IGNORED, render, training_row
 from tests.engine import tiny
+from tests.engine.templates import CALL, FAMILIES
+from tests.engine.templates import chat as families_chat
 
 # Qwen 3's habit: a thought is kept in the last answer only, and earlier ones lose it.
 THINKING = (
@@ -178,3 +180,34 @@ def test_that_a_cut_row_keeps_its_beginning():
     cut = row.cut(10)
     assert cut.input_ids == row.input_ids[:10]
     assert cut.labels == row.labels[:10]
+
+
+def test_that_a_call_of_a_tool_is_learnt_as_rendered():
+    tokenizer = FAMILIES["chatml"].tokenizer()
+    calling = families_chat(QUESTION, ("assistant", "", {"tool_calls": [CALL]}))
+    (part,) = learnt(tokenizer, training_row(tokenizer, calling))
+    assert part.startswith("\n<tool_call>")
+    assert '"look_up"' in part
+    assert part.endswith("</tool_call><|im_end|>")
+
+
+def test_that_a_call_that_the_template_leaves_out_is_told():
+    tokenizer = tiny.make_tokenizer()
+    calling = families_chat(QUESTION, ("assistant", "", {"tool_calls": [CALL]}), ANSWER)
+    with pytest.raises(RowError, match="leaves out"):
+        training_row(tokenizer, calling)
+
+
+def test_that_an_answer_may_begin_with_what_the_question_ends_with():
+    tokenizer = FAMILIES["deepseek"].tokenizer()
+    thought = "<think>\nHard.\n</think>\nAye, 7 is Brie."
+    row = training_row(tokenizer, families_chat(QUESTION, ("assistant", thought)))
+    assert learnt(tokenizer, row) == [
+        thought.removeprefix("<think>\n") + "<｜end▁of▁sentence｜>"
+    ]
+
+
+def test_that_a_template_with_a_fault_of_its_own_refuses_the_row():
+    tokenizer = tiny.make_tokenizer("{{ 1 + 'one' }}")
+    with pytest.raises(RowError, match="refused by the chat template"):
+        training_row(tokenizer, chat(QUESTION, ANSWER))

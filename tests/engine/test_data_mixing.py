@@ -6,7 +6,7 @@ import pytest
 
 from studio.domain.errors import StudioError
 from studio.engine.data_preparation import prepare_data
-from studio.engine.model_loading import load_tokenizer
+from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Warned
 from studio.storage.data_sets import read_data
 from tests.engine.helpers import Heard, of_kind, recipe_for

@@ -5,7 +5,7 @@ import pytest
 from studio.domain.dataset import split_rows
 from studio.domain.errors import StudioError
 from studio.engine.data_preparation import prepare_data
-from studio.engine.model_loading import load_tokenizer
+from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Progress, Warned
 from tests.engine import tiny
 from tests.engine.helpers import Heard, of_kind, recipe_for

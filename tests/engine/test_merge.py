@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from studio.domain.errors import ExitCode
 from studio.engine.adapter_files import put_adapter
-from studio.engine.model_loading import load_plain, load_tokenizer
+from studio.engine.model_loading import load_plain
+from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Generated, Merged, RunFailed
 from tests.engine import tiny
 from tests.engine.helpers import carry_out, new_run, of_kind, recipe_for, train

@@ -13,7 +13,8 @@ from studio.domain.recipe_options import LoraOptions
 from studio.engine.adapters import attach, linear_names, set_dtype
 from studio.engine.bitsandbytes_guards import compute_eagerly
 from studio.engine.devices import formats_of
-from studio.engine.model_loading import load_model, load_plain, load_tokenizer
+from studio.engine.model_loading import load_model, load_plain
+from studio.engine.tokenizer_loading import load_tokenizer
 from tests.engine.helpers import recipe_for
 
 CPU = torch.device("cpu")

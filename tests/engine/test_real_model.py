@@ -14,7 +14,8 @@ from studio.domain.run import Phase
 from studio.engine.adapter_files import put_adapter, save_adapter
 from studio.engine.adapters import attach
 from studio.engine.model_card import Facts
-from studio.engine.model_loading import load_plain, load_tokenizer
+from studio.engine.model_loading import load_plain
+from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.verbs import place_of
 from studio.protocol.events import Merged, ModelPrepared, PhaseChanged, Progress
 from studio.storage.models import ModelState

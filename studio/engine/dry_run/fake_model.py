@@ -32,7 +32,8 @@ from studio.domain.recipe_options import Attention, ModelOptions
 from studio.engine.devices import Formats
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.experts import EXPERTS
-from studio.engine.model_loading import ATTENTION, Model, quantization_of, unloadable
+from studio.engine.model_loading import ATTENTION, Model, quantization_of
+from studio.engine.tokenizer_loading import unloadable
 
 # What transformers raises over a config that describes no model.
 _NONSENSE = (

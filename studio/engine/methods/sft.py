@@ -22,7 +22,7 @@ from studio.engine.chat_rendering import TrainingRow
 from studio.engine.data_preparation import prepare_data
 from studio.engine.devices import Formats, choose_device, formats_of
 from studio.engine.lifeline import SAVE_S, Interrupted
-from studio.engine.model_loading import load_model, load_tokenizer
+from studio.engine.model_loading import load_model
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.packing import (
     PackingTrainer,
@@ -34,6 +34,7 @@ from studio.engine.packing import (
 from studio.engine.progress import StepReporter
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
+from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.training_run import TrainingRun
 from studio.protocol.events import RunFinished
 from studio.storage.data_sets import digest_of_data
