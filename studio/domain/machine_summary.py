@@ -34,17 +34,19 @@ class MachineSummary:
         most = [f"{self.hottest_c} °C"] if self.hottest_c is not None else []
         if self.most_power_w is not None:
             most.append(f"{self.most_power_w:.0f} W")
-        parts = [f"at most {' and '.join(most)}"] if most else []
-        if self.most_others_bytes is not None:
-            parts.append(f"all else held up to {gib(self.most_others_bytes)}")
+        told = [f"reached {' and '.join(most)}"] if most else []
         if self.load is not None:
-            parts.append(f"busy {self.load * 100:.0f} % of the time")
-        often = {why: part for why, part in self.held_back.items() if part >= _SELDOM}
-        parts += [
-            f"held back by {why} for {part * 100:.0f} % of it"
-            for why, part in often.items()
+            told.append(f"was busy {self.load * 100:.0f} % of the time")
+        told += [
+            f"was held back by {why} for {part * 100:.0f} %"
+            for why, part in self.held_back.items()
+            if part >= _SELDOM
         ]
-        return f"Meanwhile the device: {', '.join(parts)}." if parts else ""
+        sentences = [f"The device {_listed(told)}."] if told else []
+        if self.most_others_bytes is not None:
+            held = gib(self.most_others_bytes)
+            sentences.append(f"Everything else on it held up to {held}.")
+        return " ".join(sentences)
 
     def document(self) -> dict[str, object]:
         """The figures for programs."""
@@ -56,3 +58,7 @@ class MachineSummary:
             "held_back": dict(self.held_back),
             "trouble": self.trouble,
         }
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

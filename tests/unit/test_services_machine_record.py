@@ -65,7 +65,7 @@ def test_that_the_highest_figures_are_told_and_nothing_that_was_not_reported():
     assert told.most_others_bytes == 2 * GIB
     assert (told.load, told.trouble) == (None, "Lost.")
     assert told.sentence() == (
-        "Meanwhile the device: at most 71 °C and 212 W, all else held up to 2.00 GiB."
+        "The device reached 71 °C and 212 W. Everything else on it held up to 2.00 GiB."
     )
     nothing = {"run_bytes": None, "temperature_c": None, "power_w": None}
     assert summary_of([sample(0, **nothing)]).sentence() == ""
@@ -83,8 +83,10 @@ def test_that_shares_of_time_weigh_the_time_between_lines():
     # 1, 1, 8 seconds, and ten at most of a gap that nobody watched.
     assert told.load == pytest.approx((0.5 + 8 + 10) / 20)
     assert dict(told.held_back) == pytest.approx({"power limit": 0.4, "heat": 0.05})
-    assert "busy 92 % of the time" in told.sentence()
-    assert "held back by power limit for 40 % of it" in told.sentence()
+    assert told.sentence().startswith(
+        "The device reached 60 °C and 150 W, was busy 92 % of the time, was held back "
+        "by power limit for 40 % and was held back by heat for 5 %."
+    )
 
 
 def test_that_a_run_that_ended_is_told_with_its_machine_and_one_that_goes_on_is_not(
@@ -92,7 +94,7 @@ def test_that_a_run_that_ended_is_told_with_its_machine_and_one_that_goes_on_is_
 ):
     ended = snapshot_of(a_run(tmp_path, [1.0] * 3, [sample(0), sample(2)]))
     assert ended.machine.hottest_c == 60
-    assert "at most 60 °C and 150 W" in ending_of(ended).text
+    assert "reached 60 °C and 150 W" in ending_of(ended).text
     run = a_run(tmp_path, [1.0] * 3, [sample(0)], ends=False)
     going_on = replace(ended, state=RunState.RUNNING, machine=None)
     assert with_machine(going_on, run).machine is None
@@ -103,7 +105,7 @@ def test_that_a_run_without_a_recording_is_told_as_before(tmp_path):
     assert snapshot_of(run).machine is None
     run.machine_path.unlink()
     assert snapshot_of(run).machine is None
-    assert "Meanwhile" not in ending_of(snapshot_of(run)).text
+    assert "The device" not in ending_of(snapshot_of(run)).text
 
 
 USUAL, SLOW = [1.0] * 8, [4.0] * 4
