@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from studio.cli import terminal
 from studio.domain import card_words
 from studio.domain.hardware import GpuReading, GpuSlice, MachineReading, gib
-from studio.services.known_programs import program_named
+from studio.services.known_programs import program_of
 
 _NAME_WIDTH = 12
 
@@ -38,7 +38,7 @@ def _rows(gpu: GpuReading) -> Iterator[tuple[str, str]]:
     for process in gpu.processes:
         held = process.used_bytes
         amount = "not reported" if held is None else gib(held)
-        kind = program_named(process.name)
+        kind = program_of(process)
         advice = kind.advice_words(held)
         yield (
             "Held by",

@@ -1,12 +1,13 @@
 """What a program is, and what is advised about it."""
 
+import os
 import tomllib
 
 import pytest
 
-from studio.domain.hardware import GIB, MIB
+from studio.domain.hardware import GIB, MIB, GpuProcess
 from studio.domain.programs import UNKNOWN
-from studio.services.known_programs import program_named
+from studio.services.known_programs import program_named, program_of
 from studio.system.resources import resource_root
 
 
@@ -37,6 +38,13 @@ def test_that_nobody_is_told_to_close_a_program_for_next_to_nothing():
     browser = program_named("firefox")
     assert browser.advice_words(3 * MIB) == ""
     assert browser.advice_words(None) == "Close it to get its share back"
+
+
+def test_that_snugtune_does_not_take_itself_for_another_run():
+    own = program_of(GpuProcess(os.getpid(), "python", GIB))
+    other = program_of(GpuProcess(os.getpid() + 1, "python", GIB))
+    assert (own.what, own.advice_words(GIB)) == ("Snugtune itself", "")
+    assert other.what == "Python program"
 
 
 def test_that_each_listed_name_is_found_and_stands_in_one_kind():

@@ -13,7 +13,7 @@ from studio.domain.finding import Finding
 from studio.domain.hardware import GIB, MIB, GpuProcess, GpuReading, MachineReading
 from studio.domain.programs import Advice, ProgramKind
 from studio.domain.run import RunSnapshot
-from studio.services.known_programs import program_named
+from studio.services.known_programs import program_of
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import measured_bar
 from studio.ui.pages.live_memory import engine_pid, held_by_run
@@ -232,7 +232,7 @@ def _program_rows(
     most = max((p.used_bytes or 0 for p in programs), default=0)
     for program in programs:
         held = program.used_bytes
-        kind = THIS_RUN if program.pid == pid else program_named(program.name)
+        kind = THIS_RUN if program.pid == pid else program_of(program)
         yield ProgramRow(
             name=program.name or "hidden by the system",
             pid=program.pid,
