@@ -8,11 +8,13 @@ that prices and proposals count with.
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from functools import lru_cache
 
+from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import TrainOptions
 from studio.domain.token_lengths import TokenLengths
 
-_ENOUGH_ROWS = 1000  # of a long file every so manieth row tells how many fit
+_ENOUGH_ROWS = 500  # of a long file every so manieth row tells how many fit
 
 
 def best_fit(lengths: Sequence[int], capacity: int) -> list[list[int]]:
@@ -57,9 +59,23 @@ def rows_in_a_pack(lengths: TokenLengths, capacity: int) -> float:
 
     Every so manieth row of a long file is looked at.
     """
-    drawn = lengths.tokens[:: -(-lengths.rows // _ENOUGH_ROWS)] if lengths.rows else ()
-    some = [max(1, tokens) for tokens in drawn]
-    return len(some) / len(best_fit(some, capacity)) if some else 1.0
+    if not lengths.rows:
+        return 1.0
+    drawn = lengths.tokens[:: -(-lengths.rows // _ENOUGH_ROWS)]
+    return len(drawn) / _packs_of(drawn, capacity)
+
+
+@lru_cache(maxsize=64)  # every candidate of a search asks for the same one
+def _packs_of(lengths: tuple[int, ...], capacity: int) -> int:
+    return len(best_fit([max(1, tokens) for tokens in lengths], capacity))
+
+
+def rows_of_a_step(recipe: Recipe, lengths: TokenLengths) -> float:
+    """Rows of the data that an optimizer step learns from, on average."""
+    held = 1.0
+    if recipe.train.packing:
+        held = rows_in_a_pack(lengths, recipe.train.sequence_length)
+    return held * recipe.effective_batch()
 
 
 def rows_as_trained(rows: int, train: TrainOptions, lengths: TokenLengths) -> int:

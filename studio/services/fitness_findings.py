@@ -11,7 +11,9 @@ from pathlib import Path
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding, error, warning
+from studio.domain.packing import rows_in_a_pack, rows_of_a_step
 from studio.domain.recipe import Recipe
+from studio.domain.recommend.policy import EFFECTIVE_BATCH
 from studio.services.model_shapes import architecture_of
 from studio.services.pricing import lengths_of
 from studio.storage.models import ModelPlace, ModelState
@@ -22,6 +24,10 @@ from studio.storage.models import ModelPlace, ModelState
 # or a hundredth, is doubted.
 _BEST_RATE, _WIDTH, _POWER = 5e-4, 2000, 0.78
 _TOO_MUCH, _TOO_LITTLE = 10, 0.01
+
+# Rows in a pack, below which packing is idle; rows of a step, above which it is told.
+_HARDLY = 1.1
+_LARGE_BATCH = 4 * EFFECTIVE_BATCH
 
 _TOKENIZER_CONFIG = "tokenizer_config.json"
 _TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
@@ -45,6 +51,7 @@ def fitness_findings(
     if isinstance(data, ChatFile):
         yield from _cut_findings(recipe, data)
         yield from _batch_findings(recipe, data)
+        yield from _packing_findings(recipe, data)
     if place.state is ModelState.READY and place.folder is not None:
         yield from _tokenizer_findings(place.folder)
 
@@ -98,13 +105,38 @@ def _cut_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
 
 def _batch_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
     rows = data.training_rows(recipe.data.held_out, recipe.train.seed)
-    batch = recipe.effective_batch()
+    batch = round(rows_of_a_step(recipe, lengths_of(data)))
     if rows < batch:
         yield warning(
             "data.less-than-a-batch",
             f"A step takes {batch:,} rows, and there are {rows:,} to train on.",
             why="Each pass over the data is a single step, so the model learns slowly.",
             fix="Lower train.accumulation, or add rows.",
+            where="train.accumulation",
+        )
+
+
+def _packing_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
+    if not recipe.train.packing:
+        return
+    lengths, length = lengths_of(data), recipe.train.sequence_length
+    if rows_in_a_pack(lengths, length) < _HARDLY:
+        yield warning(
+            "data.packs-nothing",
+            f"Hardly any two rows fit into {length:,} tokens; packing saves nothing.",
+            why="It costs a mask for each row, in memory and in time.",
+            fix="Set train.packing to false.",
+            where="train.packing",
+        )
+    batch, times = rows_of_a_step(recipe, lengths), recipe.train.accumulation
+    if batch > _LARGE_BATCH and times > 1:
+        fewer = max(1, round(times * EFFECTIVE_BATCH / batch))
+        yield warning(
+            "recipe.packed-batch",
+            f"With packed rows a step learns from about {batch:,.0f} rows of the data.",
+            why=f"Adapters learn well from {EFFECTIVE_BATCH}; with more, a pass has "
+            "few steps and teaches little.",
+            fix=f"Set train.accumulation to {fewer}.",
             where="train.accumulation",
         )
 

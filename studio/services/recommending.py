@@ -9,6 +9,7 @@ from studio.domain.cards import CardFacts, find_card
 from studio.domain.dataset import ChatFile
 from studio.domain.errors import StudioError
 from studio.domain.hardware import TrainingDevice
+from studio.domain.packing import rows_as_trained
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.duration import Seconds, step_seconds
 from studio.domain.recommend.elsewhere import Alternative, NamedModel, alternatives
@@ -113,7 +114,13 @@ def steps_of(recipe: Recipe, data: ChatFile | None) -> int:
     if data is None:
         return 0
     rows = data.training_rows(recipe.data.held_out, recipe.train.seed)
-    return recipe.total_steps(rows)
+    return steps_over(recipe, rows, data)
+
+
+def steps_over(recipe: Recipe, rows: int, data: ChatFile | None) -> int:
+    """Optimizer steps over so many of a file's rows; about, where they are packed."""
+    trained = rows_as_trained(rows, recipe.train, lengths_of(data))
+    return recipe.total_steps(trained)
 
 
 def facts_of(device: TrainingDevice) -> CardFacts | None:

@@ -55,6 +55,11 @@ def test_that_one_row_at_a_time_keeps_the_batch_of_a_step():
     assert alone.recipe.effective_batch() == recipe.effective_batch()
 
 
+def test_that_packing_can_be_left_but_is_never_advised_to_save():
+    assert ("train.packing", False) in turned(recipe_with(train__packing=True))
+    assert "train.packing" not in {key for key, _ in turned(recipe_with())}
+
+
 def priced(amount):
     part = Component("All", Group.WEIGHTS, amount)
     return MemoryEstimate(

@@ -11,6 +11,7 @@ from studio.domain.cards import find_card
 from studio.domain.finding import Severity
 from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.estimate import Verdict
+from studio.domain.packing import rows_as_trained, rows_in_a_pack, rows_of_a_step
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recipe_options import (
     AdapterDtype,
@@ -20,7 +21,8 @@ from studio.domain.recipe_options import (
     Precision,
     Schedule,
 )
-from studio.domain.recommend.policy import POLICIES, Goal, Way
+from studio.domain.recommend.duration import step_seconds
+from studio.domain.recommend.policy import EFFECTIVE_BATCH, POLICIES, Goal, Way
 from studio.domain.recommend.proposal import headroom_bytes
 from studio.domain.recommend.propose import PROPOSED, propose
 from studio.domain.recommend.wish import STOPS, Wish
@@ -61,13 +63,15 @@ def of_size(gib: float, total: float | None = None) -> TrainingDevice:
     )
 
 
-def place_in_preference(goal: Goal, recipe: Recipe) -> tuple[int, int, int, int]:
-    """Lower is better: rows cut, eases taken, way, rows at a time."""
-    policy = POLICIES[goal]
+def place_in_preference(wish: Wish, recipe: Recipe) -> tuple[float, ...]:
+    """Lower is better: rows cut, eases taken, way, rows at a time, padding."""
+    policy, train = POLICIES[wish.goal], recipe.train
     eases = (recipe.train.optimizer is Optimizer.ADAMW_8BIT) + (recipe.lora.rank < 16)
     way = Way(recipe.model.precision.is_four_bit, recipe.train.checkpointing)
-    rows = policy.rows.index(recipe.train.micro_batch)
-    return -recipe.train.sequence_length, eases, policy.ways.index(way), rows
+    assert train.micro_batch in policy.rows
+    held = rows_in_a_pack(wish.lengths, train.sequence_length) if train.packing else 1
+    place = policy.ways.index(way), -held * train.micro_batch, not train.packing
+    return -train.sequence_length, eases, *place
 
 
 wishes = st.builds(
@@ -107,6 +111,7 @@ bases = st.builds(
             "train.warmup": st.floats(0, 0.5),
             "train.optimizer": st.sampled_from(list(Optimizer)),
             "train.checkpointing": st.booleans(),
+            "train.packing": st.booleans(),
             "train.seed": st.integers(0, 9),
         }
     ),
@@ -132,20 +137,19 @@ def test_that_more_memory_never_leads_to_a_worse_recipe(wish, more):
     small, large = propose(wish), propose(replace(wish, device=device))
     assert large.fits or not small.fits
     if small.fits:
-        worse = place_in_preference(wish.goal, small.recipe)
-        assert place_in_preference(wish.goal, large.recipe) <= worse
+        worse = place_in_preference(wish, small.recipe)
+        assert place_in_preference(wish, large.recipe) <= worse
 
 
 @pytest.mark.parametrize("goal", list(Goal))
 @pytest.mark.parametrize("model", SHAPES, ids=lambda shape: shape.family)
 def test_that_from_8_to_96_gib_each_larger_card_has_a_recipe_no_worse(model, goal):
-    found = [
-        propose(Wish(model, of_size(gib), Recipe(), LENGTHS, goal)) for gib in SIZES
-    ]
+    wish = Wish(model, of_size(8), Recipe(), LENGTHS, goal)
+    found = [propose(replace(wish, device=of_size(gib))) for gib in SIZES]
     fits = [each.fits for each in found]
     assert fits == sorted(fits)
     assert fits[-1]
-    places = [place_in_preference(goal, each.recipe) for each in found if each.fits]
+    places = [place_in_preference(wish, each.recipe) for each in found if each.fits]
     assert places == sorted(places, reverse=True)
 
 
@@ -329,3 +333,66 @@ def test_that_a_contradiction_of_the_users_own_does_not_stand_in_the_way():
     found = propose(Wish(LLAMA, card("RTX 4090"), base))
     assert found.fits
     assert found.recipe.train.eval_steps == 20
+
+
+SHORT = TokenLengths.of([*range(60, 260, 2), 900])
+PACKING = "train.packing"
+
+
+def proposed(lengths, goal=Goal.QUALITY, name="RTX 4090", model=LLAMA, **kept):
+    base = Recipe().with_values({k.replace("__", "."): v for k, v in kept.items()})
+    given = frozenset(key.replace("__", ".") for key in kept)
+    return propose(Wish(model, card(name), base, lengths, goal, given))
+
+
+@pytest.mark.parametrize("goal", [Goal.QUALITY, Goal.SPEED, Goal.CONTEXT])
+def test_that_short_rows_are_packed_and_a_step_keeps_its_batch(goal):
+    found = proposed(SHORT, goal)
+    assert found.fits
+    assert found.recipe.train.packing
+    batch = rows_of_a_step(found.recipe, SHORT)
+    assert batch == pytest.approx(EFFECTIVE_BATCH, rel=0.35)
+    (reason,) = [each for each in found.reasons if each.key == PACKING]
+    held = rows_in_a_pack(SHORT, found.recipe.train.sequence_length)
+    assert f"{1 - 1 / held:.0%} fewer to go through" in reason.why
+    assert reason.saves_bytes <= 0  # masks, which padded rows have as well
+
+
+@pytest.mark.parametrize(
+    ("lengths", "goal", "model"),
+    [
+        (TokenLengths.of([700, 750, 800, 900]), Goal.QUALITY, LLAMA),  # none fits
+        (TokenLengths(), Goal.QUALITY, LLAMA),
+        (SHORT, Goal.FOOTPRINT, LLAMA),
+        # A step of one pack would learn from 60 rows.
+        (TokenLengths.of([100] * 500 + [6000]), Goal.QUALITY, LLAMA),
+        # A small model spends more on the pairs of a long pack than on its tokens.
+        (TokenLengths.of([800] * 50 + [8000]), Goal.QUALITY, shape("smollm2-1.7b")),
+    ],
+    ids=["long", "no-data", "least-memory", "too-many", "long-packs"],
+)
+def test_that_rows_are_left_alone_where_packing_does_not_pay(lengths, goal, model):
+    found = proposed(lengths, goal, model=model)
+    assert found.fits
+    assert not found.recipe.train.packing
+    assert not [each for each in found.reasons if PACKING in each.keys]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_that_packing_stays_as_it_was_given(own):
+    for lengths in (SHORT, TokenLengths.of([700, 750]), TokenLengths()):
+        found = proposed(lengths, train__packing=own)
+        assert found.recipe.train.packing is own
+        assert rows_of_a_step(found.recipe, lengths) == pytest.approx(16, rel=0.35)
+
+
+def test_that_packing_shortens_the_run():
+    found = proposed(SHORT).recipe
+    alone = proposed(SHORT, train__packing=False).recipe
+    facts = find_card(known_cards(), "RTX 4090")
+    highs = []
+    for recipe in (found, alone):
+        steps = recipe.total_steps(rows_as_trained(2000, recipe.train, SHORT))
+        step = step_seconds(LLAMA, recipe, facts, SHORT)
+        highs.append(step.times(steps).high)
+    assert highs[0] < highs[1]

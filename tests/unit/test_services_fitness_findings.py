@@ -54,6 +54,29 @@ def test_that_rows_beyond_the_models_context_are_doubted_with_the_limit():
     assert found(with_values(sequence_length=4096)) == {}
 
 
+def test_that_packing_which_puts_no_rows_together_is_told():
+    recipe = with_values(packing=True)
+    told = found(recipe, data=chats(*[2000] * 40))["data.packs-nothing"]
+    assert told.severity is Severity.WARNING
+    assert told.where == "train.packing"
+    assert found(with_values(packing=False), data=chats(*[2000] * 40)) == {}
+
+
+def test_that_a_step_of_very_many_packed_rows_is_told_with_what_would_do():
+    data = chats(*[600] * 400)  # 200 tokens, five of which fill 1,024
+    told = found(with_values(packing=True, accumulation=16), data=data)
+    finding = told["recipe.packed-batch"]
+    assert "about 80 rows" in finding.what
+    assert finding.how_to_fix == "Set train.accumulation to 3."
+    assert found(with_values(packing=True, accumulation=3), data=data) == {}
+
+
+def test_that_packed_rows_count_when_a_step_takes_more_than_there_are():
+    data = chats(*[600] * 40)
+    told = found(with_values(packing=True, accumulation=10), data=data)
+    assert "A step takes 50 rows" in told["data.less-than-a-batch"].what
+
+
 @pytest.mark.parametrize(
     ("rate", "code"),
     [(1e-2, "recipe.rate-high"), (1e-6, "recipe.rate-low")],

@@ -246,6 +246,15 @@ def test_that_passes_tell_the_steps_that_they_come_to() -> None:
     assert passes.caption == f"{steps} steps of 16 rows."
 
 
+def test_that_the_steps_of_packed_rows_are_fewer_and_tell_the_rows_in_them() -> None:
+    # Three characters count as a token: 54 tokens, of which 18 rows fill 1,024.
+    recipe = chosen(train__packing=True, train__accumulation=1)
+    passes = recipe_view(inputs(recipe)).sliders[2]
+    assert passes.caption == "18 steps of about 17 rows."
+    steps = chosen(train__packing=True, train__accumulation=1, train__max_steps=10)
+    assert recipe_view(inputs(steps)).sliders[2].value == "10 steps, 1.8 passes"
+
+
 def test_that_a_fixed_number_of_steps_says_how_many_passes_it_is() -> None:
     recipe = chosen(train__max_steps=40, train__micro_batch=4, train__accumulation=1)
     view = recipe_view(inputs(recipe))

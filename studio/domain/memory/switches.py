@@ -130,6 +130,8 @@ def _of_training(recipe: Recipe) -> Iterator[Switch]:
         times = min(recipe.effective_batch(), _most("train.accumulation"))
         kept = alone.recipe.with_value("train.accumulation", times)
         yield Switch(alone.key, alone.value, alone.words, kept)
+    if train.packing:
+        yield _switch(recipe, "train.packing", False, "Rows without packing")
     if (length := train.sequence_length // 2) >= _LEAST_LENGTH:
         words = f"Rows of {length:,} tokens at most"
         yield _switch(recipe, "train.sequence_length", length, words)

@@ -17,11 +17,14 @@ not measured, so this is a rough guide until a run's own steps are timed.
 """
 
 from dataclasses import dataclass
+from statistics import fmean
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.cards import CardFacts
 from studio.domain.decoder.block import Block
+from studio.domain.packing import rows_in_a_pack
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import Attention
 from studio.domain.token_lengths import TokenLengths
 
 # Shares of the card's rate that products reach.
@@ -63,9 +66,8 @@ def step_seconds(
     """
     if not card.tensor_tflops:
         return None
-    tokens = padded_length(recipe, lengths)
-    rows = recipe.train.micro_batch
-    operations = rows * _operations_of_row(model, recipe, tokens)
+    rows = recipe.train.micro_batch * _rows_held(recipe, lengths)
+    operations = rows * operations_of_row(model, recipe, lengths)
     rate = card.tensor_tflops * _TERA
     unpacking = _unpacking_seconds(model, recipe, card)
     passes = _passes(recipe) * model.layers
@@ -80,13 +82,17 @@ def padded_length(recipe: Recipe, lengths: TokenLengths) -> float:
     """Tokens of a row on average, rows of one batch padded to its longest.
 
     The expected longest of n rows drawn from the data: the k-th shortest of m is it
-    with the probability (k / m)^n - ((k - 1) / m)^n.
+    with the probability (k / m)^n - ((k - 1) / m)^n. Of packed rows it is what fills a
+    pack; where several are together the longest is about full.
     """
     most = recipe.train.sequence_length
     if not lengths.rows:
         return most
-    drawn = lengths.tokens[:: -(-lengths.rows // _ENOUGH_ROWS)]
-    count, rows = len(drawn), recipe.train.micro_batch
+    drawn, rows = _drawn(lengths), recipe.train.micro_batch
+    if recipe.train.packing:
+        fills = _rows_held(recipe, lengths) * fmean(min(n, most) for n in drawn)
+        return fills if rows == 1 else most
+    count = len(drawn)
     total, before = 0.0, 0.0
     for place, tokens in enumerate(drawn, 1):
         below = (place / count) ** rows
@@ -95,22 +101,53 @@ def padded_length(recipe: Recipe, lengths: TokenLengths) -> float:
     return total
 
 
+def operations_of_row(
+    model: ModelArchitecture, recipe: Recipe, lengths: TokenLengths
+) -> float:
+    """Floating-point operations for a row of the data, there and back.
+
+    Padding is computed as well; of a pack each row has its share.
+    """
+    tokens, held = padded_length(recipe, lengths), _rows_held(recipe, lengths)
+    pairs = tokens**2
+    if recipe.train.packing:
+        # A kernel that is given a mask goes over both halves of a causal square;
+        # FlashAttention is told where texts begin, and goes over theirs alone.
+        pairs *= 2
+        if recipe.model.attention is Attention.FLASH and lengths.rows:
+            most = recipe.train.sequence_length
+            pairs = held * fmean(min(n, most) ** 2 for n in _drawn(lengths))
+    return _operations(model, recipe, tokens, pairs) / held
+
+
+def _rows_held(recipe: Recipe, lengths: TokenLengths) -> float:
+    """Rows of the data in one that is trained on."""
+    if not recipe.train.packing:
+        return 1.0
+    return rows_in_a_pack(lengths, recipe.train.sequence_length)
+
+
+def _drawn(lengths: TokenLengths) -> tuple[int, ...]:
+    """Of a long file every so manieth row."""
+    return lengths.tokens[:: -(-lengths.rows // _ENOUGH_ROWS)]
+
+
 def _passes(recipe: Recipe) -> int:
     """Forward, backward, and forward again where layers are recomputed."""
     return 3 if recipe.train.checkpointing else 2
 
 
-def _operations_of_row(
-    model: ModelArchitecture, recipe: Recipe, tokens: float
+def _operations(
+    model: ModelArchitecture, recipe: Recipe, tokens: float, pairs: float
 ) -> float:
-    """Floating-point operations of a row, there and back."""
+    """Floating-point operations of so many tokens and pairs, there and back."""
     again = 1 if recipe.train.checkpointing else 0
     passes = 2 + again + (1 if recipe.compat.full_training else 0)
     layers = sum(count * _active_weights(block) for block, count in model.decoder.kinds)
     head = model.vocabulary * model.hidden
     products = 2 * tokens * (passes * layers + 2 * head)
     scores = sum(
-        count * 2 * block.heads.queries * block.heads.width * tokens**2
+        count * 2 * block.heads.queries * block.heads.width * pairs
         for block, count in model.decoder.kinds
     )
     return products + scores * (1 + again + _ATTENTION_BACKWARD)

@@ -2,8 +2,8 @@
 
 This file is all that decides between recipes. Rows are cut last: a length is taken as
 soon as anything fits it. For that length as few `eases` as possible are taken, then the
-first of `ways` that fits, then as many rows at a time as fit. Ways and rows cost time
-alone.
+first of `ways` that fits, then as many rows at a time as fit, packed where that holds
+more of them. Ways and rows cost time alone.
 
 What costs how much is taken from publications:
 
@@ -85,6 +85,7 @@ class Policy:
             cut shorter and shorter.
         ways: In order of preference.
         rows: At a time, in order of preference.
+        packs: Whether short rows are packed together where that saves time.
         eases: One on top of the other.
         eased: How many of them are taken from the start.
     """
@@ -94,6 +95,7 @@ class Policy:
     whole: tuple[float, ...]
     ways: tuple[Way, ...]
     rows: tuple[int, ...] = ROWS_AT_A_TIME
+    packs: bool = True
     eases: tuple[Ease, ...] = ()
     eased: int = 0
 
@@ -161,6 +163,7 @@ POLICIES: Mapping[Goal, Policy] = MappingProxyType(
             whole=(1.0, 0.99, 0.98, 0.95, 0.9),
             ways=(QUANTIZED_RECOMPUTED,),
             rows=(1,),
+            packs=False,
             eases=_EASES,
             eased=1,
         ),

@@ -13,20 +13,13 @@ from studio.domain.memory.estimate import Verdict
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ALL_LINEAR, Attention, Precision
 from studio.domain.recommend.formats import formats_of
-from studio.domain.recommend.policy import (
-    EFFECTIVE_BATCH,
-    START,
-    Way,
-)
+from studio.domain.recommend.policy import START, Way
 from studio.domain.recommend.proposal import Proposal
 from studio.domain.recommend.reasons import reasons_for
+from studio.domain.recommend.together import PACKING, ROWS, TIMES, together
 from studio.domain.recommend.wish import STOPS, Wish, is_sound
 
-LENGTH, ROWS, TIMES = (
-    "train.sequence_length",
-    "train.micro_batch",
-    "train.accumulation",
-)
+LENGTH = "train.sequence_length"
 PROPOSED = (
     "model.precision",
     "model.double_quant",
@@ -40,6 +33,7 @@ PROPOSED = (
     LENGTH,
     ROWS,
     TIMES,
+    PACKING,
     "train.epochs",
     "train.learning_rate",
     "train.schedule",
@@ -121,11 +115,8 @@ def _frugalest(wish: Wish, stage: Recipe, way: Way) -> Recipe:
 
 def _by_rows(wish: Wish, stage: Recipe, way: Way) -> Iterator[Recipe]:
     recipe = wish.with_values(stage, _values_of(way, wish.device))
-    batch = wish.base.effective_batch() if TIMES in wish.kept else EFFECTIVE_BATCH
-    rows_of = [wish.base.train.micro_batch] if ROWS in wish.kept else wish.policy.rows
-    for rows in rows_of:
-        times = max(1, batch // rows)
-        yield wish.with_values(recipe, {ROWS: rows, TIMES: times})
+    for each in together(wish, stage):
+        yield wish.with_values(recipe, each.values)
 
 
 def _ways(wish: Wish) -> Sequence[Way]:

@@ -7,6 +7,7 @@ shape the memory most.
 from collections.abc import Iterator, Mapping
 
 from studio.domain.hardware import gib
+from studio.domain.packing import rows_in_a_pack, rows_of_a_step
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recipe_options import ComputeDtype, Optimizer, Precision
 from studio.domain.recommend.policy import EIGHT_BIT_STATES, SMALL_ADAPTER, START, Goal
@@ -40,6 +41,8 @@ def _chosen(wish: Wish, recipe: Recipe) -> Iterator[Reason]:
         )
     yield _checkpointing(wish, recipe)
     yield _rows(wish, recipe)
+    if recipe.train.packing:
+        yield _packing(wish, recipe)
     yield _length(wish, recipe)
     if recipe.train.optimizer is Optimizer.ADAMW_8BIT:
         yield Reason(
@@ -138,13 +141,34 @@ def _checkpointing(wish: Wish, recipe: Recipe) -> Reason:
 
 def _rows(wish: Wish, recipe: Recipe) -> Reason:
     rows, times = recipe.train.micro_batch, recipe.train.accumulation
-    noun = "One row" if rows == 1 else f"{rows} rows"
+    packed = recipe.train.packing
+    kind = "packed row" if packed else "row"
+    noun = f"One {kind}" if rows == 1 else f"{rows} {kind}s"
+    batch = f"{rows_of_a_step(recipe, wish.lengths):.0f}"
     return Reason(
         "train.micro_batch",
-        f"{noun} at a time, {times} times per step",
-        f"The batch of a step is {rows * times} either way.",
+        f"{noun} at a time, {_times(times)} per step",
+        f"A step learns from about {batch} rows of the data."
+        if packed
+        else f"The batch of a step is {batch} either way.",
         _saved(wish, recipe, {"train.micro_batch": 1}) if rows > 1 else 0,
         also=("train.accumulation",),
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _packing(wish: Wish, recipe: Recipe) -> Reason:
+    length = recipe.train.sequence_length
+    held = rows_in_a_pack(wish.lengths, length)
+    return Reason(
+        "train.packing",
+        "Short rows packed together",
+        f"About {held:.1f} rows fill one of {length:,} tokens and don’t see each "
+        f"other: {1 - 1 / held:.0%} fewer to go through, without padding.",
+        _saved(wish, recipe, {"train.packing": False}),
     )
 
 

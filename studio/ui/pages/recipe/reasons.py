@@ -25,6 +25,7 @@ SEGMENTS: Final[Mapping[str, Segment]] = {
     "train.checkpointing": Segment.ACTIVATIONS,
     "train.sequence_length": Segment.ACTIVATIONS,
     "train.micro_batch": Segment.ACTIVATIONS,
+    "train.packing": Segment.ACTIVATIONS,
 }
 
 
@@ -106,7 +107,8 @@ def _overridden(
 def _own_words(key: str, recipe: Recipe) -> str:
     if key == "train.micro_batch":
         rows, times = recipe.train.micro_batch, recipe.train.accumulation
-        return f"{count(rows, 'row')} at a time, {count(times, 'time')} per step"
+        kind = "packed row" if recipe.train.packing else "row"
+        return f"{count(rows, kind)} at a time, {count(times, 'time')} per step"
     option = OPTIONS[key]
     return f"{option.title}: {value_words(option, recipe.value(key))}"
 

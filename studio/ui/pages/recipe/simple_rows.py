@@ -6,8 +6,10 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.formula import adapter_weights, estimate_memory
+from studio.domain.packing import rows_of_a_step
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.services.pricing import lengths_of
+from studio.services.recommending import steps_over
 from studio.ui.pages.recipe.ladders import (
     PASSES,
     RANKS,
@@ -117,14 +119,16 @@ def passes_row(recipe: Recipe, chats: ChatFile | None) -> SliderRow:
         )
         if chats is not None:
             rows = Split.of(recipe, chats).trained
-            passes = most * recipe.effective_batch() / max(1, rows)
+            passes = most * _rows_of_a_step(recipe, chats) / max(1, rows)
             value = f"{value}, {passes:.1f} passes"
     else:
         value = f"{passes:g}"
         caption = ""
         if chats is not None:
-            steps = recipe.total_steps(Split.of(recipe, chats).trained)
-            caption = f"{count(steps, 'step')} of {recipe.effective_batch()} rows."
+            steps = steps_over(recipe, Split.of(recipe, chats).trained, chats)
+            batch = f"{_rows_of_a_step(recipe, chats):.0f} rows"
+            about = "about " if recipe.train.packing else ""
+            caption = f"{count(steps, 'step')} of {about}{batch}."
     return SliderRow(
         PASSES_KEY,
         "Passes over the data (epochs)",
@@ -133,6 +137,10 @@ def passes_row(recipe: Recipe, chats: ChatFile | None) -> SliderRow:
         PASSES,
         nearest(PASSES, passes),
     )
+
+
+def _rows_of_a_step(recipe: Recipe, chats: ChatFile) -> float:
+    return rows_of_a_step(recipe, lengths_of(chats))
 
 
 def hold_back_row(recipe: Recipe, chats: ChatFile | None) -> HoldBackRow:

@@ -19,6 +19,7 @@ from studio.domain.recommend.proposal import Proposal, headroom_bytes
 from studio.domain.recommend.wish import rounded_up
 from studio.domain.time_words import duration_range
 from studio.services.pricing import lengths_of
+from studio.services.recommending import steps_over
 from studio.ui.forms.option_rows import OptionRow
 from studio.ui.icon_names import IconName
 from studio.ui.pages.bar_states import (
@@ -219,7 +220,7 @@ def _steps(inputs: RecipeInputs) -> str:
     if inputs.chats is None and not recipe.train.max_steps:
         return ""
     rows = 0 if inputs.chats is None else Split.of(recipe, inputs.chats).trained
-    steps = recipe.total_steps(rows)
+    steps = steps_over(recipe, rows, inputs.chats)
     if inputs.step is None:
         return count(steps, "step")
     whole = inputs.step.times(steps)
