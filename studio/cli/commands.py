@@ -7,6 +7,7 @@ import typer
 
 from studio import __version__
 from studio.cli import (
+    data,
     explaining,
     inspecting,
     measuring,
@@ -56,6 +57,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(data.app, name="data")
 
 
 def _option_lines() -> str:

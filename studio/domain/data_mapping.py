@@ -58,6 +58,12 @@ class _Template:
             return None
         return "".join(text for _, text in found)
 
+    def roots(self) -> Iterator[str]:
+        """The columns that it is built out of."""
+        for part in self.parts:
+            if isinstance(part, _Path):
+                yield from part.roots()
+
 
 Source = _Path | _Template
 """Where one part of an example comes from; ``read(row)`` gives its value."""

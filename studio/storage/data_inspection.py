@@ -48,7 +48,7 @@ class Inspection:
 
         A file that breaks off ends the rows; the report tells of it.
         """
-        is_of_form = _form_test(self.reading)
+        is_of_form = form_test(self.reading)
         try:
             for raw, example in self.reading.examples():
                 yield raw, checked_row(raw, example, is_of_form=is_of_form(raw))
@@ -177,7 +177,7 @@ def told_once(refused: Finding) -> DataFinding:
     )
 
 
-def _form_test(reading: Reading) -> Callable[[RawRow], bool]:
+def form_test(reading: Reading) -> Callable[[RawRow], bool]:
     """Tells whether a row has what its file's format reads."""
     parts = () if reading.format is None else reading.format.parts
     needed = [

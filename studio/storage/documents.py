@@ -8,7 +8,7 @@ import contextlib
 import os
 import tempfile
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import tomli_w
@@ -73,19 +73,34 @@ def write_bytes_atomically(path: Path, content: bytes) -> None:
         StudioError: The disk is full or may not be written; the old file stays and
             no temporary file is left.
     """
+    write_pieces_atomically(path, (content,))
+
+
+def write_pieces_atomically(path: Path, pieces: Iterable[bytes]) -> None:
+    """Replace a file's content, made piece by piece, in one step.
+
+    Args:
+        path: The file; its folder is made when it is missing.
+        pieces: Its content. An error raised by them leaves what was there as it was;
+            an `OSError` is taken for one of writing.
+
+    Raises:
+        StudioError: The disk is full or may not be written; the old file stays and
+            no temporary file is left.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        _replace(path, pieces)
     except OSError as fault:
         raise disk_refusal(fault, path) from fault
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, pieces: Iterable[bytes]) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

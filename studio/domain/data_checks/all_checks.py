@@ -4,9 +4,17 @@ from dataclasses import dataclass
 from typing import Self
 
 from studio.domain.data_checks.check import Check
+from studio.domain.data_checks.duplicates import Duplicates, Overlap
+from studio.domain.data_checks.encoding import (
+    ControlCharacters,
+    EncodingDamage,
+    LostCharacters,
+)
 from studio.domain.data_checks.form import FewRows, FormGuessed, MixedForms
 from studio.domain.data_checks.left_out import LeftOut
+from studio.domain.data_checks.sensitive import PersonalData, Secrets
 from studio.domain.data_checks.tokens import AllMasked, NoEnd, TemplateMarks, TooLong
+from studio.domain.data_checks.turns import EmptyTurns, RoleOrder
 from studio.domain.recipe import Recipe
 
 
@@ -53,6 +61,15 @@ def all_checks(
         FormGuessed(form, confidence),
         MixedForms(),
         FewRows(),
+        EmptyTurns(),
+        RoleOrder(),
+        Duplicates(),
+        Overlap(settings.held_out, settings.seed),
+        EncodingDamage(),
+        ControlCharacters(),
+        LostCharacters(),
+        PersonalData(),
+        Secrets(),
         TooLong(settings.sequence_length),
         AllMasked(settings.sequence_length),
         NoEnd(),

@@ -6,34 +6,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from studio.domain.data_checks.check import CheckedRow
+from studio.domain.data_checks.mended_codes import MENDED
 from studio.domain.data_report import NAMED_ROWS, DataFinding
 from studio.domain.finding import Severity
 
 _SPOKEN: Final = 5
-
-MENDED: Final = frozenset(
-    {
-        "data.unreadable-row",
-        "data.row-left-out",
-        "data.unknown-role",
-        "data.no-answer",
-        "data.no-content",
-        "data.empty-turn",
-        "data.not-text",
-        "data.half-character",
-        "data.role-order",
-        "data.duplicate",
-        "data.near-duplicate",
-        "data.overlap",
-        "data.too-long",
-        "data.all-masked",
-        "data.encoding-damage",
-        "data.control-characters",
-        "data.personal",
-        "data.secret",
-    }
-)
-"""The codes of what `snugtune data fix` can do."""
 
 
 @dataclass(slots=True)
