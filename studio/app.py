@@ -156,6 +156,7 @@ class Studio(QObject):
         desk.controller.close(keep_running=keeps)
         desk.hardware.stop()
         desk.data.close()
+        desk.data_tools.close()
         self._watch.close()
 
     @Slot()
@@ -245,6 +246,7 @@ def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> De
     from studio.services.projects import Projects
     from studio.services.run_controller import RunController
     from studio.system.paths import cache_dir, data_dir
+    from studio.ui.pages.data.tools import DataTools
     from studio.ui.pages.desk import Folders
     from studio.ui.pages.hardware.history import ReadingHistory
     from studio.ui.pages.project_data import ProjectData
@@ -257,6 +259,7 @@ def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> De
         preferences=preferences,
         projects=projects,
         data=ProjectData(projects, DataReader(window), window),
+        data_tools=DataTools(),
         hardware=hardware,
         history=ReadingHistory(hardware, controller, window),
         models=ModelShelf(),

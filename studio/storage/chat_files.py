@@ -62,7 +62,11 @@ def read_chats(
 
 
 class StoredChats(Sequence[Chat]):
-    """Examples that stay on the disk until they are asked for."""
+    """Examples that stay on the disk until they are asked for.
+
+    Attributes:
+        lines: Of each example, as `Chat.line` has it.
+    """
 
     def __init__(
         self, reading: Reading, places: Sequence[int], lines: Sequence[int]
@@ -74,7 +78,7 @@ class StoredChats(Sequence[Chat]):
             places: As `RawRow.place` has them, in file order.
             lines: As `RawRow.line` has them.
         """
-        self._reading, self._places, self._lines = reading, places, lines
+        self._reading, self._places, self.lines = reading, places, lines
         self._cached: dict[int, Chat] = {}
 
     def __len__(self) -> int:
@@ -97,7 +101,7 @@ class StoredChats(Sequence[Chat]):
 
     def _read(self, at: int) -> Chat:
         try:
-            row = self._reading.row_at(self._lines[at], self._places[at])
+            row = self._reading.row_at(self.lines[at], self._places[at])
             return self._reading.example_of(row)
         except (OSError, RowError):
             raise changed(self._reading.table.path) from None

@@ -30,6 +30,8 @@ class Deed(StrEnum):
     READ_AGAIN = "Read again"
     MERGE = "Merge"
     ASK = "Ask both"
+    NEXT_FINDING = "Go to the next finding"
+    LAST_FINDING = "Go to the finding before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,10 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.USE_MODEL: PageKeys(("model",), _ENTER, in_table=True),
     Deed.START: PageKeys(("recipe",), _CTRL_ENTER),
     Deed.EXPLAIN: PageKeys(("recipe",), ("Ctrl+I",)),
-    Deed.UNDO: PageKeys(("recipe",), ("Ctrl+Z",)),
-    Deed.REDO: PageKeys(("recipe",), ("Ctrl+Shift+Z",)),
+    Deed.UNDO: PageKeys(("data", "recipe"), ("Ctrl+Z",)),
+    Deed.REDO: PageKeys(("data", "recipe"), ("Ctrl+Shift+Z",)),
+    Deed.NEXT_FINDING: PageKeys(("data",), ("F8",)),
+    Deed.LAST_FINDING: PageKeys(("data",), ("Shift+F8",)),
     Deed.EDIT: PageKeys(("recipe",), ("F2", *_ENTER), in_table=True),
     Deed.RESET: PageKeys(("recipe",), ("Del", "Backspace"), in_table=True),
     Deed.SAVE: PageKeys(("run",), ("Ctrl+S",)),

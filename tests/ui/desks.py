@@ -27,6 +27,7 @@ from studio.services.projects import Projects
 from studio.services.run_controller import RunController
 from studio.storage.run_directory import RunDirectory
 from studio.ui.actions import ActionRegistry
+from studio.ui.pages.data.tools import DataTools
 from studio.ui.pages.desk import Desk, Folders
 from studio.ui.pages.hardware.history import ReadingHistory
 from studio.ui.pages.project_data import ProjectData
@@ -152,6 +153,7 @@ def desk(
         preferences=preferences,
         projects=projects,
         data=ProjectData(projects, DataReader()),
+        data_tools=DataTools(),
         hardware=hardware,
         history=ReadingHistory(hardware, controller),
         models=ModelShelf(),
@@ -169,5 +171,6 @@ def desk(
     told.pricer.close()
     made.controller.close(keep_running=False)
     made.data.close()
+    made.data_tools.close()
     hardware.stop()
     owner.deleteLater()

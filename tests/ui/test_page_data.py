@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from PySide6.QtCore import Qt
 
+from studio.storage import chat_files
 from studio.ui.pages.data.page import DataPage
-from tests.ui.desks import TestDesk, desk
+from tests.ui.desks import TestDesk, desk, reading_with_card
 from tests.ui.helpers import assert_reachable
 
 __all__ = ["desk"]
@@ -81,7 +83,7 @@ def test_that_rows_that_can_t_be_used_are_found_by_their_line(
     page, project, desk: TestDesk, qtbot, tmp_path
 ):
     read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 20, {7: "{not json"}))
-    card = page.view.filled.findings.itemAt(0).widget()
+    card = page.view.filled.findings.rows()[0]
     assert card.text.what == "Line 7 is not valid JSON."
     assert "The other 19 rows are read and kept." in card.text.consequence
 
@@ -90,7 +92,7 @@ def test_that_the_selected_row_is_shown_with_what_is_trained(
     page, project, desk: TestDesk, qtbot, tmp_path
 ):
     read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 1))
-    text = page.view.filled.chat.toPlainText()
+    text = page.view.filled.row.turns.toPlainText()
     assert text == "Question, only read\nQuestion 1?\nAnswer, trained\nAnswer 1."
 
 
@@ -98,11 +100,11 @@ def test_that_a_row_held_back_is_never_shown_as_trained(
     page, project, desk: TestDesk, qtbot, tmp_path
 ):
     read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 30))
-    rows = page.view.filled.rows
+    rows = page.view.filled.rows.model
     held = next(row for row in range(30) if rows.is_held_out(row))
-    page.view.filled.rows_table.selectRow(held)
-    assert "Answer, only measured" in page.view.filled.chat.toPlainText()
-    assert "never trained on" in page.view.filled.chat_note.text()
+    page.view.filled.rows.table.selectRow(held)
+    assert "Answer, only measured" in page.view.filled.row.turns.toPlainText()
+    assert "never trained on" in page.view.filled.row.note.text()
     assert rows.index(held, 4).data() == "Held back"
 
 
@@ -110,11 +112,11 @@ def test_that_the_held_out_share_is_the_recipe_s(
     page, project, desk: TestDesk, qtbot, tmp_path
 ):
     read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 40))
-    field = page.view.filled.held_out
+    field = page.view.filled.rows.held_out
     field.set_value("0.2")
     field.activated.emit(field.currentIndex())
     assert project.recipe.data.held_out == 0.2
-    assert page.view.filled.held_out_words.full_text().startswith("8 rows of 40")
+    assert field.toolTip().startswith("8 rows of 40")
 
 
 def test_that_a_share_of_the_user_s_own_stays_among_the_choices(
@@ -122,16 +124,16 @@ def test_that_a_share_of_the_user_s_own_stays_among_the_choices(
 ):
     project.set_value("data.held_out", 0.125)
     read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 40))
-    assert page.view.filled.held_out.currentText() == "12.5 % of the rows"
+    assert page.view.filled.rows.held_out.currentText() == "12.5 % of rows"
 
 
 def test_that_rows_are_found_by_their_text(
     page, project, desk: TestDesk, qtbot, tmp_path
 ):
     read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 40))
-    page.view.filled.search.setText("answer 17")
-    assert page.view.filled.rows.rowCount() == 1
-    assert "Question 17?" in page.view.filled.chat.toPlainText()
+    page.view.filled.rows.search.setText("answer 17")
+    assert page.view.filled.rows.model.rowCount() == 1
+    assert "Question 17?" in page.view.filled.row.turns.toPlainText()
 
 
 def test_that_a_missing_file_is_told_and_can_be_replaced(
@@ -153,18 +155,232 @@ def test_that_a_mended_file_is_read_again(
     write_chats(path, 3)
     page.view.try_again.click()
     qtbot.waitUntil(page.view.filled.isVisible)
-    assert page.view.filled.rows.rowCount() == 3
+    assert page.view.filled.rows.model.rowCount() == 3
 
 
 def test_that_the_answers_survive_a_change_of_palette(
     page, project, desk: TestDesk, qtbot, tmp_path
 ):
     read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 1))
-    before = page.view.filled.chat.toPlainText()
+    before = page.view.filled.row.turns.toPlainText()
     desk.desk.theme.set_scheme("dark")
-    assert page.view.filled.chat.toPlainText() == before
+    assert page.view.filled.row.turns.toPlainText() == before
 
 
 def test_that_every_control_has_a_name(page, project, desk: TestDesk, qtbot, tmp_path):
     read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 9, {2: "oops"}))
     assert_reachable(page)
+
+
+def write_table(path):
+    rows = [f'"name[Lamp {n}], food[soup]","Lamp {n} has soup."' for n in range(1, 9)]
+    path.write_text("\n".join(["mr,ref", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def fix(card, key):
+    card.fix_chosen.emit(key)
+
+
+def test_that_guessed_columns_are_a_finding_with_the_form_behind_it(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_table(tmp_path / "t.csv"))
+    (row,) = page.view.filled.findings.rows()
+    assert row.text.what == "Which column is which is a guess."
+    assert "guessed: check it" in page.view.filled.strip.form.full_text()
+    fix(row, "assign")
+    assert page.view.mapping.isVisible()
+    assert not page.view.go_on.isVisible()
+
+
+def test_that_a_guess_can_be_confirmed(page, project, desk: TestDesk, qtbot, tmp_path):
+    read(qtbot, desk, page, write_table(tmp_path / "t.csv"))
+    fix(page.view.filled.findings.rows()[0], "confirm")
+    qtbot.waitUntil(lambda: not desk.desk.data.is_reading)
+    assert project.recipe.data.columns == ("question=mr", "answer=ref")
+    assert page.view.filled.findings.rows() == []
+    assert "as assigned" in page.view.filled.strip.form.full_text()
+
+
+def assign(qtbot, page):
+    """Open the form and wait until it is filled."""
+    page.view.filled.strip.assign.click()
+    qtbot.waitUntil(lambda: bool(page.view.mapping.sources))
+    return page.view.mapping
+
+
+def test_that_columns_are_assigned_with_a_look_at_the_first_rows(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_table(tmp_path / "t.csv"))
+    form = assign(qtbot, page)
+    assert form.sources["question"].currentText() == "mr"
+    form.sources["question"].setEditText("Describe {mr}.")
+    qtbot.waitUntil(lambda: "Describe name[Lamp 1]" in form.rows.toPlainText())
+    form.use.click()
+    qtbot.waitUntil(page.view.filled.isVisible)
+    assert project.recipe.data.format == "question-answer"
+    assert project.recipe.data.columns == ("question=Describe {mr}.", "answer=ref")
+    turns = page.view.filled.row.turns.toPlainText()
+    assert "Describe name[Lamp 1], food[soup]." in turns
+
+
+def test_that_another_form_brings_its_own_parts(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_table(tmp_path / "t.csv"))
+    form = assign(qtbot, page)
+    form.format.set_value("alpaca")
+    form.format.activated.emit(form.format.currentIndex())
+    qtbot.waitUntil(lambda: "instruction" in form.sources)
+    assert not form.use.isEnabled()
+    assert "no column is assigned to instruction" in form.use.accessibleDescription()
+
+
+def test_that_a_place_that_holds_nothing_can_t_be_taken(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_table(tmp_path / "t.csv"))
+    form = assign(qtbot, page)
+    form.sources["answer"].setEditText("nowhere")
+    qtbot.waitUntil(lambda: "nowhere" in form.use.accessibleDescription())
+    assert not form.use.isEnabled()
+
+
+def test_that_leaving_the_form_changes_nothing(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_table(tmp_path / "t.csv"))
+    form = assign(qtbot, page)
+    qtbot.keyClick(form, Qt.Key.Key_Escape)
+    assert page.view.filled.isVisible()
+    assert project.recipe.data.columns == ()
+
+
+def test_that_rows_no_form_knows_can_be_assigned(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    path = tmp_path / "odd.jsonl"
+    path.write_text('{"x": {"deep": "Why?"}, "y": ["So."]}\n', encoding="utf-8")
+    read(qtbot, desk, page, path)
+    assert page.view.assign.isVisible()
+    page.view.assign.click()
+    form = page.view.mapping
+    qtbot.waitUntil(lambda: bool(form.sources))
+    form.sources["question"].setEditText("x.deep")
+    form.sources["answer"].setEditText("y[0]")
+    qtbot.waitUntil(form.use.isEnabled)
+    form.use.click()
+    qtbot.waitUntil(page.view.filled.isVisible)
+    assert "Why?" in page.view.filled.row.turns.toPlainText()
+
+
+def test_that_the_form_can_be_reached_by_keys(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_table(tmp_path / "t.csv"))
+    assign(qtbot, page)
+    assert_reachable(page)
+
+
+def test_that_another_file_is_recognised_anew_and_can_be_taken_back(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_table(tmp_path / "t.csv"))
+    fix(page.view.filled.findings.rows()[0], "confirm")
+    read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 5))
+    assert project.recipe.data.columns == ()
+    assert page.view.filled.rows.model.rowCount() == 5
+    page.edits.stack.undo()
+    qtbot.waitUntil(lambda: not desk.desk.data.is_reading)
+    assert project.recipe.data.path.endswith("t.csv")
+    assert project.recipe.data.columns == ("question=mr", "answer=ref")
+
+
+def test_that_a_folder_is_read_like_a_file(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    write_chats(folder / "a.jsonl", 3)
+    write_chats(folder / "b.jsonl", 4)
+    read(qtbot, desk, page, folder)
+    assert page.view.filled.rows.model.rowCount() == 7
+    page.view.filled.rows.table.selectRow(4)
+    assert page.view.filled.row.title_label.text().endswith("row 2 of b.jsonl")
+
+
+def test_that_the_line_sets_the_sequence_length_and_is_taken_back(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 40))
+    page.view.filled.lengths.histogram.line_set.emit(256)
+    assert project.recipe.train.sequence_length == 256
+    assert "train.sequence_length" in project.own_keys
+    assert "256" in page.view.filled.lengths.headline()
+    page.edits.stack.undo()
+    assert project.recipe.train.sequence_length == 1024
+    assert "1,024" in page.view.filled.lengths.headline()
+
+
+def test_that_a_held_line_re_prices_without_changing_the_recipe(
+    page, desk: TestDesk, qtbot
+):
+    desk.open_example()
+    desk.hardware.tell(reading_with_card())
+    qtbot.waitUntil(lambda: not desk.desk.data.is_reading)
+    page.view.filled.lengths.histogram.line_moved.emit(2048)
+    below = page.view.filled.lengths.below()
+    assert "peak about" in below
+    assert ", now " in below
+    assert desk.desk.projects.current.recipe.train.sequence_length != 2048
+
+
+def test_that_a_file_changed_meanwhile_is_a_finding(
+    page, project, desk: TestDesk, qtbot, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(chat_files, "_KEPT_BYTES", 10)
+    path = write_chats(tmp_path / "c.jsonl", 2000)
+    read(qtbot, desk, page, path)
+    path.write_text("gone\n")
+    page.view.filled.rows.table.selectRow(1500)
+    rows = page.view.filled.findings.rows
+    qtbot.waitUntil(lambda: bool(rows()))
+    assert rows()[0].text.what == "The file was changed since it was read."
+    assert not page.view.filled.rows.model.chat_at(1500)
+    write_chats(path, 3)
+    fix(rows()[0], "read")
+    qtbot.waitUntil(lambda: not desk.desk.data.is_reading)
+    assert page.view.filled.rows.model.rowCount() == 3
+    assert rows() == []
+
+
+def test_that_what_was_searched_is_told_and_can_be_left(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 40))
+    rows = page.view.filled.rows
+    rows.search.setText("answer 3")
+    assert rows.model.rowCount() == 11
+    assert rows.show_all.isVisible()
+    rows.show_all.click()
+    assert rows.model.rowCount() == 40
+    assert not rows.show_all.isVisible()
+
+
+def test_that_f8_goes_through_the_findings(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    broken = {2: "oops", 5: '{"question": "Q?", "answer": ""}'}
+    read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 9, broken))
+    first, second = page.view.filled.findings.rows()
+    card = page.view.filled.findings
+    chosen = []
+    card.finding_chosen.connect(lambda shown: chosen.append(shown.text.what))
+    card.go(1)
+    card.go(1)
+    card.go(1)
+    card.go(-1)
+    names = [first.text.what, second.text.what]
+    assert chosen == [names[0], names[1], names[0], names[1]]

@@ -45,10 +45,10 @@ def test_that_the_split_is_the_engine_s():
 
 def test_that_rows_left_out_are_counted_as_read():
     file = file_of(40, left_out=3)
-    facts = data_facts(file, split_of(file, Recipe()))
+    facts = data_facts(file, split_of(file, Recipe()), Recipe())
     assert facts.figures[0] == ("43", "rows read")
     assert facts.figures[1] == ("3", "left out")
-    assert facts.form == "Chat rows under “messages”, 2.4 MiB"
+    assert facts.form == "Chat rows under “messages”, recognised, 2.4 MiB"
 
 
 def test_that_a_cell_is_one_line_and_lengths_are_characters():

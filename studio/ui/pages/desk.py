@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from studio.services.projects import Projects
     from studio.services.run_controller import RunController
     from studio.ui.actions import ActionRegistry
+    from studio.ui.pages.data.tools import DataTools
     from studio.ui.pages.hardware.history import ReadingHistory
     from studio.ui.pages.project_data import ProjectData
     from studio.ui.theme import Theme
@@ -47,6 +48,7 @@ class Desk:
         preferences: The user's own settings.
         projects: All projects and the current one, whose recipe every page edits.
         data: The chats of the current project's data file, as far as read.
+        data_tools: What the Data page works with beside them.
         hardware: The machine, measured once a second.
         history: What was measured in the last five minutes.
         models: The models of this machine.
@@ -64,6 +66,7 @@ class Desk:
     preferences: "Preferences"
     projects: "Projects"
     data: "ProjectData"
+    data_tools: "DataTools"
     hardware: "HardwareMonitor"
     history: "ReadingHistory"
     models: "ModelShelf"

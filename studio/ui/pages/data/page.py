@@ -1,22 +1,28 @@
-"""The Data page: wires the project's file to rows, facts and findings."""
+"""The Data page: wires the project's file to rows, lengths, findings and the form."""
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 from typing_extensions import override
 
 from studio.domain.dataset import ChatFile
-from studio.domain.errors import StudioError
+from studio.domain.finding import Finding
 from studio.domain.recipe import Recipe
+from studio.services.data_search import SearchResult, places_of
 from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
+from studio.ui.pages.data import findings
+from studio.ui.pages.data.edits import DataEdits
+from studio.ui.pages.data.findings import FindingInputs, ShownFinding, shown_findings
+from studio.ui.pages.data.lengths import SEQUENCE, length_bars, length_words
+from studio.ui.pages.data.mapping_form import MappingForm
+from studio.ui.pages.data.pricing import LinePricer
 from studio.ui.pages.data.view import DataView
 from studio.ui.pages.data.view_model import (
     Split,
     chat_note,
     chat_title,
     data_facts,
-    findings_note,
     held_out_choices,
     held_out_words,
     page_facts,
@@ -24,10 +30,13 @@ from studio.ui.pages.data.view_model import (
     shown_turns,
     split_of,
 )
+from studio.ui.pages.data_files import ask_for_file, ask_for_folder
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.finding_text import show_findings
 
-DATA_FILTER = "Chats (*.jsonl *.json);;All files (*)"
+_NO_ROWS = "The recipe needs rows to train on."
+_MAPPING_TROUBLES = {"data.no-usable-row", "data.mapping", "data.format-unknown"}
+_OPEN_ERROR = "An error among the findings has to be mended first."
 
 
 class DataPage(QWidget):
@@ -35,6 +44,7 @@ class DataPage(QWidget):
 
     Attributes:
         view: Its widgets.
+        edits: What it changes in the recipe, and what can be taken back.
     """
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
@@ -42,47 +52,75 @@ class DataPage(QWidget):
         self._desk = desk
         self._shown: ChatFile | None = None
         self._split = Split(0, frozenset())
-        self.view = DataView()
+        self._trouble: Finding | None = None
+        self._is_assigning = False
+        self._pricer = LinePricer(desk)
+        self.edits = DataEdits(desk, self)
+        self.view = DataView(MappingForm(desk.data_tools.previewer))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
-        self._connect()
+        self._connect_services()
+        self._connect_header()
+        self._connect_cards()
+        self._declare_keys()
         self._show()
 
     @Slot(str)
     def use_file(self, path: str) -> None:
-        """Make a file the project's data; it is read at once."""
-        project = self._desk.projects.current
-        if project is None:
-            return
-        try:
-            project.set_value("data.path", path)
-        except StudioError as refused:
-            self._desk.notices.post(refused.finding)
+        """Make a file or folder the project's data; it is read at once."""
+        self.edits.use_file(path)
 
     @override
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._pricer.look_again()
         self._show()
 
-    def _connect(self) -> None:
-        bind_keys(self, Deed.FIND, self._on_find)
-        view, filled, desk = self.view, self.view.filled, self._desk
-        for chooser in (view.choose, view.choose_other, filled.strip.replace):
+    def _connect_services(self) -> None:
+        desk = self._desk
+        desk.data.data_changed.connect(self._on_data_changed)
+        desk.projects.current_changed.connect(self._on_project_changed)
+        desk.projects.recipe_changed.connect(self._on_recipe_changed)
+        desk.hardware.reading_changed.connect(self._on_reading_changed)
+        desk.data_tools.search.rows_found.connect(self._on_rows_found)
+        desk.data_tools.search.search_failed.connect(self._on_row_failed)
+
+    def _connect_header(self) -> None:
+        view, strip = self.view, self.view.filled.strip
+        for chooser in (view.choose, view.choose_other, view.empty.drop_zone):
             chooser.clicked.connect(self._on_choose)
-        view.empty.drop_zone.clicked.connect(self._on_choose)
+        strip.other_file.triggered.connect(self._on_choose)
+        strip.other_folder.triggered.connect(self._on_choose_folder)
+        view.choose_folder.clicked.connect(self._on_choose_folder)
         view.to_start.clicked.connect(self._on_to_start)
         view.go_on.clicked.connect(self._on_go_on)
-        view.try_again.clicked.connect(desk.data.read_again)
-        filled.strip.read_again.clicked.connect(desk.data.read_again)
-        filled.search.textChanged.connect(self._on_search_changed)
-        filled.rows_table.selectionModel().currentRowChanged.connect(
-            self._on_row_changed
-        )
-        filled.held_out.activated.connect(self._on_held_out_chosen)
-        desk.data.data_changed.connect(self._on_data_changed)
-        desk.projects.current_changed.connect(self._on_data_changed)
-        desk.projects.recipe_changed.connect(self._on_recipe_changed)
+        view.try_again.clicked.connect(self._on_read_again)
+        strip.read_again.triggered.connect(self._on_read_again)
+        for assign in (view.assign, strip.assign):
+            assign.clicked.connect(self._on_assign)
+        view.mapping.choice_made.connect(self._on_choice_made)
+        view.mapping.left.connect(self._on_form_left)
+
+    def _connect_cards(self) -> None:
+        filled = self.view.filled
+        filled.rows.search.textChanged.connect(self._on_search_changed)
+        filled.rows.show_all.clicked.connect(self._on_show_all)
+        filled.rows.current_changed.connect(self._on_row_changed)
+        filled.rows.held_out.activated.connect(self._on_held_out_chosen)
+        queued = Qt.ConnectionType.QueuedConnection  # it fails while a row is painted
+        filled.rows.model.row_failed.connect(self._on_row_failed, queued)
+        filled.lengths.histogram.line_moved.connect(self._on_line_moved)
+        filled.lengths.histogram.line_set.connect(self._on_line_set)
+        filled.findings.fix_chosen.connect(self._on_fix_chosen)
+        filled.findings.finding_chosen.connect(self._on_finding_chosen)
+
+    def _declare_keys(self) -> None:
+        bind_keys(self, Deed.FIND, self._on_find)
+        bind_keys(self, Deed.UNDO, self.edits.stack.undo)
+        bind_keys(self, Deed.REDO, self.edits.stack.redo)
+        bind_keys(self, Deed.NEXT_FINDING, self._on_next_finding)
+        bind_keys(self, Deed.LAST_FINDING, self._on_last_finding)
 
     def _recipe(self) -> Recipe:
         project = self._desk.projects.current
@@ -91,13 +129,15 @@ class DataPage(QWidget):
     def _show(self) -> None:
         view, data = self.view, self._desk.data
         has_project = self._desk.projects.current is not None
-        self._show_header(has_project=has_project)
         if not has_project:
             view.show_face(view.no_project)
         elif not data.path:
             view.show_face(view.empty)
+        elif self._is_assigning:
+            view.show_face(view.mapping)
         elif data.finding is not None:
             show_findings(view.trouble_findings, [data.finding])
+            view.assign.setVisible(data.finding.code in _MAPPING_TROUBLES)
             view.show_face(view.trouble)
         elif data.chat_file is None:
             view.reading.text.setText(data.path)
@@ -105,75 +145,100 @@ class DataPage(QWidget):
         else:
             self._show_file(data.chat_file)
             view.show_face(view.filled)
+        self._show_header(has_project=has_project)
 
     def _show_header(self, *, has_project: bool) -> None:
         view, data = self.view, self._desk.data
         view.header.set_facts(page_facts(self._recipe(), data.path))
-        view.choose.setVisible(has_project and not data.path)
-        ready = data.chat_file is not None
-        view.go_on.setEnabled(ready)
-        reason = "" if ready else "The recipe needs rows to train on."
+        for chooser in (view.choose, view.choose_folder):
+            chooser.setVisible(has_project and not data.path)
+        reason = "" if data.chat_file is not None else _NO_ROWS
+        if not reason and findings.has_open_error(self._findings(data.chat_file)):
+            reason = _OPEN_ERROR
+        view.go_on.setVisible(not self._is_assigning)
+        view.go_on.setEnabled(not reason)
         view.go_on.setToolTip(reason)
         view.go_on.setAccessibleDescription(reason)
 
     def _show_file(self, file: ChatFile) -> None:
-        filled = self.view.filled
-        self._split = split_of(file, self._recipe())
+        filled, recipe = self.view.filled, self._recipe()
+        split = split_of(file, recipe)
         if file is not self._shown:
-            self._shown = file
-            filled.search.clear()
-            filled.rows.set_chats(file.chats, self._split)
-            filled.rows_table.selectRow(0)
-            self._show_findings(file)
-        else:
-            filled.rows.set_split(self._split)
-        self._show_facts(file)
+            self._shown, self._split, self._trouble = file, split, None
+            filled.rows.search.clear()
+            filled.rows.model.set_chats(file.chats, split)
+            filled.rows.show_places(range(len(file.chats)), "")
+            filled.lengths.show_bars(length_bars(file))
+        elif split != self._split:
+            self._split = split
+            filled.rows.model.set_split(split)
+        filled.strip.show_facts(data_facts(file, split, recipe))
         self._show_held_out(file)
+        self._show_lengths()
+        self._show_findings()
         self._show_chat()
 
-    def _show_facts(self, file: ChatFile) -> None:
-        strip, facts = self.view.filled.strip, data_facts(file, self._split)
-        strip.name.set_text(facts.name)
-        strip.form.set_text(facts.form)
-        strip.name.setToolTip(facts.folder)
-        for (value, caption), (figure, words) in zip(
-            strip.figures, facts.figures, strict=True
-        ):
-            value.setText(figure)
-            caption.setText(words)
-
     def _show_held_out(self, file: ChatFile) -> None:
-        filled, share = self.view.filled, self._recipe().data.held_out
-        filled.held_out.set_choices(held_out_choices(share))
-        filled.held_out.set_value(share_key(share))
-        filled.held_out_words.set_text(held_out_words(file, self._split))
+        field, share = self.view.filled.rows.held_out, self._recipe().data.held_out
+        field.set_choices(held_out_choices(share))
+        field.set_value(share_key(share))
+        words = held_out_words(file, self._split)
+        field.setToolTip(words)
+        field.setAccessibleDescription(words)
 
-    def _show_findings(self, file: ChatFile) -> None:
-        filled = self.view.filled
-        show_findings(filled.findings, list(file.findings), soft=False)
-        filled.no_findings.setVisible(not file.findings)
-        filled.findings_card.set_note(findings_note(file.findings))
+    def _show_lengths(self, line: int = 0) -> None:
+        """Tell what the line does: at its place in the recipe, or where it is held."""
+        file, recipe = self._shown, self._recipe()
+        if file is None or not self.isVisible():
+            return
+        then = recipe.with_value(SEQUENCE, line) if line else recipe
+        now_price = self._pricer.price(recipe)
+        price = self._pricer.price(then) if line else now_price
+        words = length_words(file, then, now_price, price)
+        self.view.filled.lengths.show_words(words, then.train.sequence_length)
+
+    def _findings(self, file: ChatFile | None) -> tuple[ShownFinding, ...]:
+        if file is None:
+            return ()
+        recipe = self._recipe()
+        return shown_findings(
+            FindingInputs(
+                file=file,
+                recipe=recipe,
+                trouble=self._trouble,
+                context=self._pricer.context(recipe),
+            )
+        )
+
+    def _show_findings(self) -> None:
+        shown = self._findings(self._shown)
+        self.view.filled.findings.show_findings(shown, is_checked=False)
 
     def _show_chat(self) -> None:
         filled = self.view.filled
-        row = filled.rows_table.current_row()
-        chat = filled.rows.chat_at(row)
-        filled.chat_card.set_title(chat_title(chat))
+        row = filled.rows.table.current_row()
+        chat = filled.rows.model.chat_at(row)
+        filled.row.set_title(chat_title(chat))
+        filled.row.show_tokens(None)
         if chat is None:
-            filled.chat.set_turns(())
-            filled.chat_note.setText("")
+            filled.row.turns.set_turns(())
+            filled.row.note.setText("")
             return
-        held_out = filled.rows.is_held_out(row)
-        filled.chat.set_turns(shown_turns(chat, held_out=held_out))
-        filled.chat_note.setText(chat_note(chat, held_out=held_out))
+        held_out = filled.rows.model.is_held_out(row)
+        filled.row.turns.set_turns(shown_turns(chat, held_out=held_out))
+        filled.row.note.setText(chat_note(chat, held_out=held_out))
 
     @Slot()
     def _on_choose(self) -> None:
-        dialog = QFileDialog(self, "Choose a data file", "", DATA_FILTER)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(self.use_file)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        ask_for_file(self, self.use_file)
+
+    @Slot()
+    def _on_choose_folder(self) -> None:
+        ask_for_folder(self, self.use_file)
+
+    @Slot()
+    def _on_read_again(self) -> None:
+        self._desk.data.read_again()
 
     @Slot()
     def _on_to_start(self) -> None:
@@ -184,34 +249,113 @@ class DataPage(QWidget):
         self._desk.go_to("recipe")
 
     @Slot()
+    def _on_assign(self) -> None:
+        self._is_assigning = True
+        self._show()
+        self.view.mapping.begin(self._recipe().data)
+
+    @Slot(str, object)
+    def _on_choice_made(self, format_name: str, columns: tuple[str, ...]) -> None:
+        self._is_assigning = False
+        self.edits.assign(format_name, columns)
+        self._show()
+
+    @Slot()
+    def _on_form_left(self) -> None:
+        self._is_assigning = False
+        self._show()
+
+    @Slot()
     def _on_find(self) -> None:
-        self.view.filled.search.setFocus()
+        self.view.filled.rows.search.setFocus()
 
     @Slot(str)
     def _on_search_changed(self, text: str) -> None:
-        self.view.filled.rows.search(text)
-        self.view.filled.rows_table.selectRow(0)
-        self._show_chat()
+        if self._shown is not None:
+            data = self._recipe().data
+            self._desk.data_tools.search.search(self._shown, data, text)
+
+    @Slot(object)
+    def _on_rows_found(self, result: SearchResult) -> None:
+        self.view.filled.findings.forget_choice()
+        self.view.filled.rows.show_found(result)
+
+    @Slot()
+    def _on_show_all(self) -> None:
+        rows = self.view.filled.rows
+        if rows.search.text():
+            rows.search.clear()
+        elif self._shown is not None:
+            self.view.filled.findings.forget_choice()
+            kept = rows.current_place()
+            rows.show_places(range(len(self._shown.chats)), "", kept)
 
     @Slot()
     def _on_row_changed(self) -> None:
         self._show_chat()
 
+    @Slot(object)
+    def _on_row_failed(self, finding: Finding) -> None:
+        self._trouble = finding
+        self._show_findings()
+
     @Slot()
     def _on_held_out_chosen(self) -> None:
-        project = self._desk.projects.current
-        if project is None:
+        self.edits.hold_out(float(self.view.filled.rows.held_out.value()))
+
+    @Slot(int)
+    def _on_line_moved(self, line: int) -> None:
+        self._show_lengths(line)
+
+    @Slot(int)
+    def _on_line_set(self, line: int) -> None:
+        self.edits.set_length(line)
+        self._show_lengths()
+
+    @Slot(str)
+    def _on_fix_chosen(self, fix: str) -> None:
+        kind, _, what = fix.partition(":")
+        match kind:
+            case findings.ASSIGN:
+                self._on_assign()
+            case findings.CONFIRM if self._shown is not None:
+                self.edits.confirm(self._shown)
+            case findings.READ_AGAIN:
+                self._on_read_again()
+            case findings.LENGTH:
+                self.edits.set_length(int(what))
+
+    @Slot(object)
+    def _on_finding_chosen(self, shown: ShownFinding) -> None:
+        if self._shown is None or not shown.rows:
             return
-        try:
-            share = float(self.view.filled.held_out.value())
-            project.set_value("data.held_out", share)
-        except StudioError as refused:
-            self._desk.notices.post(refused.finding)
+        places = places_of(self._shown.chats, shown.rows)
+        if places:
+            self.view.filled.rows.show_places(places, f"Shown: {shown.text.what}")
+
+    @Slot()
+    def _on_next_finding(self) -> None:
+        self.view.filled.findings.go(1)
+
+    @Slot()
+    def _on_last_finding(self) -> None:
+        self.view.filled.findings.go(-1)
 
     @Slot()
     def _on_data_changed(self) -> None:
         self._show()
 
     @Slot()
+    def _on_project_changed(self) -> None:
+        self._is_assigning = False
+        self.edits.stack.clear()
+        self._show()
+
+    @Slot()
     def _on_recipe_changed(self) -> None:
         self._show()
+
+    @Slot()
+    def _on_reading_changed(self) -> None:
+        if not self.view.filled.lengths.histogram.is_dragged:
+            self._show_lengths()

@@ -1,16 +1,15 @@
 """The Data page's words: the facts of a file, its rows, and one chat in full.
 
-Lengths are counted in characters; how many tokens they make is the model's business
-and isn't guessed here.
+Lengths are counted in characters until a model's tokenizer has counted them; how many
+tokens they make isn't guessed here.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from studio.domain.dataset import Chat, ChatFile
-from studio.domain.finding import Finding
+from studio.domain.data_report import DataReport
+from studio.domain.dataset import Chat, ChatFile, Turn
 from studio.domain.recipe import Recipe
 from studio.ui.text import MIB, count
 
@@ -23,6 +22,9 @@ _SPEAKERS: Final = {
     "tool": "Tool",
 }
 TRAINED_WORDS: Final = "Answers are trained, questions only read."
+GUESSED_BELOW: Final = 0.6
+"""A format that is less sure than this is a guess; the user is asked to look."""
+_THOUSAND, _MILLION = 1_000, 1_000_000
 SAMPLE_ROWS: Final = (
     (
         '{"messages": [{"role": "user", "content": "Which cheese for a fondue?"}, '
@@ -32,7 +34,8 @@ SAMPLE_ROWS: Final = (
     '{"prompt": "Name a hard cheese.", "completion": "Parmigiano Reggiano."}',
 )
 """Three rows in forms that are read, for the page without a file."""
-COLUMNS: Final = ("Line", "Question", "Answer", "Characters", "Use")
+UNREADABLE: Final = ("–", "This row can’t be read any more", "", "–", "")
+"""A row of the table whose file was changed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +45,15 @@ class DataFacts:
     Attributes:
         name: The file's name.
         folder: Where it lies.
-        form: How its rows are recognised, and its size.
+        form: How its rows are recognised, how surely, and its size.
+        is_guessed: Whether the columns should be looked at.
         figures: Value and caption pairs, left to right.
     """
 
     name: str
     folder: str
     form: str
+    is_guessed: bool
     figures: tuple[tuple[str, str], ...]
 
 
@@ -82,8 +87,17 @@ def split_of(file: ChatFile, recipe: Recipe) -> Split:
     return Split(len(trained), frozenset(held_out))
 
 
-def data_facts(file: ChatFile, split: Split) -> DataFacts:
-    """The facts of a file that was read."""
+def data_facts(
+    file: ChatFile, split: Split, recipe: Recipe, report: DataReport | None = None
+) -> DataFacts:
+    """The facts of a file that was read.
+
+    Args:
+        file: Its rows.
+        split: How they are used.
+        recipe: Whose data it is.
+        report: The checked whole; None until it is.
+    """
     path = Path(file.path)
     figures = [
         (f"{len(file.chats) + file.left_out:,}", "rows read"),
@@ -91,22 +105,38 @@ def data_facts(file: ChatFile, split: Split) -> DataFacts:
         (f"{split.trained:,}", "to train on"),
         (f"{len(split.held_out):,}", "held back"),
     ]
+    if report is not None and report.trained_tokens:
+        figures.append((_rounded(report.trained_tokens), "tokens trained"))
     return DataFacts(
         name=path.name,
         folder=str(path.parent),
-        form=f"{file.form}, {_size(file.size_bytes)}",
+        form=f"{file.form}, {_sureness(file, recipe)}, {_size(file.size_bytes)}",
+        is_guessed=is_guessed(file),
         figures=tuple(figures),
     )
 
 
-def row_cells(chat: Chat, *, held_out: bool) -> tuple[str, ...]:
-    """A chat as a row of the table, a cell for each of `COLUMNS`."""
-    characters = sum(len(turn.content) for turn in chat.turns)
+def is_guessed(file: ChatFile) -> bool:
+    """Whether nobody is sure of what the columns hold."""
+    return file.confidence < GUESSED_BELOW
+
+
+def column_titles(*, counted: bool) -> tuple[str, ...]:
+    """The titles of the rows' table; its length is counted in tokens or characters."""
+    length = "Tokens" if counted else "Characters"
+    return ("Row", "Question", "Answer", length, "Use")
+
+
+def row_cells(
+    chat: Chat, *, held_out: bool, tokens: int | None = None
+) -> tuple[str, ...]:
+    """A chat as a row of the table, a cell for each of `column_titles`."""
+    length = chat.characters() if tokens is None else tokens
     return (
         f"{chat.line:,}",
         one_line(chat.question()),
         one_line(chat.answer()),
-        f"{characters:,}",
+        f"{length:,}",
         "Held back" if held_out else "Trained",
     )
 
@@ -117,15 +147,14 @@ def one_line(text: str) -> str:
 
 
 def shown_turns(chat: Chat, *, held_out: bool) -> tuple[ShownTurn, ...]:
-    """A chat in full, for reading; in a row held back nothing is trained."""
-    turns = []
-    for turn in chat.turns:
-        is_answer = turn.role == "assistant"
-        use = "only read"
-        if is_answer:
-            use = "only measured" if held_out else "trained"
-        trained = is_answer and not held_out
-        turns.append(ShownTurn(_SPEAKERS[turn.role], turn.content, use, trained))
+    """An example in full, for reading; in a row held back nothing is trained."""
+    use = "only measured" if held_out else "trained"
+    turns = [_shown_turn(turn, use, trained=not held_out) for turn in chat.turns]
+    if chat.text:
+        turns.append(ShownTurn("Text", chat.text, use, trained=not held_out))
+    if chat.rejected:
+        worse = chat.rejected[-1].content
+        turns.append(ShownTurn("Rejected answer", worse, "unlearnt", trained=False))
     return tuple(turns)
 
 
@@ -133,20 +162,18 @@ def chat_title(chat: Chat | None) -> str:
     """The title of the card that shows a chat."""
     if chat is None:
         return "What the model learns"
-    return f"What the model learns from line {chat.line:,}"
+    within = f" of {chat.file}" if chat.file else ""
+    return f"What the model learns from row {chat.line:,}{within}"
 
 
 def chat_note(chat: Chat, *, held_out: bool) -> str:
     """What becomes of the selected chat, below it."""
     if held_out:
         return "Held back: it is never trained on, only measured with."
+    if chat.text:
+        return "All of a plain text is trained."
     answers = sum(turn.role == "assistant" for turn in chat.turns)
     return f"{TRAINED_WORDS} {count(answers, 'answer')} in this row."
-
-
-def findings_note(findings: Sequence[Finding]) -> str:
-    """How many findings there are, for the card's header."""
-    return count(len(findings), "finding") if findings else "none"
 
 
 def page_facts(recipe: Recipe, path: str) -> str:
@@ -161,7 +188,7 @@ def held_out_choices(share: float) -> list[tuple[str, str]]:
     """The shares to choose from, the recipe's own among them."""
     shares = sorted({*_SHARES, share})
     return [
-        (share_key(share), f"{share * 100:g} % of the rows" if share else "None")
+        (share_key(share), f"{share * 100:g} % of rows" if share else "None")
         for share in shares
     ]
 
@@ -177,6 +204,38 @@ def held_out_words(file: ChatFile, split: Split) -> str:
         return "No row is held back, so no held-out loss can be measured."
     rows = count(len(split.held_out), "row")
     return f"{rows} of {len(file.chats):,}, chosen by the recipe’s seed"
+
+
+def _shown_turn(turn: Turn, use: str, *, trained: bool) -> ShownTurn:
+    is_answer = turn.role == "assistant"
+    return ShownTurn(
+        _SPEAKERS[turn.role],
+        turn.content or _calls(turn),
+        use if is_answer else "only read",
+        is_answer and trained,
+    )
+
+
+def _calls(turn: Turn) -> str:
+    """What a turn without words holds instead."""
+    return str(turn.extras["tool_calls"]) if "tool_calls" in turn.extras else ""
+
+
+def _sureness(file: ChatFile, recipe: Recipe) -> str:
+    if recipe.data.format or recipe.data.columns:
+        return "as assigned"
+    return "guessed: check it" if is_guessed(file) else "recognised"
+
+
+def _rounded(number: int) -> str:
+    """A large number in three figures or so, such as ``352 k``."""
+    if number >= 10 * _MILLION:
+        return f"{number / _MILLION:.0f} M"
+    if number >= _MILLION:
+        return f"{number / _MILLION:.1f} M"
+    if number >= 10 * _THOUSAND:
+        return f"{number / _THOUSAND:.0f} k"
+    return f"{number:,}"
 
 
 def _size(size_bytes: int) -> str:

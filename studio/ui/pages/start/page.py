@@ -6,13 +6,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 from typing_extensions import override
 
 from studio.domain.errors import StudioError, refusal
 from studio.ui.actions import bind_keys
 from studio.ui.item_models.cells import Cell
 from studio.ui.keys import Deed
+from studio.ui.pages.data_files import ask_for_file
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
 from studio.ui.pages.finding_text import clear, show_findings
@@ -26,8 +27,6 @@ from studio.ui.pages.start.view_model import (
     unused_name,
 )
 from studio.ui.text import count
-
-DATA_FILTER = "Chats (*.jsonl *.json);;All files (*)"
 
 
 class StartPage(QWidget):
@@ -244,7 +243,9 @@ class StartPage(QWidget):
             self.ask_for_name(self._dropped)
             return
         try:
-            project.set_value("data.path", self._dropped)
+            # How the rows of another file were read says nothing about these.
+            data = {"data.path": self._dropped, "data.format": "", "data.columns": ()}
+            project.set_recipe(project.recipe.with_values(data))
         except StudioError as refused:
             self._desk.notices.post(refused.finding)
             return
@@ -258,11 +259,7 @@ class StartPage(QWidget):
 
     @Slot()
     def _on_choose_file(self) -> None:
-        dialog = QFileDialog(self, "Choose a data file", "", DATA_FILTER)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(self.ask_about_file)
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        ask_for_file(self, self.ask_about_file)
 
     @Slot()
     def _on_all_runs(self) -> None:

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
 from studio.ui.keys import Deed, key_of
+from studio.ui.pages.data_files import SHORT_KINDS
 from studio.ui.pages.drop_zone import DropZone
 from studio.ui.pages.start.view_model import LOOKING, NO_RUNS, NO_RUNS_WORDS
 from studio.ui.tokens import Height, Space, Tone
@@ -146,7 +147,7 @@ class StartView(PageFrame):
 
     def _make_own(self) -> Card:
         card = Card("Start from your examples")
-        self.drop_zone = DropZone("Drop a file here", "JSON Lines or JSON, in UTF-8")
+        self.drop_zone = DropZone("Drop a file or a folder here", SHORT_KINDS)
         self.new_project = button(
             "New project…", icon=IconName.PLUS, size=ButtonSize.LARGE
         )

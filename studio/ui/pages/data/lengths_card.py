@@ -1,0 +1,48 @@
+"""The card of lengths: bars, the line, and what its place costs."""
+
+from studio.ui.charts.length_histogram import LengthHistogram
+from studio.ui.charts.length_state import LengthBars
+from studio.ui.pages.data.lengths import LengthWords
+from studio.ui.tokens import Space, Tone
+from studio.ui.widgets.card import Card
+from studio.ui.widgets.labels import Role, Sentence, label
+
+
+class LengthsCard(Card):
+    """How long rows are, and what the sequence length does to them.
+
+    Attributes:
+        histogram: The bars and the line.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Length of rows")
+        assert self.header is not None  # a card with a title has one
+        self._unit = label("in tokens", Role.CAPTION, Tone.MUTED)
+        self.header.insertWidget(1, self._unit)
+        self._headline = Sentence("")
+        self.add_header_widget(self._headline)
+        self.histogram = LengthHistogram()
+        self._below = label("", Role.CAPTION, Tone.MUTED, wraps=True)
+        self.body.setSpacing(Space.HAIR)
+        self.body.addWidget(self.histogram, 1)
+        self.body.addWidget(self._below)
+
+    def show_bars(self, bars: LengthBars) -> None:
+        """Show other rows."""
+        self.histogram.set_bars(bars)
+
+    def show_words(self, words: LengthWords, line: int) -> None:
+        """Tell what the line's place does and costs."""
+        self._headline.set_text(words.headline)
+        self._unit.setText(words.unit)
+        self._below.setText(words.below)
+        self.histogram.set_line(line, words.rows_cut, words.cut)
+
+    def below(self) -> str:
+        """What stands below the bars."""
+        return self._below.text()
+
+    def headline(self) -> str:
+        """What stands above them."""
+        return self._headline.accessibleName()

@@ -1,0 +1,24 @@
+"""What the Data page works with beside the file itself; made once, for the desk."""
+
+from dataclasses import dataclass, field
+
+from studio.services.data_search import DataSearch
+from studio.services.mapping_previewer import MappingPreviewer
+
+
+@dataclass(frozen=True, slots=True)
+class DataTools:
+    """The services of the Data page.
+
+    Attributes:
+        previewer: Shows what a choice of columns would make of the first rows.
+        search: Finds rows by their text.
+    """
+
+    previewer: MappingPreviewer = field(default_factory=MappingPreviewer)
+    search: DataSearch = field(default_factory=DataSearch)
+
+    def close(self) -> None:
+        """Wait until none of them is at work; for a window that closes."""
+        self.previewer.close()
+        self.search.close()
