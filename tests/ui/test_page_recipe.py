@@ -159,10 +159,12 @@ def test_that_the_expert_form_edits_the_same_recipe(page, desk: TestDesk):
 
 
 def test_that_resetting_all_keeps_model_and_data(page, desk: TestDesk):
+    page.change({"lora.rank": 16})  # as recommended, yet the user's own
     page.view.expert.reset_all_requested.emit()
     assert recipe(desk).model.name == "SmolLM2-135M-Instruct"
     assert recipe(desk).data.path
     assert all(row.set_by is SetBy.RECOMMENDED for row in page._shown.expert)
+    assert desk.desk.projects.current.own_keys == frozenset()
 
 
 def test_that_a_proposal_keeps_what_the_user_set(page, desk: TestDesk):

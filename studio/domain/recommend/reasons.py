@@ -180,7 +180,8 @@ def _length(wish: Wish, recipe: Recipe) -> Reason:
     what = f"Rows of {length:,} tokens at most"
     longer = recipe.with_value(LENGTH, wanted)
     saved = wish.priced(longer).peak_bytes - wish.priced(recipe).peak_bytes
-    return Reason(LENGTH, what, _cut_words(wish, length, wanted), saved)
+    # Where weights are all but everything, a shorter row may fragment a little more.
+    return Reason(LENGTH, what, _cut_words(wish, length, wanted), max(0, saved))
 
 
 def _whole_words(wish: Wish, length: int) -> str:

@@ -19,7 +19,6 @@ from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.edits import RecipeChange, differences
 from studio.ui.pages.recipe.elsewhere import Elsewhere
-from studio.ui.pages.recipe.expert_rows import own_changes
 from studio.ui.pages.recipe.knowledge import Knowledge
 from studio.ui.pages.recipe.open_points import FIND, GO, LENGTH, REMEDY, has_ways_out
 from studio.ui.pages.recipe.proposing import Proposer
@@ -314,9 +313,7 @@ class RecipePage(QWidget):
     def _on_reset_all_requested(self) -> None:
         project = self._desk.projects.current
         if project is not None:
-            free = self._knowledge.proposed(project.recipe, frozenset())
-            values = own_changes(project.recipe, free)
-            self.change(values, by_user=False)
+            self.change(self._proposer.all_given_back(project), by_user=False)
 
     @Slot(str)
     def _on_option_selected(self, key: str) -> None:

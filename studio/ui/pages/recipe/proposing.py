@@ -8,7 +8,9 @@ from studio.domain.recommend.policy import Goal
 from studio.domain.recommend.proposal import Proposal
 from studio.services.project import Project
 from studio.ui.pages.recipe.expert_rows import (
+    ON_OTHER_PAGES,
     is_untouched,
+    own_changes,
     proposed_values,
     recommended,
 )
@@ -68,6 +70,13 @@ class Proposer:
         if self.values(project):
             return value
         return proposed_values(project.recipe, proposal, kept) | value
+
+    def all_given_back(self, project: Project) -> dict[str, Value]:
+        """What leaving every option of this page to the proposal again would set."""
+        free = self._knowledge.proposed(project.recipe, frozenset())
+        here = project.own_keys.difference(ON_OTHER_PAGES)
+        own = {key: recommended(key, free) for key in here}
+        return own_changes(project.recipe, free) | own
 
     def for_goal(self, project: Project, goal: Goal) -> dict[str, Value]:
         """What choosing a goal would set; what the user set stays."""
