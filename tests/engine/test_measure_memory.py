@@ -133,6 +133,22 @@ def test_that_real_data_are_measured_by_their_longest_batch(
     assert len(row.subject.data) == 64
 
 
+def test_that_packed_data_are_measured_by_their_fullest_rows(
+    tiny_model, tmp_path, chat_file
+):
+    options = {"train__micro_batch": 2, "train__accumulation": 3}
+    alone = recipe_for(tiny_model, chat_file, **options)
+    packed = alone.with_value("train.packing", True)
+    _, events = measured(tmp_path, tiny_model, packed)
+    (tmp_path / "alone").mkdir()
+    _, others = measured(tmp_path / "alone", tiny_model, alone)
+    length = packed.train.sequence_length
+    assert others[-1].tokens < length / 2 < 0.8 * length < events[-1].tokens <= length
+    assert events[-1].actual.allocated == pytest.approx(
+        events[-1].predicted["dry-run"].allocated, rel=0.05
+    )
+
+
 def test_that_random_weights_take_what_real_ones_do(tiny_qwen, tmp_path):
     bare = tmp_path / "bare"
     bare.mkdir()

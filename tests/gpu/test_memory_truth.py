@@ -19,6 +19,7 @@ MEASURED = Path(__file__).parent / "measured"
 BF16 = {"model__precision": "bf16"}
 PLAIN = {"train__checkpointing": False}
 LONG = {"train__sequence_length": 4096}
+PACKED = {"train__packing": True}
 EAGER = {"model__attention": "eager"}
 FULL = {**BF16, "compat__full_training": True}
 
@@ -30,11 +31,14 @@ CASES = (
     case("Llama-3.2-1B", **FULL),
     case("Llama-3.2-1B", **FULL, train__optimizer="adamw_8bit"),
     case("Llama-3.2-1B", **LONG, train__micro_batch=2),
+    case("Llama-3.2-1B", **LONG, **PACKED),
     case("Qwen2.5-1.5B"),
+    case("Qwen2.5-1.5B", **PACKED, **EAGER),
     case("Qwen2.5-1.5B", **BF16, **PLAIN),
     case("Qwen2.5-1.5B", **EAGER, train__sequence_length=2048),
     case("Qwen2.5-1.5B", **FULL, train__optimizer="paged_adamw_8bit"),
     case("SmolLM2-1.7B", train__micro_batch=4),
+    case("SmolLM2-1.7B", **PACKED, **PLAIN, train__micro_batch=4),
     case("SmolLM2-1.7B", **BF16, lora__adapter_dtype="fp32"),
     case("SmolLM2-1.7B", **PLAIN, lora__dropout=0.05),
     case("SmolLM2-1.7B", **FULL, train__optimizer="adamw_foreach"),
@@ -44,6 +48,7 @@ CASES = (
     case("Qwen2.5-7B"),
     case("Qwen2.5-7B", **LONG, train__optimizer="paged_adamw_32bit", lora__rank=64),
     case("Qwen2.5-7B", **BF16),
+    case("Qwen2.5-7B", **LONG, **PACKED),
     case("Qwen2.5-7B", model__precision="int8", train__optimizer="adamw_8bit"),
     case("Llama-3.1-8B"),
     case("Llama-3.1-8B", **LONG, model__double_quant=False),
