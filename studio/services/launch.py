@@ -17,8 +17,10 @@ _ALWAYS = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONUTF8": "1",
     # Without these glibc keeps what a training step freed, and a run on a processor
-    # slowly grows to half as much again as it needs; steps are no slower for it.
-    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    # slowly grows to half as much again as it needs. Larger blocks are mapped one by
+    # one and go back when they are freed; with the threshold at 1 MiB, most of a short
+    # row's tensors lay in the heap, whose holes served nobody.
+    "MALLOC_MMAP_THRESHOLD_": "131072",
     "MALLOC_TRIM_THRESHOLD_": "1048576",
     # NVML counts cards in this order.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
