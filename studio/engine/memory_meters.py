@@ -24,6 +24,7 @@ from studio.system.card_memory import CardMemory
 from studio.system.resident_memory import (
     highest_resident_bytes,
     resident_bytes,
+    resident_file_bytes,
     set_back,
 )
 
@@ -181,14 +182,18 @@ class CardMeter:
 
 
 class ProcessorMeter:
-    """Measures on a processor; for the attributes see `Meter`."""
+    """Measures on a processor; for the attributes see `Meter`.
+
+    While a model is loaded its file lies mapped in memory. Those pages needn't stay:
+    of files, only what is resident behind the loading is counted, where that is told.
+    """
 
     def __init__(self) -> None:
         self.phases: dict[MemoryPhase, Peaks] = {}
         self.context_bytes: int | None = None
         self._recorder = Recorder()
         self.phase = MemoryPhase.LOAD
-        self._sampler = Sampler(resident_bytes)
+        self._sampler = Sampler(self._resident_now)
         self._resident: dict[MemoryPhase, Peaks] = {}
         self._has_mark = False
 
@@ -222,11 +227,22 @@ class ProcessorMeter:
     def _close(self) -> None:
         self._sampler.look()
         highest = self._sampler.take_highest()
-        if self._has_mark:
+        files = self._files_beside()
+        if files is not None and highest is not None:
+            highest += files
+        elif self._has_mark:
             highest = highest_resident_bytes()
+        if self._has_mark:
             set_back()
         before = self._resident.get(self.phase)
         self._resident[self.phase] = Peaks(device=highest).joined(before or Peaks())
+
+    def _resident_now(self) -> int:
+        return resident_bytes() - (self._files_beside() or 0)
+
+    def _files_beside(self) -> int | None:
+        """Resident pages of files, where they are counted apart."""
+        return resident_file_bytes() if self.phase is MemoryPhase.LOAD else None
 
     def _count(self) -> None:
         for phase, held in highest_by_phase(self._recorder.recording).items():

@@ -63,9 +63,23 @@ def load_model(
         experts_implementation=EXPERTS,
         quantization_config=quantization_of(options, formats),
     )
+    if device.type == "cpu" and options.precision.is_quantized:
+        leave_file(model)
     if options.precision.is_four_bit and device.type == "cpu":
         keep_gradients(model)
     return model
+
+
+def leave_file(model: Model) -> None:
+    """Copy what isn't quantised, so that nothing lies in the mapped file any more.
+
+    On a processor safetensors' tensors are views of a file mapped into memory. A weight
+    that needs no cast stays one, and a single one keeps every page resident that was
+    read while loading: the unquantised weights beside the quantised ones.
+    """
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.clone()
 
 
 def load_plain(folder: Path, dtype: torch.dtype | str) -> Model:

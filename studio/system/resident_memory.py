@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 _STATUS = Path("/proc/self/status")
+_STATM = Path("/proc/self/statm")
 _CLEAR = Path("/proc/self/clear_refs")
 _KIB = 1024
 
@@ -28,6 +29,19 @@ def highest_resident_bytes() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def resident_file_bytes() -> int | None:
+    """Pages of mapped files that are resident now; None off Linux.
+
+    proc(5), statm: what is shared are pages of files and of shared memory. The system
+    may drop them at any time and read them anew.
+    """
+    try:
+        shared = _STATM.read_text(encoding="ascii").split()[2]
+    except OSError:
+        return None
+    return int(shared) * os.sysconf("SC_PAGE_SIZE")
 
 
 def set_back() -> bool:

@@ -10,6 +10,7 @@ from studio.domain.memory.estimate import MemoryPhase
 from studio.domain.memory.measurement import Peaks
 from studio.engine.memory_meters import CardMeter, ProcessorMeter, Sampler
 from studio.engine.run_memory import peaks_on_card
+from studio.system.resident_memory import resident_file_bytes
 
 CONTEXT = 400 * MIB
 
@@ -191,3 +192,20 @@ def test_that_resident_memory_of_a_phase_is_its_own():
         meter.enter(MemoryPhase.SAVE)
     forward = meter.phases[MemoryPhase.FORWARD].device
     assert forward > meter.phases[MemoryPhase.SAVE].device + 100 * MIB
+
+
+@pytest.mark.skipif(resident_file_bytes() is None, reason="reads /proc")
+def test_that_a_file_which_was_let_go_again_is_no_memory_of_loading(tmp_path):
+    size = 128 * MIB
+    (tmp_path / "weights").write_bytes(bytes(size))
+    meter = ProcessorMeter()
+    with meter.begin():
+        lies_there = torch.from_file(
+            str(tmp_path / "weights"), shared=False, size=size, dtype=torch.uint8
+        )
+        assert int(lies_there.max()) == 0
+        assert resident_file_bytes() > size
+        del lies_there
+        meter.enter(MemoryPhase.FORWARD)
+    load, forward = meter.phases[MemoryPhase.LOAD], meter.phases[MemoryPhase.FORWARD]
+    assert load.device < forward.device + size / 2

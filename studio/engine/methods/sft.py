@@ -40,6 +40,7 @@ from studio.protocol.events import RunFinished
 from studio.storage.data_sets import digest_of_data
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
+from studio.system.resident_memory import set_back
 
 _OPTIMIZERS = {
     Optimizer.ADAMW_FUSED: "adamw_torch_fused",
@@ -117,6 +118,10 @@ def load_run(
         base = load_model(folder, recipe.model, formats, device)
     set_seed(recipe.train.seed)
     model = attach(base, recipe.lora)
+
+    # What a run takes is counted from here on: converting a model and reading a file
+    # that lies mapped in memory take pages that training doesn't need.
+    set_back()
 
     session.enter(Phase.PREPARING_DATA)
     data = prepare_data(session, recipe, tokenizer)
