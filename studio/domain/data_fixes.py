@@ -80,12 +80,13 @@ def fix_of(code: str, length: int, tokens_of: TokensOf | None) -> Fix | None:
     """The deed of a code.
 
     Args:
-        code: Of `MENDED`, save `NEAR`, which looks at all rows first.
+        code: Of `MENDED`.
         length: The sequence length, in tokens.
         tokens_of: Counts tokens; None without a model.
 
     Returns:
-        A new one; None when rows of the code are left out anyway.
+        A new one; None when rows of the code are left out anyway, and for `NEAR`,
+        which needs to look at all rows first.
     """
     if code in TEXT_MENDS:
         return _Texts(TEXT_MENDS[code])

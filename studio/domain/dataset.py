@@ -4,16 +4,19 @@ What a file's rows look like is the business of the formats (`studio.storage.for
 here is what they become.
 """
 
+import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from studio.domain.data_mapping import ColumnMapping
 from studio.domain.finding import Finding
 from studio.domain.mixing import MixedCount, MixWord, mixed_counts
 from studio.domain.token_lengths import TokenLengths
 
+_NAMED_GROUP: Final = 1 << 63
 ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 
@@ -205,6 +208,19 @@ def split_rows(
         [row for row in range(rows) if row not in chosen],
         sorted(chosen),
     )
+
+
+def group_number(group: str, row: int) -> int:
+    """A group as a number of 64 bits; a row without one gets a number of its own.
+
+    Args:
+        group: As `Chat.group` has it.
+        row: Of the chat in its file, from 0.
+    """
+    if not group:
+        return row
+    digest = hashlib.blake2b(group.encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "big") | _NAMED_GROUP
 
 
 def _whole_groups(groups: Sequence[int], count: int, seed: int) -> set[int]:

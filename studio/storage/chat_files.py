@@ -4,7 +4,6 @@ A row that can't be trained on is told with its line and left out; the others ar
 The rows of a large file stay on the disk.
 """
 
-import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, overload
 
-from studio.domain.dataset import Chat, ChatFile, Kind, RowError
+from studio.domain.dataset import Chat, ChatFile, Kind, RowError, group_number
 from studio.domain.drafts import Review
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, warning
@@ -25,7 +24,6 @@ _NAMED_LINES: Final = 10
 _MOST_REASONS: Final = 50
 _KEPT_BYTES: Final = 16 << 20
 _CACHED: Final = 512
-_NAMED_GROUP: Final = 1 << 63
 
 
 def read_chats(
@@ -196,19 +194,6 @@ def _findings(collected: _Collected) -> tuple[Finding, ...]:
     if collected.alone:
         found.append(_some_alone(collected.alone))
     return tuple(found)
-
-
-def group_number(group: str, row: int) -> int:
-    """A group as a number of 64 bits; a row without one gets a number of its own.
-
-    Args:
-        group: As `Chat.group` has it.
-        row: Of the chat in its file, from 0.
-    """
-    if not group:
-        return row
-    digest = hashlib.blake2b(group.encode("utf-8", "surrogatepass"), digest_size=8)
-    return int.from_bytes(digest.digest(), "big") | _NAMED_GROUP
 
 
 def unreviewed(count: int) -> Finding:

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from studio.domain.data_checks.chat_texts import mended_value
-from studio.domain.data_checks.mended_codes import MENDED, TOKENS
+from studio.domain.data_checks.duplicates import CopyFinder
+from studio.domain.data_checks.mended_codes import MENDED, NEAR, TOKENS
+from studio.domain.data_checks.row_key import row_key
 from studio.domain.data_fixes import TEXT_MENDS, Fix, TokensOf, fix_of
 from studio.domain.data_mapping import ColumnMapping
 from studio.domain.dataset import Chat, Kind, RowError
@@ -118,6 +121,38 @@ def _mended(
     reading: Reading, fixes: Fixes, report: FixReport
 ) -> Iterator[tuple[RawRow, Chat]]:
     """The rows that are kept, as they are then."""
+    copies = _near_copies(reading, fixes) if NEAR in fixes.codes else frozenset()
+    for number, (raw, chat) in enumerate(_each_mended(reading, fixes, report)):
+        if number in copies:
+            report.dropped[NEAR] += 1
+        else:
+            yield raw, chat
+
+
+def _near_copies(reading: Reading, fixes: Fixes) -> AbstractSet[int]:
+    """Which of the rows that are mended one by one nearly say what an earlier does.
+
+    Which sequences most rows have, and so don't count, depends on the rows that are
+    there. So they are gone through until nothing more is found.
+    """
+    found: set[int] = set()
+    while True:
+        more: set[int] = set()
+        finder: CopyFinder[int] = CopyFinder(lambda _: None, more.add)
+        passing = FixReport("", "")
+        for number, (_, chat) in enumerate(_each_mended(reading, fixes, passing)):
+            if number not in found:
+                finder.take(number, chat, row_key(chat))
+        finder.finish()
+        if not more:
+            return found
+        found |= more
+
+
+def _each_mended(
+    reading: Reading, fixes: Fixes, report: FixReport
+) -> Iterator[tuple[RawRow, Chat]]:
+    """The rows as they are mended one by one."""
     steps = _steps(fixes)
     for raw, example in reading.examples():
         report.rows += 1

@@ -4,7 +4,8 @@ import pytest
 
 from studio.domain.data_checks.all_checks import CheckSettings, all_checks
 from studio.domain.data_checks.check import CheckedRow
-from studio.domain.data_checks.hash_set import HashSet
+from studio.domain.data_checks.hash_set import FirstRows, HashSet
+from studio.domain.data_checks.near_copies import NearCopies
 from studio.domain.data_checks.row_key import row_key
 from studio.domain.data_report import NAMED_ROWS
 from studio.domain.dataset import Chat, Turn, split_rows
@@ -146,3 +147,118 @@ def test_that_damage_is_told_with_what_stands_there():
     assert found["data.lost-characters"].rows == (2,)
     assert found["data.encoding-damage"].mends
     assert not found["data.lost-characters"].mends
+
+
+def _text(seed, words=40):
+    chosen = random.Random(seed)
+    return [f"w{chosen.randrange(5000)}" for _ in range(words)]
+
+
+def _near(texts):
+    found = []
+    finder = NearCopies(found.append)
+    for number, text in enumerate(texts):
+        finder.take(number, text)
+    finder.finish()
+    return found
+
+
+def test_that_a_text_with_one_word_changed_is_nearly_the_same():
+    one = _text(1, 60)
+    other = [*one[:30], "changed", *one[31:]]
+    half = [*one[:30], *_text(2, 30)]
+    assert _near([" ".join(t) for t in (one, other, half)]) == [1]
+
+
+def test_that_capitals_and_punctuation_count_for_nothing():
+    texts = ["Where is it, why, and what for?", "where is it WHY and what for"]
+    assert _near(texts) == [1]
+
+
+def test_that_texts_without_spaces_are_compared_by_characters():
+    tale = "昔々あるところにおじいさんとおばあさんが住んでいました。"
+    other = "桃が川をどんぶらこと流れてきて、二人はそれを家へ持ち帰りました。"
+    assert _near([tale + other, tale[1:] + other, tale + tale[::-1]]) == [1]
+
+
+def test_that_nearly_the_same_texts_are_found_among_many():
+    texts = [" ".join(_text(seed)) for seed in range(3000)]
+    copied = random.Random(5).sample(range(3000), 200)
+    copies = [f"{texts[at]} indeed" for at in copied]
+    found = _near(texts + copies)
+    assert min(found) >= 3000
+    assert len(found) >= 180
+
+
+def test_that_an_instruction_that_all_rows_share_does_not_make_them_alike():
+    shared = " ".join(_text(0, 120))
+    texts = [f"{shared} {' '.join(_text(seed, 12))}" for seed in range(1, 400)]
+    assert _near(texts) == []
+
+
+def test_that_what_is_found_is_not_found_again_without_it():
+    base = [" ".join(_text(seed)) for seed in range(300)]
+    texts = [text for each in base for text in (each, f"{each} so", f"{each} so it is")]
+    found = set(_near(texts))
+    assert len(found) > 500
+    assert _near([t for at, t in enumerate(texts) if at not in found]) == []
+
+
+def test_that_a_copy_is_told_once_as_the_same_and_not_as_nearly_the_same():
+    row = _pair(" ".join(_text(1)), "So.")
+    found = _found([row, row, _pair(" ".join([*_text(1), "indeed"]), "So.")])
+    assert found["data.duplicate"].rows == (2,)
+    assert found["data.near-duplicate"].rows == (3,)
+
+
+def test_that_the_first_row_of_a_key_is_remembered():
+    chosen = random.Random(3)
+    first, model = FirstRows(), {}
+    for row in range(5000):
+        key = chosen.randrange(1, 4000)
+        assert first.row_of(key) == model.get(key)
+        first.add(key, row)
+        model.setdefault(key, row)
+
+
+def test_that_an_answer_of_most_rows_is_found_in_any_order():
+    others = [_pair(f"Q{n}", f"Answer {n}.") for n in range(1400)]
+    yes = [_pair(f"Is it {n}?", "Yes.") for n in range(1600)]
+    for chats in (others + yes, yes + others):
+        found = _found(chats)["data.dominant-answer"]
+        assert 1600 - 3000 / 256 <= found.count <= 1600
+        assert "“Yes.”" in found.what
+    assert "data.dominant-answer" not in _found(others + yes[:1300])
+    assert "data.dominant-answer" not in _found(yes[:15])
+
+
+def test_that_verdicts_of_one_side_are_found():
+    rated = [
+        Chat(_pair(f"Q{n}", f"A{n}").turns, n, is_liked=n != 7) for n in range(1, 40)
+    ]
+    assert "rated good" in _found(rated)["data.dominant-verdict"].what
+    even = [Chat(chat.turns, chat.line, is_liked=chat.line % 2 == 0) for chat in rated]
+    assert "data.dominant-verdict" not in _found(even)
+
+
+def test_that_tags_are_found_where_the_others_have_none():
+    plain = [_pair(f"Is {n} < {n + 1}?", f"Yes & no {n}") for n in range(20)]
+    tagged = _pair("What?", "Some <b>bold</b> words&nbsp;here")
+    assert _found([*plain, tagged])["data.markup"].rows == (21,)
+    assert "data.markup" not in _found([*plain, *[tagged] * 9])
+    assert "data.markup" not in _found(plain)
+
+
+def test_that_drafts_nobody_reviewed_are_counted():
+    draft = Chat(_pair("Q", "A").turns, 1, review="open")
+    done = Chat(_pair("Q2", "A").turns, 1, review="accepted")
+    assert _found([draft, done])["data.unreviewed"].rows == (1,)
+
+
+def test_that_groups_decide_what_is_held_out():
+    chats = [
+        Chat(_pair(f"Q {n // 2}", "A").turns, n, group=f"g{n // 2}") for n in range(40)
+    ]
+    alone = [Chat(chat.turns, chat.line) for chat in chats]
+    assert "data.overlap" in _found(alone, held_out=0.25, seed=7)
+    assert "data.overlap" not in _found(chats, held_out=0.25, seed=7)

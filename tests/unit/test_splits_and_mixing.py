@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.domain.dataset import ChatFile, split_rows
+from studio.domain.dataset import ChatFile, group_number, split_rows
 from studio.domain.errors import StudioError
 from studio.domain.finding import Severity, error
 from studio.domain.mixing import (
@@ -24,7 +24,7 @@ from studio.services.data_set_findings import set_findings
 from studio.services.preflight import preflight
 from studio.services.recommending import steps_of
 from studio.storage import chat_files
-from studio.storage.chat_files import StoredChats, group_number, read_chats
+from studio.storage.chat_files import StoredChats, read_chats
 from studio.storage.data_digest import digest_of
 from studio.storage.data_reading import Choice
 from studio.storage.data_sets import digest_of_data, read_data

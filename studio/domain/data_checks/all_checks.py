@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from studio.domain.data_checks.check import Check
-from studio.domain.data_checks.duplicates import Duplicates, Overlap
+from studio.domain.data_checks.dominance import DominantAnswer, DominantVerdict
+from studio.domain.data_checks.duplicates import Duplicates
 from studio.domain.data_checks.encoding import (
     ControlCharacters,
     EncodingDamage,
@@ -12,6 +13,10 @@ from studio.domain.data_checks.encoding import (
 )
 from studio.domain.data_checks.form import FewRows, FormGuessed, MixedForms
 from studio.domain.data_checks.left_out import LeftOut
+from studio.domain.data_checks.markup import Markup
+from studio.domain.data_checks.overlap import Overlap
+from studio.domain.data_checks.reviews import Unreviewed
+from studio.domain.data_checks.row_key import RowKeys
 from studio.domain.data_checks.sensitive import PersonalData, Secrets
 from studio.domain.data_checks.tokens import AllMasked, NoEnd, TemplateMarks, TooLong
 from studio.domain.data_checks.turns import EmptyTurns, RoleOrder
@@ -56,6 +61,7 @@ def all_checks(
         form: How its rows are recognised, in words.
         confidence: Of that, 0 to 1; 1 when the user chose.
     """
+    keys = RowKeys()
     return [
         LeftOut(),
         FormGuessed(form, confidence),
@@ -63,11 +69,15 @@ def all_checks(
         FewRows(),
         EmptyTurns(),
         RoleOrder(),
-        Duplicates(),
-        Overlap(settings.held_out, settings.seed),
+        Duplicates(keys),
+        Overlap(keys, settings.held_out, settings.seed),
         EncodingDamage(),
         ControlCharacters(),
         LostCharacters(),
+        Markup(),
+        DominantAnswer(),
+        DominantVerdict(),
+        Unreviewed(),
         PersonalData(),
         Secrets(),
         TooLong(settings.sequence_length),

@@ -1,9 +1,10 @@
 """The shape of a check, and what it is shown of each row."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from studio.domain.data_checks.chat_texts import texts_of
 from studio.domain.data_report import DataFinding
 from studio.domain.dataset import Chat
 
@@ -36,6 +37,8 @@ class CheckedRow:
         tokens: None without a model.
         file: Its file's name within a folder; empty for a single file.
         is_of_form: False when it was read by another format than its file's.
+        text: All that is said in it, with a line break between; empty when it can't
+            be trained on.
     """
 
     line: int
@@ -45,6 +48,11 @@ class CheckedRow:
     tokens: RowTokens | None = None
     file: str = ""
     is_of_form: bool = True
+    text: str = field(init=False, default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.chat is not None and not self.fault:
+            object.__setattr__(self, "text", "\n".join(texts_of(self.chat)))
 
 
 class Check(Protocol):

@@ -1,82 +1,89 @@
-"""Rows that say the same, and those of them that are held out and trained on alike."""
+"""Rows that say the same, or nearly the same, as an earlier row."""
 
-from array import array
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 from studio.domain.data_checks.check import CheckedRow
 from studio.domain.data_checks.hash_set import HashSet
-from studio.domain.data_checks.row_key import row_key
-from studio.domain.data_checks.words import Places, rows, told
+from studio.domain.data_checks.near_copies import NearCopies
+from studio.domain.data_checks.row_key import RowKeys
+from studio.domain.data_checks.words import Places, told
 from studio.domain.data_report import DataFinding
-from studio.domain.dataset import split_rows
+from studio.domain.dataset import Chat
+
+Name = TypeVar("Name")
+
+
+class CopyFinder(Generic[Name]):
+    """Tells each row's copies apart: the same, and nearly the same."""
+
+    def __init__(
+        self, same: Callable[[Name], None], nearly: Callable[[Name], None]
+    ) -> None:
+        """Take whom to tell the names of either kind."""
+        self._same = same
+        self._seen = HashSet()
+        self._near = NearCopies(nearly)
+
+    def take(self, name: Name, chat: Chat, key: int) -> None:
+        """Compare a row with all before.
+
+        Args:
+            name: By which it is told.
+            chat: What it says.
+            key: Of that, as `row_key` has it.
+        """
+        if not self._seen.add(key):
+            self._same(name)
+            return
+        self._near.take(name, _words_of(chat))
+
+    def finish(self) -> None:
+        """Judge the rows that still wait to be compared."""
+        self._near.finish()
 
 
 class Duplicates:
     """Tells of rows that an earlier row says already."""
 
-    def __init__(self) -> None:
-        self._places = Places()
-        self._seen = HashSet()
+    def __init__(self, keys: RowKeys) -> None:
+        """Take the keys of the rows that go by."""
+        self._keys = keys
+        self._same, self._near = Places(), Places()
+        self._finder: CopyFinder[CheckedRow] = CopyFinder(
+            self._same.add, self._near.add
+        )
 
     def take(self, row: CheckedRow) -> None:
         """Compare it with all rows before."""
-        if row.chat is None or row.fault:
-            return
-        if not self._seen.add(row_key(row.chat)):
-            self._places.add(row)
+        if row.chat is not None and not row.fault:
+            place = CheckedRow(row.line, None, file=row.file)
+            self._finder.take(place, row.chat, self._keys.of(row, row.chat))
 
     def findings(self) -> Iterator[DataFinding]:
-        """At most one."""
-        verb = "repeats" if self._places.count == 1 else "repeat"
+        """At most one of each kind."""
+        self._finder.finish()
+        verb = "repeats" if self._same.count == 1 else "repeat"
         yield from told(
             "data.duplicate",
-            self._places,
+            self._same,
             f"{{rows}} {verb} an earlier row, but for spaces and capitals.",
             why="What stands twice is learnt twice as hard.",
             fix="Keep the first of each in a new file.",
         )
-
-
-class Overlap:
-    """Tells of held-out rows that are trained on as well."""
-
-    def __init__(self, held_out: float, seed: int) -> None:
-        """Take the share that is held out, and the seed that chooses it."""
-        self._held_out, self._seed = held_out, seed
-        self._keys = array("Q")
-        self._lines = array("Q")
-        self._files: list[tuple[int, str]] = []  # which file begins at which row
-
-    def take(self, row: CheckedRow) -> None:
-        """Remember what it says; rows that a template refuses are split as well."""
-        if row.chat is None or not self._held_out:
-            return
-        if row.file != self._file_of(len(self._keys)):
-            self._files.append((len(self._keys), row.file))
-        self._keys.append(row_key(row.chat))
-        self._lines.append(row.line)
-
-    def findings(self) -> Iterator[DataFinding]:
-        """At most one."""
-        if not self._keys:
-            return
-        training, held = split_rows(len(self._keys), self._held_out, self._seed)
-        keys = {self._keys[at] for at in held}
-        both = {key for at in training if (key := self._keys[at]) in keys}
-        places = Places()
-        for at in held:
-            if self._keys[at] in both:
-                places.add(CheckedRow(self._lines[at], None, file=self._file_of(at)))
-        are = "is" if places.count == 1 else "are"
+        says = "says" if self._near.count == 1 else "say"
         yield from told(
-            "data.overlap",
-            places,
-            f"{{rows}} of the {rows(len(held))} held out {are} trained on as well.",
-            why="The held-out loss then looks better than it is.",
-            fix="Keep the first of each row in a new file.",
+            "data.near-duplicate",
+            self._near,
+            f"{{rows}} {says} nearly the same as an earlier row: about 85 % or more of "
+            "the sequences of three words are alike.",
+            why="What stands nearly twice is learnt nearly twice as hard.",
+            fix="Look at some of them; keep the first of each in a new file.",
         )
 
-    def _file_of(self, at: int) -> str:
-        begun = bisect_right(self._files, at, key=lambda each: each[0])
-        return self._files[begun - 1][1] if begun else ""
+
+def _words_of(chat: Chat) -> str:
+    """What tells a row from others; a system turn is often the same in all."""
+    said = [turn.content for turn in chat.turns if turn.role != "system"]
+    said += [turn.content for turn in chat.rejected if turn.role == "assistant"]
+    return "\n".join([*said, chat.text])

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from studio.domain.data_checks.chat_texts import texts_of, until_stable
+from studio.domain.data_checks.chat_texts import until_stable
 from studio.domain.data_checks.check import CheckedRow
 from studio.domain.data_checks.words import Places, told
 from studio.domain.data_report import DataFinding
@@ -43,9 +43,8 @@ _THREE: Final = f"{_any_of(0xE0, 0xEF)}{_TRAIL}{{2}}"
 _FOUR: Final = f"{_any_of(0xF0, 0xF4)}{_TRAIL}{{3}}"
 _RUN: Final = re.compile(f"(?:{_FOUR}|{_THREE}|{_TWO})+")
 _STRAY: Final = re.compile("[\x80-\x9f]")
-_CONTROL: Final = re.compile(
-    "\x1b\\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]"
-)
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]")
+_CONTROLS: Final = re.compile(f"\x1b\\[[0-9;?]*[A-Za-z]|{_CONTROL.pattern}")
 _MARK: Final = "ï»¿"  # a byte order mark
 # These stand behind a capital letter in sound text too, as quotation marks do.
 _USUAL_BEHIND: Final = frozenset("‘’“”«»‹›–—…•™®©°ªº·\xa0")
@@ -61,7 +60,7 @@ def unmangled(text: str) -> str:
 
 def without_controls(text: str) -> str:
     """A text without control characters; tabs and line breaks stay."""
-    return _CONTROL.sub("", text) if _CONTROL.search(text) else text
+    return _CONTROLS.sub("", text) if _CONTROL.search(text) else text
 
 
 class EncodingDamage:
@@ -73,13 +72,9 @@ class EncodingDamage:
 
     def take(self, row: CheckedRow) -> None:
         """Look for damage that can be put right."""
-        if row.chat is None or row.fault:
-            return
-        for text in texts_of(row.chat):
-            if not text.isascii() and unmangled(text) != text:
-                self._places.add(row)
-                self._example = self._example or _first_damage(text)
-                return
+        if not row.text.isascii() and unmangled(row.text) != row.text:
+            self._places.add(row)
+            self._example = self._example or _first_damage(row.text)
 
     def findings(self) -> Iterator[DataFinding]:
         """At most one."""
@@ -101,9 +96,7 @@ class ControlCharacters:
 
     def take(self, row: CheckedRow) -> None:
         """Look for control characters."""
-        if row.chat is None or row.fault:
-            return
-        if any(_CONTROL.search(text) for text in texts_of(row.chat)):
+        if _CONTROL.search(row.text):
             self._places.add(row)
 
     def findings(self) -> Iterator[DataFinding]:
@@ -125,9 +118,7 @@ class LostCharacters:
 
     def take(self, row: CheckedRow) -> None:
         """Look for replacement characters."""
-        if row.chat is None or row.fault:
-            return
-        if any(_LOST in text for text in texts_of(row.chat)):
+        if _LOST in row.text:
             self._places.add(row)
 
     def findings(self) -> Iterator[DataFinding]:

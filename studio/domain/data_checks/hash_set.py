@@ -55,3 +55,46 @@ class HashSet:
             if key:
                 slots[self._place(slots, key)] = key
         self._slots = slots
+
+
+class FirstRows:
+    """Remembers the first row of each 32-bit key, in 13 to 27 bytes a key."""
+
+    def __init__(self) -> None:
+        self._keys = array("I", bytes(4 * _FIRST))
+        self._rows = array("I", bytes(4 * _FIRST))
+        self._count = 0
+
+    def row_of(self, key: int) -> int | None:
+        """The row that a key was added with first; None when it wasn't."""
+        place = self._place(self._keys, key or 1)
+        return self._rows[place] if self._keys[place] else None
+
+    def add(self, key: int, row: int) -> None:
+        """Remember the row of a key, unless it has one."""
+        key = key or 1  # 0 is an empty slot
+        place = self._place(self._keys, key)
+        if self._keys[place]:
+            return
+        self._keys[place], self._rows[place] = key, row
+        self._count += 1
+        if self._count > _FULLEST * len(self._keys):
+            self._grow()
+
+    @staticmethod
+    def _place(keys: "array[int]", key: int) -> int:
+        mask = len(keys) - 1
+        # The smallest hashes of texts are alike in their upper bits.
+        place = key * 0x9E3779B1 >> 7 & mask
+        while keys[place] and keys[place] != key:
+            place = (place + 1) & mask
+        return place
+
+    def _grow(self) -> None:
+        size = 2 * len(self._keys)
+        keys, rows = array("I", bytes(4 * size)), array("I", bytes(4 * size))
+        for key, row in zip(self._keys, self._rows, strict=True):
+            if key:
+                place = self._place(keys, key)
+                keys[place], rows[place] = key, row
+        self._keys, self._rows = keys, rows

@@ -29,4 +29,4 @@ TOKENS: Final = ("data.too-long", "data.all-masked")
 COPIES: Final = ("data.duplicate", "data.overlap")
 NEAR: Final = "data.near-duplicate"
 
-MENDED: Final = (*LEFT_OUT, *TEXTS, *TURNS, *TOKENS, *COPIES)
+MENDED: Final = (*LEFT_OUT, *TEXTS, *TURNS, *TOKENS, *COPIES, NEAR)
