@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from studio.cli import data_fixing
+from studio.cli import data_fixing, drafting
+from studio.storage.draft_making import MOST_QUESTIONS
 
 app = typer.Typer(
-    help="Look at data sets, check and mend them.",
+    help="Look at data sets, check and mend them, and make new ones.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -46,3 +47,44 @@ def fix(
 ) -> None:
     """Write a new file with findings mended; the old one stays as it is."""
     data_fixing.fix(file, codes, out, assignments, overwrite=overwrite, json=json)
+
+
+@app.command(epilog=drafting.JSON_HELP)
+def make(  # noqa: PLR0913 - a command line has the options it has
+    documents: Annotated[
+        list[Path], typer.Argument(metavar="DOC...", help="Documents, or folders.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DRAFTS.jsonl",
+            help="The file of drafts; added to.",
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option("--model", help="A local model; the example’s by default.")
+    ] = "",
+    address: Annotated[
+        str, typer.Option("--address", help="An OpenAI-compatible address instead.")
+    ] = "",
+    api_model: Annotated[
+        str, typer.Option("--api-model", help="The model’s name at the address.")
+    ] = "",
+    questions: Annotated[
+        int,
+        typer.Option(
+            "--questions", min=1, max=MOST_QUESTIONS, help="About each passage."
+        ),
+    ] = 1,
+    *,
+    allow_http: Annotated[
+        bool,
+        typer.Option("--allow-http", help="Take an address that isn’t encrypted."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Draft questions and answers from documents, for you to review."""
+    maker = drafting.Maker(model, address, api_model, allow_http)
+    raise typer.Exit(drafting.make(documents, out, maker, questions, json=json))

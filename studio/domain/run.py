@@ -47,6 +47,7 @@ class Phase(StrEnum):
     TRAINING = "training"
     SAVING = "saving"
     MERGING = "merging"
+    DRAFTING = "drafting"
 
     @property
     def words(self) -> str:
@@ -61,6 +62,7 @@ class Phase(StrEnum):
             Phase.TRAINING: "Training",
             Phase.SAVING: "Saving",
             Phase.MERGING: "Merging",
+            Phase.DRAFTING: "Drafting questions and answers",
         }[self]
 
 

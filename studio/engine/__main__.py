@@ -59,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--max-new-tokens", type=int, default=_ANSWER_TOKENS)
     generate.add_argument("--base", action="store_true", help="leave the adapter off")
 
+    make = verbs.add_parser("make-data", help="draft examples from documents")
+    make.add_argument("out", type=Path, metavar="DRAFTS.jsonl")
+    make.add_argument(
+        "--document", type=Path, action="append", required=True, metavar="DOC"
+    )
+    make.add_argument("--model", required=True, metavar="NAME")
+    make.add_argument("--questions", type=int, default=1)
+
     prepare = verbs.add_parser("prepare-model", help="make a known model loadable")
     prepare.add_argument("name", metavar="NAME")
 

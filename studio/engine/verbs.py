@@ -22,6 +22,7 @@ from studio.protocol.events import (
     RunFailed,
     RunFinished,
 )
+from studio.storage.draft_making import DraftOrder
 from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
@@ -145,6 +146,20 @@ def _generate(session: Session, arguments: argparse.Namespace) -> None:
     answer_by_run(session, run, place, questions, base_alone=arguments.base)
 
 
+def _make_data(session: Session, arguments: argparse.Namespace) -> None:
+    place = place_of(arguments.model)
+
+    from studio.engine.data_making import make_data
+
+    order = DraftOrder(
+        documents=arguments.document,
+        out=arguments.out,
+        questions=arguments.questions,
+        made_by=place.title,
+    )
+    make_data(session, place, order)
+
+
 def _prepare_model(session: Session, arguments: argparse.Namespace) -> None:
     place = place_of(arguments.name)
 
@@ -208,6 +223,7 @@ VERBS: Mapping[str, Verb] = {
     "train": _train,
     "merge": _merge,
     "generate": _generate,
+    "make-data": _make_data,
     "prepare-model": _prepare_model,
     "estimate-memory": _estimate_memory,
     "measure-memory": _measure_memory,

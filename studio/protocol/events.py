@@ -220,6 +220,26 @@ class Generated(Event, frozen=True, tag="generated"):
     text: str
 
 
+class DraftsMade(Event, frozen=True, tag="drafts-made"):
+    """Drafts were made from documents, and lie in their file.
+
+    Attributes:
+        path: The file, absolute.
+        passages: That the documents have.
+        left: Of these, those that are still without drafts.
+        drafts: Made now and open for review.
+        refused: Made now and rejected by the test, by reason.
+        stopped: Whether it was ended by an order.
+    """
+
+    path: str
+    passages: int
+    left: int
+    drafts: int
+    refused: dict[str, int]
+    stopped: bool = False
+
+
 class Diagnosed(Event, frozen=True, tag="diagnosed"):
     """One check of the engine's environment."""
 
@@ -343,6 +363,7 @@ EngineEvent = (
     | ModelPrepared
     | Merged
     | Generated
+    | DraftsMade
     | Diagnosed
     | MemoryEstimated
     | MemoryNotEstimated

@@ -10,6 +10,7 @@ from studio.domain.finding import Finding, error
 from studio.domain.memory.measurement import Source
 from studio.protocol.events import (
     Diagnosed,
+    DraftsMade,
     EngineEvent,
     Generated,
     MemoryEstimated,
@@ -152,6 +153,7 @@ def is_last_word(event: EngineEvent) -> bool:
         | RunFailed
         | Merged
         | Generated
+        | DraftsMade
         | ModelPrepared
         | Diagnosed
         | MemoryEstimated

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final, overload
 
 from studio.domain.dataset import Chat, ChatFile, Kind, RowError, group_number
-from studio.domain.drafts import Review
+from studio.domain.drafts import REJECTED, Review
 from studio.domain.errors import StudioError, refusal
-from studio.domain.finding import Finding, warning
+from studio.domain.finding import Finding, Severity, warning
 from studio.domain.token_lengths import TokenLengths
 from studio.storage.data_reading import RECOGNISE, Choice, Reading, open_data
 from studio.storage.disk import unreadable
@@ -204,7 +204,7 @@ def unreviewed(count: int) -> Finding:
         f"{count:,} {drafts} not reviewed yet.",
         why="A model made them, and nobody has read them; they are trained on as any "
         "row.",
-        fix="Review them on the Data page, or with snugtune data review.",
+        fix="Read them, and set the review of each to accepted or rejected.",
         where="review",
     )
 
@@ -239,10 +239,20 @@ def _told(reason: str, lines: list[str], kept: int) -> Finding:
         more = len(lines) - _NAMED_LINES
         others = f" and {more:,} more" if more > 0 else ""
         what = f"{len(lines):,} rows are left out: each {reason} ({named}{others})."
+    read = f"The other {kept:,} rows are read and kept."
+    where = f"line {lines[0]}"
+    if reason == REJECTED:
+        return Finding(
+            code="data.rejected",
+            severity=Severity.INFO,
+            what=what,
+            why=read,
+            where=where,
+        )
     return warning(
         "data.row",
         what,
-        why=f"The other {kept:,} rows are read and kept.",
+        why=read,
         fix="Mend the rows in the file, or train without them.",
-        where=f"line {lines[0]}",
+        where=where,
     )

@@ -19,7 +19,7 @@ from studio.domain.data_mapping import (
     source_of,
 )
 from studio.domain.dataset import Chat, RowError
-from studio.domain.drafts import Review, review_of
+from studio.domain.drafts import REJECTED, Review, review_of
 from studio.domain.errors import refusal
 from studio.domain.recipe_options import DataOptions
 from studio.plugin_api.data_formats import DataFormat, Recognition, Row, RowReader
@@ -98,7 +98,7 @@ class Reading:
             raise RowError("is not an object")
         review = review_of(row.value)
         if review is Review.REJECTED:
-            raise RowError("was rejected in review")
+            raise RowError(REJECTED, code="data.rejected")
         chat = self.read(row.value, row.line)
         _refuse_half_characters(chat)
         group = "" if self.group is None else group_value(self.group.read(row.value))

@@ -98,6 +98,14 @@ def estimated(recorder, run):
     )
 
 
+def drafted(recorder):
+    document = recorder.folder / "tower.txt"
+    document.write_text("The lamp of the tower can be seen from far away.\n")
+    out = recorder.folder / "drafts.jsonl"
+    order = ("--document", document, "--model", recorder.model)
+    recorder.keep_wire("drafted", "make-data", out, *order)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SNUGTUNE_HOME"] = str(Path(folder) / "home")
@@ -108,6 +116,7 @@ def main():
         failed(recorder)
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
+        drafted(recorder)
         estimated(recorder, run)
         recorder.keep_wire(
             "measured", "measure-memory", run.recipe_path, recorder.model

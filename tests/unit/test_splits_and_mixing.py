@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studio.domain.data_checks.all_checks import CheckSettings
 from studio.domain.dataset import ChatFile, group_number, split_rows
 from studio.domain.errors import StudioError
 from studio.domain.finding import Severity, error
@@ -26,6 +27,7 @@ from studio.services.recommending import steps_of
 from studio.storage import chat_files
 from studio.storage.chat_files import StoredChats, read_chats
 from studio.storage.data_digest import digest_of
+from studio.storage.data_inspection import inspect_file
 from studio.storage.data_reading import Choice
 from studio.storage.data_sets import digest_of_data, read_data
 from studio.storage.recipes import load_recipe, save_recipe
@@ -353,3 +355,44 @@ def test_that_a_column_called_review_makes_no_draft(tmp_path):
     file = read_chats(write_rows(tmp_path / "reviews.jsonl", rows))
     assert len(file.chats) == 3
     assert file.findings == ()
+
+
+def inspected(path, **settings):
+    return {
+        finding.code: finding
+        for finding in inspect_file(
+            path,
+            Choice(group=settings.pop("group", "")),
+            CheckSettings(sequence_length=1024, **settings),
+        ).findings
+    }
+
+
+def test_that_the_report_tells_open_and_rejected_drafts(tmp_path):
+    source = {"file": "a.md", "passage_sha256": "0"}
+    rows = [
+        {**row, "source": source, "review": review}
+        for row, review in zip(
+            asked(12), ["open", "accepted", "rejected"] * 4, strict=True
+        )
+    ]
+    found = inspected(write_rows(tmp_path / "drafts.jsonl", rows))
+    assert found["data.unreviewed"].count == 4
+    assert found["data.unreviewed"].rows == (1, 4, 7, 10)
+    assert found["data.rejected"].count == 4
+    assert found["data.rejected"].severity is Severity.INFO
+
+
+def test_that_the_overlap_is_that_of_the_groups_that_are_held_out(tmp_path):
+    # Every row twice, once by each author: whole authors held back always overlap.
+    rows = [
+        {"question": f"Is {n} even?", "answer": f"See {n}.", "author": author}
+        for author in range(2)
+        for n in range(20)
+    ]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    found = inspected(path, group="author", held_out=0.5, seed=3)
+    assert found["data.overlap"].count == 20
+    by_row = [{**row, "author": row["question"]} for row in rows]
+    path = write_rows(tmp_path / "b.jsonl", by_row)
+    assert "data.overlap" not in inspected(path, group="author", held_out=0.5, seed=3)

@@ -20,7 +20,9 @@ _REMEDIES: Final = {
     "data.not-text": "Put the words in place of it, or leave the rows out.",
     "data.unknown-role": "Name the speakers system, user, assistant or tool.",
     "data.unknown-form": "Assign its columns by hand.",
+    "data.rejected": "",
 }
+_SEVERITIES: Final = {"data.rejected": Severity.INFO}  # somebody wanted it so
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class LeftOut:
                 group.in_words(),
                 why=kept if self._usable else "",
                 fix=_REMEDIES.get(code, "Mend the rows, or leave them out."),
+                severity=_SEVERITIES.get(code, Severity.WARNING),
             )
 
 

@@ -21,7 +21,7 @@ class Document:
     def rows(self) -> Iterator[RawRow]:
         """Paragraphs, as many together as make a row, with their first line."""
         with self.path.open("rb") as file:
-            for held in _blocks(lines_of(file, self.path)):
+            for held in blocks(lines_of(file, self.path)):
                 yield RawRow(held[0].number, self._value(held), place=held[0].at)
 
     def row_at(self, place: int) -> object:
@@ -29,7 +29,7 @@ class Document:
         with self.path.open("rb") as file:
             file.seek(place)
             lines = iter(lambda: file.readline(LONGEST_ROW), b"")
-            for held in _blocks(Line(1, 0, raw) for raw in lines):
+            for held in blocks(Line(1, 0, raw) for raw in lines):
                 return self._value(held)
         raise changed(self.path)
 
@@ -38,13 +38,20 @@ class Document:
         return {"text": decoded(raw, self.path, held[0].number).strip()}
 
 
-def _blocks(lines: Iterator[Line]) -> Iterator[list[Line]]:
-    """Lines in rows: ended by a blank line once long enough, else by sheer length."""
+def blocks(
+    lines: Iterator[Line], characters: int = CHARACTERS_A_ROW
+) -> Iterator[list[Line]]:
+    """Lines in blocks: ended by a blank line once long enough, else by sheer length.
+
+    Args:
+        lines: Of a text file.
+        characters: A blank line ends a block of half as many; twice as many end it.
+    """
     held: list[Line] = []
     size = 0
     for line in lines:
         blank = line.raw.isspace()
-        if (blank and size >= CHARACTERS_A_ROW // 2) or size >= CHARACTERS_A_ROW * 2:
+        if (blank and size >= characters // 2) or size >= characters * 2:
             yield held
             held, size = [], 0
         if held or not blank:

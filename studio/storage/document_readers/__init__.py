@@ -1,0 +1,1 @@
+"""The readers of documents that come with Snugtune, built on the plug-in point."""
