@@ -378,6 +378,24 @@ def test_that_rows_are_left_alone_where_packing_does_not_pay(lengths, goal, mode
     assert not [each for each in found.reasons if PACKING in each.keys]
 
 
+@pytest.mark.parametrize(("rows", "packs"), [(None, False), (4, False), (1, True)])
+def test_that_a_processor_packs_only_where_one_row_goes_at_a_time(rows, packs):
+    processor = TrainingDevice(
+        kind="cpu",
+        name="Processor",
+        total_bytes=64 * GIB,
+        free_bytes=60 * GIB,
+        has_bf16=True,
+    )
+    base, kept = Recipe(), frozenset()
+    if rows:
+        key = "train.micro_batch"
+        base, kept = base.with_value(key, rows), frozenset({key})
+    found = propose(Wish(PHI_MINI, processor, base, SHORT, kept=kept))
+    assert found.fits
+    assert found.recipe.train.packing is packs
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_that_packing_stays_as_it_was_given(own):
     for lengths in (SHORT, TokenLengths.of([700, 750]), TokenLengths()):

@@ -1,5 +1,6 @@
 """How many rows go through the model at a time, each alone or packed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from studio.domain.packing import rows_in_a_pack
@@ -50,7 +51,7 @@ def together(wish: Wish, recipe: Recipe) -> list[Together]:
         wish: What is sought.
         recipe: With the length of its rows.
     """
-    counts = [wish.base.train.micro_batch] if ROWS in wish.kept else wish.policy.rows
+    counts = _counts(wish)
     batch = wish.base.effective_batch() if TIMES in wish.kept else EFFECTIVE_BATCH
     found: list[Together] = []
     if packs(wish, recipe):
@@ -67,11 +68,15 @@ def packs(wish: Wish, recipe: Recipe) -> bool:
     """Whether rows are packed where the memory allows it.
 
     As it was given; else where the goal has it, the data's lengths make it worth while
-    and attention doesn't take longer than padding would.
+    and attention doesn't take longer than padding would. A processor is faster with
+    several rows of like length than with packs, whose masked pairs it computes as well
+    (tests/bench/packing.py), so it packs only where one row goes at a time.
     """
     if PACKING in wish.kept:
         return wish.base.train.packing
     if not (wish.policy.packs and wish.lengths.rows):
+        return False
+    if wish.device.kind == "cpu" and max(_counts(wish)) > 1:
         return False
     held = rows_in_a_pack(wish.lengths, recipe.train.sequence_length)
     if not _LEAST_ROWS <= held <= _MOST_ROWS:
@@ -85,6 +90,11 @@ def packs(wish: Wish, recipe: Recipe) -> bool:
         for each in (False, True)
     )
     return packed <= _MOST_OPERATIONS * alone
+
+
+def _counts(wish: Wish) -> Sequence[int]:
+    """Rows at a time that may be chosen among."""
+    return [wish.base.train.micro_batch] if ROWS in wish.kept else wish.policy.rows
 
 
 def _together(batch: int, count: int, held: float, *, packs: bool) -> Together:
