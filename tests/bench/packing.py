@@ -1,0 +1,190 @@
+"""Tokens a second with and without packing, on the example model and its data.
+
+    python -m tests.bench.packing [--steps N] [--rounds N]
+
+Every way learns from about ten rows a step, with the engine's own trainer. Ways take
+turns, so that what the machine does beside them falls on all; on a busy machine the
+processor's own time tells more than the clock. Tokens are the rows' own: padding
+doesn't count.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from transformers import TrainerCallback
+
+from studio.domain.packing import rows_as_trained, rows_of_a_step
+from studio.domain.recipe import Recipe
+from studio.domain.token_lengths import TokenLengths
+from studio.engine.dry_run.stand_ins import silent_session
+from studio.engine.methods import sft
+from studio.engine.model_preparation import prepared_folder
+from studio.engine.packing import rows_for
+from studio.engine.progress import StepReporter
+from studio.engine.verbs import place_of
+from studio.services.assets import example_file
+from studio.storage.run_directory import RunDirectory
+
+_COMMON = {
+    "model.name": "SmolLM2-135M-Instruct",
+    "model.compute_dtype": "fp32",
+    "lora.adapter_dtype": "fp32",
+    "data.held_out": 0.1,
+    "train.checkpointing": False,
+}
+# Longest rows, rows at a time, times per step, packed.
+WAYS = {
+    "one row at a time": (256, 1, 10, False),
+    "five rows at a time": (256, 5, 2, False),
+    "packs of 256, two at a time": (256, 2, 2, True),
+    "packs of 1,024, one at a time": (1024, 1, 1, True),
+}
+
+
+@dataclass
+class Pace:
+    """What was measured of one way.
+
+    Attributes:
+        rows: Of the data that a step learns from, on average.
+        passes: Times through the model that one pass over the data takes.
+        padding: Share of the tokens computed that are padding.
+        by_clock: Tokens a second of each step.
+        by_processor: Tokens a second that the processor worked on it.
+    """
+
+    rows: float = 0.0
+    passes: int = 0
+    padding: float = 0.0
+    by_clock: list[float] = field(default_factory=list)
+    by_processor: list[float] = field(default_factory=list)
+
+
+class _Watch(TrainerCallback):
+    """Times steps; the first one warms up."""
+
+    def __init__(self, pace):
+        self.pace, self.tokens, self.began = pace, 0.0, (0.0, 0.0)
+
+    def on_step_begin(self, *_, **__):
+        self.began = time.perf_counter(), time.process_time()
+
+    def on_log(self, args, state, control, logs, **_):
+        if "loss" not in logs:
+            return
+        ended = time.perf_counter(), time.process_time()
+        if self.tokens:
+            tokens = logs["num_tokens"] - self.tokens
+            clock, work = (
+                now - then for now, then in zip(ended, self.began, strict=True)
+            )
+            self.pace.by_clock.append(tokens / clock)
+            self.pace.by_processor.append(tokens / work)
+        self.tokens = logs["num_tokens"]
+
+
+def recipe_of(way, steps):
+    """The recipe of one way."""
+    length, rows, times, packs = WAYS[way]
+    values = _COMMON | {
+        "data.path": str(example_file("cheesemonger.jsonl")),
+        "train.sequence_length": length,
+        "train.micro_batch": rows,
+        "train.accumulation": times,
+        "train.packing": packs,
+        "train.max_steps": steps,
+    }
+    return Recipe().with_values(values)
+
+
+def train(way, steps, folder, pace):
+    """Train one way for some steps and add to its pace."""
+    recipe = recipe_of(way, steps)
+    session = silent_session()
+    place = place_of(recipe.model.name)
+    prepared_folder(session, place)
+    with session.lifeline.open():
+        run = sft.load_run(session, RunDirectory(folder), recipe, place)
+        trainer = sft.build_trainer(run)
+        trainer.remove_callback(StepReporter)
+        _describe(pace, run, trainer)
+        trainer.add_callback(_Watch(pace))
+        trainer.train()
+    session.wire.close()
+
+
+def _describe(pace, run, trainer):
+    rows = run.data.training
+    lengths = TokenLengths.of(len(row.input_ids) for row in rows)
+    pace.rows = rows_of_a_step(run.recipe, lengths)
+    packs = len(rows_for(run.recipe, rows))
+    assert abs(packs - rows_as_trained(len(rows), run.recipe.train, lengths)) <= 1
+    pace.passes = -(-packs // run.recipe.train.micro_batch)
+    computed = sum(b["input_ids"].numel() for b in trainer.get_train_dataloader())
+    pace.padding = 1 - sum(lengths.tokens) / computed
+
+
+def table(paces):
+    """Every way against the first, in Markdown."""
+    titles = (
+        "way",
+        "rows a step",
+        "times through the model a pass",
+        "padding",
+        "tokens a second, median",
+        "tokens a processor second, median",
+        "against the first",
+    )
+    lines = [_line(titles), _line("---" for _ in titles)]
+    first = statistics.median(next(iter(paces.values())).by_processor)
+    for name, it in paces.items():
+        clock, work = (
+            statistics.median(each) for each in (it.by_clock, it.by_processor)
+        )
+        figures = f"{it.rows:.0f}", f"{it.passes:,}", f"{it.padding:.0%}"
+        rates = f"{clock:.0f}", f"{work:.0f}", f"{work / first:.2f}"
+        lines.append(_line((name, *figures, *rates)))
+    return "\n".join(lines)
+
+
+def _line(cells):
+    return f"| {' | '.join(cells)} |"
+
+
+def _sleep_between_products():
+    """Begin anew with the engine's own setting, which torch reads at its import."""
+    if os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE") != "PASSIVE":
+        return
+    if "--asleep" not in sys.argv:
+        again = [sys.executable, "-m", "tests.bench.packing", *sys.argv[1:]]
+        os.execv(sys.executable, [*again, "--asleep"])
+
+
+def main():
+    """Let the ways take turns."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--asleep", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    paces = {way: Pace() for way in WAYS}
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("SNUGTUNE_HOME", folder)
+        for _ in range(given.rounds):
+            for way, pace in paces.items():
+                train(way, given.steps, Path(folder), pace)
+                print(way, [round(rate) for rate in pace.by_processor], flush=True)
+    print(table(paces))
+
+
+if __name__ == "__main__":
+    _sleep_between_products()
+    main()
