@@ -72,7 +72,7 @@ def test_that_reasons_of_one_code_are_counted_apart(tmp_path):
     file.write_text("question,answer\na b,c d\nx\ny\n1,2,3\n")
     (found,) = [f for f in _inspected(file).findings if f.code == "data.unreadable-row"]
     assert found.what == (
-        "3 rows are left out (3, 4, 5). 2 rows: has 1 fields where the header has 2; "
+        "3 rows are left out (3, 4, 5). 2 rows: has 1 field where the header has 2; "
         "1 row: has 3 fields where the header has 2."
     )
 

@@ -118,7 +118,7 @@ def test_that_calls_of_tools_are_kept_for_the_template():
             {"messages": [SAID[0], {"role": "assistant", "content": None}]},
             "without text",
         ),
-        ({"messages": "x"}, "has no messages"),
+        ({"messages": "x"}, "messages that are no list"),
         ({"messages": ["x"]}, "not an object"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},

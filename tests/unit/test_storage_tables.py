@@ -95,7 +95,7 @@ def test_that_a_record_with_too_few_fields_is_told(tmp_path):
     faults = [row.fault for row in open_table(file).rows()]
     assert faults == [
         "",
-        "has 1 fields where the header has 2",
+        "has 1 field where the header has 2",
         "has 3 fields where the header has 2",
     ]
 

@@ -80,7 +80,7 @@ class FewRows:
             yield DataFinding(
                 code="data.few-rows",
                 severity=Severity.WARNING,
-                count=self._usable,
+                count=0,
                 rows=(),
                 what=f"There {'is' if self._usable == 1 else 'are'} only "
                 f"{rows(self._usable)} to learn from.",

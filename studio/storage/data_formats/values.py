@@ -94,7 +94,9 @@ def turns_of(messages: object, speaker: str, words: str) -> tuple[Turn, ...]:
     Raises:
         RowError: It is no such list.
     """
-    if not isinstance(messages, list | tuple) or not messages:
+    if not isinstance(messages, list | tuple | None):
+        raise RowError("has messages that are no list")
+    if not messages:
         raise RowError("has no messages", NO_CONTENT)
     return tuple(_turn_of(message, speaker, words) for message in messages)
 

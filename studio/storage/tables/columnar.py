@@ -51,8 +51,8 @@ class Parquet:
             with pq.ParquetFile(self.path, memory_map=True) as file:
                 self._refuse_bombs(file.metadata)
                 for batch in file.iter_batches(batch_size=_BATCH):
-                    yield batch.to_pylist()
-        except (pa.ArrowException, OSError) as fault:
+                    yield _values(batch)
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
             raise _broken(self.path, "Parquet", fault) from fault
 
     def _refuse_bombs(self, metadata: Any) -> None:  # noqa: ANN401 - pyarrow's own
@@ -79,7 +79,7 @@ class Arrow:
         """Each row, by its number."""
         place = 0
         for batch in self._opened().to_batches(max_chunksize=_BATCH):
-            for value in batch.to_pylist():
+            for value in self._values(batch):
                 yield RawRow(place + 1, value, place=place)
                 place += 1
 
@@ -88,7 +88,15 @@ class Arrow:
         table = self._opened()
         if place >= table.num_rows:
             raise changed(self.path)
-        return table.slice(place, 1).to_pylist()[0]
+        return self._values(table.slice(place, 1))[0]
+
+    def _values(self, rows: Any) -> list[object]:  # noqa: ANN401 - pyarrow's own
+        import pyarrow as pa
+
+        try:
+            return _values(rows)
+        except (pa.ArrowException, ValueError, OverflowError) as fault:
+            raise _broken(self.path, "Arrow", fault) from fault
 
     def _opened(self) -> Any:  # noqa: ANN401 - pyarrow has no types
         import pyarrow as pa
@@ -104,6 +112,21 @@ class Arrow:
             except (pa.ArrowException, OSError) as fault:
                 raise _broken(self.path, "Arrow", fault) from fault
         return self._table
+
+
+def _values(rows: Any) -> list[object]:  # noqa: ANN401 - pyarrow has no types
+    """Rows as Python has them.
+
+    A damaged file can have offsets that point anywhere; to follow them ends the whole
+    process, so they are looked at first.
+
+    Raises:
+        ArrowException: They are damaged.
+        ValueError, OverflowError: A value is none that Python knows.
+    """
+    rows.validate(full=True)
+    values: list[object] = rows.to_pylist()
+    return values
 
 
 def _broken(path: Path, kind: str, fault: Exception) -> StudioError:

@@ -145,7 +145,8 @@ def _row_of(
     place: int, line: int, fields: list[str], fault: str, header: Sequence[str]
 ) -> RawRow:
     if not fault and len(fields) != len(header):
-        fault = f"has {len(fields)} fields where the header has {len(header)}"
+        count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+        fault = f"has {count} where the header has {len(header)}"
     if fault:
         return RawRow(line, fault=fault, place=place)
     return RawRow(line, dict(zip(header, fields, strict=True)), place=place)

@@ -35,6 +35,7 @@ _BY_NAME: Final[dict[str, _Opener]] = {
 SUFFIXES: Final = tuple(_BY_NAME)
 """The names' endings that are taken out of a folder."""
 
+_PICKLE: Final = "a Python pickle", "Pickles are never opened: save it as JSON."
 _FOREIGN: Final = {
     b"PK\x03\x04": ("a ZIP archive or an Excel file", "Unpack it, or save it as CSV."),
     b"\x1f\x8b": ("compressed by gzip", "Unpack it first."),
@@ -44,8 +45,10 @@ _FOREIGN: Final = {
     b"\xd0\xcf\x11\xe0": ("an old Excel or Word file", "Save it as CSV or text."),
     b"%PDF": ("a PDF file", "Save its text as a text file."),
     b"SQLite format 3": ("a SQLite database", "Export the table as CSV."),
-    b"\x80\x04\x95": ("a Python pickle", "Pickles are never opened: save it as JSON."),
-    b"\x80\x02": ("a Python pickle", "Pickles are never opened: save it as JSON."),
+    b"\x80\x02": _PICKLE,
+    b"\x80\x03": _PICKLE,
+    b"\x80\x04\x95": _PICKLE,
+    b"\x80\x05\x95": _PICKLE,
 }
 _MOST_FILES: Final = 10_000
 _MOST_SEEN: Final = 100_000

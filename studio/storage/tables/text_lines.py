@@ -15,6 +15,7 @@ _FOREIGN_MARKS: Final = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 _LOOKED_AT: Final = 4096
+_NULS_OF_UTF_16: Final = 4  # every second byte of a Latin text; a quarter is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ def start_of_text(file: BinaryIO, path: Path) -> int:
     for mark, encoding in _FOREIGN_MARKS.items():
         if start.startswith(mark):
             raise not_utf8(path, f"it is {encoding}")
+    if start.count(0) * _NULS_OF_UTF_16 > len(start):
+        raise not_utf8(path, "it is UTF-16 without a mark, or no text at all")
     return len(codecs.BOM_UTF8) if start.startswith(codecs.BOM_UTF8) else 0
 
 
