@@ -216,8 +216,10 @@ def test_that_the_first_row_of_a_key_is_remembered():
     first, model = FirstRows(), {}
     for row in range(5000):
         key = chosen.randrange(1, 4000)
-        assert first.row_of(key) == model.get(key)
-        first.add(key, row)
+        other = chosen.randrange(1, 4000)
+        rows = {model[each] for each in (key, other) if each in model}
+        assert first.rows_of([key, other]) == rows
+        first.add([key], row)
         model.setdefault(key, row)
 
 

@@ -57,8 +57,7 @@ class Duplicates:
     def take(self, row: CheckedRow) -> None:
         """Compare it with all rows before."""
         if row.chat is not None and not row.fault:
-            place = CheckedRow(row.line, None, file=row.file)
-            self._finder.take(place, row.chat, self._keys.of(row, row.chat))
+            self._finder.take(row, row.chat, self._keys.of(row, row.chat))
 
     def findings(self) -> Iterator[DataFinding]:
         """At most one of each kind."""

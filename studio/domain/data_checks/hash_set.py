@@ -1,9 +1,13 @@
 """A set of 64-bit numbers that takes some 16 to 32 bytes for each."""
 
 from array import array
+from collections.abc import Sequence
 
 _FIRST = 1 << 10
 _FULLEST = 0.6
+# The smallest hashes of texts are alike in their upper bits, so all bits are mixed.
+_SPREAD = 0x9E37_79B1
+_SHIFT = 7
 
 
 class HashSet:
@@ -65,27 +69,37 @@ class FirstRows:
         self._rows = array("I", bytes(4 * _FIRST))
         self._count = 0
 
-    def row_of(self, key: int) -> int | None:
-        """The row that a key was added with first; None when it wasn't."""
-        place = self._place(self._keys, key or 1)
-        return self._rows[place] if self._keys[place] else None
+    def rows_of(self, keys: Sequence[int]) -> set[int]:
+        """The rows that some keys were added with first."""
+        slots, rows, mask = self._keys, self._rows, len(self._keys) - 1
+        found = set()
+        for key in keys:
+            place = key * _SPREAD >> _SHIFT & mask
+            while (held := slots[place]) and held != key:
+                place = (place + 1) & mask
+            if held:
+                found.add(rows[place])
+        return found
 
-    def add(self, key: int, row: int) -> None:
-        """Remember the row of a key, unless it has one."""
-        key = key or 1  # 0 is an empty slot
-        place = self._place(self._keys, key)
-        if self._keys[place]:
-            return
-        self._keys[place], self._rows[place] = key, row
-        self._count += 1
+    def add(self, keys: Sequence[int], row: int) -> None:
+        """Remember the row of some keys, save those that have one.
+
+        Args:
+            keys: Of 32 bits, none of them 0.
+            row: Their row.
+        """
+        for key in keys:
+            place = self._place(self._keys, key)
+            if not self._keys[place]:
+                self._keys[place], self._rows[place] = key, row
+                self._count += 1
         if self._count > _FULLEST * len(self._keys):
             self._grow()
 
     @staticmethod
     def _place(keys: "array[int]", key: int) -> int:
         mask = len(keys) - 1
-        # The smallest hashes of texts are alike in their upper bits.
-        place = key * 0x9E3779B1 >> 7 & mask
+        place = key * _SPREAD >> _SHIFT & mask
         while keys[place] and keys[place] != key:
             place = (place + 1) & mask
         return place

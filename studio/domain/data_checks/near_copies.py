@@ -57,7 +57,7 @@ class NearCopies(Generic[Name]):
         """Compare a text with all before; the first ones wait for each other."""
         sequences = sequences_of(text)
         if self._common is not None:
-            self._judge(name, sequences - self._common)
+            self._judge(name, sequences - self._common if self._common else sequences)
             return
         self._held.append((name, sequences))
         if len(self._held) == _SAMPLE:
@@ -74,17 +74,16 @@ class NearCopies(Generic[Name]):
     def _judge(self, name: Name, sequences: set[int]) -> None:
         if len(sequences) < _FEWEST:
             return
-        sketch = [each >> 32 & _BITS for each in sorted(sequences)[:_KEPT]]
+        sketch = [each >> 32 & _BITS or 1 for each in sorted(sequences)[:_KEPT]]
         keys = sketch[:_KEYS]
-        seen = {row for key in keys if (row := self._first.row_of(key)) is not None}
-        if any(_alike(sketch, self._sketch(row)) for row in seen):
+        seen = self._first.rows_of(keys)
+        if seen and any(_alike(sketch, self._sketch(row)) for row in seen):
             self._tell(name)
             return
         row = len(self._sketches) // _KEPT
         self._sketches.extend(sketch)
         self._sketches.extend([_NONE] * (_KEPT - len(sketch)))
-        for key in keys:
-            self._first.add(key, row)
+        self._first.add(keys, row)
 
     def _sketch(self, row: int) -> Sequence[int]:
         return self._sketches[row * _KEPT : (row + 1) * _KEPT]
