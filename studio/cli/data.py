@@ -30,7 +30,7 @@ Assignments = Annotated[
 
 
 @app.command(epilog=data_fixing.EPILOG)
-def fix(
+def fix(  # noqa: PLR0913 - a command line has the options it has
     file: DataPath,
     codes: Annotated[
         str, typer.Option("--codes", metavar="A,B", help="The findings to mend.")
@@ -39,6 +39,14 @@ def fix(
         Path, typer.Option("-o", "--output", metavar="NEW.jsonl", help="The new file.")
     ],
     assignments: Assignments = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            metavar="HELD-OUT",
+            help="A second file that is held out, for data.overlap.",
+        ),
+    ] = None,
     *,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there.")
@@ -46,7 +54,8 @@ def fix(
     json: Json = False,
 ) -> None:
     """Write a new file with findings mended; the old one stays as it is."""
-    data_fixing.fix(file, codes, out, assignments, overwrite=overwrite, json=json)
+    order = data_fixing.FixOrder(file, data_fixing.codes_of(codes), out, against)
+    data_fixing.fix(order, assignments, overwrite=overwrite, json=json)
 
 
 @app.command(epilog=drafting.JSON_HELP)

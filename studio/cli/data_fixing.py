@@ -1,6 +1,7 @@
 """`snugtune data fix`: a new file with findings mended."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from studio.cli import terminal
@@ -19,14 +20,30 @@ With --json:
 Rows that can't be trained on are never in the new file."""
 
 
+@dataclass(frozen=True, slots=True)
+class FixOrder:
+    """What shall be mended.
+
+    Attributes:
+        file: The old file.
+        codes: Of the findings.
+        out: The new file.
+        against: A second file that is held out.
+    """
+
+    file: Path
+    codes: tuple[str, ...]
+    out: Path
+    against: Path | None = None
+
+
+def codes_of(words: str) -> tuple[str, ...]:
+    """Codes out of words with commas between them."""
+    return tuple(code.strip() for code in words.split(",") if code.strip())
+
+
 def fix(
-    file: Path,
-    codes: str,
-    out: Path,
-    assignments: Sequence[str] | None,
-    *,
-    overwrite: bool,
-    json: bool,
+    order: FixOrder, assignments: Sequence[str] | None, *, overwrite: bool, json: bool
 ) -> None:
     """Write the new file and say what was done.
 
@@ -37,10 +54,12 @@ def fix(
     for assignment in assignments or ():
         recipe = recipe.with_typed(assignment)
     fixes = Fixes(
-        codes=tuple(code.strip() for code in codes.split(",") if code.strip()),
+        codes=order.codes,
         sequence_length=recipe.train.sequence_length,
+        against=order.against,
     )
-    report = fix_file(file, Choice.of(recipe.data), fixes, out, overwrite=overwrite)
+    choice = Choice.of(recipe.data)
+    report = fix_file(order.file, choice, fixes, order.out, overwrite=overwrite)
     if json:
         terminal.say_json(document(report, fixes))
     else:

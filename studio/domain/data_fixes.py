@@ -3,7 +3,7 @@
 Each deed is idempotent, and a row that it mended isn't found by its check any more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -52,8 +52,9 @@ class _Texts:
 class _First:
     """Leaves out what an earlier row says already."""
 
-    def __init__(self) -> None:
-        self._seen = HashSet()
+    def __init__(self, keys: Iterable[int] = ()) -> None:
+        """Take the keys of rows that count as said already."""
+        self._seen = HashSet(keys)
 
     def __call__(self, chat: Chat) -> Chat | None:
         return chat if self._seen.add(row_key(chat)) else None
@@ -76,24 +77,39 @@ TURN_MENDS: Final[dict[str, Fix]] = {
 }
 
 
-def fix_of(code: str, length: int, tokens_of: TokensOf | None) -> Fix | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixSettings:
+    """What fixes depend on beside the rows.
+
+    Attributes:
+        length: The sequence length, in tokens.
+        tokens_of: Counts tokens; None without a model.
+        held_out: The keys of the rows of a second file that is held out.
+    """
+
+    length: int = 0
+    tokens_of: TokensOf | None = None
+    held_out: Iterable[int] = ()
+
+
+def fix_of(code: str, settings: FixSettings) -> Fix | None:
     """The deed of a code.
 
     Args:
         code: Of `MENDED`.
-        length: The sequence length, in tokens.
-        tokens_of: Counts tokens; None without a model.
+        settings: What it depends on.
 
     Returns:
         A new one; None when rows of the code are left out anyway, and for `NEAR`,
         which needs to look at all rows first.
     """
+    tokens_of, length = settings.tokens_of, settings.length
     if code in TEXT_MENDS:
         return _Texts(TEXT_MENDS[code])
     if code in TURN_MENDS:
         return TURN_MENDS[code]
     if code in COPIES:
-        return _First()
+        return _First(settings.held_out if code == "data.overlap" else ())
     if code in TOKENS and tokens_of is not None:
         if code == "data.too-long":
             return _Tokens(tokens_of, lambda tokens: tokens.count <= length)

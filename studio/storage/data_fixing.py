@@ -1,7 +1,7 @@
 """A data file mended: a new JSON Lines file beside it; the old one is never touched."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +11,19 @@ from studio.domain.data_checks.chat_texts import mended_value
 from studio.domain.data_checks.duplicates import CopyFinder
 from studio.domain.data_checks.mended_codes import MENDED, NEAR, TOKENS
 from studio.domain.data_checks.row_key import row_key
-from studio.domain.data_fixes import TEXT_MENDS, Fix, TokensOf, fix_of
+from studio.domain.data_fixes import TEXT_MENDS, Fix, FixSettings, TokensOf, fix_of
 from studio.domain.data_mapping import ColumnMapping
 from studio.domain.dataset import Chat, Kind, RowError
 from studio.domain.errors import refusal
 from studio.plugin_api.data_formats import Row
-from studio.storage.data_inspection import form_test
+from studio.storage.data_inspection import form_test, keys_of
 from studio.storage.data_reading import Choice, Reading, open_data
 from studio.storage.data_writing import columns_kept, json_line, row_of
 from studio.storage.disk import unreadable
 from studio.storage.documents import write_pieces_atomically
 from studio.storage.tables.table import RawRow
 
+_Steps = Sequence[tuple[str, Fix]]
 SUFFIXES: Final = (".jsonl", ".ndjson")
 
 
@@ -34,11 +35,13 @@ class Fixes:
         codes: Of the findings.
         sequence_length: In tokens, for rows that are too long.
         tokens_of: Counts a row's tokens; None without a model.
+        against: A second file or folder, whose rows nothing shall overlap with.
     """
 
     codes: Sequence[str]
     sequence_length: int = 0
     tokens_of: TokensOf | None = None
+    against: Path | None = None
 
 
 @dataclass(slots=True)
@@ -121,15 +124,19 @@ def _mended(
     reading: Reading, fixes: Fixes, report: FixReport
 ) -> Iterator[tuple[RawRow, Chat]]:
     """The rows that are kept, as they are then."""
-    copies = _near_copies(reading, fixes) if NEAR in fixes.codes else frozenset()
-    for number, (raw, chat) in enumerate(_each_mended(reading, fixes, report)):
+    codes, settings = fixes.codes, _settings(fixes)
+    copies: AbstractSet[int] = frozenset()
+    if NEAR in codes:
+        copies = _near_copies(reading, lambda: _steps(codes, settings))
+    steps = _steps(codes, settings)
+    for number, (raw, chat) in enumerate(_each_mended(reading, steps, report)):
         if number in copies:
             report.dropped[NEAR] += 1
         else:
             yield raw, chat
 
 
-def _near_copies(reading: Reading, fixes: Fixes) -> AbstractSet[int]:
+def _near_copies(reading: Reading, new_steps: Callable[[], _Steps]) -> AbstractSet[int]:
     """Which of the rows that are mended one by one nearly say what an earlier does.
 
     Which sequences most rows have, and so don't count, depends on the rows that are
@@ -140,7 +147,8 @@ def _near_copies(reading: Reading, fixes: Fixes) -> AbstractSet[int]:
         more: set[int] = set()
         finder: CopyFinder[int] = CopyFinder(lambda _: None, more.add)
         passing = FixReport("", "")
-        for number, (_, chat) in enumerate(_each_mended(reading, fixes, passing)):
+        mended = _each_mended(reading, new_steps(), passing)
+        for number, (_, chat) in enumerate(mended):
             if number not in found:
                 finder.take(number, chat, row_key(chat))
         finder.finish()
@@ -150,10 +158,9 @@ def _near_copies(reading: Reading, fixes: Fixes) -> AbstractSet[int]:
 
 
 def _each_mended(
-    reading: Reading, fixes: Fixes, report: FixReport
+    reading: Reading, steps: _Steps, report: FixReport
 ) -> Iterator[tuple[RawRow, Chat]]:
     """The rows as they are mended one by one."""
-    steps = _steps(fixes)
     for raw, example in reading.examples():
         report.rows += 1
         if isinstance(example, RowError):
@@ -164,18 +171,20 @@ def _each_mended(
             yield raw, chat
 
 
-def _steps(fixes: Fixes) -> list[tuple[str, Fix]]:
-    found = [
-        (code, fix_of(code, fixes.sequence_length, fixes.tokens_of))
-        for code in MENDED
-        if code in fixes.codes
-    ]
+def _settings(fixes: Fixes) -> FixSettings:
+    return FixSettings(
+        length=fixes.sequence_length,
+        tokens_of=fixes.tokens_of,
+        held_out=() if fixes.against is None else keys_of(fixes.against),
+    )
+
+
+def _steps(codes: Sequence[str], settings: FixSettings) -> _Steps:
+    found = [(code, fix_of(code, settings)) for code in MENDED if code in codes]
     return [(code, step) for code, step in found if step is not None]
 
 
-def _through(
-    steps: Sequence[tuple[str, Fix]], chat: Chat, report: FixReport
-) -> Chat | None:
+def _through(steps: _Steps, chat: Chat, report: FixReport) -> Chat | None:
     """A row after all that is done to it; None when it is left out."""
     for code, step in steps:
         try:

@@ -12,13 +12,16 @@ from typing import Final
 
 from studio.domain.data_checks.all_checks import CheckSettings, all_checks
 from studio.domain.data_checks.check import Check, CheckedRow
+from studio.domain.data_checks.hash_set import HashSet
+from studio.domain.data_checks.row_key import row_key
+from studio.domain.data_checks.words import Places, told
 from studio.domain.data_mapping import source_of
 from studio.domain.data_report import DataFinding, DataReport
 from studio.domain.dataset import Chat, RowError
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, Severity
 from studio.domain.token_lengths import TokenLengths
-from studio.storage.data_reading import Choice, Reading, open_data
+from studio.storage.data_reading import RECOGNISE, Choice, Reading, open_data
 from studio.storage.disk import unreadable
 from studio.storage.tables.table import RawRow
 
@@ -144,6 +147,52 @@ def report_of_refused(path: Path, refused: Finding) -> DataReport:
         trained_tokens=0,
         all_tokens=0,
         findings=(told_once(refused),),
+    )
+
+
+def keys_of(path: Path, choice: Choice = RECOGNISE) -> "array[int]":
+    """The keys of all rows of a file that can be trained on, as `row_key` has them.
+
+    Raises:
+        StudioError: It can't be opened or read.
+    """
+    try:
+        examples = open_data(path, choice).examples()
+        chats = (example for _, example in examples if isinstance(example, Chat))
+        return array("Q", map(row_key, chats))
+    except OSError as fault:
+        raise unreadable(fault, path) from fault
+
+
+def overlap_with(path: Path, choice: Choice, other: Path) -> DataFinding | None:
+    """Which rows of a file stand in a second file as well, that is held out.
+
+    Args:
+        path: What is trained on.
+        choice: How its rows are read.
+        other: What is held out; its form is recognised.
+
+    Returns:
+        A finding about rows of the first file; None without any.
+
+    Raises:
+        StudioError: One of them can't be read.
+    """
+    seen, places = HashSet(keys_of(other)), Places()
+    reading = open_data(path, choice)
+    for raw, example in reading.examples():
+        if isinstance(example, Chat) and row_key(example) in seen:
+            places.add(checked_row(raw, example))
+    return next(
+        told(
+            "data.overlap",
+            places,
+            f"{{rows}} stand in {other.name} as well, but for spaces and capitals.",
+            why="What is measured on that file then looks better than it is.",
+            fix=f"Leave them out of a new file: data fix --codes data.overlap "
+            f"--against {other.name}.",
+        ),
+        None,
     )
 
 

@@ -9,7 +9,7 @@ from studio.cli import main
 from studio.domain.data_checks.all_checks import CheckSettings
 from studio.domain.data_checks.check import RowTokens
 from studio.domain.data_checks.mended_codes import LEFT_OUT, MENDED
-from studio.domain.data_fixes import fix_of
+from studio.domain.data_fixes import FixSettings, fix_of
 from studio.domain.dataset import RowError
 from studio.domain.errors import StudioError
 from studio.storage import documents
@@ -19,6 +19,7 @@ from studio.storage.data_inspection import (
     Inspection,
     checks_of,
     inspect_file,
+    overlap_with,
 )
 from studio.storage.data_reading import RECOGNISE, Choice, open_data
 
@@ -324,10 +325,27 @@ def test_that_a_row_that_the_template_refuses_is_left_out_by_its_code(tmp_path):
     assert report.dropped == {"data.template-refused": 1}
 
 
+def test_that_rows_of_a_second_file_are_found_and_left_out(tmp_path):
+    old = _written(tmp_path / "old.jsonl", GOOD)
+    held = tmp_path / "test.csv"
+    held.write_text("question,answer\nwhy 3?,So 3.\nWhy 5?,SO  5.\nWhy 7?,No.\n")
+    found = overlap_with(old, RECOGNISE, held)
+    assert found.rows == (4, 6)
+    assert "stand in test.csv" in found.what
+    fixes = Fixes(codes=("data.overlap", "data.near-duplicate"), against=held)
+    report = fix(old, RECOGNISE, fixes, tmp_path / "new.jsonl")
+    assert report.dropped == {"data.overlap": 2}
+    assert overlap_with(tmp_path / "new.jsonl", RECOGNISE, held) is None
+    assert _read(tmp_path / "new.jsonl") == [
+        row for at, row in enumerate(GOOD) if at not in {3, 5}
+    ]
+
+
 def test_that_every_code_that_says_it_is_mended_has_a_fix():
+    settings = FixSettings(length=20, tokens_of=_words)
     for code in MENDED:
         is_done_elsewhere = code in LEFT_OUT or code == "data.near-duplicate"
-        assert (fix_of(code, 20, _words) is None) == is_done_elsewhere
+        assert (fix_of(code, settings) is None) == is_done_elsewhere
 
 
 def test_that_the_command_says_what_it_did(tmp_path, capsys):
@@ -353,3 +371,12 @@ def test_that_the_command_says_what_it_did(tmp_path, capsys):
     assert main([*told, "--overwrite"]) == 0
     assert f"13 of 15 rows are in {new}." in capsys.readouterr().out
     assert not inspect_file(new, RECOGNISE, SETTINGS).findings
+
+
+def test_that_the_command_takes_a_second_file(tmp_path, capsys):
+    old = _written(tmp_path / "old.jsonl", GOOD)
+    held = _written(tmp_path / "held.jsonl", GOOD[2:4])
+    told = ["data", "fix", str(old), "--codes", "data.overlap", "--json"]
+    told += ["--against", str(held), "-o", str(tmp_path / "new.jsonl")]
+    assert main(told) == 0
+    assert json.loads(capsys.readouterr().out)["kept"] == 10

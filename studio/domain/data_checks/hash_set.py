@@ -1,7 +1,7 @@
 """A set of 64-bit numbers that takes some 16 to 32 bytes for each."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _FIRST = 1 << 10
 _FULLEST = 0.6
@@ -17,9 +17,12 @@ class HashSet:
     three times the memory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Iterable[int] = ()) -> None:
+        """Take hashes to begin with."""
         self._slots = array("Q", bytes(8 * _FIRST))
         self._count = 0
+        for key in keys:
+            self.add(key)
 
     def __len__(self) -> int:
         return self._count
