@@ -36,13 +36,16 @@ class TokenView:
 
     Attributes:
         line: Of its row.
-        tokens: All of them, those that are cut off included.
+        tokens: All of them, those that are cut off included; of a very long row the
+            first ones.
         refusal: Why nothing of it is trained; the end of a sentence. Empty when it is.
+        more: How many tokens behind these are left out of a very long row.
     """
 
     line: int
     tokens: Sequence[ShownToken]
     refusal: str = ""
+    more: int = 0
 
     def count(self, use: TokenUse) -> int:
         """How many tokens have this use."""

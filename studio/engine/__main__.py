@@ -93,8 +93,19 @@ def _parser() -> argparse.ArgumentParser:
         help="make them of MODEL_DIR's config.json",
     )
 
+    inspect = verbs.add_parser("inspect-data", help="check a data set, row by row")
+    _add_data(inspect)
+
+    show = verbs.add_parser("show-rows", help="tell rows' tokens, as stdin asks")
+    _add_data(show)
+
     verbs.add_parser("doctor", help="check the engine's environment")
     return parser
+
+
+def _add_data(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("data", type=Path, metavar="DATA_OR_RECIPE.toml")
+    verb.add_argument("--model", default="", help="whose tokenizer counts")
 
 
 if __name__ == "__main__":

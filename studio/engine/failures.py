@@ -1,6 +1,7 @@
 """Any exception becomes one last word and an exit code."""
 
 import re
+import sys
 from dataclasses import dataclass
 
 from studio.domain.errors import ExitCode, StudioError
@@ -91,9 +92,12 @@ def _told(fault: StudioError) -> Failure:
 
 def is_out_of_memory(fault: Exception) -> bool:
     """Whether an exception says that memory was refused."""
-    import torch
-
-    if isinstance(fault, MemoryError | torch.OutOfMemoryError):
+    if isinstance(fault, MemoryError):
+        return True
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False  # nothing of it was at work
+    if isinstance(fault, torch.OutOfMemoryError):
         return True
     return isinstance(fault, RuntimeError) and _CPU_ALLOCATOR in str(fault)
 

@@ -54,7 +54,7 @@ def _space_for(place: ModelPlace) -> int:
 def _convert(session: Session, file: Path, folder: Path) -> None:
     with reported(session, "Converting the weights"):
         model = _read_weights(file)
-    tokenizer = _read_tokenizer(file, model.config.max_position_embeddings)
+    tokenizer = read_tokenizer(file, model.config.max_position_embeddings)
     with whole_folder(folder, replace=True) as draft:
         with reported(session, "Writing the weights", "files"):
             model.save_pretrained(draft)
@@ -81,7 +81,13 @@ def _read_weights(file: Path) -> Model:
     return model
 
 
-def _read_tokenizer(file: Path, context: int) -> Tokenizer:
+def read_tokenizer(file: Path, context: int) -> Tokenizer:
+    """The tokenizer that a GGUF file holds.
+
+    Args:
+        file: Of the model.
+        context: Most tokens that the model reads.
+    """
     tokenizer: Tokenizer = AutoTokenizer.from_pretrained(
         file.parent,
         gguf_file=file.name,

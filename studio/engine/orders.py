@@ -1,8 +1,9 @@
 """What the user wants of a running engine, kept until the training loop asks."""
 
+import queue
 import threading
 
-from studio.protocol.commands import SampleNow, SaveNow, Stop
+from studio.protocol.commands import SampleNow, SaveNow, ShowRow, Stop
 
 
 class Orders:
@@ -13,8 +14,9 @@ class Orders:
         self._save = threading.Event()
         self._sample = threading.Event()
         self._keep_work = True
+        self._rows: queue.SimpleQueue[ShowRow] = queue.SimpleQueue()
 
-    def take(self, order: Stop | SaveNow | SampleNow) -> None:
+    def take(self, order: Stop | SaveNow | SampleNow | ShowRow) -> None:
         """Remember an order."""
         match order:
             case Stop(save=save):
@@ -24,6 +26,8 @@ class Orders:
                 self._save.set()
             case SampleNow():
                 self._sample.set()
+            case ShowRow():
+                self._rows.put(order)
 
     @property
     def stop_is_ordered(self) -> bool:
@@ -42,6 +46,23 @@ class Orders:
     def take_sample(self) -> bool:
         """Whether answers were ordered since the last call."""
         return _taken(self._sample)
+
+    def newest_row(self, patience_s: float) -> ShowRow | None:
+        """The newest order to show a row, those before it let go.
+
+        Args:
+            patience_s: How long to wait for one.
+
+        Returns:
+            None when there was none in that time.
+        """
+        try:
+            order = self._rows.get(timeout=patience_s)
+            while not self._rows.empty():
+                order = self._rows.get_nowait()
+        except queue.Empty:
+            return None
+        return order
 
 
 def _taken(order: threading.Event) -> bool:

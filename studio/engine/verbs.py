@@ -32,6 +32,7 @@ from studio.system.processes import identity_of
 from studio.system.resources import resource_root
 from studio.system.versions import versions
 
+_WITHOUT_TORCH = frozenset({"inspect-data", "show-rows"})
 Verb = Callable[[Session, argparse.Namespace], None]
 
 
@@ -62,8 +63,6 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> ExitCode:
 
 
 def _greet(session: Session, verb: str) -> None:
-    from studio.engine.devices import choose_device, device_in_words
-
     me = identity_of(os.getpid())
     assert me is not None
     session.say(
@@ -72,10 +71,16 @@ def _greet(session: Session, verb: str) -> None:
             verb=verb,
             pid=me.pid,
             started_at=me.started_at,
-            device=device_in_words(choose_device()),
+            device="" if verb in _WITHOUT_TORCH else _device(),
             versions=versions(),
         )
     )
+
+
+def _device() -> str:
+    from studio.engine.devices import choose_device, device_in_words
+
+    return device_in_words(choose_device())
 
 
 def _say_interrupted(session: Session, verb: str) -> None:
@@ -213,6 +218,30 @@ def _measure_memory(session: Session, arguments: argparse.Namespace) -> None:
     measure_memory(session, probe)
 
 
+def _inspect_data(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.data_inspection import Subject, inspect_data
+
+    place = place_of(arguments.model) if arguments.model else None
+    with session.lifeline.open():
+        found = inspect_data(session, Subject(_recipe_about(arguments.data), place))
+    session.say(found)
+
+
+def _show_rows(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.row_showing import show_rows
+
+    place = place_of(arguments.model)
+    with session.lifeline.open():
+        show_rows(session, _recipe_about(arguments.data), place)
+
+
+def _recipe_about(data: Path) -> Recipe:
+    """The recipe of a file, or one that names nothing but the data."""
+    if data.suffix == ".toml":
+        return load_recipe(data)
+    return Recipe().with_value("data.path", str(data))
+
+
 def _doctor(session: Session, _: argparse.Namespace) -> None:
     from studio.engine.doctor import diagnose
 
@@ -227,6 +256,8 @@ VERBS: Mapping[str, Verb] = {
     "prepare-model": _prepare_model,
     "estimate-memory": _estimate_memory,
     "measure-memory": _measure_memory,
+    "inspect-data": _inspect_data,
+    "show-rows": _show_rows,
     "doctor": _doctor,
 }
 

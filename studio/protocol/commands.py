@@ -35,4 +35,20 @@ class KeepRunning(Command, frozen=True, tag="keep-running"):
     """
 
 
-EngineCommand = Stop | SaveNow | SampleNow | KeepRunning
+class ShowRow(Command, frozen=True, tag="show-row"):
+    """Tell the tokens of a row.
+
+    Attributes:
+        order: Comes back with the answer.
+        line: As `studio.storage.tables.table.RawRow.line` has it.
+        place: As `RawRow.place` has it.
+        length: The sequence length that cuts it, in tokens.
+    """
+
+    order: int
+    line: int
+    place: int
+    length: int
+
+
+EngineCommand = Stop | SaveNow | SampleNow | KeepRunning | ShowRow

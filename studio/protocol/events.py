@@ -345,6 +345,71 @@ class MemoryMeasured(Event, frozen=True, tag="memory-measured"):
     seconds: float
 
 
+class ToldOfRows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A finding about many rows; see `studio.domain.data_report.DataFinding`."""
+
+    code: str
+    severity: str
+    count: int
+    rows: list[int]
+    what: str
+    why: str = ""
+    fix: str = ""
+    mends: bool = False
+
+
+class DataInspected(Event, frozen=True, tag="data-inspected"):
+    """A whole data set was checked; see `studio.domain.data_report.DataReport`.
+
+    Attributes:
+        counted: Whether the rows' lengths are counted in tokens, or judged.
+        index: Where the rows' places and lengths lie; empty when the file could not
+            be opened or the disk refused them. See `studio.storage.data_index`.
+    """
+
+    path: str
+    rows: int
+    usable: int
+    format_name: str
+    confidence: float
+    mapping: dict[str, str]
+    counted: bool
+    trained_tokens: int
+    all_tokens: int
+    findings: list[ToldOfRows]
+    index: str = ""
+
+
+class RowShown(Event, frozen=True, tag="row-shown"):
+    """The tokens of one row; see `studio.domain.token_view.TokenView`.
+
+    Attributes:
+        order: Of the order that asked for it.
+        texts: Of each token.
+        ids: Of each token.
+        uses: Of each token, one letter: ``t`` trained, ``r`` read, ``c`` cut.
+        marks: The places of special tokens.
+        refusal: Why nothing of it is trained.
+        more: How many tokens behind these are not told.
+    """
+
+    order: int
+    line: int
+    texts: list[str]
+    ids: list[int]
+    uses: str
+    marks: list[int]
+    refusal: str = ""
+    more: int = 0
+
+
+class RowNotShown(Event, frozen=True, tag="row-not-shown"):
+    """A row has no tokens to show, and why; `order` is of the order that asked."""
+
+    order: int
+    finding: Told
+
+
 EngineEvent = (
     Hello
     | PhaseChanged
@@ -368,4 +433,7 @@ EngineEvent = (
     | MemoryEstimated
     | MemoryNotEstimated
     | MemoryMeasured
+    | DataInspected
+    | RowShown
+    | RowNotShown
 )

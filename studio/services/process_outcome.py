@@ -9,6 +9,7 @@ from studio.domain.errors import ExitCode
 from studio.domain.finding import Finding, error
 from studio.domain.memory.measurement import Source
 from studio.protocol.events import (
+    DataInspected,
     Diagnosed,
     DraftsMade,
     EngineEvent,
@@ -157,7 +158,8 @@ def is_last_word(event: EngineEvent) -> bool:
         | ModelPrepared
         | Diagnosed
         | MemoryEstimated
-        | MemoryNotEstimated,
+        | MemoryNotEstimated
+        | DataInspected,
     )
 
 

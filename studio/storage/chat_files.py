@@ -47,13 +47,13 @@ def read_chats(
     try:
         reading = open_data(path, choice)
         keeps = reading.table.size_bytes <= _KEPT_BYTES
-        collected = _Collected(keeps=keeps, grouped=bool(choice.group))
+        collected = Collected(keeps=keeps, grouped=bool(choice.group))
         examples = reading.examples()
         collected.take(islice(examples, most_rows))
         is_whole = most_rows is None or next(examples, None) is None
     except OSError as fault:
         raise unreadable(fault, path) from fault
-    file = _checked(reading, collected, is_whole=is_whole)
+    file = checked_file(reading, collected, is_whole=is_whole)
     if choice.group and is_whole and collected.alone == len(collected.places):
         raise _no_group(choice.group, reading)
     return file
@@ -106,8 +106,22 @@ class StoredChats(Sequence[Chat]):
 
 
 @dataclass(slots=True)
-class _Collected:
-    """What was read so far."""
+class Collected:
+    """What was read so far.
+
+    Attributes:
+        keeps: Whether the examples are kept, which only a small file's are.
+        grouped: Whether something keeps rows together.
+        chats: The examples, when they are kept.
+        places: Of the rows that can be trained on, as `RawRow.place` has them.
+        lines: Theirs, as `RawRow.line` has them.
+        characters: How long they are.
+        faults: The first places of the others, by their fault.
+        groups: A number for each row, when something keeps rows together.
+        left_out: How many rows can't be trained on.
+        alone: How many rows have no group, when others have.
+        unreviewed: How many rows are drafts that nobody has judged.
+    """
 
     keeps: bool
     grouped: bool = False
@@ -124,18 +138,25 @@ class _Collected:
     def take(self, examples: Iterable[tuple[RawRow, Chat | RowError]]) -> None:
         """Keep examples, and remember why the others can't be kept."""
         for row, example in examples:
-            if isinstance(example, RowError):
-                self._leave_out(row, str(example))
-                continue
-            self.places.append(row.place)
-            self.lines.append(row.line)
-            self.characters.append(example.characters())
-            self.unreviewed += example.review == Review.OPEN
-            if self.grouped:
-                self.alone += not example.group
-                self.groups.append(group_number(example.group, len(self.groups)))
-            if self.keeps:
-                self.chats.append(example)
+            self.add(row, example)
+
+    def add(self, row: RawRow, example: Chat | RowError) -> None:
+        """Keep one example, or remember why it can't be kept."""
+        if isinstance(example, RowError):
+            self._leave_out(row, str(example))
+        else:
+            self._keep(row, example)
+
+    def _keep(self, row: RawRow, example: Chat) -> None:
+        self.places.append(row.place)
+        self.lines.append(row.line)
+        self.characters.append(example.characters())
+        self.unreviewed += example.review == Review.OPEN
+        if self.grouped:
+            self.alone += not example.group
+            self.groups.append(group_number(example.group, len(self.groups)))
+        if self.keeps:
+            self.chats.append(example)
 
     def _leave_out(self, row: RawRow, why: str) -> None:
         self.left_out += 1
@@ -144,7 +165,24 @@ class _Collected:
         named.append(f"{in_file}{row.line:,}" if len(named) < _NAMED_LINES else "")
 
 
-def _checked(reading: Reading, collected: _Collected, *, is_whole: bool) -> ChatFile:
+def checked_file(
+    reading: Reading,
+    collected: Collected,
+    *,
+    is_whole: bool,
+    lengths: TokenLengths | None = None,
+) -> ChatFile:
+    """The file that was collected.
+
+    Args:
+        reading: Of it.
+        collected: What was read of it; its chats stay on the disk unless it keeps them.
+        is_whole: Whether that is all of it.
+        lengths: Of the rows, when they are known; else judged by characters.
+
+    Raises:
+        StudioError: It holds no row, or none that can be trained on.
+    """
     path, faults, rows = reading.table.path, collected.faults, len(collected.places)
     if not rows and not faults:
         raise refusal(
@@ -179,13 +217,13 @@ def _checked(reading: Reading, collected: _Collected, *, is_whole: bool) -> Chat
         confidence=reading.confidence,
         mapping=reading.mapping,
         columns=reading.columns,
-        lengths=TokenLengths.judged(collected.characters),
+        lengths=lengths or TokenLengths.judged(collected.characters),
         is_whole=is_whole,
         groups=collected.groups,
     )
 
 
-def _findings(collected: _Collected) -> tuple[Finding, ...]:
+def _findings(collected: Collected) -> tuple[Finding, ...]:
     told = list(collected.faults.items())[:_MOST_REASONS]
     kept = len(collected.places)
     found = [_told(why, lines, kept) for why, lines in told]

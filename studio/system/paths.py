@@ -39,6 +39,16 @@ def estimates_dir() -> Path:
     return cache_dir() / "estimates"
 
 
+def data_indexes_dir() -> Path:
+    """What was found in data sets: where their rows are, and how long."""
+    return cache_dir() / "data"
+
+
+def tokenizers_dir() -> Path:
+    """Tokenizers of models that are still to be converted."""
+    return cache_dir() / "tokenizers"
+
+
 def measurements_path() -> Path:
     """What runs and probes on this machine really took."""
     return data_dir() / "measurements.jsonl"

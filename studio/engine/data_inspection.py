@@ -1,0 +1,182 @@
+"""The verb inspect-data: a whole data set read, rendered, counted and checked."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from studio.domain.data_checks.all_checks import CheckSettings
+from studio.domain.data_checks.check import CheckedRow, RowTokens
+from studio.domain.data_report import DataReport
+from studio.domain.dataset import RowError
+from studio.domain.errors import StudioError
+from studio.domain.recipe import Recipe
+from studio.engine.session import Session
+from studio.engine.staging import whole_folder
+from studio.protocol.data_words import told_report
+from studio.protocol.events import DataInspected, LogLine, Progress
+from studio.storage.data_index import IndexDraft, key_of, let_old_go
+from studio.storage.data_inspection import Inspection, checks_of, report_of_refused
+from studio.storage.data_reading import Choice, Reading, open_data
+from studio.storage.disk import unreadable
+from studio.storage.models import ModelPlace
+from studio.storage.tables.delimited import Delimited
+from studio.storage.tables.json_lines import JsonLines
+from studio.storage.tables.table import RawRow
+from studio.system.paths import data_indexes_dir
+
+if TYPE_CHECKING:
+    from studio.engine.chat_rendering import RowMaker
+
+_AT_ONCE: Final = 256
+_PROGRESS_EVERY_S: Final = 0.25
+_NICENESS: Final = 5
+_GENERATION: Final = "generation %}"
+
+_Rows = Sequence[tuple[RawRow, CheckedRow]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is to be inspected.
+
+    Attributes:
+        recipe: Names the data, how it is read, and the sequence length.
+        place: The model that shall learn from it; None to find what needs no tokens.
+    """
+
+    recipe: Recipe
+    place: ModelPlace | None
+
+
+def inspect_data(session: Session, subject: Subject) -> DataInspected:
+    """Inspect a data set.
+
+    Args:
+        session: Told of progress.
+        subject: What to inspect.
+
+    Returns:
+        The result; one that can't be opened is a result as well.
+
+    Raises:
+        StudioError: The model has no tokenizer, or its chat template does harm.
+    """
+    _step_back()
+    data = subject.recipe.data
+    path = Path(data.path).expanduser()
+    try:
+        reading = open_data(path, Choice.of(data))
+    except StudioError as refused:
+        return told_report(report_of_refused(path, refused.finding))
+    except OSError as fault:
+        return told_report(report_of_refused(path, unreadable(fault, path).finding))
+    maker, marks = _maker_of(subject.place)
+    settings = CheckSettings.of(subject.recipe, marks_answers=marks)
+    inspection = Inspection(reading, checks_of(reading, settings))
+    draft = IndexDraft.of(Choice.of(data))
+    length = subject.recipe.train.sequence_length
+    said = _Said(session, reading)
+    coming = inspection.rows()
+    while rows := list(islice(coming, _AT_ONCE)):
+        for raw, row in _counted(rows, maker, length):
+            inspection.take(row)
+            draft.add(raw, row)
+        said.progress(rows)
+    return _kept(session, draft, inspection.report(), subject)
+
+
+def _step_back() -> None:
+    """Let the window and its user go first, and use all cores that are idle."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    if sys.platform != "win32":
+        os.nice(_NICENESS)
+
+
+def _maker_of(place: ModelPlace | None) -> "tuple[RowMaker | None, bool | None]":
+    """What makes tokens of rows, and whether its template marks what is generated."""
+    if place is None:
+        return None, None
+    from studio.engine.tokenizer_alone import tokenizer_alone
+
+    tokenizer = tokenizer_alone(place)
+    from studio.engine.chat_rendering import RowMaker
+
+    return RowMaker(tokenizer), _GENERATION in str(tokenizer.chat_template)
+
+
+def _counted(
+    rows: _Rows, maker: "RowMaker | None", length: int
+) -> Iterator[tuple[RawRow, CheckedRow]]:
+    """Rows with their tokens, or with why the model's template refuses them."""
+    if maker is None:
+        yield from rows
+        return
+    made = iter(maker.rows([row.chat for _, row in rows if row.chat is not None]))
+    for raw, row in rows:
+        if row.chat is None:
+            yield raw, row
+            continue
+        found = next(made)
+        if isinstance(found, RowError):
+            yield raw, replace(row, fault=str(found), code=found.code)
+        else:
+            trained = found.trained_within(length)
+            tokens = RowTokens(len(found.ids), trained, found.ends)
+            yield raw, replace(row, tokens=tokens)
+
+
+def _kept(
+    session: Session, draft: IndexDraft, report: DataReport, subject: Subject
+) -> DataInspected:
+    """The result, its index written where it can be."""
+    root = data_indexes_dir()
+    try:
+        final = root / key_of(subject.recipe, subject.place)
+        with session.lifeline.held(), whole_folder(final, replace=True) as folder:
+            draft.write(folder, report, final)
+    except (OSError, StudioError) as refused:
+        session.say(LogLine(level="warning", text=str(refused)))
+        return told_report(report)
+    let_old_go(root)
+    return told_report(report, str(final))
+
+
+class _Said:
+    """Tells how many rows are done, of how many as far as can be judged."""
+
+    def __init__(self, session: Session, reading: Reading) -> None:
+        self._session, self._table = session, reading.table
+        self._by_place = isinstance(reading.table, JsonLines | Delimited)
+        self._done = self._characters = 0
+        self._began = self._last = time.monotonic()
+
+    def progress(self, rows: _Rows) -> None:
+        """Count some rows as done."""
+        self._done += len(rows)
+        self._characters += sum(
+            row.chat.characters() for _, row in rows if row.chat is not None
+        )
+        now = time.monotonic()
+        if now - self._last < _PROGRESS_EVERY_S:
+            return
+        self._last = now
+        total = max(self._done, self._judged(rows[-1][0]))
+        left = (now - self._began) * (total / self._done - 1)
+        self._session.say(
+            Progress(
+                stage="Reading the rows",
+                done=float(self._done),
+                total=float(total),
+                unit="rows",
+                eta_s=left,
+            )
+        )
+
+    def _judged(self, last: RawRow) -> int:
+        seen = last.place if self._by_place else self._characters
+        return round(self._done * self._table.size_bytes / max(1, seen))
