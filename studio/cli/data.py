@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from studio.cli import data_fixing, drafting
+from studio.cli import data_fixing, data_inspecting, data_preview, drafting
+from studio.domain.recipe import Recipe
 from studio.storage.draft_making import MOST_QUESTIONS
 
 app = typer.Typer(
@@ -27,6 +28,37 @@ Assignments = Annotated[
         "train.sequence_length; may be repeated.",
     ),
 ]
+Model = Annotated[
+    str, typer.Option("--model", help="A model of the list, a folder or a hub id.")
+]
+
+
+@app.command(epilog=data_inspecting.EPILOG)
+def inspect(
+    file: DataPath,
+    model: Model = "",
+    assignments: Assignments = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Check a whole data set; with a model, as its tokenizer counts."""
+    recipe = _recipe_for(file, assignments)
+    raise typer.Exit(data_inspecting.inspect(recipe, model, json=json))
+
+
+@app.command(epilog=data_preview.EPILOG)
+def preview(
+    file: DataPath,
+    model: Model,
+    row: Annotated[
+        int, typer.Option("--row", min=1, help="Its line, or its number in a table.")
+    ] = 1,
+    assignments: Assignments = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show one row as a model reads it, token by token, and what is learnt."""
+    data_preview.preview(_recipe_for(file, assignments), model, row, json=json)
 
 
 @app.command(epilog=data_fixing.EPILOG)
@@ -97,3 +129,10 @@ def make(  # noqa: PLR0913 - a command line has the options it has
     """Draft questions and answers from documents, for you to review."""
     maker = drafting.Maker(model, address, api_model, allow_http)
     raise typer.Exit(drafting.make(documents, out, maker, questions, json=json))
+
+
+def _recipe_for(file: Path, assignments: list[str] | None) -> Recipe:
+    recipe = Recipe().with_value("data.path", str(file.expanduser().absolute()))
+    for assignment in assignments or ():
+        recipe = recipe.with_typed(assignment)
+    return recipe

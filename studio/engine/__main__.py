@@ -34,6 +34,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         from studio.engine.verbs import run_verb
 
+        if parsed.verb == "inspect-data":
+            from studio.engine.data_inspection import step_back
+
+            step_back()
         return int(run_verb(session, parsed))
     finally:
         session.wire.close()

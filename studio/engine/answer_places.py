@@ -37,6 +37,9 @@ class Places(Protocol):
     def spoken(self, number: int) -> int:
         """The same for the chat up to and including a turn."""
 
+    def rendered(self, number: int) -> str:
+        """That chat, once `spoken` was asked; only of turns that call tools."""
+
 
 @dataclass(frozen=True, slots=True)
 class RenderedPlaces:
@@ -68,6 +71,10 @@ class RenderedPlaces:
             return len(self.text)
         self.until[number] = self.render(number + 1, False)
         return common_length(self.until[number], self.text)
+
+    def rendered(self, number: int) -> str:
+        """As `Places` has it."""
+        return self.until[number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +112,8 @@ class AnswerFinder:
                 begin = start if number else found
                 so_far = places.spoken(number)
                 if turn.extras.get("tool_calls"):
-                    span = self._calling(text, turn, begin, so_far)
+                    rendered = places.rendered(number)
+                    span = self._calling(text, turn, begin, so_far, rendered)
                 else:
                     behind = found + len(words)
                     stop = self._end_of_turn(text, behind, so_far)
@@ -117,12 +125,31 @@ class AnswerFinder:
                 cursor = at + len(words)
         return spans
 
-    def _calling(self, text: str, turn: Turn, begin: int, so_far: int) -> Span:
-        """All of a turn: a call stands in the text as the template writes it."""
+    def _calling(
+        self, text: str, turn: Turn, begin: int, so_far: int, rendered: str
+    ) -> Span:
+        """All of a turn: a call stands in the text as the template writes it.
+
+        Args:
+            text: The whole chat.
+            turn: With calls.
+            begin: Where the model begins to speak.
+            so_far: How much of the text the chat has that ends with this turn.
+            rendered: That chat.
+
+        Raises:
+            RowError: The template leaves a call out.
+        """
+        names = list(_called(turn))
+        if names and names[0] not in text[begin:so_far]:
+            # What comes before a call may be written otherwise in the last turn, such
+            # as an empty thought; from the call on the turn is the same.
+            call = rendered[rendered.rfind(names[0]) :]
+            at = text.find(call, begin) if names[0] in call else -1
+            so_far = at + len(call) if at >= 0 else so_far
         said = text[:so_far].rstrip()
-        for name in _called(turn):
-            if name not in said[begin:]:
-                raise RowError("calls a tool, which the chat template leaves out")
+        if any(name not in said[begin:] for name in names):
+            raise RowError("calls a tool, which the chat template leaves out")
         stop = max(begin, len(said))
         return Span(begin, stop, self.ending.search(said) is not None)
 

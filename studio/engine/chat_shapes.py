@@ -100,6 +100,10 @@ class KnownPlaces:
         """As `Places` has it."""
         return self._place(self.shape.spoken[number])
 
+    def rendered(self, number: int) -> str:
+        """As `Places` has it."""
+        return self.text[: self.spoken(number)]
+
     def _place(self, mark: _Mark) -> int:
         start = self.starts[mark.turn]
         if mark.tail is None:

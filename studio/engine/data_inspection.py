@@ -66,7 +66,6 @@ def inspect_data(session: Session, subject: Subject) -> DataInspected:
     Raises:
         StudioError: The model has no tokenizer, or its chat template does harm.
     """
-    _step_back()
     data = subject.recipe.data
     path = Path(data.path).expanduser()
     try:
@@ -90,7 +89,7 @@ def inspect_data(session: Session, subject: Subject) -> DataInspected:
     return _kept(session, draft, inspection.report(), subject)
 
 
-def _step_back() -> None:
+def step_back() -> None:
     """Let the window and its user go first, and use all cores that are idle."""
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     if sys.platform != "win32":

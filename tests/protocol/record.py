@@ -11,8 +11,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from studio.protocol.commands import KeepRunning, SampleNow, SaveNow, Stop
-from studio.protocol.events import RunFailed, StepFinished
+from studio.protocol.codec import encode
+from studio.protocol.commands import KeepRunning, SampleNow, SaveNow, ShowRow, Stop
+from studio.protocol.events import RowNotShown, RowShown, RunFailed, StepFinished
 from tests.engine import tiny
 from tests.engine.helpers import engine, new_run, recipe_for
 
@@ -98,12 +99,33 @@ def estimated(recorder, run):
     )
 
 
+<<<<<<< HEAD
 def drafted(recorder):
     document = recorder.folder / "tower.txt"
     document.write_text("The lamp of the tower can be seen from far away.\n")
     out = recorder.folder / "drafts.jsonl"
     order = ("--document", document, "--model", recorder.model)
     recorder.keep_wire("drafted", "make-data", out, *order)
+=======
+def inspected(recorder):
+    # Progress is told of large files alone, and is in other streams.
+    recorder.keep_wire(
+        "inspected", "inspect-data", recorder.data, "--model", recorder.model
+    )
+
+
+def shown(recorder):
+    """A row that is shown, and the one that is no JSON."""
+    broken = recorder.data.read_bytes().index(b"not json")
+    lines = []
+    with engine("show-rows", recorder.data, "--model", recorder.model) as process:
+        for order, (line, place) in enumerate([(1, 0), (41, broken)]):
+            row = ShowRow(order=order, line=line, place=place, length=512)
+            process.order(row)
+            lines.append(encode(process.listen_until(RowShown | RowNotShown)))
+        hello = encode(process.events[0])
+    recorder.keep("shown", [hello, *lines])
+>>>>>>> ac93930 (Inspect and preview data sets in the terminal, and prove that the mask shown is trained)
 
 
 def main():
@@ -123,6 +145,8 @@ def main():
         )
         recorder.keep_wire("prepared", "prepare-model", recorder.model)
         recorder.keep_wire("diagnosed", "doctor")
+        inspected(recorder)
+        shown(recorder)
 
 
 if __name__ == "__main__":
