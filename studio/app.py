@@ -238,6 +238,7 @@ class Studio(QObject):
 
 def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> Desk:
     """Build every service of the window; none of them runs yet."""
+    from studio.services.data_inspector import DataInspector
     from studio.services.data_reader import DataReader
     from studio.services.exact_pricer import ExactPricer
     from studio.services.hardware_monitor import HardwareMonitor
@@ -258,7 +259,9 @@ def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> De
     return Desk(
         preferences=preferences,
         projects=projects,
-        data=ProjectData(projects, DataReader(window), window),
+        data=ProjectData(
+            projects, DataReader(window), DataInspector(parent=window), window
+        ),
         data_tools=DataTools(),
         hardware=hardware,
         history=ReadingHistory(hardware, controller, window),

@@ -10,7 +10,7 @@ from rich.style import Style
 from rich.text import Text
 
 from studio.cli import terminal
-from studio.domain.errors import StudioError, refusal
+from studio.domain.errors import StudioError
 from studio.domain.recipe import Recipe
 from studio.domain.token_view import ShownToken, TokenUse, TokenView
 from studio.protocol.codec import heard
@@ -20,8 +20,6 @@ from studio.protocol.events import RowNotShown, RowShown
 from studio.services.engine_process import EngineProcess
 from studio.services.inspections import InspectionOrder
 from studio.services.launch import engine_command
-from studio.storage.data_reading import Choice, open_data
-from studio.storage.tables.table import RawRow
 
 EPILOG = """In colour on a terminal. Elsewhere each line is a stretch of tokens, and begins with = when it is trained, . when it is read alone, x when it is cut off.
 
@@ -53,9 +51,7 @@ def preview(recipe: Recipe, model: str, line: int, *, json: bool) -> None:
     Raises:
         StudioError: No such row, the row has no tokens, or the model isn't here.
     """
-    row = _row_at(recipe, line)
-    length = recipe.train.sequence_length
-    order = ShowRow(order=1, line=row.line, place=row.place, length=length)
+    order = ShowRow(order=1, line=line, length=recipe.train.sequence_length)
     view = _asked(InspectionOrder(recipe, model), order)
     if json:
         terminal.say_json(document(view))
@@ -125,19 +121,6 @@ def _lines_of(tokens: Iterator[ShownToken]) -> list[str]:
 def _harmless(text: str) -> str:
     """Text of strangers, without what a terminal would obey."""
     return "".join(each if each.isprintable() or each == "\n" else "·" for each in text)
-
-
-def _row_at(recipe: Recipe, line: int) -> RawRow:
-    reading = open_data(Path(recipe.data.path).expanduser(), Choice.of(recipe.data))
-    found = next((row for row in reading.table.rows() if row.line >= line), None)
-    if found is None or found.line != line:
-        raise refusal(
-            "data.no-such-row",
-            f"No row begins on line {line:,}.",
-            fix="Name the line of a row, from 1.",
-            where=recipe.data.path,
-        )
-    return found
 
 
 def _asked(order: InspectionOrder, question: ShowRow) -> TokenView:

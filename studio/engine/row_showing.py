@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from studio.domain.dataset import Chat, RowError
-from studio.domain.errors import StudioError
+from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import error
 from studio.domain.recipe import Recipe
 from studio.domain.token_view import ShownToken, TokenUse, TokenView
@@ -14,7 +14,7 @@ from studio.protocol.codec import told
 from studio.protocol.commands import ShowRow
 from studio.protocol.data_words import told_view
 from studio.protocol.events import RowNotShown, RowShown
-from studio.storage.data_reading import Choice, open_data
+from studio.storage.data_reading import Choice, Reading, open_data
 from studio.storage.models import ModelPlace
 
 if TYPE_CHECKING:
@@ -41,20 +41,62 @@ def show_rows(session: Session, recipe: Recipe, place: ModelPlace) -> None:
     tokenizer = tokenizer_alone(place)
     from studio.engine.chat_rendering import RowMaker
 
-    maker = RowMaker(tokenizer)
-    reading = open_data(Path(recipe.data.path).expanduser(), Choice.of(recipe.data))
+    maker, rows = RowMaker(tokenizer), _Rows(recipe)
     while not session.orders.stop_is_ordered:
         order = session.orders.newest_row(_PATIENCE_S)
         if order is None:
             continue
         try:
-            chat = reading.example_of(reading.row_at(order.line, order.place))
-            session.say(_answer(tokenizer, maker, chat, order))
+            session.say(_answer(tokenizer, maker, rows.row_of(order), order))
         except RowError as fault:
             session.say(_refused(order, str(fault)))
         except StudioError as refused:
+            rows.forget()
             finding = told(refused.finding)
             session.say(RowNotShown(order=order.order, finding=finding))
+
+
+class _Rows:
+    """Finds rows by their places, or by their lines for whoever knows no more."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._path = Path(recipe.data.path).expanduser()
+        self._choice = Choice.of(recipe.data)
+        self._places: dict[tuple[str, int], int] = {}
+        self._opened: Reading | None = open_data(self._path, self._choice)
+
+    def forget(self) -> None:
+        """Open the file anew the next time, in case that it was changed."""
+        self._opened = None
+        self._places.clear()
+
+    def row_of(self, order: ShowRow) -> Chat:
+        """The row that is asked for.
+
+        Raises:
+            RowError: It can't be trained on.
+            StudioError: No row begins there, or the file can't be read any more.
+        """
+        if self._opened is None:
+            self._opened = open_data(self._path, self._choice)
+        reading, at = self._opened, order.place
+        if at is None:
+            at = self._place_of(reading, order)
+        return reading.example_of(reading.row_at(order.line, at))
+
+    def _place_of(self, reading: Reading, order: ShowRow) -> int:
+        if not self._places:
+            rows = reading.table.rows()
+            self._places = {(row.file, row.line): row.place for row in rows}
+        asked = order.file, order.line
+        if asked not in self._places:
+            raise refusal(
+                "data.no-such-row",
+                f"No row begins on line {order.line:,}.",
+                fix="Name the line of a row, from 1.",
+                where=order.file or str(self._path),
+            )
+        return self._places[asked]
 
 
 def _answer(

@@ -21,14 +21,16 @@ from studio.domain.memory.measurement import (
 )
 from studio.domain.memory.timeline import PhaseMark, Timeline
 from studio.protocol.commands import EngineCommand
-from studio.protocol.events import (
-    EngineEvent,
-    MemoryEstimated,
-    MemoryMeasured,
+from studio.protocol.event_parts import (
     MemoryPart,
     MemoryPeaks,
     MemoryRanOut,
     StepTimeline,
+)
+from studio.protocol.events import (
+    EngineEvent,
+    MemoryEstimated,
+    MemoryMeasured,
     Told,
 )
 

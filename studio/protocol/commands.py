@@ -41,14 +41,16 @@ class ShowRow(Command, frozen=True, tag="show-row"):
     Attributes:
         order: Comes back with the answer.
         line: As `studio.storage.tables.table.RawRow.line` has it.
-        place: As `RawRow.place` has it.
         length: The sequence length that cuts it, in tokens.
+        file: The name of its file within a folder; empty for a single file.
+        place: As `RawRow.place` has it; None to look for the line.
     """
 
     order: int
     line: int
-    place: int
     length: int
+    file: str = ""
+    place: int | None = None
 
 
 EngineCommand = Stop | SaveNow | SampleNow | KeepRunning | ShowRow

@@ -10,6 +10,14 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from studio.protocol.event_parts import (
+    MemoryPart,
+    MemoryPeaks,
+    MemoryRanOut,
+    StepTimeline,
+    ToldOfRows,
+)
+
 PROTOCOL_VERSION = 1
 
 
@@ -248,26 +256,6 @@ class Diagnosed(Event, frozen=True, tag="diagnosed"):
     detail: str
 
 
-class MemoryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a peak; see `studio.domain.memory.estimate.Component`."""
-
-    name: str
-    group: str
-    bytes: int
-    phase: str
-    level: int
-
-
-class StepTimeline(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
-):
-    """A step's memory; see `studio.domain.memory.timeline.Timeline`."""
-
-    allocated: list[int]
-    reserved: list[int]
-    marks: list[tuple[int, str]]
-
-
 class MemoryEstimated(Event, frozen=True, tag="memory-estimated"):
     """A prediction; see `studio.domain.memory.estimate.MemoryEstimate`.
 
@@ -297,26 +285,6 @@ class MemoryNotEstimated(Event, frozen=True, tag="memory-not-estimated"):
     left: int
 
 
-class MemoryPeaks(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
-):
-    """Highest memory; see `studio.domain.memory.measurement.Peaks`."""
-
-    allocated: int | None
-    reserved: int | None
-    device: int | None
-
-
-class MemoryRanOut(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
-):
-    """How memory ended; see `studio.domain.memory.measurement.RanOut`."""
-
-    phase: str
-    asked_bytes: int | None
-    held_bytes: int | None
-
-
 class MemoryMeasured(Event, frozen=True, tag="memory-measured"):
     """What a probe or a run really took.
 
@@ -343,19 +311,6 @@ class MemoryMeasured(Event, frozen=True, tag="memory-measured"):
     context_bytes: int | None
     ran_out: MemoryRanOut | None
     seconds: float
-
-
-class ToldOfRows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A finding about many rows; see `studio.domain.data_report.DataFinding`."""
-
-    code: str
-    severity: str
-    count: int
-    rows: list[int]
-    what: str
-    why: str = ""
-    fix: str = ""
-    mends: bool = False
 
 
 class DataInspected(Event, frozen=True, tag="data-inspected"):

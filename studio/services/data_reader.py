@@ -1,16 +1,26 @@
 """Data files, read beside the window."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding
 from studio.domain.recipe_options import DataOptions
 from studio.services.background import BackgroundCall
-from studio.storage.data_sets import read_data
+from studio.storage.data_sets import read_data, read_indexed, read_or_look
+
+if TYPE_CHECKING:
+    from studio.storage.data_index import DataIndex
 
 
 class DataReader(QObject):
     """Reads one data file at a time; the newest order wins.
+
+    Attributes:
+        looks_first: Of a large file only the first rows are read; `read_indexed` or
+            `read_whole` gives the rest.
 
     Signals:
         file_read(object): The `ChatFile` that was ordered last.
@@ -22,6 +32,7 @@ class DataReader(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.looks_first = False
         self._calls: list[BackgroundCall] = []
         self._newest: BackgroundCall | None = None
 
@@ -32,7 +43,28 @@ class DataReader(QObject):
 
     def read(self, data: DataOptions) -> None:
         """Read what a recipe names; what an earlier order finds isn't told any more."""
-        call = BackgroundCall(lambda: read_data(data))
+        self._begin(lambda: (read_or_look if self.looks_first else read_data)(data))
+
+    def read_whole(self, data: DataOptions) -> None:
+        """Read all rows of a file, however many there are."""
+        self._begin(lambda: read_data(data))
+
+    def read_indexed(self, data: DataOptions, index: "DataIndex") -> None:
+        """Read a file's rows from where an inspection found them.
+
+        An index that can't be read any more is as good as none.
+        """
+
+        def read() -> ChatFile:
+            try:
+                return read_indexed(data, index)
+            except (OSError, ValueError):
+                return read_data(data)
+
+        self._begin(read)
+
+    def _begin(self, read: Callable[[], ChatFile]) -> None:
+        call = BackgroundCall(read)
         call.call_done.connect(self._on_call_done)
         call.call_failed.connect(self._on_call_failed)
         self._calls.append(call)

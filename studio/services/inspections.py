@@ -4,15 +4,17 @@ What was inspected before, and hasn't changed, is answered from the disk.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from studio.domain.data_report import DataReport
 from studio.domain.errors import StudioError
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import TrainOptions
+from studio.protocol.events import DataInspected
 from studio.services.model_places import store
-from studio.storage.data_index import DataIndex, find_index, key_of
+from studio.storage.data_index import DataIndex, find_index, key_of, report_of
 from studio.storage.models import ModelPlace, ModelState
 from studio.storage.recipes import save_recipe
 from studio.system.paths import data_indexes_dir
@@ -34,8 +36,23 @@ class InspectionOrder:
 
     @classmethod
     def of(cls, recipe: Recipe) -> "InspectionOrder":
-        """With the recipe's model, if it is on this machine."""
-        return cls(recipe, recipe.model.name if _is_here(recipe.model.name) else "")
+        """Of a recipe, with its model, if that is on this machine.
+
+        Recipes that differ in nothing that an inspection looks at have equal orders.
+        """
+        decisive = Recipe(
+            data=replace(recipe.data, prompts=(), mix=()),
+            train=replace(
+                TrainOptions(),
+                sequence_length=recipe.train.sequence_length,
+                seed=recipe.train.seed,
+            ),
+        )
+        return cls(decisive, recipe.model.name if _is_here(recipe.model.name) else "")
+
+    def without_model(self) -> "InspectionOrder":
+        """The same without tokens, which is quicker and can't fail for the model."""
+        return replace(self, model="")
 
     def key(self) -> str:
         """The name of its index; changes when the data, or what decides, changes.
@@ -56,9 +73,14 @@ class InspectionOrder:
 
     def known_report(self) -> DataReport | None:
         """The report of the same inspection, made before; None when there is none."""
+        found = self.known_result()
+        return None if found is None else found.report
+
+    def known_result(self) -> "InspectionResult | None":
+        """The result of the same inspection, made before; None when there is none."""
         index = self.known()
         try:
-            return None if index is None else index.report()
+            return None if index is None else InspectionResult(index.report(), index)
         except (OSError, ValueError):
             return None
 
@@ -74,6 +96,29 @@ class InspectionOrder:
         file = folder / "recipe.toml"
         save_recipe(file, self.recipe)
         return [str(file), *(["--model", self.model] if self.model else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionResult:
+    """What an inspection found.
+
+    Attributes:
+        report: In words and numbers.
+        index: Where each row is; None when the data could not be opened.
+    """
+
+    report: DataReport
+    index: DataIndex | None
+
+    @classmethod
+    def of(cls, told: DataInspected) -> "InspectionResult":
+        """What an engine told; reads the rows' lengths from the disk.
+
+        Raises:
+            OSError: They can't be read.
+        """
+        index = DataIndex(Path(told.index)) if told.index else None
+        return cls(report_of(told), index)
 
 
 def _is_here(name: str) -> bool:

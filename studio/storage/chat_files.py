@@ -22,7 +22,8 @@ from studio.storage.tables.table import RawRow, changed
 
 _NAMED_LINES: Final = 10
 _MOST_REASONS: Final = 50
-_KEPT_BYTES: Final = 16 << 20
+KEPT_BYTES: Final = 16 << 20
+"""The rows of a file that is no larger are held in memory."""
 _CACHED: Final = 512
 
 
@@ -46,7 +47,7 @@ def read_chats(
     """
     try:
         reading = open_data(path, choice)
-        keeps = reading.table.size_bytes <= _KEPT_BYTES
+        keeps = reading.table.size_bytes <= KEPT_BYTES
         collected = Collected(keeps=keeps, grouped=bool(choice.group))
         examples = reading.examples()
         collected.take(islice(examples, most_rows))
@@ -96,6 +97,10 @@ class StoredChats(Sequence[Chat]):
                 self._cached.clear()
             self._cached[at] = self._read(at)
         return self._cached[at]
+
+    def place_of(self, at: int) -> int:
+        """Where an example lies, as `RawRow.place` has it."""
+        return self._places[at]
 
     def _read(self, at: int) -> Chat:
         try:

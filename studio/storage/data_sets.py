@@ -3,15 +3,21 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from studio.domain.dataset import ChatFile, MixedFile
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding
 from studio.domain.mixing import MixError, MixWord, mix_of
 from studio.domain.recipe_options import DataOptions
-from studio.storage.chat_files import read_chats
+from studio.storage.chat_files import KEPT_BYTES, read_chats
 from studio.storage.data_digest import digest_of
+from studio.storage.data_index import DataIndex
 from studio.storage.data_reading import Choice
+from studio.storage.tables.opening import open_table
+
+FIRST_ROWS: Final = 500
+"""Of a large file; many screens, and read in a few milliseconds."""
 
 
 def read_data(data: DataOptions, *, most_rows: int | None = None) -> ChatFile:
@@ -30,9 +36,40 @@ def read_data(data: DataOptions, *, most_rows: int | None = None) -> ChatFile:
     Raises:
         StudioError: One of them can't be read, or the mix can't be understood.
     """
-    mix = understood(data)
+    understood(data)  # before a long reading
     path = Path(data.path).expanduser()
-    file = read_chats(path, Choice.of(data), most_rows=most_rows)
+    return _with_mixed(data, read_chats(path, Choice.of(data), most_rows=most_rows))
+
+
+def read_indexed(data: DataOptions, index: DataIndex) -> ChatFile:
+    """The same, with the data file's rows where an index says that they are.
+
+    Args:
+        data: Of the recipe.
+        index: Of its data file as it is now.
+
+    Raises:
+        StudioError: One of the files can't be read.
+        OSError: The index can't be read.
+        ValueError: It is none.
+    """
+    path = Path(data.path).expanduser()
+    return _with_mixed(data, index.chat_file(path, Choice.of(data)))
+
+
+def read_or_look(data: DataOptions) -> ChatFile:
+    """A small data file whole, and the first rows of a large one.
+
+    Raises:
+        StudioError: As `read_data` has them.
+    """
+    path = Path(data.path).expanduser()
+    is_large = open_table(path).size_bytes > KEPT_BYTES
+    return read_data(data, most_rows=FIRST_ROWS if is_large else None)
+
+
+def _with_mixed(data: DataOptions, file: ChatFile) -> ChatFile:
+    mix = understood(data)
     if not mix:
         return file
     mixed = tuple(MixedFile(word, _read(word)) for word in mix)

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from studio.engine.random_weights import write_random_model
-from studio.protocol.events import MemoryPeaks
+from studio.protocol.event_parts import MemoryPeaks
 from tests.gpu.shapes import SHAPES
 from tests.gpu.test_memory_truth import CASES
 from tests.gpu.truth import (

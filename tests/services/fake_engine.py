@@ -6,6 +6,7 @@ Run as a script with the run directory and a scene; nothing of it loads torch.
 import argparse
 import json
 import os
+import queue
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 ORDERS: list[str] = []
+ROWS: "queue.SimpleQueue[dict]" = queue.SimpleQueue()
 
 
 def say(**event: object) -> None:
@@ -60,7 +62,10 @@ def hear() -> None:
     while chunk := os.read(0, 4096):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            ORDERS.append(json.loads(line)["command"])
+            order = json.loads(line)
+            ORDERS.append(order["command"])
+            if order["command"] == "show-row":
+                ROWS.put(order)
             if ORDERS[-1] == "keep-running":
                 kept = True
                 say(event="detached")
@@ -203,7 +208,29 @@ def prices_slowly() -> None:
     time.sleep(300)
 
 
+def shows_rows() -> None:
+    """Tokens of each row that is asked for: one, with the row's line."""
+    while True:
+        row = ROWS.get()
+        say(
+            event="row-shown",
+            order=row["order"],
+            line=row["line"],
+            texts=[f"line {row['line']}"],
+            ids=[1],
+            uses="t",
+            marks=[],
+        )
+
+
+def dies_of_a_row() -> None:
+    ROWS.get()
+    os._exit(1)
+
+
 SCENES = {
+    "shows-rows": shows_rows,
+    "dies-of-a-row": dies_of_a_row,
     "prices": prices,
     "prices-slowly": prices_slowly,
     "normal": normal,

@@ -163,12 +163,17 @@ class DataPage(QWidget):
     def _show_file(self, file: ChatFile) -> None:
         filled, recipe = self.view.filled, self._recipe()
         split = split_of(file, recipe)
-        if file is not self._shown:
-            self._shown, self._split, self._trouble = file, split, None
+        before, self._shown = self._shown, file
+        if file is not before:
+            filled.lengths.show_bars(length_bars(file))
+        if before is None or file.chats is not before.chats:
+            self._split, self._trouble = split, None
+            # The rest of a large file comes later; its first rows stay where they are.
+            goes_on = before is not None and not before.is_whole
+            kept = filled.rows.current_place() if goes_on else 0
             filled.rows.search.clear()
             filled.rows.model.set_chats(file.chats, split)
-            filled.rows.show_places(range(len(file.chats)), "")
-            filled.lengths.show_bars(length_bars(file))
+            filled.rows.show_places(range(len(file.chats)), "", kept)
         elif split != self._split:
             self._split = split
             filled.rows.model.set_split(split)

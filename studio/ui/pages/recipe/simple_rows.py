@@ -161,10 +161,15 @@ def hold_back_row(recipe: Recipe, chats: ChatFile | None) -> HoldBackRow:
 
 
 def _cut_words(length: int, chats: ChatFile) -> str:
-    """How many rows may be too long, judged by their characters."""
-    long = lengths_of(chats).longer_than(length)
+    """How many rows are too long, or may be, when characters alone judge them."""
+    lengths = lengths_of(chats)
+    long, rows = lengths.longer_than(length), len(chats.chats)
+    if lengths.counted:
+        if long:
+            return f"{long:,} of {rows:,} rows {'is' if long == 1 else 'are'} cut."
+        return "All rows stay whole."
     if long:
-        return f"By their characters, {long:,} of {len(chats.chats):,} rows may be cut."
+        return f"By their characters, {long:,} of {rows:,} rows may be cut."
     return "By their characters, all rows stay whole."
 
 

@@ -1,0 +1,56 @@
+"""Parts of events, which are no events themselves."""
+
+import msgspec
+
+
+class MemoryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a peak; see `studio.domain.memory.estimate.Component`."""
+
+    name: str
+    group: str
+    bytes: int
+    phase: str
+    level: int
+
+
+class StepTimeline(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """A step's memory; see `studio.domain.memory.timeline.Timeline`."""
+
+    allocated: list[int]
+    reserved: list[int]
+    marks: list[tuple[int, str]]
+
+
+class MemoryPeaks(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """Highest memory; see `studio.domain.memory.measurement.Peaks`."""
+
+    allocated: int | None
+    reserved: int | None
+    device: int | None
+
+
+class MemoryRanOut(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """How memory ended; see `studio.domain.memory.measurement.RanOut`."""
+
+    phase: str
+    asked_bytes: int | None
+    held_bytes: int | None
+
+
+class ToldOfRows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A finding about many rows; see `studio.domain.data_report.DataFinding`."""
+
+    code: str
+    severity: str
+    count: int
+    rows: list[int]
+    what: str
+    why: str = ""
+    fix: str = ""
+    mends: bool = False
