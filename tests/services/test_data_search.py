@@ -28,7 +28,7 @@ def search(qapp):
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
     """A file whose rows stay on the disk, one of them left out."""
-    monkeypatch.setattr(chat_files, "_KEPT_BYTES", 10)
+    monkeypatch.setattr(chat_files, "KEPT_BYTES", 10)
     path = write_rows(tmp_path / "c.jsonl", range(1, 301))
     path.write_text("oops\n" + path.read_text())
     return read_chats(path)

@@ -340,7 +340,7 @@ def test_that_a_held_line_re_prices_without_changing_the_recipe(
 def test_that_a_file_changed_meanwhile_is_a_finding(
     page, project, desk: TestDesk, qtbot, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(chat_files, "_KEPT_BYTES", 10)
+    monkeypatch.setattr(chat_files, "KEPT_BYTES", 10)
     path = write_chats(tmp_path / "c.jsonl", 2000)
     read(qtbot, desk, page, path)
     path.write_text("gone\n")

@@ -132,7 +132,7 @@ def test_that_rows_without_a_group_are_never_one_group(tmp_path):
 def test_that_a_large_file_is_split_by_the_same_groups(tmp_path, monkeypatch):
     path = write_rows(tmp_path / "a.jsonl", asked(60, author=lambda n: n % 7))
     kept = read_chats(path, Choice(group="author"))
-    monkeypatch.setattr(chat_files, "_KEPT_BYTES", 0)
+    monkeypatch.setattr(chat_files, "KEPT_BYTES", 0)
     stored = read_chats(path, Choice(group="author"))
     assert isinstance(stored.chats, StoredChats)
     assert stored.split(0.2, 3) == kept.split(0.2, 3)
