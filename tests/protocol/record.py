@@ -99,14 +99,14 @@ def estimated(recorder, run):
     )
 
 
-<<<<<<< HEAD
 def drafted(recorder):
     document = recorder.folder / "tower.txt"
     document.write_text("The lamp of the tower can be seen from far away.\n")
     out = recorder.folder / "drafts.jsonl"
     order = ("--document", document, "--model", recorder.model)
     recorder.keep_wire("drafted", "make-data", out, *order)
-=======
+
+
 def inspected(recorder):
     # Progress is told of large files alone, and is in other streams.
     recorder.keep_wire(
@@ -125,7 +125,6 @@ def shown(recorder):
             lines.append(encode(process.listen_until(RowShown | RowNotShown)))
         hello = encode(process.events[0])
     recorder.keep("shown", [hello, *lines])
->>>>>>> ac93930 (Inspect and preview data sets in the terminal, and prove that the mask shown is trained)
 
 
 def main():
