@@ -193,7 +193,20 @@ class RowMaker:
         Raises:
             StudioError: The template takes more time or memory than any honest one.
         """
-        found = [self._rendered_or_not(chat) for chat in chats]
+        return self.tokenised(self.rendered_rows(chats))
+
+    def rendered_rows(self, chats: Sequence[Chat]) -> list[RenderedRow | RowError]:
+        """The first half of `rows`; only the main thread can keep a template's limits.
+
+        Raises:
+            StudioError: The template takes more time or memory than any honest one.
+        """
+        return [self._rendered_or_not(chat) for chat in chats]
+
+    def tokenised(
+        self, found: Sequence[RenderedRow | RowError]
+    ) -> list[TokenRow | RowError]:
+        """The second half of `rows`; any one thread may do it."""
         rendered = [each for each in found if isinstance(each, RenderedRow)]
         tokenised = self._tokenised(rendered)
         return [
@@ -264,6 +277,8 @@ class RowMaker:
             [row.text for row in rows],
             add_special_tokens=special,
             return_offsets_mapping=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
         )
         yield from zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
 

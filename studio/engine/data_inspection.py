@@ -3,9 +3,10 @@
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,9 +31,11 @@ from studio.storage.tables.table import RawRow
 from studio.system.paths import data_indexes_dir
 
 if TYPE_CHECKING:
-    from studio.engine.chat_rendering import RowMaker
+    from studio.engine.chat_rendering import RowMaker, TokenRow
 
 _AT_ONCE: Final = 256
+_MOST_CHARACTERS: Final = 1 << 20
+"""Of rows that are held with all their tokens' places, 200 bytes for each."""
 _PROGRESS_EVERY_S: Final = 0.25
 _NICENESS: Final = 5
 _GENERATION: Final = "generation %}"
@@ -80,12 +83,12 @@ def inspect_data(session: Session, subject: Subject) -> DataInspected:
     draft = IndexDraft.of(Choice.of(data))
     length = subject.recipe.train.sequence_length
     said = _Said(session, reading)
-    coming = inspection.rows()
-    while rows := list(islice(coming, _AT_ONCE)):
-        for raw, row in _counted(rows, maker, length):
-            inspection.take(row)
-            draft.add(raw, row)
-        said.progress(rows)
+    with ThreadPoolExecutor(1) as beside:
+        for rows in _counted(inspection.rows(), maker, length, beside):
+            for raw, row in rows:
+                inspection.take(row)
+                draft.add(raw, row)
+            said.progress(rows)
     return _kept(session, draft, inspection.report(), subject)
 
 
@@ -108,25 +111,62 @@ def _maker_of(place: ModelPlace | None) -> "tuple[RowMaker | None, bool | None]"
     return RowMaker(tokenizer), _GENERATION in str(tokenizer.chat_template)
 
 
+def _batches(rows: Iterator[tuple[RawRow, CheckedRow]]) -> Iterator[_Rows]:
+    """Some rows at a time, fewer of them where they are long."""
+    batch: list[tuple[RawRow, CheckedRow]] = []
+    characters = 0
+    for raw, row in rows:
+        batch.append((raw, row))
+        characters += 0 if row.chat is None else row.chat.characters()
+        if len(batch) == _AT_ONCE or characters > _MOST_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
 def _counted(
-    rows: _Rows, maker: "RowMaker | None", length: int
-) -> Iterator[tuple[RawRow, CheckedRow]]:
-    """Rows with their tokens, or with why the model's template refuses them."""
+    rows: Iterator[tuple[RawRow, CheckedRow]],
+    maker: "RowMaker | None",
+    length: int,
+    beside: Executor,
+) -> Iterator[_Rows]:
+    """Rows with their tokens, or with why the model's template refuses them.
+
+    A tokenizer works outside Python, so while it is at some rows the next ones are
+    rendered and the last ones are checked.
+    """
     if maker is None:
-        yield from rows
+        yield from _batches(rows)
         return
-    made = iter(maker.rows([row.chat for _, row in rows if row.chat is not None]))
+    under_way: deque[tuple[_Rows, Future[list[TokenRow | RowError]]]] = deque()
+    for batch in _batches(rows):
+        chats = [row.chat for _, row in batch if row.chat is not None]
+        rendered = maker.rendered_rows(chats)
+        under_way.append((batch, beside.submit(maker.tokenised, rendered)))
+        if len(under_way) > 1:
+            before, made = under_way.popleft()
+            yield _with_tokens(before, made.result(), length)
+    for before, made in under_way:
+        yield _with_tokens(before, made.result(), length)
+
+
+def _with_tokens(
+    rows: _Rows, made: Iterable["TokenRow | RowError"], length: int
+) -> _Rows:
+    coming, counted = iter(made), []
     for raw, row in rows:
         if row.chat is None:
-            yield raw, row
+            counted.append((raw, row))
             continue
-        found = next(made)
+        found = next(coming)
         if isinstance(found, RowError):
-            yield raw, replace(row, fault=str(found), code=found.code)
+            counted.append((raw, replace(row, fault=str(found), code=found.code)))
         else:
             trained = found.trained_within(length)
             tokens = RowTokens(len(found.ids), trained, found.ends)
-            yield raw, replace(row, tokens=tokens)
+            counted.append((raw, replace(row, tokens=tokens)))
+    return counted
 
 
 def _kept(
@@ -157,9 +197,10 @@ class _Said:
     def progress(self, rows: _Rows) -> None:
         """Count some rows as done."""
         self._done += len(rows)
-        self._characters += sum(
-            row.chat.characters() for _, row in rows if row.chat is not None
-        )
+        if not self._by_place:
+            self._characters += sum(
+                row.chat.characters() for _, row in rows if row.chat is not None
+            )
         now = time.monotonic()
         if now - self._last < _PROGRESS_EVERY_S:
             return

@@ -8,7 +8,6 @@ the file as the window does and watches how long its thread stands still.
 """
 
 import json
-import os
 import random
 import resource
 import sys
@@ -80,7 +79,7 @@ class Watch:
         self._last = now
 
 
-def window(file, model):
+def window(file, model):  # noqa: PLR0915 - one story from the first row to the last
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication, QTableView
 
@@ -92,7 +91,7 @@ def window(file, model):
     from studio.ui.pages.data.view_model import split_of
     from studio.ui.pages.project_data import ProjectData
 
-    if os.path.getsize(file) < 2 * data_sets.KEPT_BYTES:
+    if Path(file).stat().st_size < 2 * data_sets.KEPT_BYTES:
         data_sets.KEPT_BYTES = 1 << 20  # so that few rows are read as many are
     application = QApplication([])
     projects = Projects()
