@@ -8,6 +8,7 @@ the file as the window does and watches how long its thread stands still.
 """
 
 import json
+import os
 import random
 import resource
 import sys
