@@ -6,7 +6,8 @@ from typing import Self
 
 from studio.domain.decoder.block import Block, LinearShape
 from studio.domain.decoder.config import Config
-from studio.domain.decoder.families import FAMILIES, Decoder
+from studio.domain.decoder.decoder import Decoder
+from studio.domain.decoder.families import FAMILIES
 from studio.domain.decoder.vision import Tower, tower_of
 from studio.domain.errors import refusal
 

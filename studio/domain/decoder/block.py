@@ -9,6 +9,7 @@ class Norm(Enum):
 
     RMS = auto()  # weight * x.to(the input's format)
     RMS_LATE = auto()  # the weight's product is cast, not its factor
+    RMS_NAMED = auto()  # the same, where a name holds the factor until it returns
     LAYER = auto()  # torch's layer norm
 
 
@@ -29,6 +30,23 @@ class QueryNorm(Enum):
     HEAD = auto()  # of each head
     HEAD_TURNED = auto()  # of each head, behind the transposition
     WHOLE = auto()  # of all heads together
+
+
+class Views(Enum):
+    """When rows come to be seen as heads, which copies their gradient on its way."""
+
+    EACH = auto()  # each of queries, keys and values at once
+    LATE = auto()  # when all three are there
+    WHOLE = auto()  # the fused tensor, before it is cut
+    QUERY = auto()  # queries alone; keys and values have one head
+
+
+class Names(Enum):
+    """What the names in a block's `forward` hold beside its residual stream."""
+
+    NOTHING = auto()
+    HALVES = auto()  # what goes into a half until it is added, and attention's output
+    ALL = auto()  # attention's input and output, until the block is done
 
 
 class Activation(Enum):
@@ -74,6 +92,8 @@ class Heads:
         drops: Whether probabilities are dropped at random in training.
         caps: Whether scores are capped by a hyperbolic tangent.
         half_softmax: Whether probabilities are computed in the scores' format.
+        wide_turns: Whether positions rotate in fp32.
+        names_parts: Whether names hold the rotated parts until attention is done.
     """
 
     queries: int
@@ -85,6 +105,8 @@ class Heads:
     drops: bool = False
     caps: bool = False
     half_softmax: bool = False
+    wide_turns: bool = False
+    names_parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +148,11 @@ class Block:
         activation: Between.
         scales_residual: Whether what is added is multiplied by a number.
         drops_residual: Whether what is added is dropped at random in training.
+        names: What the names in its code hold.
         experts: In place of the feed-forward block; None without.
         window: Tokens that attention looks back on; 0 for all.
+        slices: Whether the fused entry is cut by slices.
+        views: When rows come to be seen as heads.
     """
 
     hidden: int
@@ -144,9 +169,11 @@ class Block:
     activation: Activation = Activation.KERNEL
     scales_residual: bool = False
     drops_residual: bool = False
+    names: Names = Names.NOTHING
     experts: Experts | None = None
     window: int = 0
     slices: bool = False
+    views: Views = Views.EACH
 
     @property
     def linears(self) -> tuple[LinearShape, ...]:

@@ -5,7 +5,7 @@ configuration_<family>.py. A family that isn't here is refused; the dry run pric
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from studio.domain.decoder.block import (
     Activation,
@@ -13,39 +13,14 @@ from studio.domain.decoder.block import (
     Experts,
     Heads,
     LinearShape,
+    Names,
     Norm,
     QueryNorm,
     Residual,
+    Views,
 )
 from studio.domain.decoder.config import Config
-
-Kinds = tuple[tuple[Block, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoder:
-    """A decoder as its family builds it.
-
-    Attributes:
-        kinds: Blocks and how many there are of each.
-        positions: Rows of a table of learnt positions; 0 for none.
-        scales_embedding: Whether embeddings are multiplied by a number, beside the
-            module that makes them.
-        head_steps: Operators that change the logits before the loss.
-        tables: Bytes of tables that the model keeps.
-        drops_embedding: Whether they are dropped at random in training.
-        tied: Whether the head shares the embedding's matrix, if the config is silent.
-        fused_attention: Whether it runs by torch's fused attention at all.
-    """
-
-    kinds: Kinds
-    positions: int = 0
-    scales_embedding: bool = False
-    head_steps: int = 0
-    tables: int = 0
-    drops_embedding: bool = False
-    tied: bool = False
-    fused_attention: bool = True
+from studio.domain.decoder.decoder import Decoder, Kinds
 
 
 def _heads(config: Config, *, rotary: float = 1.0, **habits: bool) -> Heads:
@@ -123,7 +98,7 @@ def _qwen3(config: Config) -> Decoder:
 
 def _gemma(config: Config) -> Decoder:
     block = replace(_gated(config, bias=_bias(config)), norm=Norm.RMS_LATE)
-    return Decoder(kinds=_all(config, block), tied=True)
+    return Decoder(kinds=_all(config, block), tied=True, scales_inside=True)
 
 
 def _gemma2(config: Config) -> Decoder:
@@ -136,6 +111,7 @@ def _gemma2(config: Config) -> Decoder:
     return Decoder(
         kinds=kinds,
         tied=True,
+        scales_inside=True,
         fused_attention=False,
         head_steps=_capped(config, 30.0),
     )
@@ -157,8 +133,12 @@ def _gemma3(config: Config) -> Decoder:
         residual=Residual.AROUND,
         query_norm=QueryNorm.HEAD_TURNED,
     )
-    kinds = _windowed(config, block, every=6)
-    return Decoder(kinds=kinds, tied=True, head_steps=_capped(config, None))
+    return Decoder(
+        kinds=_windowed(config, block, every=6),
+        tied=True,
+        scales_inside=True,
+        head_steps=_capped(config, None),
+    )
 
 
 def _capped(config: Config, usual: float | None) -> int:
@@ -190,6 +170,7 @@ def _phi3(config: Config) -> Decoder:
         up=(LinearShape("gate_up_proj", hidden, 2 * inner),),
         window=config.window(),
         slices=True,
+        views=Views.LATE,
     )
     return Decoder(kinds=_all(config, block))
 
@@ -215,11 +196,14 @@ def _granite(config: Config) -> Decoder:
 
 
 def _olmo2(config: Config) -> Decoder:
+    block = _gated(config, bias=_bias(config))
     block = replace(
-        _gated(config, bias=_bias(config)),
-        norm=Norm.RMS_LATE,
+        block,
+        heads=replace(block.heads, wide_turns=True),
+        norm=Norm.RMS_NAMED,
         residual=Residual.BEHIND,
         query_norm=QueryNorm.WHOLE,
+        views=Views.LATE,
     )
     return Decoder(kinds=_all(config, block))
 
@@ -244,6 +228,8 @@ def _plain(
         up=(LinearShape(up, hidden, inner, bias),),
         down=LinearShape(down, inner, hidden, bias),
         gated=False,
+        names=Names.HALVES,
+        views=Views.LATE,
     )
 
 
@@ -271,7 +257,8 @@ def _gpt_bigcode(config: Config) -> Decoder:
     decoder = _gpt2(Config({"activation_function": "gelu_pytorch_tanh"} | values))
     block = decoder.kinds[0][0]
     heads = replace(block.heads, half_softmax=False)
-    kinds = _all(config, replace(block, heads=heads))
+    views = Views.QUERY if single else Views.WHOLE
+    kinds = _all(config, replace(block, heads=heads, views=views))
     # A causal mask for the longest row, one byte a pair.
     return replace(decoder, kinds=kinds, tables=decoder.positions**2)
 
@@ -285,6 +272,8 @@ def _gpt_neox(config: Config) -> Decoder:
     block = replace(
         block,
         heads=replace(block.heads, rotary=rotary, joins=True),
+        names=Names.NOTHING,
+        views=Views.WHOLE,
         residual=Residual.PARALLEL if parallel else Residual.BEFORE,
         drops_residual=config.share("hidden_dropout", default=0.0) > 0,
     )
@@ -299,6 +288,8 @@ def _starcoder2(config: Config) -> Decoder:
         block,
         heads=heads,
         entry=_separate(config, heads, "qkv" if bias else "", "_proj"),
+        names=Names.NOTHING,
+        views=Views.EACH,
         drops_residual=config.share("residual_dropout", default=0.0) > 0,
         window=config.window(),
     )
@@ -308,7 +299,7 @@ def _starcoder2(config: Config) -> Decoder:
 def _stablelm(config: Config) -> Decoder:
     bias = "qkv" if config.flag("use_qkv_bias") else ""
     share = config.share("partial_rotary_factor", default=0.25)
-    heads = replace(_heads(config, rotary=share), joins=True)
+    heads = replace(_heads(config, rotary=share), joins=True, names_parts=True)
     parallel = config.flag("use_parallel_residual")
     block = replace(
         _gated(config, bias=bias),
@@ -316,6 +307,8 @@ def _stablelm(config: Config) -> Decoder:
         norm=Norm.LAYER,
         norm_bias=True,
         residual=Residual.SHARED if parallel else Residual.BEFORE,
+        names=Names.ALL,
+        views=Views.LATE,
     )
     return Decoder(kinds=_all(config, block))
 
@@ -361,7 +354,11 @@ def _olmoe(config: Config) -> Decoder:
         config.whole("intermediate_size"),
         wide_shares=False,
     )
-    block = replace(_gated(config, bias=_bias(config)), query_norm=QueryNorm.WHOLE)
+    block = replace(
+        _gated(config, bias=_bias(config)),
+        query_norm=QueryNorm.WHOLE,
+        views=Views.LATE,
+    )
     return Decoder(kinds=_all(config, _mixed(block, experts)))
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from studio.domain.decoder.block import Block, Heads
 from studio.domain.memory.on_paper.operators import (
     cast,
+    copied,
     dropped,
     made_kept,
     scaled,
@@ -29,53 +30,57 @@ _WIDE_OUTPUT = 128
 
 
 def rotated(
-    tape: Tape, heads: Heads, query: Tensor, key: Tensor
+    tape: Tape, heads: Heads, query: Tensor, key: Tensor, held: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Queries and keys, turned by their positions; a part of each head may pass by."""
+    """Queries and keys, turned by their positions; a part of each head may pass by.
+
+    `held` is given what names hold until attention is done.
+    """
     if not heads.rotary:
         return query, key
+    if not heads.joins:
+        first, second = _turned(tape, heads, query), _turned(tape, heads, key)
+        first.node = _turn(tape, heads, query.node, first.count)
+        second.node = _turn(tape, heads, key.node, second.count)
+        return cast(tape, first, query.width), cast(tape, second, key.width)
+    parts = _parted(tape, query), _parted(tape, key)
     if heads.joins_each:
-        return _joined(tape, heads, query, _turned(tape, heads, query)), _joined(
-            tape, heads, key, _turned(tape, heads, key)
-        )
+        query = _joined(tape, heads, query, _turned(tape, heads, query), parts[0])
+        return query, _joined(tape, heads, key, _turned(tape, heads, key), parts[1])
     first, second = _turned(tape, heads, query), _turned(tape, heads, key)
-    query = _joined(tape, heads, query, first)
+    if heads.names_parts:
+        held += query, key, first, second
+    query = _joined(tape, heads, query, first, parts[0])
     del first
-    return query, _joined(tape, heads, key, second)
+    return query, _joined(tape, heads, key, second, parts[1])
 
 
 def _turned(tape: Tape, heads: Heads, x: Tensor) -> Tensor:
     """`x * cos + rotate_half(x) * sin`."""
     count = x.count * heads.rotary // heads.width
-    with_cos = tape.new(count, x.width)
+    width = FP32 if heads.wide_turns else x.width
+    with_cos = tape.new(count, width)
     negative = tape.new(count // 2, x.width)
     turned = tape.new(count, x.width)
     del negative
-    with_sin = tape.new(count, x.width)
+    with_sin = tape.new(count, width)
     del turned
-    made = tape.new(count, x.width)
+    made = tape.new(count, width)
+    made.strided = x.strided
     del with_cos, with_sin
     return made
 
 
-def _joined(tape: Tape, heads: Heads, x: Tensor, turned: Tensor) -> Tensor:
-    """The turned part and what passes by."""
-    count, made = turned.count, turned
-    if heads.joins:
-        made = tape.new(x.count, x.width)
-    if x.node is not None:
-        back = partial(_rotated_back, count, x.count, heads.joins)
-        made.node = tape.node(back, (x.node,))
-    return made
+def _turn(tape: Tape, heads: Heads, entry: Node | None, count: int) -> Node | None:
+    if entry is None:
+        return None
+    return tape.node(partial(_turned_back, count, heads.wide_turns), (entry,))
 
 
-def _rotated_back(count: int, whole: int, joins: bool, tape: Tape, node: Node) -> None:
+def _turned_back(count: int, is_wide: bool, tape: Tape, node: Node) -> None:
     grad = node.received()
-    width = grad.width
-    rest = None
-    if joins:
-        rest = tape.new(whole, width)  # of the entries that pass by
-    with_sin = tape.new(count, width)
+    width = 2 if is_wide else grad.width
+    with_sin = cast(tape, tape.new(count, grad.width), width)
     half = tape.new(count // 2, width)
     one = tape.new(count, width)
     del half
@@ -83,19 +88,52 @@ def _rotated_back(count: int, whole: int, joins: bool, tape: Tape, node: Node) -
     del with_sin
     turned = tape.new(count, width)
     del one, other
-    with_cos = tape.new(count, width)
-    if rest is None:
-        del grad
+    with_cos = cast(tape, tape.new(count, grad.width), width)
+    del grad
     made = tape.new(count, width)
     del turned, with_cos
-    if rest is not None:
-        grad = made
-        spread = tape.new(whole, width)
-        del made, grad
-        made = tape.new(whole, width)
-        del spread, rest
     made.strided = True
     tape.give(node.inputs[0], made)
+
+
+def _parted(tape: Tape, x: Tensor) -> Node | None:
+    """Slices of each head: the part that is rotated, and what passes by."""
+    if x.node is None:
+        return None
+    return tape.node(partial(_parted_back, x.count), (x.node,))
+
+
+def _parted_back(whole: int, tape: Tape, node: Node) -> None:
+    """Each slice's gradient is spread over the whole of it."""
+    grad = node.received()
+    width = grad.width
+    passes = tape.new(whole, width)
+    node.held = None
+    turns = tape.new(whole, width)
+    del grad
+    made = tape.new(whole, width)
+    made.strided = True
+    del passes, turns
+    tape.give(node.inputs[0], made)
+
+
+def _joined(
+    tape: Tape, heads: Heads, x: Tensor, turned: Tensor, part: Node | None
+) -> Tensor:
+    """The turned part and what passes by."""
+    made = tape.new(x.count, x.width)
+    if part is not None:
+        turn = _turn(tape, heads, part, turned.count)
+        made.node = tape.node(partial(_joined_back, turned.count), (turn, part))
+    return made
+
+
+def _joined_back(count: int, tape: Tape, node: Node) -> None:
+    grad = node.received()
+    turn, part = node.inputs
+    assert part is not None
+    part.held = grad
+    tape.give(turn, Tensor(grad.storage, count, grad.width))
 
 
 def attended(
@@ -118,7 +156,7 @@ def attended(
     by_groups = groups > 1 and not masks and heads.width <= _FLASH_HEAD
     expands = plan.card and plan.expands_keys and not plan.flash and by_groups
     if groups > 1 and (not by_groups or expands):
-        key, value = _repeated(tape, key, groups), _repeated(tape, value, groups)
+        key, value = _repeated(tape, heads, key), _repeated(tape, heads, value)
         by_groups = False
     if plan.autocast:
         query, key, value = (cast(tape, x, plan.compute) for x in (query, key, value))
@@ -134,11 +172,18 @@ def attended(
     return _fused(tape, plan, heads, (query, key, value), rows)
 
 
-def _repeated(tape: Tape, x: Tensor, groups: int) -> Tensor:
-    """`repeat_kv`: each key head once for every query head of its group."""
+def _repeated(tape: Tape, heads: Heads, x: Tensor) -> Tensor:
+    """`repeat_kv`: each key head once for every query head of its group.
+
+    A single head is seen as often as there are queries, and not copied.
+    """
+    groups = heads.queries // heads.keys
     if groups == 1:
         return x
-    made = tape.new(x.count * groups, x.width)
+    storage = x.storage
+    if heads.keys > 1:
+        storage = tape.storage(x.count * groups * x.width)
+    made = Tensor(storage, x.count * groups, x.width, strided=heads.keys == 1)
     if x.node is not None:
         made.node = tape.node(partial(_repeated_back, groups), (x.node,))
     return made
@@ -189,9 +234,7 @@ def _fused_back(
     grads = []
     for x in kept[:3]:
         assert x is not None
-        made = tape.new(x.count, x.width)
-        made.strided = x.strided
-        grads.append(made)
+        grads.append(tape.new(x.count, x.width))
     sizes = (_inside_flash if flash else _inside_efficient)(
         batch, length, heads, grads[0].width, grads[1].count
     )
@@ -235,15 +278,16 @@ def _eager(
 ) -> Tensor:
     """`eager_attention_forward` of transformers."""
     query, key, value = streams
-    groups = heads.queries // heads.keys
-    key, value = _repeated(tape, key, groups), _repeated(tape, value, groups)
+    key, value = _repeated(tape, heads, key), _repeated(tape, heads, value)
     pairs = plan.batch * heads.queries * plan.length * plan.length
     width = query.width
-    if plan.autocast:
-        query, key, value = (cast(tape, x, plan.compute) for x in (query, key, value))
-    scores = scaled(tape, _matmul(tape, query, key, pairs))
+    if heads.keys < heads.queries and plan.autocast and width != plan.compute:
+        key.strided = value.strided = False  # to cast a head seen often copies it
+    scores = scaled(tape, _matmul(tape, plan, query, key, pairs))
     if heads.caps:
-        scores = scaled(tape, tanh(tape, scaled(tape, scores)))
+        scores = scaled(tape, scores)
+        scores = tanh(tape, scores)
+        scores = scaled(tape, scores)
     scores = shifted(tape, scores)
     wide = FP32 if plan.autocast or not heads.half_softmax else width
     # fp16 becomes fp32 within the kernel (ATen/native/SoftMax.cpp).
@@ -254,13 +298,14 @@ def _eager(
     if heads.drops:
         shares = dropped(tape, shares)
     seen.append(shares)
-    if plan.autocast:
-        shares = cast(tape, shares, plan.compute)
-    made = _matmul(tape, shares, value, query.count)
-    contiguous = tape.new(made.count, made.width)
-    if made.node is not None:
-        contiguous.node = tape.node(_as_it_is_back, (made.node,))
-    return contiguous
+    return _contiguous(tape, _matmul(tape, plan, shares, value, query.count))
+
+
+def _contiguous(tape: Tape, x: Tensor) -> Tensor:
+    made = tape.new(x.count, x.width)
+    if x.node is not None:
+        made.node = tape.node(_as_it_is_back, (x.node,))
+    return made
 
 
 def _as_it_is_back(tape: Tape, node: Node) -> None:
@@ -269,21 +314,41 @@ def _as_it_is_back(tape: Tape, node: Node) -> None:
     tape.give(node.inputs[0], grad)
 
 
-def _matmul(tape: Tape, one: Tensor, two: Tensor, count: int) -> Tensor:
-    """A product for each head."""
+def _matmul(
+    tape: Tape,
+    plan: Plan,
+    one: Tensor,
+    two: Tensor,
+    count: int,
+    *,
+    casts: bool = True,
+) -> Tensor:
+    """A product for each head; `casts` where autocast may.
+
+    Heads that lie in the rows of several texts are copied to lie in a row of their own
+    (ATen/native/LinearAlgebra.cpp, `matmul`, by `reshape`).
+    """
+    copies = plan.batch > 1
+    if plan.autocast and casts:
+        two = cast(tape, two, plan.compute)
+        one = cast(tape, one, plan.compute)
+    if copies:
+        one, two = (copied(tape, x) if x.strided else x for x in (one, two))
     node = None
     if one.node is not None or two.node is not None:
         nodes = (one.node, two.node)
-        back = partial(_matmul_back, one.count, two.count)
+        back = partial(_matmul_back, one.count, two.count, copies)
         node = tape.node(back, nodes, (one, two))
     made = tape.new(count, one.width)
     made.node = node
     return made
 
 
-def _matmul_back(first: int, second: int, tape: Tape, node: Node) -> None:
-    kept = node.taken()
+def _matmul_back(first: int, second: int, copies: bool, tape: Tape, node: Node) -> None:
     grad = node.received()
+    if copies and grad.strided:
+        grad = tape.new(grad.count, grad.width)
+    kept = node.taken()
     other = tape.new(second, grad.width)
     one = tape.new(first, grad.width)
     other.strided = one.strided = True
@@ -297,16 +362,16 @@ def _math(
     tape: Tape, plan: Plan, heads: Heads, query: Tensor, key: Tensor, value: Tensor
 ) -> Tensor:
     """`_scaled_dot_product_attention_math`: every score, half precision in fp32."""
-    groups = heads.queries // heads.keys
     width = query.width
-    key, value = _repeated(tape, key, groups), _repeated(tape, value, groups)
-    if width < FP32:
-        query, key, value = (cast(tape, x, 4) for x in (query, key, value))
-    query, key = scaled(tape, query), scaled(tape, key)
+    wide = query, key, value = [cast(tape, x, FP32) for x in (query, key, value)]
+    query = scaled(tape, query)
     seen = plan.length * plan.length * (plan.batch if plan.masks else 1)
     mask = tape.new(seen, FP32)
+    key, value = _repeated(tape, heads, key), _repeated(tape, heads, value)
     pairs = plan.batch * heads.queries * plan.length * plan.length
-    scores = shifted(tape, _matmul(tape, query, key, pairs))
+    scores = shifted(
+        tape, _matmul(tape, plan, query, scaled(tape, key), pairs, casts=False)
+    )
     # `_safe_softmax` puts its shares into a new tensor where a row is masked whole.
     inside = tape.new(pairs, FP32, ATTENTION), tape.new(pairs, 1, ATTENTION)
     shares = softmax(tape, scores, FP32, copies=False)
@@ -314,9 +379,11 @@ def _math(
     if heads.drops:
         shares = dropped(tape, shares)
     told = cast(tape, made_kept(shares), width)  # the shares, which nobody asked for
-    made = cast(tape, _matmul(tape, shares, value, query.count), width)
-    del mask, told
-    return made
+    made = cast(
+        tape, _matmul(tape, plan, shares, value, query.count, casts=False), width
+    )
+    del mask, told, wide, query, key, value, shares
+    return _contiguous(tape, made)
 
 
 def _up(amount: int, step: int) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from studio.domain.decoder.block import Block
-from studio.domain.memory.on_paper.operators import cast
+from studio.domain.memory.on_paper.operators import cast, scaled
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
 from studio.domain.memory.part_names import GRADIENTS
@@ -26,6 +26,7 @@ class _Sizes:
     hidden: int
     inner: int
     width: int
+    entry: int
     shares: int
     up: int
     down: int
@@ -35,6 +36,7 @@ class _Sizes:
     merges: bool
     trains: bool
     loops: bool
+    casts: bool
 
     @property
     def learns(self) -> bool:
@@ -45,30 +47,36 @@ class _Sizes:
 def mixed(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
     """What the chosen experts make of each token, weighted and added up."""
     sizes = _sizes_of(plan, block, x)
-    picked = tape.new(sizes.pairs * sizes.hidden, x.width)
-    up_weights = tape.new(sizes.up, sizes.load) if sizes.merges else None
-    both = tape.new(sizes.pairs * 2 * sizes.inner, x.width)
-    gate = tape.new(sizes.pairs * sizes.inner, x.width)
-    made = tape.new(sizes.pairs * sizes.inner, x.width)
-    inside: tuple[Tensor | None, Tensor | None] = both, gate
-    del both, gate
+    routed = cast(tape, Tensor(x.storage, x.count, x.width), sizes.width)
     if x.node is None or tape.drops:
-        inside = None, None
+        routed = x
+    low_down, low_up = _tried(tape, sizes)
+    wide = tape.new(sizes.pairs * sizes.hidden, x.width)
+    up_weights = tape.new(sizes.up, sizes.load) if sizes.merges else None
+    picked = cast(tape, wide, sizes.width)
+    both = tape.new(sizes.pairs * 2 * sizes.inner, sizes.width)
+    gate = tape.new(sizes.pairs * sizes.inner, sizes.width)
+    made = tape.new(sizes.pairs * sizes.inner, sizes.width)
+    inside: tuple[Tensor | None, ...] = both, gate
+    kept: tuple[Tensor | None, ...] = (routed, picked, made) if sizes.learns else ()
+    del both, gate, routed
+    if x.node is None or tape.drops:
+        inside, kept = (None, None), (None,) * len(kept)
+        del picked
     down_weights = tape.new(sizes.down, sizes.load) if sizes.merges else None
-    out = tape.new(sizes.pairs * sizes.hidden, x.width)
-    kept = (x, picked, made) if sizes.learns else ()
+    out = tape.new(sizes.pairs * sizes.hidden, sizes.width)
     del made
     weighted = tape.new(sizes.pairs * sizes.hidden, sizes.shares)
     node = None
     if x.node is not None:
-        stays = (*kept, up_weights, *inside, down_weights, out)
+        stays = (low_up, low_down, *kept, up_weights, *inside, down_weights, out)
         node = tape.node(partial(_mixed_back, sizes), (x.node,), stays)
         del stays
     del inside, kept
     ordered = tape.new(sizes.pairs * sizes.hidden, sizes.shares)
     del weighted
     total = cast(tape, tape.new(sizes.tokens * sizes.hidden, sizes.shares), x.width)
-    del ordered, picked, up_weights, down_weights, out
+    del ordered, wide, up_weights, down_weights, out, low_up, low_down
     return Tensor(total.storage, total.count, total.width, node)
 
 
@@ -82,8 +90,9 @@ def _sizes_of(plan: Plan, block: Block, x: Tensor) -> _Sizes:
         pairs=tokens * experts.chosen,
         hidden=block.hidden,
         inner=experts.inner,
-        width=x.width,
-        shares=FP32 if experts.wide_shares else x.width,
+        width=plan.compute if plan.autocast else x.width,
+        entry=x.width,
+        shares=FP32 if experts.wide_shares else plan.compute,
         up=up,
         down=down,
         load=plan.plain,
@@ -92,17 +101,34 @@ def _sizes_of(plan: Plan, block: Block, x: Tensor) -> _Sizes:
         merges=plan.adapts_experts,
         trains=plan.trains_base,
         loops=not plan.groups,
+        casts=plan.autocast and plan.adapter != plan.compute,
     )
+
+
+def _tried(tape: Tape, sizes: _Sizes) -> tuple[Tensor | None, Tensor | None]:
+    """Adapters in the format of products, and the weights that torch tries once."""
+    if not sizes.merges:
+        return None, None
+    found: list[Tensor | None] = []
+    each = sizes.rank * sizes.count
+    ups = 4 * each * sizes.inner, 2 * each * sizes.hidden
+    for weights, parts in (
+        (sizes.down, (each * sizes.hidden, each * sizes.inner)),
+        (sizes.up, ups),
+    ):
+        casts = [tape.storage(n * sizes.width) for n in parts if sizes.casts]
+        tape.new(weights, sizes.load)
+        found.append(Tensor(casts, 0, 0))
+    return found[0], found[1]
 
 
 def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     grad = node.received()
     pairs, hidden, inner = sizes.pairs, sizes.hidden, sizes.inner
-    if sizes.shares != sizes.width:
-        grad = tape.new(sizes.tokens * hidden, sizes.shares)
+    grad = cast(tape, grad, sizes.shares)
     spread = tape.new(pairs * hidden, sizes.shares)
-    kept = list(node.taken())
     del grad
+    kept = list(node.taken())
     zeros = tape.new(pairs * hidden, sizes.shares)
     placed = tape.new(pairs * hidden, sizes.shares)
     del zeros, spread
@@ -115,8 +141,10 @@ def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     kept.pop()  # the weights that led out of them
     del grad
     if sizes.learns:
-        kept[2] = None
-    low_down = _low_rank(tape, sizes, sizes.rank * sizes.count, inner, hidden, down)
+        kept[4] = None
+    each = sizes.rank * sizes.count
+    later = _low_rank(tape, sizes, each, inner, hidden, down)
+    kept[1] = None
     del down
     of_up = tape.new(pairs * inner, sizes.width)
     of_gate = tape.new(pairs * inner, sizes.width)
@@ -127,15 +155,22 @@ def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     both = tape.new(pairs * 2 * inner, sizes.width)
     del of_gate, of_up
     picked, up = _product_back(tape, sizes, pairs * hidden, sizes.up)
+    entry = kept[2] if sizes.learns else None
+    del kept[1:], both
+    picked = cast(tape, picked, sizes.entry)
+    pending = _low_rank(tape, sizes, 2 * each, hidden, 2 * inner, up) + later
     kept.clear()
-    del both
-    each = 2 * sizes.rank * sizes.count
-    low_up = _low_rank(tape, sizes, each, hidden, 2 * inner, up)
-    del up
-    zeros = tape.new(sizes.tokens * hidden, sizes.width)
-    made = tape.new(sizes.tokens * hidden, sizes.width)
-    del zeros, picked, low_up, low_down
-    tape.give(node.inputs[0], made)
+    del up, later
+    zeros = tape.new(sizes.tokens * hidden, sizes.entry)
+    made = tape.new(sizes.tokens * hidden, sizes.entry)
+    del zeros, picked
+    _end(tape, sizes, pending)
+    by_router = tape.new(sizes.tokens * hidden, sizes.width)
+    del entry
+    by_router = cast(tape, by_router, sizes.entry)
+    total = tape.new(sizes.tokens * hidden, sizes.entry)
+    del made, by_router
+    tape.give(node.inputs[0], total)
 
 
 def _product_back(
@@ -147,6 +182,17 @@ def _product_back(
         return made, _of_weights(tape, sizes, weights)
     of_weights = _of_weights(tape, sizes, weights)
     return tape.new(inputs, sizes.width), of_weights
+
+
+def _end(tape: Tape, sizes: _Sizes, pending: list[tuple[Tensor, bool]]) -> None:
+    """Adapters' gradients in their own format and order."""
+    while pending:
+        made, is_second = pending.pop(0)
+        if sizes.casts:
+            made = tape.new(made.count, FP32, GRADIENTS)
+        if is_second:
+            made = tape.new(made.count, made.width, GRADIENTS)
+        tape.gradients.append(made)
 
 
 def _of_weights(tape: Tape, sizes: _Sizes, entries: int) -> Tensor | None:
@@ -161,10 +207,18 @@ def _of_weights(tape: Tape, sizes: _Sizes, entries: int) -> Tensor | None:
 
 def _low_rank(
     tape: Tape, sizes: _Sizes, each: int, inputs: int, outputs: int, of: Tensor | None
-) -> Tensor | None:
-    """From the weights' gradient to the adapter's two matrices."""
+) -> list[tuple[Tensor, bool]]:
+    """From the weights' gradient to the adapter's two matrices.
+
+    Returns:
+        What isn't in its own format or order yet, and whether it is the second matrix.
+    """
     if of is None or not sizes.merges:
-        return None
-    grads = [tape.new(each * n, sizes.load, GRADIENTS) for n in (outputs, inputs)]
-    tape.gradients += grads
-    return grads[0]
+        return []
+    second = scaled(tape, tape.new(each * outputs, sizes.width))
+    first = scaled(tape, tape.new(each * inputs, sizes.width))
+    if sizes.casts:
+        return [(first, False), (second, True)]
+    tape.rename(first, GRADIENTS)
+    tape.gradients.append(first)
+    return [(second, True)]

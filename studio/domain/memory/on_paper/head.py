@@ -67,8 +67,8 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
     of_hidden = tape.new(loss.rows * loss.hidden, 4, LOGITS)
     of_head = tape.new(loss.head, 4, LOGITS) if loss.head else None
     tile = tape.storage(loss.tile, LOGITS)
-    tape.multiplies()
     inside = tape.storage(loss.casts, LOGITS) if loss.casts else None
+    tape.multiplies()
     del inside
     half = of_hidden
     if loss.width != FP32:

@@ -6,7 +6,8 @@ two optimizer steps are taken, of which the second finds the states of the first
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block, LinearShape
@@ -14,9 +15,15 @@ from studio.domain.decoder.vision import Tower
 from studio.domain.memory.allocator import LARGEST_SMALL
 from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Live, Places, Pools
+from studio.domain.memory.on_paper.reserving import (
+    ONE_BY_ONE,
+    Live,
+    Places,
+    Pools,
+    Script,
+)
 from studio.domain.memory.on_paper.run import Passing, Step
-from studio.domain.memory.on_paper.tape import FP32, Tape
+from studio.domain.memory.on_paper.tape import BF16, FP32
 from studio.domain.memory.on_paper.weights import (
     adapter_tensors,
     held_tensors,
@@ -25,7 +32,7 @@ from studio.domain.memory.on_paper.weights import (
     state_tensors,
     trained_tensors,
 )
-from studio.domain.recipe_options import Optimizer
+from studio.domain.recipe_options import Attention, Optimizer
 
 # Names by whose order attention's weights are loaded before the feed-forward block's,
 # and the head behind all blocks (transformers sorts by name).
@@ -53,14 +60,16 @@ class Run:
 
 def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     """What the allocator holds at the highest."""
-    pools = Pools()
-    _load(pools, model, plan, warms_up=run.warms_up)
+    alike = replace(plan, batch=0, length=0, compute=0, dropout=False, masks=False)
+    alike = replace(alike, attention=Attention.EAGER, flash=False, adds=False)
+    pools = loaded(model, alike, warms_up=run.warms_up).copied()
     for place, aside in enumerate(run.asides):
         assert aside.tape is not None
-        tape, streams = aside.tape, 2 * model.layers
-        keys = pools.stand(sum(aside.beside.values()) // streams, streams)
-        workspace = 0 if place else run.workspace
-        _forward(pools, tape, tape.events, workspace)
+        tape, workspace = aside.tape, 0 if place else run.workspace
+        streams = 2 * (model.layers - len(model.decoder.kinds))
+        keys = pools.stand(sum(aside.beside.values()) // max(1, streams), streams)
+        script = Script(tape.sizes, tape.counts)
+        _forward(pools, script, tape.events, tape.first_forward, workspace)
         pools.end(keys)
     _step(pools, model, plan, run, is_first=True)
     # A small adapter's states change little; what is large finds other free blocks.
@@ -72,45 +81,30 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
 def _step(
     pools: Pools, model: ModelArchitecture, plan: Plan, run: Run, *, is_first: bool
 ) -> None:
-    tape = run.step.tape
-    first = in_turn(tape, run.step.first)
-    sizes, counts, turn = tape.sizes, tape.counts, tape.first_product
+    step = run.step
+    tape, turn = step.tape, step.tape.first_product
+    script = Script(tape.sizes, tape.counts)
     workspace = run.workspace if is_first and not run.asides else 0
-    live = _forward(pools, tape, first[:turn], workspace)
+    live = _forward(pools, script, step.first[:turn], tape.first_forward, workspace)
     if is_first:
         pools.stand(run.workspace)  # of the thread that goes backward
-    gradients = pools.replay(first[turn:], sizes, counts, live)
-    large = any(sizes[n] // counts.get(n, 1) > LARGEST_SMALL for n in gradients)
-    if plan.adds and (large or not run.asides):
-        # Small gradients leave the large pool as the engine's first micro-batch found
-        # it; a bare loop's logits don't.
-        pools.replay(in_turn(tape, tape.events), sizes, counts)
+    gradients = pools.replay(script, step.first[turn:], live)
+    if plan.adds:
+        pools.replay(script, tape.events)
     _states(pools, model, plan, run.optimizer, is_first=is_first)
     for places in gradients.values():
         pools.end(places)
 
 
-def in_turn(tape: Tape, events: list[int]) -> list[int]:
-    """Events as an allocator meets them.
-
-    Other blocks' outputs come to be where a block's own does, beside what is at work
-    there, and not in the room that is free when a block begins.
-    """
-    moved = {number for each in tape.alike.values() for number in each}
-    found: list[int] = []
-    for number in events:
-        if number not in moved:
-            found += tape.alike.get(number, ())
-            found.append(number)
-    return found
-
-
-def _forward(pools: Pools, tape: Tape, events: list[int], workspace: int) -> Live:
+def _forward(
+    pools: Pools, script: Script, events: list[int], first: int, workspace: int
+) -> Live:
     """Replay events; the first product of a thread makes its workspace."""
-    first = tape.first_forward if workspace else 0
-    live = pools.replay(events[:first], tape.sizes, tape.counts)
+    if not workspace:
+        return pools.replay(script, events)
+    live = pools.replay(script, events[:first])
     pools.stand(workspace)
-    return pools.replay(events[first:], tape.sizes, tape.counts, live)
+    return pools.replay(script, events[first:], live)
 
 
 def _states(
@@ -136,10 +130,10 @@ def _states(
             pools.end(places)
 
 
-def _load(
-    pools: Pools, model: ModelArchitecture, plan: Plan, *, warms_up: bool
-) -> None:
+@lru_cache(maxsize=8)  # a change of rows, attention or optimizer leaves it as it is
+def loaded(model: ModelArchitecture, plan: Plan, *, warms_up: bool) -> Pools:
     """Weights in the order of their names, then adapters."""
+    pools = Pools()
     matrix = model.vocabulary * model.hidden * plan.load
     positions = model.decoder.positions * model.hidden * plan.load
     ends = [matrix] if model.tied else [matrix, matrix]
@@ -164,14 +158,50 @@ def _load(
         pools.empty()
     pools.stand(model.decoder.tables)
     _load_adapters(pools, model, plan)
+    return pools
 
 
 def _load_adapters(pools: Pools, model: ModelArchitecture, plan: Plan) -> None:
+    casts: list[tuple[int, Places]] = []
     for block, count in model.decoder.kinds:
-        for entries in adapter_tensors(block, plan):
-            pools.stand(entries * plan.adapter, count)
+        matrices = tuple(adapter_tensors(block, plan))
+        few = 0
+        if FP32 * max(matrices, default=0) > LARGEST_SMALL:
+            few = min(count, ONE_BY_ONE)
+        for _ in range(few):
+            for pair in zip(matrices[::2], matrices[1::2], strict=True):
+                casts += zip(pair, _attached(pools, plan, pair), strict=True)
+        for entries in matrices:
+            pools.stand(entries * plan.adapter, count - few)
+    for width in _recast(plan) if casts else ():
+        for place, (entries, places) in enumerate(casts):
+            casts[place] = entries, pools.stand(entries * width)
+            pools.end(places)
     for entries, count in resting_tensors(model, plan):
         pools.stand(entries * plan.adapter, count)
+
+
+def _recast(plan: Plan) -> list[int]:
+    """Bytes of an entry of adapters, as often as they are cast once attached."""
+    widths, now = [], plan.load
+    if plan.quantizes and (plan.is_half or plan.load == FP32):
+        widths.append(now := BF16)  # trl trainer/sft_trainer.py:908
+    return widths if plan.adapter == now else [*widths, plan.adapter]
+
+
+def _attached(pools: Pools, plan: Plan, entries: tuple[int, int]) -> list[Places]:
+    """An adapter is made in fp32, and cast to the base's format.
+
+    peft 0.21, tuners/tuners_utils.py, `_move_adapter_to_device_of_base_layer`.
+    """
+    made = [pools.stand(FP32 * each) for each in entries]
+    if plan.load == FP32:
+        return made
+    left = []
+    for each, places in zip(entries, made, strict=True):
+        left.append(pools.stand(plan.load * each))
+        pools.end(places)
+    return left
 
 
 def _load_tower(

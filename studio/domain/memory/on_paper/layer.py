@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
-from studio.domain.decoder.block import Activation, Block, QueryNorm, Residual
+from studio.domain.decoder.block import (
+    Activation,
+    Block,
+    Names,
+    QueryNorm,
+    Residual,
+    Views,
+)
 from studio.domain.memory.on_paper.attention import attended, rotated
 from studio.domain.memory.on_paper.experts import mixed
 from studio.domain.memory.on_paper.linear import linear
@@ -10,8 +17,10 @@ from studio.domain.memory.on_paper.norms import normed
 from studio.domain.memory.on_paper.operators import (
     activated,
     added,
+    copied,
     cubed,
     dropped,
+    headed,
     multiplied,
     scaled,
     shifted,
@@ -21,6 +30,9 @@ from studio.domain.memory.on_paper.operators import (
 )
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import Tape, Tensor
+
+_NORMED = 2  # queries and keys
+_AT_ONCE = frozenset({QueryNorm.HEAD, QueryNorm.WHOLE})
 
 Seen = list[Tensor]  # what a block's own names hold until it is done
 Inner = Callable[[Tape, Plan, Block, Tensor, Seen], Tensor]
@@ -42,7 +54,13 @@ def _summed(
     made = x
     if block.residual is not Residual.BEHIND:
         made = normed(tape, plan, block.norm, made, block.hidden)
+    entry = made if block.names is Names.HALVES else None
+    is_attention = inner is _attention
+    if block.names is Names.ALL and is_attention:
+        seen.append(made)
     made = inner(tape, plan, block, made, seen)
+    if block.names is Names.ALL or (entry is not None and is_attention):
+        seen.append(made)
     if block.residual is not Residual.BEFORE:
         made = normed(tape, plan, block.norm, made, block.hidden)
     if not block.scales_residual:
@@ -58,39 +76,69 @@ def _in_parallel(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) ->
         del entry  # attention's alone, which has no name
         entry = normed(tape, plan, block.norm, x, block.hidden)
     second = _feed_forward(tape, plan, block, entry, seen)
-    both = added(tape, second, first)
-    del second, first
-    return added(tape, both, x)
+    if block.residual is Residual.PARALLEL:
+        del entry
+    return added(tape, added(tape, second, first), x)
 
 
 def _attention(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) -> Tensor:
     """Queries, keys and values live until all is done, as names in a function do."""
     heads = block.heads
     query, key, value = _streams(tape, plan, block, x)
-    query, key = rotated(tape, heads, query, key)
+    held: Seen = []
+    query, key = rotated(tape, heads, query, key, held)
+    if tape.cached is not None:
+        key, value = copied(tape, key), copied(tape, value)
+        tape.cached += key, value
     made = attended(tape, plan, block, (query, key, value), seen)
     made = linear(tape, plan, block.out, made)
     return dropped(tape, made) if block.drops_residual else made
 
 
-def _streams(tape: Tape, plan: Plan, block: Block, x: Tensor) -> list[Tensor]:
+def _fused_streams(tape: Tape, plan: Plan, block: Block, x: Tensor) -> list[Tensor]:
     heads = block.heads
+    fused = linear(tape, plan, block.entry[0], x)
+    keys = fused.count * heads.keys // (heads.queries + 2 * heads.keys)
+    if block.views is Views.WHOLE:
+        fused = headed(tape, fused)
+    cut = sliced if block.slices else split
+    parts = cut(tape, fused, (fused.count - 2 * keys, keys, keys))
+    if block.views is Views.QUERY:
+        return [headed(tape, parts[0]), *parts[1:]]
+    if block.views is Views.LATE:
+        return [headed(tape, each) for each in parts]
+    for each in parts:
+        each.strided = True
+    return parts
+
+
+def _streams(tape: Tape, plan: Plan, block: Block, x: Tensor) -> list[Tensor]:
+    """Queries, keys and values, seen as heads."""
     if len(block.entry) == 1:
-        fused = linear(tape, plan, block.entry[0], x)
-        keys = fused.count * heads.keys // (heads.queries + 2 * heads.keys)
-        cut = sliced if block.slices else split
-        return cut(tape, fused, (fused.count - 2 * keys, keys, keys))
-    found = []
-    for place, layer in enumerate(block.entry):
+        return _fused_streams(tape, plan, block, x)
+    found: list[Tensor] = []
+    for layer in block.entry:
         stream = linear(tape, plan, layer, x)
-        is_value = place == len(block.entry) - 1
-        if not is_value and block.query_norm is not QueryNorm.NONE:
-            row = heads.width
-            if block.query_norm is QueryNorm.WHOLE:
-                row = layer.outputs
-            stream = normed(tape, plan, block.norm, stream, row)
+        if block.views is Views.EACH:
+            stream = headed(tape, stream)
+        if len(found) < _NORMED and block.query_norm in _AT_ONCE:
+            stream = _normed_stream(tape, plan, block, stream)
         found.append(stream)
+        del stream
+    if block.views is Views.LATE:
+        found = [headed(tape, each) for each in found]
+    if block.query_norm is QueryNorm.HEAD_TURNED:
+        for place in range(_NORMED):
+            found[place] = _normed_stream(tape, plan, block, found[place])
     return found
+
+
+def _normed_stream(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+    whole = block.query_norm is QueryNorm.WHOLE
+    row = x.count // plan.tokens if whole else block.heads.width
+    made = normed(tape, plan, block.norm, x, row)
+    made.strided = x.strided
+    return made
 
 
 def _feed_forward(

@@ -56,6 +56,7 @@ def _low_rank(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
     if plan.dropout:
         x = dropped(tape, x)
     inner = product(tape, plan, x, layer.inputs, plan.rank, plan.adapter, trains=True)
+    del x  # what was dropped has no name
     return product(
         tape, plan, inner, plan.rank, layer.outputs, plan.adapter, trains=True
     )
@@ -79,6 +80,8 @@ def product(  # noqa: PLR0913 - a product has that many sides
         x = cast(tape, x, plan.compute)
         if casts:
             weight = tape.new(inputs * outputs, plan.compute)
+            if trains:
+                tape.casts.append(weight)
         width = plan.compute
     entry = x.node
     kept = (x if trains else None, weight if entry is not None else None)
@@ -99,19 +102,17 @@ def _product_back(
     grad = node.received()
     rows, inputs, outputs, trains, casts = meta
     tape.multiplies()
-    if grad.strided:
-        grad = tape.new(grad.count, grad.width)
-    if trains:
-        made = tape.new(inputs * outputs, grad.width, GRADIENTS)
-        if casts:
-            made = tape.new(inputs * outputs, 4, GRADIENTS)
-        tape.gradients.append(made)
-        del made
+    made = tape.new(inputs * outputs, grad.width, GRADIENTS) if trains else None
     through = None
     if node.inputs[0] is not None:
         through = tape.new(rows * inputs, grad.width)
     del kept, grad
     tape.give(node.inputs[0], through)
+    del through
+    if made is not None:
+        tape.gradients.append(
+            tape.new(inputs * outputs, 4, GRADIENTS) if casts else made
+        )
 
 
 def _base(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
@@ -164,8 +165,6 @@ def _four_bit_back(meta: tuple[int, int, bool, int], tape: Tape, node: Node) -> 
     """`MatMul4Bit.backward` (bitsandbytes autograd/_functions.py)."""
     grad = node.received()
     entries, weights, double_quant, width = meta
-    if grad.strided:
-        grad = tape.new(grad.count, grad.width)
     blocks = -(-weights // QUANTIZATION_BLOCK)
     scales = tape.new(blocks, 4, DEQUANTIZED) if double_quant else None
     unpacked = tape.new(weights, width, DEQUANTIZED)
@@ -194,7 +193,7 @@ def _eight_bit(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
     if x.node is not None:
         meta = (layer.inputs * layer.outputs, x.width, x.count)
         made.node = tape.node(partial(_eight_bit_back, *meta), (x.node,))
-        tape.hold(made.node, x)
+        tape.hold(x)
     return made
 
 
@@ -202,12 +201,9 @@ def _eight_bit_back(
     weights: int, width: int, entries: int, tape: Tape, node: Node
 ) -> None:
     grad = node.received()
-    node_held, node.held = node.held, None
-    if grad.strided:
-        grad = tape.new(grad.count, grad.width)
     unpacked = tape.new(weights, width, DEQUANTIZED)
     if grad.width != width:
         grad = tape.new(grad.count, width)
     made = tape.new(entries, width)
-    del unpacked, grad, node_held
+    del unpacked, grad
     tape.give(node.inputs[0], made)

@@ -18,47 +18,59 @@ def normed(tape: Tape, plan: Plan, kind: Norm, x: Tensor, width: int) -> Tensor:
     del square
     scale = tape.new(rows, 4)
     product = tape.new(inner.count, 4)
+    entry, stays = inner.node, None if tape.drops or x.node is None else inner
+    del inner
+    half = None
+    if kind is Norm.RMS and plan.trains_base:
+        half = cast(tape, product, x.width)
     node = None
     if x.node is not None:
-        factor = product if plan.trains_base else None
+        kept = (stays, scale, (half or product) if plan.trains_base else None)
         back = partial(_rms_back, kind, x.width, plan.trains_base)
-        node = tape.node(back, (inner.node,), (inner, scale, factor))
-        del factor
-    del inner
+        node = tape.node(back, (entry,), kept)
+        del kept
+    del stays
     if kind is Norm.RMS:
-        half = cast(tape, product, x.width)
+        half = half or cast(tape, product, x.width)
         made = tape.new(x.count, max(x.width, plan.norms))
         del half
     else:
-        made = cast(tape, tape.new(x.count, 4), x.width)
+        made = tape.new(x.count, 4)
+        if kind is Norm.RMS_LATE:
+            del product
+        made = cast(tape, made, x.width)
     made.node = node
     return made
 
 
 def _rms_back(kind: Norm, width: int, trains: bool, tape: Tape, node: Node) -> None:
     """From the product with the weight back to the fp32 input."""
-    kept = node.taken()
     grad = node.received()
-    count = grad.count
+    count, strided = grad.count, grad.strided
     if kind is not Norm.RMS and width != FP32:
         grad = tape.new(count, 4)
-    if trains:
-        whole = tape.new(count, grad.width)
-        del whole
-    grad = tape.new(count, grad.width)  # times the weight
+    kept = list(node.taken())
+    by_weight = tape.new(count, grad.width)
+    of_weight = tape.new(count, grad.width) if trains else None
+    grad = by_weight
+    kept.pop()  # what the weight multiplied
+    del by_weight, of_weight
     if grad.width != FP32:
         grad = tape.new(count, 4)
     by_scale = tape.new(count, 4)
     direct = tape.new(count, 4)
+    direct.strided = strided
     del by_scale, grad
+    tape.give(node.inputs[0], direct)
+    del direct
     spread = tape.new(count, 4)
     power = tape.new(count, 4)
     factor = tape.new(count, 4)
     through = tape.new(count, 4)
+    through.strided = strided
     del factor, power, kept, spread
-    total = tape.new(count, 4)
-    del direct, through
-    tape.give(node.inputs[0], total)
+    node.frame = None  # a checkpointed block's own input ends with its first operator
+    tape.give(node.inputs[0], through)
 
 
 def _layer_norm(tape: Tape, plan: Plan, x: Tensor) -> Tensor:
@@ -77,4 +89,5 @@ def _layer_norm_back(tape: Tape, node: Node) -> None:
     grad = node.received()
     made = tape.new(grad.count, grad.width)
     del kept, grad
+    node.frame = None
     tape.give(node.inputs[0], made)

@@ -64,6 +64,7 @@ def _added_back(widths: tuple[int, int], tape: Tape, node: Node) -> None:
 def scaled(tape: Tape, x: Tensor) -> Tensor:
     """`x * number`."""
     made = tape.new(x.count, x.width)
+    made.strided = x.strided
     if x.node is not None:
         made.node = tape.node(_scaled_back, (x.node,))
     return made
@@ -215,6 +216,7 @@ def _share_back(_tape: Tape, node: Node) -> None:
 def _split_back(count: int, tape: Tape, node: Node) -> None:
     width = node.received().width
     made = tape.new(count, width)
+    made.strided = True
     node.held = None
     tape.give(node.inputs[0], made)
 
@@ -232,8 +234,19 @@ def sliced(tape: Tape, x: Tensor, counts: tuple[int, ...]) -> list[Tensor]:
 
 def _slice_back(count: int, tape: Tape, node: Node) -> None:
     grad = node.received()
-    if grad.strided:
-        grad = tape.new(grad.count, grad.width)
     made = tape.new(count, grad.width)
     del grad
     tape.give(node.inputs[0], made)
+
+
+def headed(tape: Tape, x: Tensor) -> Tensor:
+    """Rows seen as heads, whose gradient lies by heads until it is copied back."""
+    node = tape.node(_headed_back, (x.node,)) if x.node is not None else None
+    return Tensor(x.storage, x.count, x.width, node, strided=True)
+
+
+def _headed_back(tape: Tape, node: Node) -> None:
+    grad = node.received()
+    if grad.strided:
+        grad = tape.new(grad.count, grad.width)
+    tape.give(node.inputs[0], grad)

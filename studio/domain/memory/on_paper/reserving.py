@@ -1,94 +1,96 @@
-"""The allocator's two pools on a card without end, written for speed.
+"""The allocator's large pool on a card without end, written for speed.
 
 The rules are those of `memory/allocator.py`, which names their sources; a test holds
 the two together. Of many equal tensors, one for each block of a model, a few are
-placed one by one; the rest fill free blocks, and then segments, to the last. Tiny
-tensors are counted alone, for they find room between others.
+placed one by one; the rest fill free blocks, and then segments, to the last. Tensors of
+up to 1 MiB have a pool of their own, where they find room between others: their bytes
+are counted alone.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate, compress
+from typing import Any
 
 from studio.domain.memory.allocator import (
     LARGEST_SMALL,
     LEAST_OWN_SEGMENT,
     SMALL_SEGMENT,
-    SMALLEST_BLOCK,
     rounded,
     segment_bytes,
 )
 
 ONE_BY_ONE = 2  # of many equal tensors, how many are placed as single ones
-LEAST_PLACED = 64 << 10  # smaller tensors find room between others
 _GAP = 1 << 44  # segments never touch
-_HIGHEST = 1 << 62  # a new segment lies below those before it, as in the model
 
-Place = tuple[int, int]  # size, address
-# Of a large tensor the address alone, of tiny ones their bytes below zero.
-Places = list[Place] | int
-Live = dict[int, Places]
+# Size, address, the neighbours before and behind, whether it is free: a list, which is
+# made and read in half the time of an object.
+Block = list[Any]
+# Of large tensors their blocks, of small ones their bytes.
+Places = Block | tuple[Block, ...] | int
+Live = dict[int, Any]
+
+
+class Script:
+    """A tape as pools read it.
+
+    Attributes:
+        sizes: By number of tensor, whole blocks.
+        counts: Of numbers that stand for several equal tensors.
+        large: By event, whether it concerns the large pool.
+        small: By event, what it adds to the bytes of small tensors.
+    """
+
+    __slots__ = ("counts", "large", "sizes", "small")
+
+    def __init__(self, sizes: Sequence[int], counts: Mapping[int, int]) -> None:
+        self.sizes = sizes
+        self.counts = counts
+        large = [size > LARGEST_SMALL for size in sizes]
+        for number, count in counts.items():
+            large[number] = sizes[number] > LARGEST_SMALL * count
+        small = [0 if is_large else n for n, is_large in zip(sizes, large, strict=True)]
+        # An event that releases is the negative of a number, and so counts from behind.
+        self.large = [*large, *large[:0:-1]]
+        self.small = [*small, *(-size for size in small[:0:-1])]
 
 
 class Pools:
     """What the allocator holds, by large and small tensors."""
 
     def __init__(self) -> None:
-        self._large = _Pool(LARGEST_SMALL + 1)
-        self._small = _Pool(SMALLEST_BLOCK)
+        self._large = _Pool()
         self._filled = 0
         self._before = 0  # what was held when the cache was emptied
-        self._tiny = 0  # bytes of tensors that are counted alone
-        self._tiny_most = 0
+        self._small = 0  # bytes of small tensors
+        self._small_most = 0
 
     @property
     def reserved(self) -> int:
         """Bytes held at the highest."""
-        tiny = -(-self._tiny_most // SMALL_SEGMENT) * SMALL_SEGMENT
-        now = self._large.reserved + self._small.reserved + self._filled + tiny
-        return max(now, self._before)
+        small = -(-self._small_most // SMALL_SEGMENT) * SMALL_SEGMENT
+        return max(self._large.reserved + self._filled + small, self._before)
 
     def replay(
-        self,
-        events: Iterable[int],
-        sizes: Sequence[int],
-        counts: Mapping[int, int],
-        live: Live | None = None,
+        self, script: Script, events: Sequence[int], live: Live | None = None
     ) -> Live:
         """Serve a tape.
 
         Args:
+            script: The tape's tensors.
             events: Numbers of tensors as they are allocated; negative for releases.
-            sizes: By number, whole blocks.
-            counts: Of numbers that stand for several equal tensors.
             live: What stands of an earlier part of the same tape.
 
         Returns:
-            What still stands.
+            What still stands of large tensors.
         """
         live = {} if live is None else live
-        take, give = self._large.take, self._large.give
-        for number in events:
-            if number < 0:
-                places = live.pop(-number)
-                if not isinstance(places, int):
-                    self.end(places)
-                elif places > 0:
-                    give(places)
-                else:
-                    self._tiny += places
-                continue
-            size = sizes[number]
-            if number in counts:
-                count = counts[number]
-                live[number] = self.stand(size // count, count)
-            elif size > LARGEST_SMALL:
-                live[number] = take(size)
-            elif size > LEAST_PLACED:
-                live[number] = self.stand(size)
-            else:
-                live[number] = -size
-                self._tiny += size
-                self._tiny_most = max(self._tiny_most, self._tiny)
+        smalls = list(accumulate(map(script.small.__getitem__, events)))
+        if smalls:
+            self._small_most = max(self._small_most, self._small + max(smalls))
+            self._small += smalls[-1]
+        large = compress(events, map(script.large.__getitem__, events))
+        self._large.serve(large, script, live)
         return live
 
     def stand(self, size: int, count: int = 1) -> Places:
@@ -96,17 +98,11 @@ class Pools:
         if not size or not count:
             return 0
         size = rounded(size)
-        if size <= LEAST_PLACED or (size <= LARGEST_SMALL and count > 1):
-            self._tiny += size * count
-            self._tiny_most = max(self._tiny_most, self._tiny)
-            return -size * count
-        if size <= LARGEST_SMALL:
-            return [(size, self._small.take(size))]
-        take = self._large.take
-        if count == 1:
-            return take(size)
-        places = [(size, take(size)) for _ in range(min(count, ONE_BY_ONE))]
-        return places + self._large.take_run(size, count - len(places))
+        if size > LARGEST_SMALL:
+            return self._large.stand(size, count)
+        self._small += size * count
+        self._small_most = max(self._small_most, self._small)
+        return size * count
 
     def fill(self, size: int) -> None:
         """Count what fills segments of its own to the last byte."""
@@ -115,108 +111,184 @@ class Pools:
     def end(self, places: Places) -> None:
         """Release what `stand` or `replay` left."""
         if isinstance(places, int):
-            if places > 0:
-                self._large.give(places)
-            else:
-                self._tiny += places
-            return
-        for size, address in places:
-            (self._large if size > LARGEST_SMALL else self._small).give(address)
+            self._small -= places
+        else:
+            self._large.end(places)
+
+    def copied(self) -> "Pools":
+        """The same, to go on from; what stands in the copy stands for good."""
+        made = Pools()
+        made._large = self._large.copied()
+        made._filled, made._before = self._filled, self._before
+        made._small, made._small_most = self._small, self._small_most
+        return made
 
     def empty(self) -> None:
         """Give back what is wholly free."""
         self._before = self.reserved
         self._large.empty()
-        self._small.empty()
 
 
 class _Pool:
-    """Free blocks by size and by both ends, so that neighbours find each other.
+    """Blocks of segments, each with its neighbours; free ones by size, then address.
 
     Attributes:
         reserved: Bytes of its segments.
+        take: The smallest block that is large enough, or one of a new segment.
+        give: Joins a block with its free neighbours.
     """
 
-    __slots__ = (
-        *("_begins", "_ends", "_free", "_least", "_live", "_segments"),
-        "reserved",
-    )
+    __slots__ = ("_blocks", "_segments", "_sizes", "give", "reserved", "take")
 
-    def __init__(self, least: int) -> None:
-        """Begin with nothing.
-
-        Args:
-            least: Bytes of a rest that is split off.
-        """
+    def __init__(self) -> None:
         self.reserved = 0
-        self._least = least
-        self._segments: dict[int, int] = {}  # address, size
-        self._free: list[tuple[int, int]] = []  # size, address
-        self._begins: dict[int, int] = {}  # of free blocks: address, size
-        self._ends: dict[int, int] = {}  # of free blocks: end, address
-        self._live: dict[int, int] = {}  # address, size
+        self._segments = 0
+        self._sizes: list[int] = []  # of free blocks
+        self._blocks: list[Block] = []
+        self.take = self._taking()
+        self.give = self._giving()
 
-    def take(self, size: int) -> int:
-        """The smallest block that is large enough, or a new segment: its address."""
-        free = self._free
-        at = bisect_left(free, (size, 0))
-        if at < len(free):
-            found, address = free.pop(at)
-            del self._begins[address], self._ends[address + found]
-        else:
-            found = segment_bytes(size)
-            self.reserved += found
-            address = _HIGHEST - (len(self._segments) + 1) * _GAP
-            self._segments[address] = found
-        rest = found - size
-        if rest >= self._least:
-            begin = address + size
-            self._begins[begin] = rest
-            self._ends[address + found] = begin
-            insort(free, (rest, begin))
-            found = size
-        self._live[address] = found
-        return address
+    def serve(self, events: Iterable[int], script: Script, live: Live) -> None:
+        """Take and give back as a tape has it."""
+        take, give = self.take, self.give
+        sizes, counts = script.sizes, script.counts
+        for number in events:
+            if number < 0:
+                places = live.pop(-number)
+                if places.__class__ is list:
+                    give(places)
+                else:
+                    self.end(places)
+            elif number in counts:
+                count = counts[number]
+                live[number] = self.stand(sizes[number] // count, count)
+            else:
+                live[number] = take(sizes[number])
 
-    def take_run(self, size: int, count: int) -> list[Place]:
+    def _taking(self) -> Callable[[int], Block]:
+        sizes, blocks = self._sizes, self._blocks
+
+        def take(size: int) -> Block:
+            at = bisect_left(sizes, size)
+            if at < len(sizes):
+                found = sizes.pop(at)
+                block = blocks.pop(at)
+                block[4] = False
+            else:
+                block = self._grown(size)
+                found = block[0]
+            rest = found - size
+            if rest > LARGEST_SMALL:
+                address = block[1] + size
+                behind = block[3]
+                split = [rest, address, block, behind, True]
+                if behind is not None:
+                    behind[2] = split
+                block[3] = split
+                block[0] = size
+                at = bisect_left(sizes, rest)
+                while at < len(sizes) and sizes[at] == rest and blocks[at][1] < address:
+                    at += 1
+                sizes.insert(at, rest)
+                blocks.insert(at, split)
+            return block
+
+        return take
+
+    def _giving(self) -> Callable[[Block], None]:
+        sizes, blocks = self._sizes, self._blocks
+
+        def give(block: Block) -> None:
+            size, address, before, behind, _ = block
+            if behind is not None and behind[4]:
+                at = bisect_left(sizes, behind[0])
+                while blocks[at] is not behind:
+                    at += 1
+                size += sizes.pop(at)
+                del blocks[at]
+                block[3] = behind = behind[3]
+                if behind is not None:
+                    behind[2] = block
+            if before is not None and before[4]:
+                at = bisect_left(sizes, before[0])
+                while blocks[at] is not before:
+                    at += 1
+                size += sizes.pop(at)
+                del blocks[at]
+                before[3] = behind
+                if behind is not None:
+                    behind[2] = before
+                block, address = before, before[1]
+            else:
+                block[4] = True
+            block[0] = size
+            at = bisect_left(sizes, size)
+            while at < len(sizes) and sizes[at] == size and blocks[at][1] < address:
+                at += 1
+            sizes.insert(at, size)
+            blocks.insert(at, block)
+
+        return give
+
+    def _grown(self, size: int) -> Block:
+        """A new segment, which lies below those before it, as in the model."""
+        found = segment_bytes(size)
+        self.reserved += found
+        self._segments += 1
+        return [found, -self._segments * _GAP, None, None, False]
+
+    def stand(self, size: int, count: int) -> Places:
+        """Many equal tensors: a few one by one, the rest together."""
+        if count == 1:
+            return self.take(size)
+        few = min(count, ONE_BY_ONE)
+        return (
+            *(self.take(size) for _ in range(few)),
+            *self._taken_run(size, count - few),
+        )
+
+    def _taken_run(self, size: int, count: int) -> list[Block]:
         """Many equal tensors, as many in a free block as it has room for."""
-        places: list[Place] = []
+        places: list[Block] = []
         while count:
-            at = bisect_left(self._free, (size, 0))
-            if at == len(self._free):
-                whole = _rooms(size, count)
-                return [*places, (whole, self.take(whole))]
-            inside = min(count, self._free[at][0] // size)
-            places.append((inside * size, self.take(inside * size)))
+            at = bisect_left(self._sizes, size)
+            if at == len(self._sizes):
+                return [*places, self.take(_rooms(size, count))]
+            inside = min(count, self._sizes[at] // size)
+            places.append(self.take(inside * size))
             count -= inside
         return places
 
-    def give(self, address: int) -> None:
-        """Join a block with its free neighbours."""
-        free, begins, ends = self._free, self._begins, self._ends
-        size = self._live.pop(address)
-        end = address + size
-        behind = begins.pop(end, 0)
-        if behind:
-            del free[bisect_left(free, (behind, end))]
-            end += behind
-        before = ends.pop(address, 0)
-        if before:
-            del free[bisect_left(free, (address - before, before))]
-            address = before
-        size = end - address
-        begins[address] = size
-        ends[end] = address
-        insort(free, (size, address))
+    def end(self, places: Block | tuple[Block, ...]) -> None:
+        """Give back what `stand` took."""
+        for block in places if isinstance(places, tuple) else (places,):
+            self.give(block)
+
+    def copied(self) -> "_Pool":
+        """The same with blocks of its own."""
+        made = _Pool()
+        made.reserved, made._segments = self.reserved, self._segments
+        images: dict[int, Block] = {}
+        for block in self._blocks:
+            each = block
+            while each[2]:
+                each = each[2]
+            before = None
+            while each and id(each) not in images:
+                image = images[id(each)] = [each[0], each[1], before, None, each[4]]
+                if before is not None:
+                    before[3] = image
+                before, each = image, each[3]
+        made._sizes += self._sizes
+        made._blocks += (images[id(block)] for block in self._blocks)
+        return made
 
     def empty(self) -> None:
         """Give back segments that are wholly free."""
-        for size, address in tuple(self._free):
-            if self._segments.get(address) == size:
-                self._free.remove((size, address))
-                del self._begins[address], self._ends[address + size]
-                self._segments[address] = 0  # its address isn't used again
-                self.reserved -= size
+        kept = [each for each in self._blocks if each[2] or each[3]]
+        sizes = [each[0] for each in kept]
+        self.reserved -= sum(self._sizes) - sum(sizes)
+        self._blocks[:], self._sizes[:] = kept, sizes
 
 
 def _rooms(size: int, count: int) -> int:

@@ -9,12 +9,10 @@ Only storages of more than a few bytes a token are written down.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
-from functools import partial
 
-from studio.domain.memory.part_names import GRADIENTS
-
-FP32 = 4  # bytes of an entry
+BF16, FP32 = 2, 4  # bytes of an entry
 BLOCK = 512  # c10/core/AllocatorConfig.h: what the allocator rounds to
+_UP, _DOWN = BLOCK - 1, -BLOCK  # adds and masks what rounds up to whole blocks
 
 
 class Storage:
@@ -155,6 +153,7 @@ class Tape:
     """The record, and the operators' way to write on it.
 
     Attributes:
+        cached: Keys and values of the answers so far, where any are asked for.
         events: Numbers of storages as they are allocated; negative for releases.
         sizes: Bytes of each storage, by its number; rounded to blocks.
         counts: Of storages that stand for several equal ones, how many.
@@ -162,7 +161,14 @@ class Tape:
         passing: Component of what is written down without a name.
         waiting: The head's part of the gradient of a matrix that it shares.
         gradients: Of weights, which live until the optimizer has stepped.
-        alike: By a block's output, those of the blocks that it stands for.
+        casts: Of trained weights, which autocast keeps while a forward pass goes on
+            (aten/src/ATen/autocast_mode.cpp, `cached_cast`).
+        nodes: The graph, in order.
+        lasting: What functions' own contexts keep until the graph ends.
+        with_forward: Further storages that end with a forward pass.
+        with_graph: Further storages that end with the graph.
+        images: The first block's of what the last one leaves to an end.
+        twins: Storages of gradients that no tensor stands for.
         first_forward: How many events there were before the first product.
         first_product: How many there were before the first of the backward pass.
     """
@@ -179,8 +185,14 @@ class Tape:
         self.first_forward = 0
         self.first_product = 0
         self._goes_back = False
-        self.alike: dict[int, list[int]] = {}
-        self._nodes: list[Node] = []
+        self.casts: list[Tensor] = []
+        self.cached: list[Tensor] | None = None
+        self.lasting: list[Tensor] = []
+        self.with_forward: list[int] = []
+        self.with_graph: list[int] = []
+        self.twins: list[int] = []
+        self.images: dict[int, int] = {}
+        self.nodes: list[Node] = []
         self._mode = _Mode.PLAIN
         self._frame: Frame | None = None
 
@@ -188,7 +200,7 @@ class Tape:
         """Allocate bytes."""
         sizes, write = self.sizes, self._write
         number = len(sizes)
-        sizes.append(-(-size // BLOCK) * BLOCK)
+        sizes.append(size + _UP & _DOWN)
         self.names.append(name or self.passing)
         write(number)
         return Storage(write, number)
@@ -202,7 +214,13 @@ class Tape:
 
     def new(self, count: int, width: int, name: str = "") -> Tensor:
         """Allocate a tensor that needs no gradient."""
-        return Tensor(self.storage(count * width, name), count, width)
+        # As `storage` does, which would be one call more.
+        sizes, write = self.sizes, self._write
+        number = len(sizes)
+        sizes.append(count * width + _UP & _DOWN)
+        self.names.append(name or self.passing)
+        write(number)
+        return Tensor(Storage(write, number), count, width)
 
     def node(
         self,
@@ -229,13 +247,16 @@ class Tape:
         made = Node(backward, inputs)
         if kept:
             made.keep(kept, self._frame)
-        self._nodes.append(made)
+        self.nodes.append(made)
         return made
 
-    def hold(self, node: Node | None, held: object) -> None:
-        """Let a node keep what checkpointing doesn't see."""
-        if node is not None and node is not _GHOST:
-            node.held = held
+    def hold(self, held: Tensor) -> None:
+        """Keep what a function's own context keeps, past checkpointing.
+
+        Nobody lets it go before the whole graph ends, with the loss.
+        """
+        if self._mode is not _Mode.AGAIN:
+            self.lasting.append(Tensor(held.storage, held.count, held.width))
 
     def give(self, node: Node | None, grad: Tensor | None) -> None:
         """Add a gradient to what a node has received.
@@ -272,20 +293,45 @@ class Tape:
         mode, self._mode, self._frame = self._mode, _Mode.AGAIN, frame
         with suppress(_EnoughError):
             again()
+        self.casts.clear()
         self._mode, self._frame = mode, None
 
     def backward(self) -> None:
         """Go through the graph from the last operator to the first."""
         self._goes_back = True
-        nodes = self._nodes
+        nodes = self.nodes
         while nodes:
             node = nodes.pop()
             if node.grad is not None:
                 node.backward(self, node)
+                node.frame = None
 
-    def signed(self, number: int) -> int:
-        """What an event adds to the bytes that live."""
-        return self.sizes[number] if number > 0 else -self.sizes[-number]
+    def end_forward(self) -> None:
+        """Let go what autocast kept, and the answers so far."""
+        before = len(self.events)
+        self.casts.clear()
+        self.cached = None
+        self._let_go(before, self.with_forward)
+
+    def end_graph(self) -> None:
+        """Let go what only the graph's end lets go."""
+        before = len(self.events)
+        self.lasting.clear()
+        self._let_go(before, self.with_graph)
+
+    def _let_go(self, before: int, others: list[int]) -> None:
+        images = (self.images.get(-each, 0) for each in self.events[before:])
+        others += filter(None, images)
+        self.events += [-number for number in others]
+        others.clear()
+
+    def signed(self) -> list[int]:
+        """What events add to the bytes that live, by their numbers.
+
+        The negative number of a release counts from the list's end.
+        """
+        sizes = self.sizes
+        return [*sizes, *(-size for size in sizes[:0:-1])]
 
     def rename(self, tensor: Tensor, name: str) -> None:
         """Count a tensor that was just allocated to a component."""
@@ -310,69 +356,14 @@ class Tape:
         """Whether what is kept will be computed anew."""
         return self._mode is _Mode.CHECKPOINT
 
-    @property
-    def position(self) -> tuple[int, int]:
-        """How much is written down, and how many operators the graph has."""
-        return len(self.events), len(self._nodes)
-
-    def repeat_before(
-        self,
-        position: tuple[int, int],
-        count: int,
-        gradients: Sequence[int],
-        entry: Node,
-        left: Tensor | None = None,
-    ) -> None:
-        """Let `count` more blocks, like what followed a position, stand before it.
-
-        What it left is there that much more often, until its backward pass is over,
-        when each block's gradients appear.
-
-        Args:
-            position: Where the block began.
-            count: Further blocks.
-            gradients: Bytes of each that a block keeps.
-            entry: Stands where the block's input came from.
-            left: The block's output, where such outputs alone are left.
-        """
-        at, place = position
-        more = []
-        for number in self._left_since(at) if count else ():
-            more.append(len(self.sizes))
-            self.counts[len(self.sizes)] = count
-            self.sizes.append(count * self.sizes[number])
-            self.names.append(self.names[number])
-        self.events[at:at] = more
-        if left is not None:
-            self.alike[_number(left)] = more
-        elif at < self.first_forward:
-            self.first_forward += len(more)
-        entry.backward = partial(_repeated_back, more, count, gradients)
-        self._nodes.insert(place, entry)
-
-    def _left_since(self, at: int) -> list[int]:
-        """What was allocated since and stands, less what it took the place of."""
-        left: dict[int, None] = {}
-        for number in self.events[at:]:
-            if number > 0:
-                left[number] = None
-            elif -number in left:
-                del left[-number]
-            else:
-                size = self.sizes[-number]
-                alike = (each for each in reversed(left) if self.sizes[each] == size)
-                left.pop(next(alike, 0), None)
-        return list(left)
-
     def adding(self) -> list[int]:
         """The events where each gradient is added to one that stands already."""
-        kept = {-_number(each) for each in self.gradients}
-        found = []
-        for number in self.events:
-            if -number not in kept:
-                found.append(number)
-            elif number not in self.counts:
-                found += (number, -number)
+        kept = {*map(_number, self.gradients), *self.twins}
+        found = self.events.copy()
+        places = [at for at, number in enumerate(found) if number in kept]
+        for at in reversed(places):
+            number = found[at]
+            found[at : at + 1] = () if number in self.counts else (number, -number)
         return found
 
 
@@ -380,14 +371,3 @@ def _number(tensor: Tensor) -> int:
     storage = tensor.storage
     assert isinstance(storage, Storage)
     return storage.number
-
-
-def _repeated_back(
-    more: list[int], count: int, gradients: Sequence[int], tape: Tape, node: Node
-) -> None:
-    grad = node.received()
-    tape.events += [-number for number in more]
-    for size in gradients if count else ():
-        made = tape.several(size, count, GRADIENTS)
-        tape.gradients.append(Tensor(made, count * size, 1))
-    tape.give(node.inputs[0], grad)

@@ -1,0 +1,120 @@
+"""From a batch to the first block: embeddings, positions and masks."""
+
+from dataclasses import dataclass
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.decoder.block import Block
+from studio.domain.memory.on_paper.operators import added, dropped, scaled
+from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.tape import Backward, Node, Tape, Tensor
+from studio.domain.memory.part_names import BATCH
+from studio.domain.recipe_options import Attention
+
+_LONG = 8  # bytes of an int64
+
+
+@dataclass(slots=True)
+class Locals:
+    """What the names in a decoder's `forward` hold until it returns.
+
+    Attributes:
+        held: The embedded batch and its positions (modeling_*.py of transformers).
+        masks: By the window that they are for.
+        turns: Cosines and sines of positions.
+    """
+
+    held: list[Tensor]
+    masks: dict[int, Tensor]
+    turns: list[Tensor]
+
+    def given(self, block: Block) -> tuple[object, ...]:
+        """What a block is given beside its input; checkpointing holds on to it."""
+        return self.masks.get(block.window), *self.turns
+
+
+def entered(
+    tape: Tape,
+    model: ModelArchitecture,
+    plan: Plan,
+    begun: Backward | None = None,
+    rows: int = 1,
+) -> tuple[Tensor, list[Tensor], Locals]:
+    """The embedded batch, what lives beside it, and what the decoder's names hold.
+
+    `begun` is what happens where a gradient arrives at the embedded batch, if it does:
+    checkpointing needs one even where embeddings are frozen; the graph then holds on
+    to the batch. `rows` have positions of their own.
+    """
+    tokens = plan.tokens
+    rows = plan.batch if plan.packs else rows
+    beside = [tape.new(3 * tokens, _LONG, BATCH)]
+    x = tape.new(tokens * model.hidden, plan.plain)
+    if plan.trains_base and begun is not None:
+        x.node = tape.node(begun, ())
+    if model.decoder.scales_inside:
+        x = scaled(tape, x)
+    if begun is ended:
+        x.node = tape.node(begun, ())
+        beside.append(x)
+    if model.decoder.scales_embedding:
+        x = scaled(tape, x)
+    held = [Tensor(x.storage, x.count, x.width)]
+    if model.decoder.positions:
+        held.append(tape.new(plan.length * rows * model.hidden, plan.plain))
+        x = added(tape, x, held[1])
+    names = Locals(held, _masks(tape, model, plan), [])
+    rotary = max(block.heads.rotary for block, _ in model.decoder.kinds)
+    if rotary:
+        entries = plan.length * rows * rotary
+        frequencies = tape.new(entries, 4)
+        cosine = tape.new(entries, 4)
+        del frequencies, cosine
+        names.turns += [tape.new(entries, x.width), tape.new(entries, x.width)]
+    if model.decoder.drops_embedding:
+        x = dropped(tape, x)
+    return x, beside, names
+
+
+def _masks(tape: Tape, model: ModelArchitecture, plan: Plan) -> dict[int, Tensor]:
+    """One mask for each kind of window that needs one."""
+    pairs = plan.length * plan.length
+    rows = plan.batch if plan.masks else 1
+    found: dict[int, Tensor] = {}
+    for window in {block.window for block, _ in model.decoder.kinds}:
+        if plan.attention is Attention.EAGER:
+            seen = _seen(tape, plan, rows * pairs, window)
+            found[window] = tape.new(rows * pairs, plan.plain)
+            del seen
+        elif plan.masks or 0 < window <= plan.length:
+            found[window] = _seen(tape, plan, rows * pairs, window)
+    return found
+
+
+def _seen(tape: Tape, plan: Plan, pairs: int, window: int) -> Tensor:
+    """Which pairs see each other; of packed rows' judgements two are joined at a time.
+
+    They share a text, the one is near enough, and they come in order (`and_masks` of
+    transformers, masking_utils.py).
+    """
+    if not (plan.packs and plan.masks):
+        return tape.new(pairs, 1)
+    shared = _judged(tape, pairs)
+    near = _judged(tape, pairs) if window else None
+    ordered = _judged(tape, pairs) if window else tape.new(pairs, 1)
+    del near
+    made = tape.new(pairs, 1)
+    del ordered, shared
+    return made
+
+
+def _judged(tape: Tape, pairs: int) -> Tensor:
+    """One judgement, joined to those before it."""
+    judged = tape.new(pairs, 1)
+    made = tape.new(pairs, 1)
+    del judged
+    return made
+
+
+def ended(_tape: Tape, node: Node) -> None:
+    """The embedding's gradient goes nowhere."""
+    node.received()
