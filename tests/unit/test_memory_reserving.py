@@ -2,11 +2,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from studio.domain.memory.allocator import CachingAllocator, EmptyCache, rounded
-from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Pools
+from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Pools, Script
 
 MIB = 1 << 20
-LEAST = 65 << 10
-sizes = st.one_of(st.integers(MIB + 1, 60 * MIB), st.integers(LEAST, MIB)).map(rounded)
+sizes = st.integers(MIB + 1, 60 * MIB).map(rounded)
 
 # Two free blocks of one size in two segments: which one is taken decides what is left.
 TWO_OF_ONE_SIZE = [
@@ -18,26 +17,54 @@ TWO_OF_ONE_SIZE = [
 ]
 
 
-@given(st.lists(st.tuples(sizes, st.integers(0, 12)), max_size=60))
-@example(TWO_OF_ONE_SIZE)
-def test_that_the_fast_pools_hold_what_the_allocators_model_holds(steps):
-    """Each step allocates, and then releases the so manieth live tensor, if any."""
+def written(steps):
+    """Events and sizes; each step allocates and then releases a live tensor, if any."""
     events, known, live = [], [0], []
-    model = CachingAllocator()
     for size, place in steps:
         number = len(known)
         known.append(size)
         live.append(number)
         events.append(number)
-        model.allocate(number, size)
         if place < len(live):
-            gone = live.pop(place)
-            events.append(-gone)
-            model.release(gone)
+            events.append(-live.pop(place))
+    return events, known, live
+
+
+def reserved_by_the_model(events, known):
+    model = CachingAllocator()
+    for number in events:
+        if number > 0:
+            model.allocate(number, known[number])
+        else:
+            model.release(-number)
+    return model.peak_reserved_bytes
+
+
+@given(st.lists(st.tuples(sizes, st.integers(0, 12)), max_size=60))
+@example(TWO_OF_ONE_SIZE)
+def test_that_the_fast_pools_hold_what_the_allocators_model_holds(steps):
+    events, known, live = written(steps)
     pools = Pools()
-    left = pools.replay(events, known, {})
-    assert pools.reserved == model.peak_reserved_bytes
+    left = pools.replay(Script(known, {}), events)
+    assert pools.reserved == reserved_by_the_model(events, known)
     assert set(left) == set(live)
+
+
+@given(
+    st.lists(st.tuples(sizes, st.integers(0, 12)), max_size=30),
+    st.lists(st.tuples(sizes, st.integers(0, 12)), max_size=30),
+)
+def test_that_a_copy_goes_on_as_its_original_does_and_leaves_it_alone(before, after):
+    first, known, _ = written(before)
+    second, more, _ = written(after)
+    pools = Pools()
+    pools.replay(Script(known, {}), first)
+    held = pools.reserved
+    copied = pools.copied()
+    copied.replay(Script(more, {}), second)
+    assert pools.reserved == held
+    pools.replay(Script(more, {}), second)
+    assert pools.reserved == copied.reserved
 
 
 @given(st.lists(sizes, max_size=20), sizes)
@@ -72,10 +99,26 @@ def test_that_many_large_tensors_fill_whole_segments():
     assert pools.reserved == 10 * 12 * MIB
 
 
-def test_that_tiny_tensors_share_segments():
+def test_that_small_tensors_share_segments():
     pools = Pools()
-    places = pools.stand(32 << 10, 65)
+    places = pools.stand(512 << 10, 5)
     assert pools.reserved == 4 * MIB
     pools.end(places)
-    pools.stand(32 << 10, 65)
+    pools.stand(512 << 10, 5)
     assert pools.reserved == 4 * MIB
+
+
+def test_that_a_tapes_small_tensors_count_at_their_highest_alone():
+    small, large = 768 << 10, 30 * MIB
+    pools = Pools()
+    known = [0, small, large, small, small]
+    pools.replay(Script(known, {}), [1, 2, 3, -1, -3, 4])
+    assert pools.reserved == large + 2 * MIB
+    pools.replay(Script(known, {}), [1, 3, 4])
+    assert pools.reserved == large + 4 * MIB
+
+
+def test_that_several_equal_tensors_on_a_tape_are_judged_by_the_size_of_one():
+    pools = Pools()
+    pools.replay(Script([0, 20 * (512 << 10)], {1: 20}), [1, -1])
+    assert pools.reserved == 10 * MIB

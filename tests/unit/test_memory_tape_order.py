@@ -1,9 +1,11 @@
+from functools import partial
+
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Heads
 from studio.domain.hardware import TrainingDevice
-from studio.domain.memory.on_paper.attention import rotated
-from studio.domain.memory.on_paper.holding import in_turn
 from studio.domain.memory.on_paper.planning import plan_of
+from studio.domain.memory.on_paper.repeating import Kind, Stream, often
+from studio.domain.memory.on_paper.rotary import rotated
 from studio.domain.memory.on_paper.run import measuring
 from studio.domain.memory.on_paper.tape import Node, Tape, Tensor
 from studio.domain.memory.part_names import LOGITS
@@ -17,33 +19,83 @@ GPT2 = {
     "vocab_size": 4096,
     "n_positions": 4096,
 }
+PASSED, INSIDE = 8192, 4096
 
 
-def repeated(*, checkpointed):
-    """A tape of one block, 1 its temporary and 2 its output, that stands for four."""
-    tape = Tape()
-    start = tape.position
-    inside = tape.new(4096, 1)
+def passed(tape, x):
+    """A block with a product, a temporary in it, and what its node keeps."""
+    inside = tape.new(INSIDE, 1)
     tape.multiplies()
-    out = tape.new(8192, 1)
+    made = tape.new(PASSED, 1)
+    if x.node is not None:
+        made.node = tape.node(back, (x.node,), (x,))
     del inside
-    entry = Node(lambda _tape, _node: None, ())
-    tape.repeat_before(start, 3, (), entry, out if checkpointed else None)
-    tape.held = out  # it outlives the test's look at the events
-    return tape
+    return made
 
 
-def test_that_outputs_of_other_blocks_stand_beside_what_works_on_ones_own():
-    tape = repeated(checkpointed=True)
-    assert tape.events == [3, 1, 2, -1]
-    assert in_turn(tape, tape.events) == [1, 3, 2, -1]
+def back(tape, node):
+    kept = node.taken()
+    grad = node.received()
+    made = tape.new(grad.count, 1)
+    del kept, grad
+    tape.give(node.inputs[0], made)
 
 
-def test_that_the_first_product_stays_behind_what_came_before_it():
-    tape = repeated(checkpointed=False)
-    assert in_turn(tape, tape.events)[: tape.first_forward] == [3, 1]
-    tape = repeated(checkpointed=True)
-    assert in_turn(tape, tape.events)[: tape.first_forward] == [1]
+def ended(_tape, node):
+    node.received()
+
+
+def gone_through(kinds, *, drops=False):
+    """Bytes that events add, where a stream went through blocks and back."""
+    tape = Tape()
+    with tape.graph():
+        x = tape.new(PASSED, 1)
+        x.node = tape.node(ended, ())
+        stream = Stream(x)
+        del x
+        block = partial(passed, tape)
+        if drops:
+            block = partial(tape.checkpointed, partial(passed, tape))
+        for kind in kinds:
+            often(tape, stream, kind, block)
+        stream.x.node.grad = tape.new(PASSED, 1)
+        del stream
+        tape.backward()
+    signed = tape.signed()
+    return tape, [signed[number] for number in tape.events]
+
+
+def test_that_two_blocks_of_a_kind_are_written_as_two_kinds_of_one_block_are():
+    for drops in (False, True):
+        _, together = gone_through([Kind(2, drops=drops)], drops=drops)
+        _, apart = gone_through([Kind(1), Kind(1)], drops=drops)
+        assert together == apart
+        assert sum(together) == 0
+
+
+def test_that_blocks_between_leave_what_one_leaves_until_their_backward_pass():
+    tape, few = gone_through([Kind(2, drops=True)], drops=True)
+    tape, many = gone_through([Kind(7, drops=True)], drops=True)
+    assert list(tape.counts.values()) == [5]
+    assert sum(many) == 0
+    extra = [size for size in many if abs(size) == 5 * PASSED]
+    assert extra == [5 * PASSED, -5 * PASSED]
+    assert [size for size in many if abs(size) != 5 * PASSED] == few
+
+
+def test_that_each_block_between_has_gradients_of_its_own():
+    tape, _ = gone_through([Kind(5, (INSIDE, PASSED))])
+    assert [tape.sizes[number] for number in tape.counts] == [
+        3 * PASSED,
+        3 * INSIDE,
+        3 * PASSED,
+    ]
+
+
+def test_that_the_first_product_is_the_first_blocks():
+    tape, _ = gone_through([Kind(4)])
+    sizes = [tape.sizes[number] for number in tape.events[: tape.first_forward]]
+    assert sizes == [PASSED, INSIDE]
 
 
 def joined(**how):
@@ -51,7 +103,7 @@ def joined(**how):
     tape = Tape()
     heads = Heads(queries=4, keys=4, width=64, rotary=16, joins=True, **how)
     entries = 4 * 64 * 128
-    rotated(tape, heads, Tensor(None, entries, 2), Tensor(None, entries, 2))
+    rotated(tape, heads, Tensor(None, entries, 2), Tensor(None, entries, 2), [])
     return [tape.sizes[number] for number in tape.events if number > 0]
 
 
@@ -66,6 +118,23 @@ def test_that_phi_3_joins_queries_before_it_rotates_keys():
     sizes = joined(joins_each=True)
     half = len(sizes) // 2
     assert sizes[:half] == sizes[half:]
+
+
+def test_that_what_autocast_casts_stands_until_the_forward_pass_is_over():
+    tape = Tape()
+    tape.casts.append(tape.new(INSIDE, 1))
+    tape.casts.append(tape.new(PASSED, 1))
+    assert tape.events == [1, 2]
+    tape.end_forward()
+    assert sorted(tape.events[2:]) == [-2, -1]
+
+
+def test_that_a_second_gradient_is_added_into_a_tensor_of_its_own():
+    tape = Tape()
+    node = Node(ended, ())
+    tape.give(node, tape.new(PASSED, 1))
+    tape.give(node, tape.new(PASSED, 1))
+    assert tape.events == [1, 2, 3, -1, -2]
 
 
 def test_that_embeddings_live_until_the_decoder_returns():

@@ -64,18 +64,23 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     alike = replace(alike, attention=Attention.EAGER, flash=False, adds=False)
     pools = loaded(model, alike, warms_up=run.warms_up).copied()
     for place, aside in enumerate(run.asides):
-        assert aside.tape is not None
-        tape, workspace = aside.tape, 0 if place else run.workspace
-        streams = 2 * (model.layers - len(model.decoder.kinds))
-        keys = pools.stand(sum(aside.beside.values()) // max(1, streams), streams)
-        script = Script(tape.sizes, tape.counts)
-        _forward(pools, script, tape.events, tape.first_forward, workspace)
-        pools.end(keys)
+        _aside(pools, aside, 0 if place else run.workspace)
     _step(pools, model, plan, run, is_first=True)
     # A small adapter's states change little; what is large finds other free blocks.
     if plan.trains_base or run.optimizer is Optimizer.ADAMW_FOREACH:
         _step(pools, model, plan, run, is_first=False)
+    most = max(each.bytes for each in run.step.highest.values())
+    for aside in run.asides:
+        if aside.bytes > most:  # after training the states lie in its way
+            _aside(pools, aside, 0)
     return pools.reserved
+
+
+def _aside(pools: Pools, aside: Passing, workspace: int) -> None:
+    tape = aside.tape
+    assert tape is not None
+    script = Script(tape.sizes, tape.counts)
+    _forward(pools, script, tape.events, tape.first_forward, workspace)
 
 
 def _step(

@@ -10,7 +10,7 @@ from studio.domain.decoder.block import (
     Residual,
     Views,
 )
-from studio.domain.memory.on_paper.attention import attended, rotated
+from studio.domain.memory.on_paper.attention import attended
 from studio.domain.memory.on_paper.experts import mixed
 from studio.domain.memory.on_paper.linear import linear
 from studio.domain.memory.on_paper.norms import normed
@@ -29,6 +29,7 @@ from studio.domain.memory.on_paper.operators import (
     tanh,
 )
 from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.rotary import rotated
 from studio.domain.memory.on_paper.tape import Tape, Tensor
 
 _NORMED = 2  # queries and keys

@@ -270,27 +270,26 @@ def answering(
     length = (words or recipe.train.sequence_length // _PROMPT_SHARE) + SAMPLE_TOKENS
     batch = min(len(asked) or _DEFAULT_PROMPTS, _TOGETHER)
     plan = replace(plan, batch=batch, length=length, adds=False)
-    return _first_answers(model, plan, name)
+    return first_answers(model, plan, name)
 
 
 @lru_cache(maxsize=8)  # a change of the micro-batch asks for the same one again
-def _first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
+def first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     tape = Tape()
     tape.passing = name
     x, _beside, _names = entered(tape, model, plan, rows=plan.batch)
     tape.cached = []
-    for block, _count in model.decoder.kinds:
-        x = passed(tape, plan, block, x)
-    x = _last_norm(tape, model, plan, x)
-    del _names
+    stream = Stream(x)
+    del x
+    for block, count in _kinds(model, plan):
+        often(tape, stream, Kind(count), partial(passed, tape, plan, block))
+    x = _last_norm(tape, model, plan, stream.x)
+    del stream, _names
     _last_logits(tape, model, plan, x)
     del x
     tape.end_forward()
-    heads = model.decoder.kinds[0][0].heads
-    cache = 2 * plan.tokens * heads.keys * heads.width * plan.compute
-    cache *= model.layers - len(model.decoder.kinds)
     (most,) = _highest(tape, 0)
-    return most.and_beside(name, MemoryPhase.GENERATE.value, cache)
+    return most
 
 
 def _last_logits(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) -> None:

@@ -1,0 +1,118 @@
+"""Rotary positions: queries and keys are turned, or a part of each of their heads.
+
+Families join the turned part to what passes by in different orders, and hold parts by
+different names (models/*/modeling_*.py of transformers 5.23, `apply_rotary_pos_emb`).
+"""
+
+from functools import partial
+
+from studio.domain.decoder.block import Heads
+from studio.domain.memory.on_paper.operators import cast
+from studio.domain.memory.on_paper.tape import BF16, FP32, Node, Tape, Tensor
+
+
+def rotated(
+    tape: Tape, heads: Heads, query: Tensor, key: Tensor, held: list[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Queries and keys, turned by their positions; a part of each head may pass by.
+
+    `held` is given what names hold until attention is done.
+    """
+    if not heads.rotary:
+        return query, key
+    if not heads.joins:
+        first, second = _turned(tape, heads, query), _turned(tape, heads, key)
+        first.node = _turn(tape, heads, query.node, first.count)
+        second.node = _turn(tape, heads, key.node, second.count)
+        return cast(tape, first, query.width), cast(tape, second, key.width)
+    parts = _parted(tape, query), _parted(tape, key)
+    if heads.joins_each:
+        query = _joined(tape, heads, query, _turned(tape, heads, query), parts[0])
+        return query, _joined(tape, heads, key, _turned(tape, heads, key), parts[1])
+    first, second = _turned(tape, heads, query), _turned(tape, heads, key)
+    if heads.names_parts:
+        held += query, key, first, second
+    query = _joined(tape, heads, query, first, parts[0])
+    del first
+    return query, _joined(tape, heads, key, second, parts[1])
+
+
+def _turned(tape: Tape, heads: Heads, x: Tensor) -> Tensor:
+    """`x * cos + rotate_half(x) * sin`."""
+    count = x.count * heads.rotary // heads.width
+    width = FP32 if heads.wide_turns else x.width
+    with_cos = tape.new(count, width)
+    negative = tape.new(count // 2, x.width)
+    turned = tape.new(count, x.width)
+    del negative
+    with_sin = tape.new(count, width)
+    del turned
+    made = tape.new(count, width)
+    made.strided = x.strided
+    del with_cos, with_sin
+    return made
+
+
+def _turn(tape: Tape, heads: Heads, entry: Node | None, count: int) -> Node | None:
+    if entry is None:
+        return None
+    return tape.node(partial(_turned_back, count, heads.wide_turns), (entry,))
+
+
+def _turned_back(count: int, is_wide: bool, tape: Tape, node: Node) -> None:
+    grad = node.received()
+    width = BF16 if is_wide else grad.width
+    with_sin = cast(tape, tape.new(count, grad.width), width)
+    half = tape.new(count // 2, width)
+    one = tape.new(count, width)
+    del half
+    other = tape.new(count, width)
+    del with_sin
+    turned = tape.new(count, width)
+    del one, other
+    with_cos = cast(tape, tape.new(count, grad.width), width)
+    del grad
+    made = tape.new(count, width)
+    del turned, with_cos
+    made.strided = True
+    tape.give(node.inputs[0], made)
+
+
+def _parted(tape: Tape, x: Tensor) -> Node | None:
+    """Slices of each head: the part that is rotated, and what passes by."""
+    if x.node is None:
+        return None
+    return tape.node(partial(_parted_back, x.count), (x.node,))
+
+
+def _parted_back(whole: int, tape: Tape, node: Node) -> None:
+    """Each slice's gradient is spread over the whole of it."""
+    grad = node.received()
+    width = grad.width
+    passes = tape.new(whole, width)
+    node.held = None
+    turns = tape.new(whole, width)
+    del grad
+    made = tape.new(whole, width)
+    made.strided = True
+    del passes, turns
+    tape.give(node.inputs[0], made)
+
+
+def _joined(
+    tape: Tape, heads: Heads, x: Tensor, turned: Tensor, part: Node | None
+) -> Tensor:
+    """The turned part and what passes by."""
+    made = tape.new(x.count, x.width)
+    if part is not None:
+        turn = _turn(tape, heads, part, turned.count)
+        made.node = tape.node(partial(_joined_back, turned.count), (turn, part))
+    return made
+
+
+def _joined_back(count: int, tape: Tape, node: Node) -> None:
+    grad = node.received()
+    turn, part = node.inputs
+    assert part is not None
+    part.held = grad
+    tape.give(turn, Tensor(grad.storage, count, grad.width))
