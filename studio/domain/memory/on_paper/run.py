@@ -275,6 +275,7 @@ def answering(
 
 @lru_cache(maxsize=8)  # a change of the micro-batch asks for the same one again
 def first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
+    """The first pass over the sample prompts, which fills the cache of keys."""
     tape = Tape()
     tape.passing = name
     x, _beside, _names = entered(tape, model, plan, rows=plan.batch)
