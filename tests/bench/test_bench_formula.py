@@ -65,7 +65,7 @@ def slid(model, recipe):
 
 
 def round_of_the_grid(measured):
-    """Median and longest time over every architecture and recipe, in seconds.
+    """Median and longest time over every architecture and second recipe, in seconds.
 
     What the machine is slower than quiet meanwhile is taken out.
     """
@@ -73,7 +73,7 @@ def round_of_the_grid(measured):
     for name in ARCHITECTURES:
         pace.append(slowness())
         model = ModelArchitecture.from_config(config_of(name))
-        for recipe_name in RECIPES:
+        for recipe_name in list(RECIPES)[::2]:
             recipe = Recipe()
             for key, value in options_of(name, recipe_name).items():
                 recipe = recipe.with_value(key, value)
