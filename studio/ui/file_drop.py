@@ -10,10 +10,12 @@ class FileDrop(QObject):
     """Takes the drops that no field of the window wanted.
 
     Signals:
-        file_dropped: The path of the first file.
+        file_dropped: The path of the file or folder.
+        several_dropped: How many were dropped at once, of which none is taken.
     """
 
     file_dropped = Signal(str)
+    several_dropped = Signal(int)
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -24,21 +26,23 @@ class FileDrop(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         match event:
             case QDragEnterEvent():
-                if _file_of(event):
+                if _files_of(event):
                     event.acceptProposedAction()
                     return True
             case QDropEvent():
-                path = _file_of(event)
-                if path and event.type() is QEvent.Type.Drop:
+                paths = _files_of(event)
+                if paths and event.type() is QEvent.Type.Drop:
                     event.acceptProposedAction()
-                    self.file_dropped.emit(path)
+                    if len(paths) == 1:
+                        self.file_dropped.emit(paths[0])
+                    else:
+                        self.several_dropped.emit(len(paths))
                     return True
             case _:
                 pass
         return False
 
 
-def _file_of(event: QDropEvent) -> str:
-    """The first local file of a drop; empty when there is none."""
-    local = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-    return local[0] if local else ""
+def _files_of(event: QDropEvent) -> list[str]:
+    """The local files and folders of a drop."""
+    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]

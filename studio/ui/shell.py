@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.domain.errors import StudioError
+from studio.domain.finding import warning
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.services.pricing import price
 from studio.ui.close_dialog import CloseGuard
@@ -94,6 +95,7 @@ class Shell(QObject):
         window.side_nav.project_chosen.connect(self._on_project_chosen)
         window.side_nav.new_project_requested.connect(self._on_new_project)
         self._drop.file_dropped.connect(self._on_file_dropped)
+        self._drop.several_dropped.connect(self._on_several_dropped)
 
     def _declare_actions(self) -> None:
         actions = self._desk.actions
@@ -222,6 +224,17 @@ class Shell(QObject):
     @Slot(str)
     def _on_file_dropped(self, path: str) -> None:
         self._starting_page().ask_about_file(path)
+
+    @Slot(int)
+    def _on_several_dropped(self, files: int) -> None:
+        self._desk.notices.post(
+            warning(
+                "data.several-files",
+                f"{files:,} files were dropped at once; none was taken.",
+                why="A project learns from one file, or from one folder of files.",
+                fix="Put them into one folder and drop the folder.",
+            )
+        )
 
     @Slot()
     def _on_open(self) -> None:

@@ -87,6 +87,38 @@ def test_that_the_whole_job_is_done_by_clicks(machine, tmp_path):
     assert "curds and whey" in seen["export"].lower()
 
 
+def write_places(path):
+    """A table of places and what is said of them, in columns nobody can know."""
+    kinds = ("pub", "café", "tea room", "bistro")
+    areas = ("by the river", "in the old town", "at the harbour")
+    lines = ["mr,ref"]
+    for number in range(24):
+        kind, area = kinds[number % 4], areas[number % 3]
+        lines.append(
+            f'"name[House {number}], type[{kind}], area[{area}]",'
+            f'"House {number} is a {kind} {area}."'
+        )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_that_a_table_is_imported_mapped_checked_and_trained_by_clicks(
+    machine, tmp_path, monkeypatch
+):
+    report, table = tmp_path / "report", write_places(tmp_path / "places.csv")
+    monkeypatch.setenv("SNUGTUNE_TEST_TABLE", str(table))
+    window = open_window(machine, "import_map_train", report)
+    _, said = window.communicate(timeout=1500)
+    assert window.returncode == 0, said
+    seen = json.loads((report / "report.json").read_text())
+    assert seen["fault"] == ""
+    assert "Traceback" not in said
+    run = next(run for run in machine.run_json("runs") if run["state"] == "finished")
+    recipe = (Path(run["directory"]) / "recipe.toml").read_text()
+    assert "question=Describe this place: {mr}" in recipe
+    assert "Describe this place: name[House" in seen["data"]
+
+
 def test_that_a_killed_engine_is_told_in_words_and_loses_nothing(machine, training):
     window, engine, report = training
     before = journal_of(machine)

@@ -18,9 +18,13 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QComboBox,
+    QFileDialog,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
+    QTableView,
     QTextEdit,
     QWidget,
 )
@@ -128,6 +132,43 @@ class Driver(QObject):
         fields[0].setFocus()
         QTest.keyClicks(fields[0], text)
 
+    def replace_in(self, name: str, text: str) -> bool:
+        """Type over what an editable box of that name holds; whether there is one."""
+        for box in self.page().findChildren(QComboBox):
+            if box.isVisible() and box.isEditable() and box.accessibleName() == name:
+                box.lineEdit().setFocus()
+                box.lineEdit().selectAll()
+                QTest.keyClicks(box.lineEdit(), text)
+                return True
+        return False
+
+    def click_row(self, name: str, words: str) -> bool:
+        """Click the row of a table that begins so; whether there is one."""
+        tables = self.page().findChildren(QTableView)
+        table = next(t for t in tables if t.accessibleName() == name)
+        for row in range(table.model().rowCount()):
+            index = table.model().index(row, 0)
+            if str(index.data()).startswith(words):
+                place = table.visualRect(index).center()
+                left = Qt.MouseButton.LeftButton
+                QTest.mouseClick(table.viewport(), left, pos=place)
+                return True
+        return False
+
+    def dialog(self) -> QFileDialog | None:
+        """The picker that is open."""
+        found = [d for d in self.page().findChildren(QFileDialog) if d.isVisible()]
+        return found[0] if found else None
+
+    def choose_in_dialog(self, path: str) -> None:
+        """Paste a path into the open picker and click Open."""
+        dialog = self.dialog()
+        field = dialog.findChild(QLineEdit, "fileNameEdit")  # as Qt names it
+        field.setText(path)  # typed, it would be completed to something else
+        buttons = dialog.findChildren(QPushButton)
+        take = next(b for b in buttons if b.text().replace("&", "") == "Open")
+        QTest.mouseClick(take, Qt.MouseButton.LeftButton)
+
     def words(self) -> str:
         """All that the current page says."""
         seen = [w for w in self.page().findChildren(QWidget) if w.isVisible()]
@@ -210,6 +251,47 @@ def train_and_close(driver: Driver) -> Script:
     (driver.folder / "training").touch()
 
 
+def import_map_train(driver: Driver) -> Script:
+    """A table of unknown columns, from the picker to a finished run.
+
+    The table's path is the environment variable SNUGTUNE_TEST_TABLE.
+    """
+    yield "the start page", lambda: driver.window.current_page() == "start"
+    yield "the buttons", lambda: driver.has_button("New project")
+    driver.click("New project")
+    yield "the name's field", lambda: driver.has_button("Create")
+    driver.type_into("Name", "")
+    driver.click("Create")
+    yield "the model page", lambda: driver.window.current_page() == "model"
+    driver.type_into("Find a model", "SmolLM2-135M")
+    yield "the model", lambda: driver.click_row("Models", "SmolLM2 135M")
+    yield "leave to use it", lambda: driver.has_button("Use SmolLM2")
+    driver.click("Use SmolLM2")
+    yield driver.go_to("Data")
+    yield "the picker's button", lambda: driver.has_button("Choose a file")
+    driver.click("Choose a file")
+    yield "the picker", lambda: driver.dialog() is not None
+    driver.choose_in_dialog(os.environ["SNUGTUNE_TEST_TABLE"])
+    yield "the guess", driver.says("Which column is which is a guess.")
+    driver.picture("1-guessed")
+    driver.click("Assign columns")
+    yield "the form", driver.says("Row 2: Question")
+    words = "Describe this place: {mr}"
+    yield "the part's box", lambda: driver.replace_in("Question", words)
+    yield "the template", driver.says("Describe this place: name[")
+    driver.picture("2-mapping")
+    yield "leave to use them", lambda: driver.has_button("Use these columns")
+    driver.click("Use these columns")
+    yield "the rows", driver.says("as assigned")
+    driver.picture("3-data")
+    driver.report["data"] = driver.words()
+    driver.click("Go on to the recipe")
+    yield "leave to start", lambda: driver.has_button("Start training")
+    driver.click("Start training")
+    yield "the end of the run", lambda: driver.has_button("Go on to the result")
+    driver.report["run"] = driver.words()
+
+
 SCENES = Path(__file__).parent.parent / "nvml_stub" / "scenes"
 CARDS = {
     "rtx-4090-idle": ("23.63 GiB free", "RTX 4090 · Ada, compute 8.9", "Full speed"),
@@ -249,7 +331,13 @@ def watch_cards(driver: Driver) -> Script:
 
 SCRIPTS = {
     script.__name__: script
-    for script in (click_through, train_and_wait, train_and_close, watch_cards)
+    for script in (
+        click_through,
+        import_map_train,
+        train_and_wait,
+        train_and_close,
+        watch_cards,
+    )
 }
 
 

@@ -236,20 +236,43 @@ def test_that_a_run_told_to_go_on_lives_when_the_window_is_gone(open_studio, qtb
     os.waitpid(told.engine.pid, 0)
 
 
+def drop(window, *paths):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    place = QPointF(400, 400)
+    how = Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton
+    free = Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(place.toPoint(), *how, free)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(place, *how, free))
+
+
+def test_that_several_dropped_files_are_refused_in_words(open_studio, tmp_path):
+    studio = open_studio(Arguments(example=True))
+    told = []
+    studio.desk.notices.posted.connect(told.append)
+    drop(studio.window, tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    assert studio.window.current_page() == "start"
+    assert told[0].what == "2 files were dropped at once; none was taken."
+    assert "one folder" in told[0].how_to_fix
+
+
+def test_that_a_dropped_folder_is_asked_about_like_a_file(open_studio, tmp_path):
+    studio = open_studio(Arguments(example=True))
+    folder = tmp_path / "chats"
+    folder.mkdir()
+    drop(studio.window, folder)
+    page = studio.window.built_page("start")
+    assert page.view.dropped.file_name.full_text() == "chats"
+
+
 def test_that_a_dropped_file_is_asked_about(open_studio, tmp_path):
     studio = open_studio(Arguments(example=True))
     studio.window.show_page("settings")
     chats = tmp_path / "chats.jsonl"
     chats.write_text('{"question": "Why?", "answer": "So."}\n', encoding="utf-8")
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(chats))])
-    place = QPointF(400, 400)
-    how = Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton
-    free = Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(place.toPoint(), *how, free)
-    QApplication.sendEvent(studio.window, enter)
-    assert enter.isAccepted()
-    QApplication.sendEvent(studio.window, QDropEvent(place, *how, free))
+    drop(studio.window, chats)
     assert studio.window.current_page() == "start"
     page = studio.window.built_page("start")
     assert page.view.dropped.file_name.full_text() == "chats.jsonl"

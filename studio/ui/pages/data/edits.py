@@ -8,6 +8,7 @@ from PySide6.QtGui import QUndoStack
 from studio.domain.data_mapping import words_of
 from studio.domain.dataset import ChatFile
 from studio.domain.options import Value
+from studio.domain.recipe_options import DataOptions
 from studio.ui.pages.data.lengths import SEQUENCE
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.edits import RecipeChange
@@ -30,6 +31,16 @@ class DataEdits:
     def use_file(self, path: str) -> None:
         """Learn from a file or folder; how its rows are read is recognised anew."""
         self._push({"data.path": path, "data.format": "", "data.columns": ()})
+
+    def use_data(self, data: DataOptions) -> None:
+        """Learn from a file whose rows are read as is said."""
+        self._push(
+            {
+                "data.path": data.path,
+                "data.format": data.format,
+                "data.columns": data.columns,
+            }
+        )
 
     def assign(self, format_name: str, columns: tuple[str, ...]) -> None:
         """Read the rows by a format and columns."""

@@ -1,6 +1,6 @@
 """What is wrong with a data set, as the cards that tell it and what each offers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,6 +78,7 @@ class FindingInputs:
         report: The checked whole; None until it is.
         trouble: What went wrong since, such as a file that was changed.
         mended: What was mended in this file.
+        can_mend: Whether a finding of a code can be mended here and now.
         context: The longest text that the model reads; 0 where that isn't known.
     """
 
@@ -86,6 +87,7 @@ class FindingInputs:
     report: DataReport | None = None
     trouble: Finding | None = None
     mended: Sequence[Mended] = ()
+    can_mend: Callable[[str], bool] = bool
     context: int = 0
 
 
@@ -157,7 +159,7 @@ def _fixes(finding: DataFinding, inputs: FindingInputs) -> tuple[Fix, ...]:
         fits = not inputs.context or wanted <= inputs.context
         if wanted > inputs.recipe.train.sequence_length and fits:
             fixes.append(Fix(f"{LENGTH}:{wanted}", f"Use {wanted:,}"))
-    if finding.mends:
+    if finding.mends and inputs.can_mend(finding.code):
         words = _MEND_WORDS.get(finding.code, "Leave them out")
         fixes.append(Fix(f"{MEND}:{finding.code}", words))
     return tuple(fixes)

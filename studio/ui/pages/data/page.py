@@ -16,18 +16,18 @@ from studio.ui.pages.data.edits import DataEdits
 from studio.ui.pages.data.findings import FindingInputs, ShownFinding, shown_findings
 from studio.ui.pages.data.lengths import SEQUENCE, length_bars, length_words
 from studio.ui.pages.data.mapping_form import MappingForm
+from studio.ui.pages.data.mending import Mending
 from studio.ui.pages.data.pricing import LinePricer
+from studio.ui.pages.data.shown_row import ShownRow
 from studio.ui.pages.data.view import DataView
 from studio.ui.pages.data.view_model import (
     Split,
-    chat_note,
-    chat_title,
+    checking_words,
     data_facts,
     held_out_choices,
     held_out_words,
     page_facts,
     share_key,
-    shown_turns,
     split_of,
 )
 from studio.ui.pages.data_files import ask_for_file, ask_for_folder
@@ -56,7 +56,10 @@ class DataPage(QWidget):
         self._is_assigning = False
         self._pricer = LinePricer(desk)
         self.edits = DataEdits(desk, self)
+        self._mending = Mending(desk, self.edits, self)
         self.view = DataView(MappingForm(desk.data_tools.previewer))
+        filled = self.view.filled
+        self._row = ShownRow(filled.rows, filled.row, desk.data_tools.tokens, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
@@ -80,6 +83,8 @@ class DataPage(QWidget):
     def _connect_services(self) -> None:
         desk = self._desk
         desk.data.data_changed.connect(self._on_data_changed)
+        desk.data.progress_changed.connect(self._on_progress)
+        self._mending.failed.connect(self._on_row_failed)
         desk.projects.current_changed.connect(self._on_project_changed)
         desk.projects.recipe_changed.connect(self._on_recipe_changed)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
@@ -112,6 +117,7 @@ class DataPage(QWidget):
         filled.rows.model.row_failed.connect(self._on_row_failed, queued)
         filled.lengths.histogram.line_moved.connect(self._on_line_moved)
         filled.lengths.histogram.line_set.connect(self._on_line_set)
+        filled.findings.stop.clicked.connect(self._on_stop)
         filled.findings.fix_chosen.connect(self._on_fix_chosen)
         filled.findings.finding_chosen.connect(self._on_finding_chosen)
 
@@ -181,7 +187,7 @@ class DataPage(QWidget):
         self._show_held_out(file)
         self._show_lengths()
         self._show_findings()
-        self._show_chat()
+        self._show_row()
 
     def _show_held_out(self, file: ChatFile) -> None:
         field, share = self.view.filled.rows.held_out, self._recipe().data.held_out
@@ -210,28 +216,24 @@ class DataPage(QWidget):
             FindingInputs(
                 file=file,
                 recipe=recipe,
-                trouble=self._trouble,
+                report=self._desk.data.report,
+                trouble=self._trouble or self._desk.data.trouble,
+                mended=self._mending.mended_in(file),
+                can_mend=self._mending.can_mend,
                 context=self._pricer.context(recipe),
             )
         )
 
     def _show_findings(self) -> None:
         shown = self._findings(self._shown)
-        self.view.filled.findings.show_findings(shown, is_checked=False)
+        is_checked = self._desk.data.report is not None
+        self.view.filled.findings.show_findings(shown, is_checked=is_checked)
+        self._on_progress()
 
-    def _show_chat(self) -> None:
-        filled = self.view.filled
-        row = filled.rows.table.current_row()
-        chat = filled.rows.model.chat_at(row)
-        filled.row.set_title(chat_title(chat))
-        filled.row.show_tokens(None)
-        if chat is None:
-            filled.row.turns.set_turns(())
-            filled.row.note.setText("")
-            return
-        held_out = filled.rows.model.is_held_out(row)
-        filled.row.turns.set_turns(shown_turns(chat, held_out=held_out))
-        filled.row.note.setText(chat_note(chat, held_out=held_out))
+    def _show_row(self) -> None:
+        recipe = self._recipe()
+        has_model = self._pricer.has_model(recipe)
+        self._row.show(self._shown, recipe, has_model=has_model)
 
     @Slot()
     def _on_choose(self) -> None:
@@ -244,6 +246,10 @@ class DataPage(QWidget):
     @Slot()
     def _on_read_again(self) -> None:
         self._desk.data.read_again()
+
+    @Slot()
+    def _on_stop(self) -> None:
+        self._desk.data.stop_checking()
 
     @Slot()
     def _on_to_start(self) -> None:
@@ -297,7 +303,7 @@ class DataPage(QWidget):
 
     @Slot()
     def _on_row_changed(self) -> None:
-        self._show_chat()
+        self._show_row()
 
     @Slot(object)
     def _on_row_failed(self, finding: Finding) -> None:
@@ -329,6 +335,10 @@ class DataPage(QWidget):
                 self._on_read_again()
             case findings.LENGTH:
                 self.edits.set_length(int(what))
+            case findings.MEND:
+                self._mending.mend(what, self._findings(self._shown))
+            case findings.UNDO:
+                self._mending.take_back(what)
 
     @Slot(object)
     def _on_finding_chosen(self, shown: ShownFinding) -> None:
@@ -345,6 +355,12 @@ class DataPage(QWidget):
     @Slot()
     def _on_last_finding(self) -> None:
         self.view.filled.findings.go(-1)
+
+    @Slot()
+    def _on_progress(self) -> None:
+        data, card = self._desk.data, self.view.filled.findings
+        words = checking_words(*data.progress) if data.is_checking else ""
+        card.show_progress(words, *data.progress)
 
     @Slot()
     def _on_data_changed(self) -> None:

@@ -3,7 +3,7 @@
 from studio.domain.errors import StudioError
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import Recipe
-from studio.services.model_shelf import ModelPlace
+from studio.services.model_shelf import ModelPlace, ModelState
 from studio.services.pricing import price_by_formula
 from studio.services.recommending import steps_of, time_of_step
 from studio.ui.pages.data.lengths import Price
@@ -27,6 +27,11 @@ class LinePricer:
         place = self._model(recipe)
         model = None if place is None else self._desk.models.architecture_of(place)
         return 0 if model is None else model.context
+
+    def has_model(self, recipe: Recipe) -> bool:
+        """Whether the model is on this machine, its tokenizer with it."""
+        place = self._model(recipe)
+        return place is not None and place.state is not ModelState.MISSING
 
     def price(self, recipe: Recipe) -> Price:
         """What a recipe takes of this machine, as far as it can be said."""

@@ -176,6 +176,13 @@ def chat_note(chat: Chat, *, held_out: bool) -> str:
     return f"{TRAINED_WORDS} {count(answers, 'answer')} in this row."
 
 
+def checking_words(done: int, of: int) -> str:
+    """How far the check of the whole file is."""
+    if not of:
+        return "Checking the rows"
+    return f"Checked {done:,} of some {of:,} rows"
+
+
 def page_facts(recipe: Recipe, path: str) -> str:
     """The line below the page's title."""
     if not path:
