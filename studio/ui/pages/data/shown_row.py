@@ -57,7 +57,10 @@ class ShownRow(QObject):
         self._forget()
         self._card.show_tokens(None)
         self._card.turns.set_turns(shown_turns(chat, held_out=held_out))
-        self._card.note.setText(chat_note(chat, held_out=held_out))
+        note = chat_note(chat, held_out=held_out)
+        if question is not None:
+            note = f"{note} Its tokens are being counted."
+        self._card.note.setText(note)
         self._question = question
         if question is not None:
             self._timer.start()
