@@ -128,7 +128,9 @@ class CloseGuard(QObject):
 
     @Slot()
     def _on_run_ended(self) -> None:
-        if self._closes_after_run:
+        was_asking = self.dialog is not None
+        self._end_dialog()  # there is nothing to decide any more
+        if self._closes_after_run or was_asking:
             self._closes_after_run = False
             self.closing_granted.emit()
 

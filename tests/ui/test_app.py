@@ -220,6 +220,16 @@ def test_that_stop_and_close_waits_for_the_step_and_then_closes(open_studio, qtb
     assert controller.snapshot.state == "stopped"
 
 
+def test_that_a_run_that_ends_by_itself_answers_the_question(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    controller = training(studio, "steps", qtbot)
+    studio.window.close()
+    assert studio._shell.guard.dialog.isVisible()
+    controller.stop(save=True)
+    qtbot.waitUntil(lambda: not studio.window.isVisible(), timeout=20_000)
+    assert studio._shell.guard.dialog is None
+
+
 def test_that_a_run_told_to_go_on_lives_when_the_window_is_gone(open_studio, qtbot):
     studio = open_studio(Arguments(example=True))
     controller = training(studio, "steps", qtbot)
