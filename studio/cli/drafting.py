@@ -15,10 +15,10 @@ from studio.protocol.events import (
     Progress,
     Warned,
 )
-from studio.services.chat_address import address_of
 from studio.services.drafting import result_words, usual_model, warning_about
 from studio.storage.document_readers.registry import suffixes
 from studio.storage.draft_making import DraftCount, DraftMaking, DraftOrder
+from studio.system.chat_address import address_of
 
 JSON_HELP = f"""DOC is a file that ends in {", ".join(suffixes())}, or a folder of such files. Each passage is read once: a run that was ended goes on where it was, and a passage that has drafts in the file is passed over.
 
@@ -112,8 +112,7 @@ def _by_address(
     documents: list[Path], out: Path, maker: Maker, questions: int
 ) -> tuple[DraftsMade, str]:
     asked = address_of(maker.address, maker.api_model, allow_http=maker.allow_http)
-    order = DraftOrder(documents, out, questions, asked.made_by)
-    making = DraftMaking(order)
+    making = DraftMaking(DraftOrder(documents, out, questions), asked.made_by)
     count, total = making.count, making.count.left
     with terminal.ProgressDisplay() as display:
 

@@ -68,7 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument(
         "--document", type=Path, action="append", required=True, metavar="DOC"
     )
-    make.add_argument("--model", required=True, metavar="NAME")
+    maker = make.add_mutually_exclusive_group(required=True)
+    maker.add_argument("--model", metavar="NAME")
+    maker.add_argument("--address", metavar="URL", help="asked instead of a model")
+    make.add_argument("--api-model", default="", metavar="NAME")
+    make.add_argument("--allow-http", action="store_true")
     make.add_argument("--questions", type=int, default=1)
 
     prepare = verbs.add_parser("prepare-model", help="make a known model loadable")

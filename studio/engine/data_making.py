@@ -1,11 +1,13 @@
-"""The verb make-data: a local model drafts questions and answers from documents."""
+"""The verb make-data: a model drafts questions and answers from documents."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import torch
 
+from studio.domain.drafting import Ask
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import (
     AdapterDtype,
@@ -26,13 +28,14 @@ from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import DraftsMade
 from studio.storage.draft_making import DraftCount, DraftMaking, DraftOrder
 from studio.storage.models import ModelPlace
+from studio.system.chat_address import ChatAddress
 
 # Of the card's free memory; the rest is for the answers' own keys and values.
 _MOST_OF_CARD: Final = 0.6
 
 
-def make_data(session: Session, place: ModelPlace, order: DraftOrder) -> None:
-    """Draft until every passage has its drafts, or an end is ordered.
+def make_by_model(session: Session, place: ModelPlace, order: DraftOrder) -> None:
+    """Draft by a local model until every passage has its drafts, or an end is ordered.
 
     An end by order is no failure: what was made until then is kept and told.
 
@@ -43,23 +46,63 @@ def make_data(session: Session, place: ModelPlace, order: DraftOrder) -> None:
 
     Raises:
         StudioError: A document, the model or the file of drafts can't be used.
-        Interrupted: It was told to end before the first question.
+        Interrupted: It was told to end before the documents were read.
     """
+    _make(session, order, place.title, lambda: _asking_model(session, place))
+
+
+def make_by_address(session: Session, address: ChatAddress, order: DraftOrder) -> None:
+    """The same by a model behind an address.
+
+    Raises:
+        StudioError: A document, the address or the file of drafts can't be used; what
+            was made before is kept.
+        Interrupted: It was told to end before the documents were read.
+    """
+
+    def ask(prompts: Sequence[str], most_tokens: int) -> list[str]:
+        with session.lifeline.open():
+            return address.ask(prompts, most_tokens)
+
+    def begin() -> Ask:
+        session.enter(Phase.DRAFTING)
+        return ask
+
+    _make(session, order, address.made_by, begin)
+
+
+def _make(
+    session: Session, order: DraftOrder, made_by: str, begin: Callable[[], Ask]
+) -> None:
     session.enter(Phase.PREPARING_DATA)
-    making = DraftMaking(order)
-    if not making.count.left:
-        _tell(session, order, making.count, stopped=False)
-        return
-    stopped = False
-    try:
-        _make(session, place, making)
-    except Interrupted:
-        stopped = True
-    stopped = stopped or bool(making.count.left)
-    _tell(session, order, making.count, stopped=stopped)
+    making = DraftMaking(order, made_by)
+    count, told = making.count, 0
+    if count.left:
+        with contextlib.suppress(Interrupted):
+            ask = begin()
+            shown = Count(session, "Drafting", count.left, "passages")
+
+            def go_on(count: DraftCount) -> bool:
+                nonlocal told
+                shown.add(count.done - told)
+                told = count.done
+                return not session.orders.stop_is_ordered
+
+            making.make(ask, go_on)
+    session.say(
+        DraftsMade(
+            path=str(order.out.expanduser().absolute()),
+            passages=count.passages,
+            left=count.left,
+            drafts=count.drafts,
+            refused=dict(count.refused),
+            stopped=bool(count.left),
+        )
+    )
 
 
-def _make(session: Session, place: ModelPlace, making: DraftMaking) -> None:
+def _asking_model(session: Session, place: ModelPlace) -> Ask:
+    """Load a model; what is returned asks it."""
     with session.lifeline.open():
         folder = prepared_folder(session, place)
         device = choose_device()
@@ -77,16 +120,7 @@ def _make(session: Session, place: ModelPlace, making: DraftMaking) -> None:
             said = answers(model, tokenizer, prompts, formats, most_tokens)
             return [text for _, text in said]
 
-    shown = Count(session, "Drafting", making.count.left, "passages")
-    told = 0
-
-    def go_on(count: DraftCount) -> bool:
-        nonlocal told
-        shown.add(count.done - told)
-        told = count.done
-        return not session.orders.stop_is_ordered
-
-    making.make(ask, go_on)
+    return ask
 
 
 def _held(folder: Path, device: torch.device) -> Recipe:
@@ -103,19 +137,4 @@ def _held(folder: Path, device: torch.device) -> Recipe:
     return Recipe(
         model=ModelOptions(precision=precision, compute_dtype=compute),
         lora=LoraOptions(adapter_dtype=AdapterDtype.FP32),
-    )
-
-
-def _tell(
-    session: Session, order: DraftOrder, count: DraftCount, *, stopped: bool
-) -> None:
-    session.say(
-        DraftsMade(
-            path=str(order.out.expanduser().absolute()),
-            passages=count.passages,
-            left=count.left,
-            drafts=count.drafts,
-            refused=dict(count.refused),
-            stopped=stopped,
-        )
     )

@@ -27,6 +27,7 @@ from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_f
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
 from studio.system.card_memory import used_by_card
+from studio.system.chat_address import address_of
 from studio.system.paths import models_dir
 from studio.system.processes import identity_of
 from studio.system.resources import resource_root
@@ -152,17 +153,25 @@ def _generate(session: Session, arguments: argparse.Namespace) -> None:
 
 
 def _make_data(session: Session, arguments: argparse.Namespace) -> None:
-    place = place_of(arguments.model)
-
-    from studio.engine.data_making import make_data
+    from studio.engine.data_making import make_by_address, make_by_model
 
     order = DraftOrder(
         documents=arguments.document,
         out=arguments.out,
         questions=arguments.questions,
-        made_by=place.title,
     )
-    make_data(session, place, order)
+    if arguments.address:
+        make_by_address(
+            session,
+            address_of(
+                arguments.address,
+                arguments.api_model,
+                allow_http=arguments.allow_http,
+            ),
+            order,
+        )
+    else:
+        make_by_model(session, place_of(arguments.model), order)
 
 
 def _prepare_model(session: Session, arguments: argparse.Namespace) -> None:

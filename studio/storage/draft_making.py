@@ -33,13 +33,11 @@ class DraftOrder:
         documents: Files and folders.
         out: The file of drafts; drafts are added to one that is there.
         questions: About each passage.
-        made_by: What drafts shall say of who made them.
     """
 
     documents: Sequence[Path]
     out: Path
     questions: int
-    made_by: str
 
 
 @dataclass(slots=True)
@@ -81,15 +79,19 @@ class DraftMaking:
         count: How far it has come.
     """
 
-    def __init__(self, order: DraftOrder) -> None:
+    def __init__(self, order: DraftOrder, made_by: str) -> None:
         """Read the documents, and what the file of drafts holds already.
+
+        Args:
+            order: What is to be made.
+            made_by: What drafts shall say of who made them.
 
         Raises:
             StudioError: A document or the file can't be read, the number of questions
                 is none, or the documents hold no passage.
         """
         _refuse_number(order.questions)
-        self._order = order
+        self._order, self._made_by = order, made_by
         self._file = DraftFile(order.out)
         known = self._file.known_passages()
         found = list(_passages(order.documents))
@@ -150,7 +152,7 @@ class DraftMaking:
                 file=_named(found.file, self._file.path.parent),
                 line=found.passage.line,
                 passage_sha256=found.passage.sha256,
-                made_by=self._order.made_by,
+                made_by=self._made_by,
                 made_at=at,
                 refused=pair.refused,
             ),

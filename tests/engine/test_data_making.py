@@ -29,6 +29,9 @@ def order(documents, tmp_path, tiny_model):
         "document": [documents],
         "model": str(tiny_model),
         "questions": 1,
+        "address": None,
+        "api_model": "",
+        "allow_http": False,
     }
 
 
@@ -118,3 +121,26 @@ def test_that_a_signal_ends_it_and_keeps_whole_lines(documents, order):
     if order["out"].exists():
         assert order["out"].read_bytes().endswith(b"\n")
         assert len(DraftFile(order["out"]).read()) == 400 - made.left
+
+
+def test_that_an_address_drafts_without_a_model(order, monkeypatch):
+    def ask(_address, prompts, _most_tokens):
+        asks = "Question:" not in prompts[0]
+        words = "What can be seen?" if asks else "The lamp of the tower."
+        return [words] * len(prompts)
+
+    monkeypatch.setattr("studio.system.chat_address.ChatAddress.ask", ask)
+    monkeypatch.setattr(data_making, "load_model", None)
+    order |= {"model": None, "address": "https://example.org/v1", "api_model": "big"}
+    code, events = carry_out("make-data", **order)
+    assert code is ExitCode.OK, events[-1]
+    assert events[-1].drafts == 20
+    stored = DraftFile(order["out"]).read()
+    assert {s.draft.origin.made_by for s in stored} == {"big at example.org"}
+
+
+def test_that_an_address_that_is_not_safe_ends_it_in_words(order):
+    order |= {"model": None, "address": "http://example.org/v1", "api_model": "big"}
+    code, events = carry_out("make-data", **order)
+    assert code is ExitCode.BAD_INPUT
+    assert events[-1].kind == "address.bad"

@@ -52,8 +52,9 @@ class Model:
         ]
 
 
-def order(documents, tmp_path, questions=1):
-    return DraftOrder([documents], tmp_path / "drafts.jsonl", questions, "Played")
+def making(documents, tmp_path, questions=1):
+    order = DraftOrder([documents], tmp_path / "drafts.jsonl", questions)
+    return DraftMaking(order, "Played")
 
 
 def always(_):
@@ -63,8 +64,7 @@ def always(_):
 def test_that_drafts_tell_where_they_came_from_and_can_be_trained_on(
     documents, tmp_path
 ):
-    making = DraftMaking(order(documents, tmp_path))
-    count = making.make(Model().ask, always)
+    count = making(documents, tmp_path).make(Model().ask, always)
     assert (count.passages, count.done, count.drafts, count.left) == (12, 12, 12, 0)
     stored = DraftFile(tmp_path / "drafts.jsonl").read()
     origin = stored[3].draft.origin
@@ -80,24 +80,23 @@ def test_that_drafts_tell_where_they_came_from_and_can_be_trained_on(
 def test_that_a_making_that_was_ended_keeps_what_it_has_and_goes_on(
     documents, tmp_path
 ):
-    first = DraftMaking(order(documents, tmp_path))
+    first = making(documents, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         first.make(Model(ends_after=16).ask, always)
     assert first.count.done == 8
     kept = (tmp_path / "drafts.jsonl").read_bytes()
-    again = DraftMaking(order(documents, tmp_path))
+    again = making(documents, tmp_path)
     assert (again.count.known, again.count.left) == (8, 4)
     model = Model()
     again.make(model.ask, always)
     assert model.asked == 8
     assert (tmp_path / "drafts.jsonl").read_bytes().startswith(kept)
     assert len(DraftFile(tmp_path / "drafts.jsonl").read()) == 12
-    assert DraftMaking(order(documents, tmp_path)).count.left == 0
+    assert making(documents, tmp_path).count.left == 0
 
 
 def test_that_it_ends_between_rounds_when_told_to(documents, tmp_path):
-    making = DraftMaking(order(documents, tmp_path))
-    count = making.make(Model().ask, lambda count: count.done == 0)
+    count = making(documents, tmp_path).make(Model().ask, lambda count: count.done == 0)
     assert count.done == 8
     assert count.left == 4
 
@@ -109,7 +108,7 @@ def test_that_refused_drafts_are_kept_as_rejected_with_their_reason(
         asks = "Question:" not in prompts[0]
         return ["What is it?" if asks else "Penguins, obviously."] * len(prompts)
 
-    count = DraftMaking(order(documents, tmp_path)).make(ask, always)
+    count = making(documents, tmp_path).make(ask, always)
     assert count.drafts == 0
     assert count.refused == {"has an answer that the passage doesn't support": 12}
     first = DraftFile(tmp_path / "drafts.jsonl").read()[0].draft
@@ -121,24 +120,22 @@ def test_that_refused_drafts_are_kept_as_rejected_with_their_reason(
 
 def test_that_a_passage_that_comes_twice_is_asked_about_once(documents, tmp_path):
     (documents / "copy.txt").write_text(TEXT.format(n=1))
-    assert DraftMaking(order(documents, tmp_path)).count.passages == 12
+    assert making(documents, tmp_path).count.passages == 12
 
 
 def test_that_documents_elsewhere_are_named_whole(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "a.txt").write_text(TEXT)
-    making = DraftMaking(
-        DraftOrder([elsewhere / "a.txt"], tmp_path / "sets" / "d.jsonl", 1, "m")
-    )
-    making.make(Model().ask, always)
+    order = DraftOrder([elsewhere / "a.txt"], tmp_path / "sets" / "d.jsonl", 1)
+    DraftMaking(order, "m").make(Model().ask, always)
     (stored,) = DraftFile(tmp_path / "sets" / "d.jsonl").read()
     assert stored.draft.origin.file == str(elsewhere / "a.txt")
     assert passage_of(stored.draft, tmp_path / "sets") is not None
 
 
 def test_that_a_passage_that_was_changed_is_not_shown(documents, tmp_path):
-    DraftMaking(order(documents, tmp_path)).make(Model().ask, always)
+    making(documents, tmp_path).make(Model().ask, always)
     first = DraftFile(tmp_path / "drafts.jsonl").read()[0].draft
     (documents / "00.txt").write_text("Something else stands here now, all new.")
     assert passage_of(first, tmp_path) is None
@@ -151,20 +148,20 @@ def test_that_a_senseless_number_of_questions_is_refused(
     documents, tmp_path, questions
 ):
     with pytest.raises(StudioError, match="from 1 to 20"):
-        DraftMaking(order(documents, tmp_path, questions))
+        making(documents, tmp_path, questions)
 
 
 def test_that_documents_without_a_sentence_are_refused(tmp_path):
     (tmp_path / "a.txt").write_text("Hm.")
     with pytest.raises(StudioError, match="no passage"):
-        DraftMaking(DraftOrder([tmp_path / "a.txt"], tmp_path / "d.jsonl", 1, "m"))
+        DraftMaking(DraftOrder([tmp_path / "a.txt"], tmp_path / "d.jsonl", 1), "m")
 
 
 def test_that_nothing_is_added_to_somebody_s_own_data(documents, tmp_path):
     mine = tmp_path / "drafts.jsonl"
     mine.write_text('{"question": "a", "answer": "b"}\n')
     with pytest.raises(StudioError, match="holds no drafts"):
-        DraftMaking(order(documents, tmp_path))
+        making(documents, tmp_path)
     assert mine.read_text() == '{"question": "a", "answer": "b"}\n'
 
 

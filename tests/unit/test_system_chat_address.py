@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from studio.domain.errors import StudioError
-from studio.services import chat_address
-from studio.services.chat_address import address_of
+from studio.system import chat_address
+from studio.system.chat_address import address_of
 
 TOKEN = "sk-very-secret-0123456789"
 
