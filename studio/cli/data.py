@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from studio.cli import data_fixing, data_inspecting, data_preview, drafting
+from studio.cli import data_fixing, data_inspecting, data_preview, drafting, reviewing
 from studio.domain.recipe import Recipe
 from studio.storage.draft_making import MOST_QUESTIONS
 
@@ -129,6 +129,18 @@ def make(  # noqa: PLR0913 - a command line has the options it has
     """Draft questions and answers from documents, for you to review."""
     maker = drafting.Maker(model, address, api_model, allow_http)
     raise typer.Exit(drafting.make(documents, out, maker, questions, json=json))
+
+
+@app.command(epilog=reviewing.JSON_HELP)
+def review(
+    drafts: Annotated[
+        Path, typer.Argument(metavar="DRAFTS.jsonl", help="What data make wrote.")
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Accept or reject drafts one by one."""
+    reviewing.review(drafts, json=json)
 
 
 def _recipe_for(file: Path, assignments: list[str] | None) -> Recipe:

@@ -23,6 +23,11 @@ _LABEL: Final = re.compile(
     r"^\s*(?:[-*#>]+\s*|\d+[.)]\s+)?\**(?:(?:an?\s+|quiz\s+)*(?:question|answer)|q|a)\s*\d*\s*\**\s*[:：]\s*\**",
     re.IGNORECASE,
 )
+_ASKS: Final = re.compile(r"[?？؟]")
+_INTRODUCED: Final = re.compile(r":\s+")
+_ANSWER_IS: Final = re.compile(
+    r"^\s*the answer(?: to (?:the|this) question)? is\s*:\s*", re.IGNORECASE
+)
 _SENTENCE: Final = re.compile(r"(?<=[.!?…。！？])(?:[”\"’)]*)\s+|(?<=[。！？])")
 _ABOUT_ITSELF: Final = re.compile(
     r"\b(?:the|this) (?:text|passage|paragraph|question)\b", re.IGNORECASE
@@ -30,6 +35,7 @@ _ABOUT_ITSELF: Final = re.compile(
 _WORD: Final = re.compile(r"\w+")
 _LEAST_LETTERS: Final = 4
 _COPIED_WORDS: Final = 5
+_LEAST_PART: Final = 250
 _ENDS: Final = '.!?…。！？”"’)'
 _QUOTES: Final = "\"'“”‘’«»"
 
@@ -97,11 +103,9 @@ def pairs_about(
 
 def question_prompt(text: str, heading: str = "") -> str:
     """What asks for a question about a text."""
-    # Of several orders that were tried, the smallest model understood this one best.
-    return (
-        f"{_QUESTION_ORDER} Write only the question.\n\n"
-        f"Paragraph{_under(heading)}: {text}"
-    )
+    # Of several wordings that were tried, the smallest model understood this best.
+    about = f"{heading}. " if heading else ""
+    return f"Paragraph: {about}{text}\n\n{_QUESTION_ORDER} Write only the question."
 
 
 def answer_prompt(text: str, heading: str, question: str) -> str:
@@ -113,17 +117,24 @@ def answer_prompt(text: str, heading: str, question: str) -> str:
 
 
 def tidy_question(said: str) -> str:
-    """A model's question without labels, quotation marks and what follows it."""
-    lines = [line.strip() for line in said.strip().splitlines()]
-    first = next((line for line in lines if _LABEL.sub("", line).strip()), "")
-    question = _LABEL.sub("", first).strip().strip(_QUOTES).strip()
-    end = re.search(r"[?？؟]", question)
-    return question[: end.end()] if end else question
+    """The first question in what a model said, without what introduces or follows it.
+
+    Where there is none, the first line is left, which the test then refuses.
+    """
+    lines = [
+        line for each in said.splitlines() if (line := _LABEL.sub("", each).strip())
+    ]
+    sentences = [sentence for line in lines for sentence in sentences_of(line)]
+    asked = next((each for each in sentences if _ASKS.search(each)), "")
+    if not asked:
+        return lines[0].strip(_QUOTES).strip() if lines else ""
+    whole = asked[: next(_ASKS.finditer(asked)).end()]
+    return _INTRODUCED.split(whole)[-1].strip(_QUOTES).strip()
 
 
 def tidy_answer(said: str) -> str:
     """A model's answer without its label, and without a sentence that breaks off."""
-    answer = _LABEL.sub("", said.strip()).strip()
+    answer = _ANSWER_IS.sub("", _LABEL.sub("", said.strip())).strip()
     if len(answer) > 1 and answer[0] in _QUOTES and answer[-1] in _QUOTES:
         answer = answer[1:-1].strip()
     if not answer or answer[-1] in _ENDS:
@@ -177,6 +188,8 @@ def _objections(
 ) -> Iterator[str]:
     if not any(map(str.isalnum, question)):
         yield "has no question"
+    if not _ASKS.search(question):
+        yield "asks nothing"
     if _repeats_order(question) or _is_copied(question, passage):
         yield "repeats what the model was told instead of asking"
     if _ABOUT_ITSELF.search(question):
@@ -192,12 +205,27 @@ def _objections(
 
 
 def _parts(text: str, count: int) -> list[str]:
-    """A text in parts of whole sentences; all of it where it has too few."""
+    """A text in parts of whole sentences, each long enough to be asked about.
+
+    Parts of a short text overlap; a text with too few sentences stays whole.
+    """
     sentences = sentences_of(text)
     if count == 1 or len(sentences) < count:
         return [text] * count
     edges = [round(at * len(sentences) / count) for at in range(count + 1)]
-    return [" ".join(sentences[start:stop]) for start, stop in pairwise(edges)]
+    return [_grown(sentences, start, stop) for start, stop in pairwise(edges)]
+
+
+def _grown(sentences: Sequence[str], start: int, stop: int) -> str:
+    def part() -> str:
+        return " ".join(sentences[start:stop])
+
+    while len(part()) < _LEAST_PART and (start or stop < len(sentences)):
+        if stop < len(sentences):
+            stop += 1
+        else:
+            start -= 1
+    return part()
 
 
 def _under(heading: str) -> str:

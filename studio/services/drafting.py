@@ -5,9 +5,23 @@ from typing import Final
 
 from studio.domain.errors import StudioError
 from studio.services.model_places import store
+from studio.storage.document_readers.registry import suffixes
+from studio.storage.draft_making import MOST_QUESTIONS
 from studio.storage.models import ModelPlace
 from studio.storage.recipes import load_recipe
 from studio.system.resources import resource_root
+
+__all__ = [
+    "DOCUMENT_SUFFIXES",
+    "MOST_QUESTIONS",
+    "found_model",
+    "result_words",
+    "usual_model",
+    "warning_about",
+]
+
+DOCUMENT_SUFFIXES: Final = suffixes()
+"""The names' endings of documents that can be read."""
 
 _SMALL: Final = 1_000_000_000
 

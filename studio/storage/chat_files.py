@@ -247,7 +247,7 @@ def unreviewed(count: int) -> Finding:
         f"{count:,} {drafts} not reviewed yet.",
         why="A model made them, and nobody has read them; they are trained on as any "
         "row.",
-        fix="Read them, and set the review of each to accepted or rejected.",
+        fix="Review them on the Data page, or by snugtune data review.",
         where="review",
     )
 

@@ -32,6 +32,11 @@ class Deed(StrEnum):
     ASK = "Ask both"
     NEXT_FINDING = "Go to the next finding"
     LAST_FINDING = "Go to the finding before"
+    ACCEPT = "Accept the draft"
+    REJECT = "Reject the draft"
+    EARLIER = "Go to the draft before"
+    LATER = "Go to the next draft"
+    EDIT_DRAFT = "Edit the draft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,11 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.REDO: PageKeys(("data", "recipe"), ("Ctrl+Shift+Z",)),
     Deed.NEXT_FINDING: PageKeys(("data",), ("F8",)),
     Deed.LAST_FINDING: PageKeys(("data",), ("Shift+F8",)),
+    Deed.ACCEPT: PageKeys(("data",), ("A",)),
+    Deed.REJECT: PageKeys(("data",), ("R",)),
+    Deed.EARLIER: PageKeys(("data",), ("Left",)),
+    Deed.LATER: PageKeys(("data",), ("Right",)),
+    Deed.EDIT_DRAFT: PageKeys(("data",), ("F2",)),
     Deed.EDIT: PageKeys(("recipe",), ("F2", *_ENTER), in_table=True),
     Deed.RESET: PageKeys(("recipe",), ("Del", "Backspace"), in_table=True),
     Deed.SAVE: PageKeys(("run",), ("Ctrl+S",)),

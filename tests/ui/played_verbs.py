@@ -1,10 +1,11 @@
-"""Plays an engine that merges and answers, for tests of the Export page.
+"""Plays an engine that merges, answers and drafts, for tests of pages.
 
 Run as a script with a verb and its arguments, as the engine is; nothing of it loads
 torch. A prompt of "fail" fails, one of "wait" waits to be ended.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -45,6 +46,44 @@ def generate(given: argparse.Namespace) -> int:
     return 0
 
 
+def make_data(given: argparse.Namespace) -> int:
+    document = given.document[0]
+    say(event="phase", phase="drafting")
+    say(event="progress", stage="Drafting", done=1, total=4, unit="passages")
+    if document.name == "fail.txt":
+        say(event="failed", kind="address.failed", message="Nobody answers.")
+        return 1
+    while document.name == "wait.txt":
+        time.sleep(0.05)
+    rows = [draft(document, n) for n in range(3)]
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    with given.out.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    told = {"passages": 3, "left": 0, "drafts": 2, "refused": {"has no answer": 1}}
+    say(event="drafts-made", path=str(given.out), **told)
+    return 0
+
+
+def draft(document: Path, number: int) -> dict[str, object]:
+    text = document.read_text(encoding="utf-8").strip()
+    refused = {"refused": "has no answer"} if number == 2 else {}
+    return {
+        "messages": [
+            {"role": "user", "content": f"Question {number}?"},
+            {"role": "assistant", "content": "" if refused else f"Answer {number}."},
+        ],
+        "source": {
+            "file": str(document),
+            "line": 1,
+            "passage_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "made_by": "Played",
+            "made_at": "2026-01-01T00:00:00+00:00",
+            **refused,
+        },
+        "review": "rejected" if refused else "open",
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -58,9 +97,17 @@ def main() -> int:
     asking.add_argument("--prompt", required=True)
     asking.add_argument("--max-new-tokens", type=int, default=96)
     asking.add_argument("--base", action="store_true")
+    making = verbs.add_parser("make-data")
+    making.add_argument("out", type=Path)
+    making.add_argument("--document", type=Path, action="append")
+    making.add_argument("--model")
+    making.add_argument("--address")
+    making.add_argument("--api-model")
+    making.add_argument("--questions", type=int)
     given = parser.parse_args()
     say(event="hello", protocol=1, verb=given.verb, pid=os.getpid(), started_at=1.0)
-    return merge(given) if given.verb == "merge" else generate(given)
+    verb = {"merge": merge, "generate": generate, "make-data": make_data}[given.verb]
+    return verb(given)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,13 @@ PASSAGE = (
 )
 
 
+FILLER = (
+    "Visitors come from far away on every day of the week, and most of them stay in "
+    "the village for the night. Some of them walk along the beach until it is dark, "
+    "for the lamp is best seen from the dunes, where the wind is less strong as well."
+)
+
+
 @pytest.mark.parametrize(
     ("said", "tidy"),
     [
@@ -27,6 +34,12 @@ PASSAGE = (
         ("1. Q: Who lived there? Answer: Hanne.", "Who lived there?"),
         ("“Who lived there?”", "Who lived there?"),
         ("\n\n- Question:\nWho lived there?\nAnother one?", "Who lived there?"),
+        (
+            "What a wonderful question! Here's one:\n\nQuestion: Who lived there?",
+            "Who lived there?",
+        ),
+        ('Here it is: "Who lived there?"', "Who lived there?"),
+        ("It was 3.5 m? Or not", "It was 3.5 m?"),
         ('A question: "Who lived there?"', "Who lived there?"),
         ("Name the keeper.", "Name the keeper."),
         ("A: tall tower stood where?", "tall tower stood where?"),
@@ -45,6 +58,7 @@ def test_that_a_question_is_tidied(said, tidy):
         ('"In 1874."', "In 1874."),
         ("It is high. It has 212 steps and then", "It is high."),
         ("1874", "1874"),
+        ("The answer to the question is: In 1874.", "In 1874."),
         ("A tower. ", "A tower."),
         ("Answer a call.", "Answer a call."),
         ("", ""),
@@ -88,10 +102,11 @@ def test_that_scripts_without_spaces_are_compared_by_pairs():
         ("?", "In 1874.", "no question"),
         ("When was it built?", "", "no answer"),
         ("When was it built?", "...", "no answer"),
-        ("Make one quiz question from this paragraph.", "In 1874.", "repeats what"),
-        ("Here is a text about towers", "In 1874.", "repeats what"),
-        (PASSAGE, "In 1874.", "repeats what"),
-        ("Its tower is 41 metres high", "41 metres.", "repeats what"),
+        ("Make one quiz question from this paragraph?", "In 1874.", "repeats what"),
+        ("Here is a text about towers?", "In 1874.", "repeats what"),
+        (f"{PASSAGE}?", "In 1874.", "repeats what"),
+        ("Its tower is 41 metres high?", "41 metres.", "repeats what"),
+        ("What a fine tower!", "41 metres.", "asks nothing"),
         ("When was it built?", "when was it BUILT", "instead of answering"),
         (
             "When was it built?",
@@ -123,7 +138,9 @@ class Played:
 
 def test_that_each_question_is_about_another_part_and_answered_from_the_whole():
     model = Played(["When?", "How high?"], ["In 1874.", "41 metres."])
-    (pairs,) = pairs_about([PASSAGE], ["Towers"], 2, model.ask)
+    first, second = PASSAGE.split(". ")
+    long = f"{first}. {FILLER} {FILLER} {second}"
+    (pairs,) = pairs_about([long], ["Towers"], 2, model.ask)
     assert [(p.question, p.answer, p.refused) for p in pairs] == [
         ("When?", "In 1874.", ""),
         ("How high?", "41 metres.", ""),
@@ -131,7 +148,13 @@ def test_that_each_question_is_about_another_part_and_answered_from_the_whole():
     (asked, _), (answered, _) = model.asked
     assert "1874" in asked[0] and "212 steps" not in asked[0]  # noqa: PT018
     assert "212 steps" in asked[1] and "1874" not in asked[1]  # noqa: PT018
-    assert all(PASSAGE in prompt for prompt in answered)
+    assert all(long in prompt for prompt in answered)
+
+
+def test_that_parts_of_a_short_passage_overlap_rather_than_say_too_little():
+    model = Played(["When?", "How high?"], ["In 1874.", "41 metres."])
+    pairs_about([PASSAGE], [""], 2, model.ask)
+    assert all(PASSAGE in prompt for prompt in model.asked[0][0])
 
 
 def test_that_no_answer_is_asked_for_without_a_question():

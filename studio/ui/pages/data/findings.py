@@ -23,6 +23,8 @@ READ_AGAIN: Final = "read"
 """Reads the file once more."""
 LENGTH: Final = "length"
 """Sets the sequence length to what stands behind the colon."""
+REVIEW: Final = "review"
+"""Goes through drafts that nobody has judged."""
 MEND: Final = "mend"
 """Mends what the code behind the colon names, in a new file."""
 UNDO: Final = "undo"
@@ -30,6 +32,7 @@ UNDO: Final = "undo"
 
 _TOO_LONG: Final = "data.too-long"
 _GUESSED: Final = "data.format-guessed"
+_UNREVIEWED: Final = "data.unreviewed"
 _KINDS: Final = {
     Severity.ERROR: FindingKind.ERROR,
     Severity.WARNING: FindingKind.WARNING,
@@ -96,7 +99,7 @@ def shown_findings(inputs: FindingInputs) -> tuple[ShownFinding, ...]:
     found = [*_troubles(inputs), *_checked(inputs), *map(_mended, inputs.mended)]
     if inputs.report is None:
         found += [
-            ShownFinding(f"{finding.code}:{number}", finding_text(finding))
+            ShownFinding(f"{finding.code}:{number}", _read(finding, inputs))
             for number, finding in enumerate(inputs.file.findings)
         ]
     told = {shown.key.partition(":")[0] for shown in found}
@@ -120,6 +123,17 @@ def findings_note(shown: Sequence[ShownFinding]) -> str:
 def has_open_error(shown: Sequence[ShownFinding]) -> bool:
     """Whether nothing can be trained before something is mended."""
     return any(each.text.kind is FindingKind.ERROR for each in shown)
+
+
+def _read(finding: Finding, inputs: FindingInputs) -> FindingText:
+    """What reading the file told, before the whole is checked."""
+    can_review = finding.code == _UNREVIEWED and _is_single(inputs.file)
+    return finding_text(finding, _REVIEW_FIXES if can_review else ())
+
+
+def _is_single(file: ChatFile) -> bool:
+    """Whether it is a file, and no folder of them."""
+    return not (file.chats and file.chats[0].file)
 
 
 def _troubles(inputs: FindingInputs) -> list[ShownFinding]:
@@ -159,6 +173,8 @@ def _fixes(finding: DataFinding, inputs: FindingInputs) -> tuple[Fix, ...]:
         fits = not inputs.context or wanted <= inputs.context
         if wanted > inputs.recipe.train.sequence_length and fits:
             fixes.append(Fix(f"{LENGTH}:{wanted}", f"Use {wanted:,}"))
+    if finding.code == _UNREVIEWED and _is_single(inputs.file):
+        return _REVIEW_FIXES
     if finding.mends and inputs.can_mend(finding.code):
         words = _MEND_WORDS.get(finding.code, "Leave them out")
         fixes.append(Fix(f"{MEND}:{finding.code}", words))
@@ -194,6 +210,7 @@ _GUESS_FIXES: Final = (
     Fix(ASSIGN, "Assign columns…"),
     Fix(CONFIRM, "They are right", flat=True),
 )
+_REVIEW_FIXES: Final = (Fix(REVIEW, "Review them…"),)
 _MEND_WORDS: Final = {
     "data.duplicate": "Keep one of each",
     "data.near-duplicate": "Keep one of each",

@@ -32,6 +32,7 @@ from studio.ui.pages.data.view_model import (
 )
 from studio.ui.pages.data_files import ask_for_file, ask_for_folder
 from studio.ui.pages.desk import Desk
+from studio.ui.pages.drafts.entry import DraftsEntry
 from studio.ui.pages.finding_text import show_findings
 
 _NO_ROWS = "The recipe needs rows to train on."
@@ -45,6 +46,7 @@ class DataPage(QWidget):
     Attributes:
         view: Its widgets.
         edits: What it changes in the recipe, and what can be taken back.
+        drafts: Makes examples from documents.
     """
 
     def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
@@ -57,7 +59,8 @@ class DataPage(QWidget):
         self._pricer = LinePricer(desk)
         self.edits = DataEdits(desk, self)
         self._mending = Mending(desk, self.edits, self)
-        self.view = DataView(MappingForm(desk.data_tools.previewer))
+        self.drafts = DraftsEntry(desk, self.edits.use_file, self)
+        self.view = DataView(MappingForm(desk.data_tools.previewer), self.drafts.panel)
         filled = self.view.filled
         self._row = ShownRow(filled.rows, filled.row, desk.data_tools.tokens, self)
         layout = QVBoxLayout(self)
@@ -106,6 +109,9 @@ class DataPage(QWidget):
             assign.clicked.connect(self._on_assign)
         view.mapping.choice_made.connect(self._on_choice_made)
         view.mapping.left.connect(self._on_form_left)
+        view.empty.make_drafts.clicked.connect(self.drafts.make)
+        strip.make_drafts.triggered.connect(self.drafts.make)
+        self.drafts.is_open_changed.connect(self._on_drafts_changed)
 
     def _connect_cards(self) -> None:
         filled = self.view.filled
@@ -137,6 +143,8 @@ class DataPage(QWidget):
         has_project = self._desk.projects.current is not None
         if not has_project:
             view.show_face(view.no_project)
+        elif self.drafts.is_open:
+            view.show_face(view.drafts)
         elif not data.path:
             view.show_face(view.empty)
         elif self._is_assigning:
@@ -157,11 +165,13 @@ class DataPage(QWidget):
         view, data = self.view, self._desk.data
         view.header.set_facts(page_facts(self._recipe(), data.path))
         for chooser in (view.choose, view.choose_folder):
-            chooser.setVisible(has_project and not data.path)
+            chooser.setVisible(
+                has_project and not data.path and not self.drafts.is_open
+            )
         reason = "" if data.chat_file is not None else _NO_ROWS
         if not reason and findings.has_open_error(self._findings(data.chat_file)):
             reason = _OPEN_ERROR
-        view.go_on.setVisible(not self._is_assigning)
+        view.go_on.setVisible(not (self._is_assigning or self.drafts.is_open))
         view.go_on.setEnabled(not reason)
         view.go_on.setToolTip(reason)
         view.go_on.setAccessibleDescription(reason)
@@ -277,6 +287,10 @@ class DataPage(QWidget):
         self._show()
 
     @Slot()
+    def _on_drafts_changed(self) -> None:
+        self._show()
+
+    @Slot()
     def _on_find(self) -> None:
         self.view.filled.rows.search.setFocus()
 
@@ -333,6 +347,8 @@ class DataPage(QWidget):
                 self.edits.confirm(self._shown)
             case findings.READ_AGAIN:
                 self._on_read_again()
+            case findings.REVIEW:
+                self.drafts.review()
             case findings.LENGTH:
                 self.edits.set_length(int(what))
             case findings.MEND:
@@ -369,6 +385,7 @@ class DataPage(QWidget):
     @Slot()
     def _on_project_changed(self) -> None:
         self._is_assigning = False
+        self.drafts.close()
         self.edits.stack.clear()
         self._show()
 

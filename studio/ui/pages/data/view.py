@@ -39,6 +39,7 @@ class EmptyData(Card):
     Attributes:
         drop_zone: Where a file goes.
         samples: Rows in forms that are read.
+        make_drafts: Leads to making examples from documents.
     """
 
     def __init__(self) -> None:
@@ -58,6 +59,12 @@ class EmptyData(Card):
         self.body.addSpacing(Space.SMALL)
         self.body.addWidget(label(words, tone=Tone.MUTED, wraps=True))
         self.body.addWidget(self.samples)
+        self.body.addSpacing(Space.SMALL)
+        self.make_drafts = button("Make examples from documents…")
+        makes = QHBoxLayout()
+        makes.addWidget(self.make_drafts)
+        makes.addStretch(1)
+        self.body.addLayout(makes)
         self.body.addStretch(1)
 
 
@@ -103,15 +110,17 @@ class DataView(PageFrame):
 
     Attributes:
         choose, choose_folder, go_on: The header's buttons.
-        no_project, empty, reading, trouble, filled, mapping: One of them is shown.
+        no_project, empty, reading, trouble, filled, mapping, drafts: One of them is
+            shown.
         to_start: Leads to the Start page.
         choose_other, assign, try_again: What to do about a file that can't be used.
         trouble_findings: Why it can't.
     """
 
-    def __init__(self, mapping: MappingForm) -> None:
+    def __init__(self, mapping: MappingForm, drafts: QWidget) -> None:
         super().__init__("Data", "")
         self.mapping = mapping
+        self.drafts = drafts
         self.choose = button("Choose a file…", icon=IconName.PLUS)
         self.choose_folder = button("Folder…")
         self.go_on = button("Go on to the recipe", ButtonKind.PRIMARY)
@@ -155,6 +164,7 @@ class DataView(PageFrame):
             self.trouble,
             self.filled,
             self.mapping,
+            self.drafts,
         )
 
     def show_face(self, face: QWidget) -> None:

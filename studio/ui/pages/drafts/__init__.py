@@ -1,0 +1,1 @@
+"""Examples made from documents: drafts are made, read, mended, accepted, rejected."""
