@@ -63,17 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--max-new-tokens", type=int, default=_ANSWER_TOKENS)
     generate.add_argument("--base", action="store_true", help="leave the adapter off")
 
-    make = verbs.add_parser("make-data", help="draft examples from documents")
-    make.add_argument("out", type=Path, metavar="DRAFTS.jsonl")
-    make.add_argument(
-        "--document", type=Path, action="append", required=True, metavar="DOC"
-    )
-    maker = make.add_mutually_exclusive_group(required=True)
-    maker.add_argument("--model", metavar="NAME")
-    maker.add_argument("--address", metavar="URL", help="asked instead of a model")
-    make.add_argument("--api-model", default="", metavar="NAME")
-    make.add_argument("--allow-http", action="store_true")
-    make.add_argument("--questions", type=int, default=1)
+    _add_drafting(verbs.add_parser("make-data", help="draft examples from documents"))
 
     prepare = verbs.add_parser("prepare-model", help="make a known model loadable")
     prepare.add_argument("name", metavar="NAME")
@@ -109,6 +99,19 @@ def _parser() -> argparse.ArgumentParser:
 
     verbs.add_parser("doctor", help="check the engine's environment")
     return parser
+
+
+def _add_drafting(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("out", type=Path, metavar="DRAFTS.jsonl")
+    verb.add_argument(
+        "--document", type=Path, action="append", required=True, metavar="DOC"
+    )
+    maker = verb.add_mutually_exclusive_group(required=True)
+    maker.add_argument("--model", metavar="NAME")
+    maker.add_argument("--address", metavar="URL", help="asked instead of a model")
+    verb.add_argument("--api-model", default="", metavar="NAME")
+    verb.add_argument("--allow-http", action="store_true")
+    verb.add_argument("--questions", type=int, default=1)
 
 
 def _add_data(verb: argparse.ArgumentParser) -> None:
