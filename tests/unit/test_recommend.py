@@ -229,7 +229,9 @@ def test_that_models_known_to_fit_a_card_get_a_recipe(model, name):
     for goal in Goal:
         found = propose(Wish(shape(model), card(name), Recipe(), goal=goal))
         assert found.fits
-        assert found.recipe.lora.rank == 16
+        # For longer text the rank, which matters little, is given up first.
+        ranks = {8, 16} if goal is Goal.CONTEXT else {16}
+        assert found.recipe.lora.rank in ranks
 
 
 def test_that_seventy_billion_weights_get_a_recipe_on_48_gib():
