@@ -31,6 +31,14 @@ Assignments = Annotated[
 Model = Annotated[
     str, typer.Option("--model", help="A model of the list, a folder or a hub id.")
 ]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        "--against",
+        metavar="HELD-OUT",
+        help="A second file that is held out, for data.overlap.",
+    ),
+]
 
 
 @app.command(epilog=data_inspecting.EPILOG)
@@ -38,12 +46,13 @@ def inspect(
     file: DataPath,
     model: Model = "",
     assignments: Assignments = None,
+    against: Against = None,
     *,
     json: Json = False,
 ) -> None:
     """Check a whole data set; with a model, as its tokenizer counts."""
     recipe = _recipe_for(file, assignments)
-    raise typer.Exit(data_inspecting.inspect(recipe, model, json=json))
+    raise typer.Exit(data_inspecting.inspect(recipe, model, against, json=json))
 
 
 @app.command(epilog=data_preview.EPILOG)
@@ -71,14 +80,8 @@ def fix(  # noqa: PLR0913 - a command line has the options it has
         Path, typer.Option("-o", "--output", metavar="NEW.jsonl", help="The new file.")
     ],
     assignments: Assignments = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            "--against",
-            metavar="HELD-OUT",
-            help="A second file that is held out, for data.overlap.",
-        ),
-    ] = None,
+    model: Model = "",
+    against: Against = None,
     *,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there.")
@@ -86,8 +89,15 @@ def fix(  # noqa: PLR0913 - a command line has the options it has
     json: Json = False,
 ) -> None:
     """Write a new file with findings mended; the old one stays as it is."""
-    order = data_fixing.FixOrder(file, data_fixing.codes_of(codes), out, against)
-    data_fixing.fix(order, assignments, overwrite=overwrite, json=json)
+    order = data_fixing.FixOrder(
+        recipe=_recipe_for(file, assignments),
+        codes=data_fixing.codes_of(codes),
+        out=out.expanduser().absolute(),
+        model=model,
+        against=against and against.expanduser().absolute(),
+        overwrite=overwrite,
+    )
+    data_fixing.fix(order, json=json)
 
 
 @app.command(epilog=drafting.JSON_HELP)

@@ -1,6 +1,7 @@
 """`snugtune data inspect`: a whole data set, checked."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from studio.cli import terminal
@@ -13,6 +14,8 @@ from studio.domain.token_lengths import TokenLengths
 from studio.protocol.events import DataInspected, EngineEvent, Progress
 from studio.services.inspections import VERB, InspectionOrder
 from studio.storage.data_index import report_of
+from studio.storage.data_inspection import overlap_with
+from studio.storage.data_reading import Choice
 
 EPILOG = """Without --model lengths are judged by characters, and what needs a tokenizer isn't checked.
 
@@ -25,12 +28,15 @@ lengths are in tokens of the usable rows; counted says whether a tokenizer count
 Exit code 10 when nothing can be trained before an error is mended."""  # noqa: E501 - the terminal wraps it
 
 
-def inspect(recipe: Recipe, model: str, *, json: bool) -> ExitCode:
+def inspect(
+    recipe: Recipe, model: str, against: Path | None = None, *, json: bool
+) -> ExitCode:
     """Inspect a data set and say what was found.
 
     Args:
         recipe: Names the data.
         model: Whose tokenizer counts; empty for none.
+        against: A second file, whose rows should not be among these.
         json: For programs.
 
     Raises:
@@ -38,6 +44,8 @@ def inspect(recipe: Recipe, model: str, *, json: bool) -> ExitCode:
     """
     order = InspectionOrder(recipe, model)
     report = order.known_report() or _inspected(order)
+    if against is not None:
+        report = _compared(report, recipe, against)
     if json:
         terminal.say_json(document(report))
     else:
@@ -60,6 +68,13 @@ def _inspected(order: InspectionOrder) -> DataReport:
         told = run_engine(VERB, *order.arguments(Path(folder)), listener=hear)
     assert isinstance(told, DataInspected)
     return report_of(told)
+
+
+def _compared(report: DataReport, recipe: Recipe, other: Path) -> DataReport:
+    """A report with what a second file has in common with the data set."""
+    data = recipe.data
+    found = overlap_with(Path(data.path), Choice.of(data), other.expanduser())
+    return replace(report, findings=(*report.findings, *([found] if found else [])))
 
 
 def document(report: DataReport) -> dict[str, object]:

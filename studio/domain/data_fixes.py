@@ -111,10 +111,19 @@ def fix_of(code: str, settings: FixSettings) -> Fix | None:
     if code in COPIES:
         return _First(settings.held_out if code == "data.overlap" else ())
     if code in TOKENS and tokens_of is not None:
-        if code == "data.too-long":
-            return _Tokens(tokens_of, lambda tokens: tokens.count <= length)
-        return _Tokens(tokens_of, lambda tokens: tokens.trained > 0)
+        return _Tokens(tokens_of, _kept_by(code, length))
     return None
+
+
+def _kept_by(code: str, length: int) -> Callable[[RowTokens], bool]:
+    """Which rows a code of tokens keeps; a row that isn't rendered has none."""
+    match code:
+        case "data.too-long":
+            return lambda tokens: tokens.count <= length
+        case "data.all-masked":
+            return lambda tokens: tokens.trained > 0
+        case _:
+            return lambda _: True
 
 
 def _says_something(chat: Chat) -> bool:

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         from studio.engine.verbs import run_verb
 
-        if parsed.verb == "inspect-data":
+        if parsed.verb in {"inspect-data", "fix-data"}:
             from studio.engine.data_inspection import step_back
 
             step_back()
@@ -93,6 +93,13 @@ def _parser() -> argparse.ArgumentParser:
 
     inspect = verbs.add_parser("inspect-data", help="check a data set, row by row")
     _add_data(inspect)
+
+    fix = verbs.add_parser("fix-data", help="write a new file with findings mended")
+    _add_data(fix)
+    fix.add_argument("--codes", required=True, metavar="A,B")
+    fix.add_argument("--out", type=Path, required=True, metavar="NEW.jsonl")
+    fix.add_argument("--against", type=Path, metavar="HELD_OUT")
+    fix.add_argument("--overwrite", action="store_true")
 
     show = verbs.add_parser("show-rows", help="tell rows' tokens, as stdin asks")
     _add_data(show)

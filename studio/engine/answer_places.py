@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from studio.domain.data_checks.mended_codes import NOT_RENDERED
 from studio.domain.dataset import Chat, RowError, Turn
 
 _LONGEST_OVERLAP = 256
@@ -149,7 +150,9 @@ class AnswerFinder:
             so_far = at + len(call) if at >= 0 else so_far
         said = text[:so_far].rstrip()
         if any(name not in said[begin:] for name in names):
-            raise RowError("calls a tool, which the chat template leaves out")
+            raise RowError(
+                "calls a tool, which the chat template leaves out", NOT_RENDERED
+            )
         stop = max(begin, len(said))
         return Span(begin, stop, self.ending.search(said) is not None)
 
@@ -201,7 +204,7 @@ def _found(text: str, words: str, start: int, cursor: int) -> int:
     for overlap in range(most, 0, -1):
         if text.startswith(words, start - overlap):
             return start - overlap
-    raise RowError("has an answer that the chat template rewrites")
+    raise RowError("has an answer that the chat template rewrites", NOT_RENDERED)
 
 
 def _called(turn: Turn) -> Iterator[str]:

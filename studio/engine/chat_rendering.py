@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from studio.domain.data_checks.mended_codes import NOT_RENDERED
 from studio.domain.dataset import Chat, RowError, Turn
 from studio.domain.errors import StudioError
 from studio.engine.answer_places import AnswerFinder, RenderedPlaces, Span
@@ -145,7 +146,9 @@ def render(
     except Exception as fault:
         # A template is a program: it may refuse, add a number to a word, or recurse.
         why = str(fault).strip() or type(fault).__name__
-        raise RowError(f"is refused by the chat template: {why}") from fault
+        raise RowError(
+            f"is refused by the chat template: {why}", NOT_RENDERED
+        ) from fault
 
 
 def training_row(tokenizer: "Tokenizer", chat: Chat) -> TrainingRow:
@@ -221,7 +224,9 @@ class RowMaker:
             StudioError: The template takes more time or memory than any honest one.
         """
         if chat.is_liked is False:
-            raise RowError("is rated as bad, and nothing shall be learnt from it")
+            raise RowError(
+                "is rated as bad, and nothing shall be learnt from it", "data.rated-bad"
+            )
         if chat.text:
             return RenderedRow(chat.text, None)
         text = render(self._tokenizer, chat.turns, tools=chat.tools)

@@ -33,7 +33,7 @@ from studio.system.processes import identity_of
 from studio.system.resources import resource_root
 from studio.system.versions import versions
 
-_WITHOUT_TORCH = frozenset({"inspect-data", "show-rows"})
+_WITHOUT_TORCH = frozenset({"inspect-data", "fix-data", "show-rows"})
 Verb = Callable[[Session, argparse.Namespace], None]
 
 
@@ -236,6 +236,22 @@ def _inspect_data(session: Session, arguments: argparse.Namespace) -> None:
     session.say(found)
 
 
+def _fix_data(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.data_inspection import Subject
+    from studio.engine.data_mending import MendOrder, fix_data
+
+    subject = Subject(_recipe_about(arguments.data), place_of(arguments.model))
+    order = MendOrder(
+        codes=tuple(arguments.codes.split(",")),
+        out=arguments.out,
+        against=arguments.against,
+        overwrite=arguments.overwrite,
+    )
+    with session.lifeline.open():
+        fixed = fix_data(session, subject, order)
+    session.say(fixed)
+
+
 def _show_rows(session: Session, arguments: argparse.Namespace) -> None:
     from studio.engine.row_showing import show_rows
 
@@ -266,6 +282,7 @@ VERBS: Mapping[str, Verb] = {
     "estimate-memory": _estimate_memory,
     "measure-memory": _measure_memory,
     "inspect-data": _inspect_data,
+    "fix-data": _fix_data,
     "show-rows": _show_rows,
     "doctor": _doctor,
 }

@@ -335,6 +335,22 @@ class DataInspected(Event, frozen=True, tag="data-inspected"):
     index: str = ""
 
 
+class DataFixed(Event, frozen=True, tag="data-fixed"):
+    """A new file was written; see `studio.storage.data_fixing.FixReport`.
+
+    Attributes:
+        changed: How many rows each code changed.
+        dropped: How many rows each code left out.
+    """
+
+    path: str
+    out: str
+    rows: int
+    kept: int
+    changed: dict[str, int]
+    dropped: dict[str, int]
+
+
 class RowShown(Event, frozen=True, tag="row-shown"):
     """The tokens of one row; see `studio.domain.token_view.TokenView`.
 
@@ -389,6 +405,7 @@ EngineEvent = (
     | MemoryNotEstimated
     | MemoryMeasured
     | DataInspected
+    | DataFixed
     | RowShown
     | RowNotShown
 )

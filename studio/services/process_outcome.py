@@ -9,6 +9,7 @@ from studio.domain.errors import ExitCode
 from studio.domain.finding import Finding, error
 from studio.domain.memory.measurement import Source
 from studio.protocol.events import (
+    DataFixed,
     DataInspected,
     Diagnosed,
     DraftsMade,
@@ -159,7 +160,8 @@ def is_last_word(event: EngineEvent) -> bool:
         | Diagnosed
         | MemoryEstimated
         | MemoryNotEstimated
-        | DataInspected,
+        | DataInspected
+        | DataFixed,
     )
 
 

@@ -113,7 +113,7 @@ def test_that_a_row_that_the_template_refuses_is_told_and_counted_out(tmp_path):
     told = inspect_data(heard.session, Subject(recipe, place_of(folder)))
     heard.close()
     assert (told.rows, told.usable) == (5, 4)
-    assert "No threes" in found_by(told)["data.row-left-out"].what
+    assert "No threes" in found_by(told)["data.not-rendered"].what
 
 
 def test_that_a_file_that_is_none_is_a_result(tmp_path):

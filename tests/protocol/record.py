@@ -114,6 +114,13 @@ def inspected(recorder):
     )
 
 
+def fixed(recorder):
+    new = recorder.folder / "fixed.jsonl"
+    codes = "data.too-long,data.duplicate"
+    order = ("--model", recorder.model, "--codes", codes, "--out", new)
+    recorder.keep_wire("fixed", "fix-data", recorder.data, *order)
+
+
 def shown(recorder):
     """A row that is shown, and the one that is no JSON."""
     broken = recorder.data.read_bytes().index(b"not json")
@@ -145,6 +152,7 @@ def main():
         recorder.keep_wire("prepared", "prepare-model", recorder.model)
         recorder.keep_wire("diagnosed", "doctor")
         inspected(recorder)
+        fixed(recorder)
         shown(recorder)
 
 

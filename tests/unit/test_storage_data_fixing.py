@@ -1,5 +1,6 @@
 import errno
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from studio.cli import main
 from studio.domain.data_checks.all_checks import CheckSettings
 from studio.domain.data_checks.check import RowTokens
-from studio.domain.data_checks.mended_codes import LEFT_OUT, MENDED
+from studio.domain.data_checks.mended_codes import LEFT_OUT, MENDED, NOT_RENDERED
 from studio.domain.data_fixes import FixSettings, fix_of
 from studio.domain.dataset import RowError
 from studio.domain.errors import StudioError
@@ -63,6 +64,7 @@ BROKEN = {
         _pair("x", ""),
         _chat(("system", ""), ("user", "u"), ("assistant", "a")),
     ],
+    "data.not-rendered": [_pair("Refused", "x")],
     "data.too-long": [_pair("long " * 30, "x")],
     "data.all-masked": [_pair("long " * 30, "x"), _pair("w " * 20, "y")],
     "data.duplicate": [_pair("Why 1?", "so 1."), _pair(" WHY 1? ", "So  1.")],
@@ -74,6 +76,8 @@ GOOD = [_pair(f"Why {n}?", f"So {n}.", id=n, group=f"g{n}") for n in range(12)]
 
 def _words(chat):
     """Tokens of a tokenizer of words, an answer's in the first 20 trained."""
+    if chat.question() == "Refused":
+        raise RowError("is refused by the chat template", NOT_RENDERED)
     asked = sum(len(t.content.split()) for t in chat.turns if t.role != "assistant")
     count = sum(len(turn.content.split()) for turn in chat.turns)
     return RowTokens(count, max(0, min(count, 20) - asked), ends=True)
@@ -89,14 +93,20 @@ def _read(path):
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
+def _counted(row):
+    if row.chat is None:
+        return row
+    try:
+        return replace(row, tokens=_words(row.chat))
+    except RowError as refused:
+        return replace(row, fault=str(refused), code=refused.code)
+
+
 def _codes_of(path):
     reading = open_data(path)
     inspection = Inspection(reading, checks_of(reading, SETTINGS))
     for _, row in inspection.rows():
-        tokens = _words(row.chat) if row.chat else None
-        inspection.take(
-            type(row)(row.line, row.chat, row.fault, row.code, tokens, row.file)
-        )
+        inspection.take(_counted(row))
     return {found.code: found for found in inspection.report().findings}
 
 
@@ -311,18 +321,6 @@ def test_that_what_cannot_be_mended_is_refused(tmp_path, fixes, code):
     with pytest.raises(StudioError) as refused:
         fix(old, RECOGNISE, fixes, tmp_path / "new.jsonl")
     assert refused.value.finding.code == code
-
-
-def test_that_a_row_that_the_template_refuses_is_left_out_by_its_code(tmp_path):
-    def refusing(chat):
-        if "3" in chat.question():
-            raise RowError("is refused by the chat template", "data.template-refused")
-        return _words(chat)
-
-    old = _written(tmp_path / "old.jsonl", GOOD)
-    fixes = Fixes(codes=("data.too-long",), sequence_length=20, tokens_of=refusing)
-    report = fix(old, RECOGNISE, fixes, tmp_path / "new.jsonl")
-    assert report.dropped == {"data.template-refused": 1}
 
 
 def test_that_rows_of_a_second_file_are_found_and_left_out(tmp_path):

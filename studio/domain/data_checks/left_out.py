@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from studio.domain.data_checks.check import CheckedRow
+from studio.domain.data_checks.mended_codes import NOT_RENDERED
 from studio.domain.data_checks.words import Places, rows, told
 from studio.domain.data_report import DataFinding
 from studio.domain.finding import Severity
@@ -19,6 +20,7 @@ _REMEDIES: Final = {
     "data.no-content": "Add the words, or leave the rows out.",
     "data.not-text": "Put the words in place of it, or leave the rows out.",
     "data.unknown-role": "Name the speakers system, user, assistant or tool.",
+    NOT_RENDERED: "Mend the rows, leave them out, or choose another model.",
     "data.unknown-form": "Assign its columns by hand.",
     "data.rejected": "",
 }

@@ -23,7 +23,10 @@ TEXTS: Final = (
     "data.secret",
 )
 TURNS: Final = ("data.role-order", "data.empty-turn")
-TOKENS: Final = ("data.too-long", "data.all-masked")
+NOT_RENDERED: Final = "data.not-rendered"
+"""Of rows that the model's chat template refuses, or writes in other words."""
+
+TOKENS: Final = (NOT_RENDERED, "data.too-long", "data.all-masked")
 """Of what only a model's tokenizer can tell."""
 
 COPIES: Final = ("data.duplicate", "data.overlap")
