@@ -91,19 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         help="make them of MODEL_DIR's config.json",
     )
 
-    inspect = verbs.add_parser("inspect-data", help="check a data set, row by row")
-    _add_data(inspect)
-
-    fix = verbs.add_parser("fix-data", help="write a new file with findings mended")
-    _add_data(fix)
-    fix.add_argument("--codes", required=True, metavar="A,B")
-    fix.add_argument("--out", type=Path, required=True, metavar="NEW.jsonl")
-    fix.add_argument("--against", type=Path, metavar="HELD_OUT")
-    fix.add_argument("--overwrite", action="store_true")
-
-    show = verbs.add_parser("show-rows", help="tell rows' tokens, as stdin asks")
-    _add_data(show)
-
+    _add_data_verbs(verbs)
     verbs.add_parser("doctor", help="check the engine's environment")
     return parser
 
@@ -119,6 +107,23 @@ def _add_drafting(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--api-model", default="", metavar="NAME")
     verb.add_argument("--allow-http", action="store_true")
     verb.add_argument("--questions", type=int, default=1)
+
+
+def _add_data_verbs(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    inspect = verbs.add_parser("inspect-data", help="check a data set, row by row")
+    _add_data(inspect)
+
+    fix = verbs.add_parser("fix-data", help="write a new file with findings mended")
+    _add_data(fix)
+    fix.add_argument("--codes", required=True, metavar="A,B")
+    fix.add_argument("--out", type=Path, required=True, metavar="NEW.jsonl")
+    fix.add_argument("--against", type=Path, metavar="HELD_OUT")
+    fix.add_argument("--overwrite", action="store_true")
+
+    show = verbs.add_parser("show-rows", help="tell rows' tokens, as stdin asks")
+    _add_data(show)
 
 
 def _add_data(verb: argparse.ArgumentParser) -> None:

@@ -26,12 +26,12 @@ from studio.protocol.event_parts import (
     MemoryPeaks,
     MemoryRanOut,
     StepTimeline,
+    Told,
 )
 from studio.protocol.events import (
     EngineEvent,
     MemoryEstimated,
     MemoryMeasured,
-    Told,
 )
 
 

@@ -43,6 +43,17 @@ class MemoryRanOut(
     held_bytes: int | None
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A finding on the wire; see `studio.domain.finding.Finding`."""
+
+    code: str
+    severity: str
+    what: str
+    why: str = ""
+    how_to_fix: str = ""
+    where: str = ""
+
+
 class ToldOfRows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A finding about many rows; see `studio.domain.data_report.DataFinding`."""
 

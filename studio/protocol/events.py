@@ -15,6 +15,7 @@ from studio.protocol.event_parts import (
     MemoryPeaks,
     MemoryRanOut,
     StepTimeline,
+    Told,
     ToldOfRows,
 )
 
@@ -36,17 +37,6 @@ class Event(
     """Anything that the engine reports; `at` is when it happened, UTC."""
 
     at: datetime = msgspec.field(default_factory=now)
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A finding on the wire; see `studio.domain.finding.Finding`."""
-
-    code: str
-    severity: str
-    what: str
-    why: str = ""
-    how_to_fix: str = ""
-    where: str = ""
 
 
 class Hello(Event, frozen=True, tag="hello"):
