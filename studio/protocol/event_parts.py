@@ -1,6 +1,13 @@
 """Parts of events, which are no events themselves."""
 
+from datetime import UTC, datetime
+
 import msgspec
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
 
 
 class MemoryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

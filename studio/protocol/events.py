@@ -6,7 +6,7 @@ tell a live engine from a file. Unknown fields are refused: a reader that meets 
 newer protocol says so (`Hello.protocol`) instead of guessing.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -17,14 +17,10 @@ from studio.protocol.event_parts import (
     StepTimeline,
     Told,
     ToldOfRows,
+    now,
 )
 
 PROTOCOL_VERSION = 1
-
-
-def now() -> datetime:
-    """The present moment in UTC."""
-    return datetime.now(UTC)
 
 
 class Event(

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from studio.protocol.codec import WireError
-from studio.protocol.events import now
+from studio.protocol.event_parts import now
 
 
 class MachineSample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
