@@ -35,7 +35,7 @@ def assert_refused(code, events, run, *words):
         (b"neither\nof these\n", ["line 1 is not valid JSON"]),
         (b'[{"messages": []}', ["breaks off"]),
         (b'{"messages": []}\n', ["no messages"]),
-        (b'{"text": "plain"}\n', ["text"]),
+        (b'{"sum": 3}\n', ["in no form that is known", "sum"]),
         (b"\xff\xfe\x00", ["not UTF-8"]),
     ],
     ids=["missing", "empty", "blank", "malformed", "torn", "void", "other", "bytes"],
