@@ -1,6 +1,11 @@
 """Settings that hold for every test: neither a clock nor luck decides a property."""
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+# Windows of tests need no screen, whichever folder's tests are run.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 # Shared two-core machines stall for seconds; a property is judged by its truth. The
 # examples follow from the test's text, so one commit is judged one way however often
