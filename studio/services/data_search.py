@@ -145,6 +145,11 @@ def places_of(chats: Sequence[Chat], lines: Collection[int]) -> list[int]:
     return [at for at, line in enumerate(_lines_of(chats)) if line in wanted]
 
 
+def last_line(chats: Sequence[Chat]) -> int:
+    """The greatest line of a file's rows, or of a folder's files; 0 without rows."""
+    return max(_lines_of(chats), default=0)
+
+
 def _lines_of(chats: Sequence[Chat]) -> Iterator[int]:
     if isinstance(chats, StoredChats):
         return iter(chats.lines)

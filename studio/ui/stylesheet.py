@@ -26,7 +26,7 @@ QFrame[ground="warning"] {
   background: $warning_soft; border: 0; border-radius: 5px }
 QFrame[ground="danger"] { background: $danger_soft; border: 0; border-radius: 5px }
 QFrame[ground="info"] { background: $info_soft; border: 0; border-radius: 5px }
-QFrame[current="true"] { background: $raised; border: 0 }
+QFrame[current="true"] { background: $selection; border: 0 }
 QLabel { background: transparent; border: 0 }
 QLabel[role="caption"] { font-size: 9pt }
 QLabel[role="strong"] { font-weight: 500 }

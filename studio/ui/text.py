@@ -3,10 +3,14 @@
 Free of Qt, so that view models use the same words as the widgets.
 """
 
+import re
 from typing import Final
 
 GIB: Final = 1024**3
 MIB: Final = 1024**2
+_LONG_WORD: Final = re.compile(r"\S{25,}")
+_PIECE: Final = re.compile(r".{1,12}?[/\\_.\-]|.{1,12}")
+_MAY_BREAK: Final = "\u200b"  # a space without width
 
 
 def gib(size_bytes: float) -> str:
@@ -34,6 +38,18 @@ def count(number: int, singular: str, plural: str = "") -> str:
     """A number with its noun, such as ``1,841 rows``."""
     noun = singular if number == 1 else plural or f"{singular}s"
     return f"{number:,} {noun}"
+
+
+def breakable(text: str) -> str:
+    """A text whose long words, such as paths, may break within a line.
+
+    Qt lets a label be no narrower than its longest word.
+    """
+
+    def broken(word: re.Match[str]) -> str:
+        return _MAY_BREAK.join(_PIECE.findall(word.group()))
+
+    return _LONG_WORD.sub(broken, text)
 
 
 def percent(share: float, decimals: int = 0) -> str:

@@ -282,7 +282,7 @@ def import_map_train(driver: Driver) -> Script:
     driver.picture("2-mapping")
     yield "leave to use them", lambda: driver.has_button("Use these columns")
     driver.click("Use these columns")
-    yield "the rows", driver.says("as assigned")
+    yield "the rows", driver.says("As assigned")
     driver.picture("3-data")
     driver.report["data"] = driver.words()
     driver.click("Go on to the recipe")

@@ -88,6 +88,11 @@ def test_that_a_stopped_check_leaves_all_rows_to_see(qtbot, tmp_path):
     story.data.stop_checking()
     assert not story.data.is_checking
     story.wait(qtbot, LARGE)
+    assert story.data.is_stopped
+    assert not story.data.is_checking  # the rest was read, and nothing begun anew
+    story.data.check_again()
+    assert story.data.is_checking
+    assert not story.data.is_stopped
     story.data.close()
 
 

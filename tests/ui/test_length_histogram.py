@@ -2,11 +2,13 @@
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFontMetrics
 
 from studio.domain.token_lengths import TokenLengths
 from studio.ui.charts.length_histogram import LengthHistogram
-from studio.ui.charts.length_state import bars_of
-from studio.ui.tokens import LIGHT
+from studio.ui.charts.length_state import LengthBars, bars_of
+from studio.ui.fonts import sans
+from studio.ui.tokens import LIGHT, PointSize
 
 LENGTHS = TokenLengths.of([*range(40, 1_400, 7), 2_000, 3_912])
 
@@ -90,3 +92,11 @@ def test_that_the_picture_is_told_in_words(chart):
     assert chart.accessibleDescription() == (
         "56 rows are cut here, longest: 3,912 tokens"
     )
+
+
+def test_that_long_numbers_of_rows_get_the_room_they_need(qtbot, chart):
+    usual = chart.place_of(0)
+    chart.set_bars(LengthBars(128, (12_345_678, 9), 1, 200))
+    metrics = QFontMetrics(sans(PointSize.CAPTION))
+    assert chart.place_of(0) > usual
+    assert chart.place_of(0) > metrics.horizontalAdvance("10,000,000")

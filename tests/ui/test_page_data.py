@@ -6,7 +6,11 @@ import pytest
 from PySide6.QtCore import Qt
 
 from studio.storage import chat_files
+from studio.ui.pages.data.findings import ShownFinding
+from studio.ui.pages.data.findings_card import CheckState
 from studio.ui.pages.data.page import DataPage
+from studio.ui.widgets.finding_card import FindingKind, FindingText
+from studio.ui.widgets.table import PADDING
 from tests.ui.desks import TestDesk, desk, reading_with_card
 from tests.ui.helpers import assert_reachable
 
@@ -188,7 +192,7 @@ def test_that_guessed_columns_are_a_finding_with_the_form_behind_it(
     read(qtbot, desk, page, write_table(tmp_path / "t.csv"))
     (row,) = page.view.filled.findings.rows()
     assert row.text.what == "Which column is which is a guess."
-    assert "guessed: check it" in page.view.filled.strip.form.full_text()
+    assert "Guessed: " in page.view.filled.strip.form.full_text()
     fix(row, "assign")
     assert page.view.mapping.isVisible()
     assert not page.view.go_on.isVisible()
@@ -200,7 +204,7 @@ def test_that_a_guess_can_be_confirmed(page, project, desk: TestDesk, qtbot, tmp
     qtbot.waitUntil(lambda: not desk.desk.data.is_reading)
     assert project.recipe.data.columns == ("question=mr", "answer=ref")
     assert page.view.filled.findings.rows() == []
-    assert "as assigned" in page.view.filled.strip.form.full_text()
+    assert "As assigned: " in page.view.filled.strip.form.full_text()
 
 
 def assign(qtbot, page):
@@ -332,8 +336,10 @@ def test_that_a_held_line_re_prices_without_changing_the_recipe(
     qtbot.waitUntil(lambda: not desk.desk.data.is_reading)
     page.view.filled.lengths.histogram.line_moved.emit(2048)
     below = page.view.filled.lengths.below()
-    assert "peak about" in below
+    assert "Peak memory: " in below
     assert ", now " in below
+    assert "Padding wasted: " in below
+    assert "Time to train: not known yet" not in below
     assert desk.desk.projects.current.recipe.train.sequence_length != 2048
 
 
@@ -354,6 +360,60 @@ def test_that_a_file_changed_meanwhile_is_a_finding(
     qtbot.waitUntil(lambda: not desk.desk.data.is_reading)
     assert page.view.filled.rows.model.rowCount() == 3
     assert rows() == []
+
+
+def test_that_another_file_s_row_is_shown_though_the_last_one_was_searched(
+    page, desk: TestDesk, qtbot, tmp_path
+):
+    desk.open_example()  # with a model, rows are shown again only when they differ
+    qtbot.waitUntil(lambda: not desk.desk.data.is_reading)
+    page.view.filled.rows.search.setText("cheese")
+    read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 5))
+    assert page.view.filled.rows.search.text() == ""
+    assert "Question 1?" in page.view.filled.row.turns.toPlainText()
+
+
+def test_that_long_row_numbers_are_shown_in_full(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    table = page.view.filled.rows.table
+    read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 20))
+    narrow = table.columnWidth(0)
+    path = tmp_path / "d.jsonl"
+    row = '{"question": "Q?", "answer": "A."}\n'
+    path.write_text("\n" * 123_456 + row, encoding="utf-8")
+    read(qtbot, desk, page, path)
+    room = table.columnWidth(0) - 2 * PADDING
+    words = table.model().index(0, 0).data()
+    assert words == "123,457"
+    assert table.fontMetrics().horizontalAdvance(words) <= room
+    assert table.columnWidth(0) > narrow
+
+
+def test_that_a_long_name_among_the_findings_pushes_nothing_out_of_the_card(
+    page, project, desk: TestDesk, qtbot
+):
+    card = page.view.filled.findings
+    page.view.show_face(page.view.filled)
+    path = "/home/someone/" + "a_rather_long_name_" * 8 + ".jsonl"
+    text = FindingText(kind=FindingKind.MENDED, what="So.", consequence=path)
+    card.show_findings([ShownFinding("mended:x", text)])
+    (row,) = card.rows()
+    assert row.minimumSizeHint().width() < card.width() // 2
+
+
+def test_that_a_stopped_check_says_so_and_can_be_begun_again(
+    page, project, desk: TestDesk, qtbot
+):
+    card = page.view.filled.findings
+    page.view.show_face(page.view.filled)
+    card.show_findings([], CheckState.CHECKING)
+    assert not card.check.isVisible()
+    assert "none" not in card.note_label.text()
+    card.show_findings([], CheckState.STOPPED)
+    assert card.check.isVisible()
+    with qtbot.waitSignal(desk.desk.data.data_changed):
+        card.check.click()
 
 
 def test_that_what_was_searched_is_told_and_can_be_left(

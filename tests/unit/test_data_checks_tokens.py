@@ -18,7 +18,7 @@ def test_that_rows_beyond_the_length_are_counted_with_their_share():
     found = _found([RowTokens(n, 9, ends=True) for n in (99, 100, 101, 250)])
     assert found["data.too-long"].rows == (3, 4)
     assert found["data.too-long"].what == (
-        "2 rows (3, 4) of 4, 50.0%, are longer than 100 tokens; the longest has 250."
+        "2 rows (3, 4) of 4, 50.0 %, are longer than 100 tokens; the longest has 250."
     )
 
 

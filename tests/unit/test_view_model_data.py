@@ -48,7 +48,7 @@ def test_that_rows_left_out_are_counted_as_read():
     facts = data_facts(file, split_of(file, Recipe()), Recipe())
     assert facts.figures[0] == ("43", "rows read")
     assert facts.figures[1] == ("3", "left out")
-    assert facts.form == "Chat rows under “messages”, recognised, 2.4 MiB"
+    assert facts.form == "Recognised: Chat rows under “messages”, 2.4 MiB"
 
 
 def test_that_a_cell_is_one_line_and_lengths_are_characters():

@@ -118,3 +118,13 @@ def test_that_a_file_changed_meanwhile_can_be_read_again():
     trouble = error("data.changed", "The file was changed since it was read.")
     card = shown(trouble=trouble)[0]
     assert fixes(card) == {"read": "Read again"}
+
+
+def test_that_more_than_three_rows_are_named_in_the_tooltip_and_not_in_the_title():
+    many = tuple(range(10, 18))
+    what = "9 rows (10, 11, 12, 13, 14 and 4 more) are so."
+    (card,) = shown(finding("data.duplicate", count=9, rows=many, what=what))
+    assert card.text.what == "9 rows are so."
+    assert card.spoken == "10, 11, 12, 13, 14 and 4 more"
+    few = finding("data.duplicate", what="2 rows (3, 9) are so.")
+    assert shown(few)[0].text.what == "2 rows (3, 9) are so."

@@ -22,6 +22,10 @@ def said(tokens, length, *, rows=1, now=UNPRICED, then=UNPRICED, counted=True):
     return length_words(file_of(tokens, counted=counted), recipe, now, then)
 
 
+def facts(words):
+    return {fact.title: fact.value for fact in words.facts}
+
+
 def test_that_the_share_kept_whole_is_told():
     words = said([100] * 989 + [3000] * 11, 2048)
     assert words.headline == "Sequence **2,048**: 98.9 % whole"
@@ -46,7 +50,9 @@ def test_that_judged_lengths_say_that_they_are():
 
 
 def test_that_one_row_at_a_time_has_no_padding():
-    assert "No padding" in said([10, 1000], 2048).below
+    assert facts(said([10, 1000], 2048))["Padding wasted"] == "none"
+    at_two = facts(said([100, 300], 2048, rows=2))
+    assert at_two["Padding wasted"] == "up to 20 %"
 
 
 def test_that_padding_is_what_the_longest_of_a_batch_costs():
@@ -59,10 +65,15 @@ def test_that_padding_is_what_the_longest_of_a_batch_costs():
 
 
 def test_that_packing_s_gain_is_told_where_there_is_one():
-    assert "packing would put 8.0 rows in one" in said([128] * 16, 1024).below
-    assert "packing" not in said([1000] * 16, 1024).below
+    assert facts(said([128] * 16, 1024))["Packing"] == "would put 8.0 in one"
+    assert facts(said([1000] * 16, 1024))["Packing"] == "gains little"
 
 
 def test_that_time_follows():
     words = said([100], 256, then=Price(total=Seconds(720, 900)))
-    assert words.below.endswith("12 to 15 min")
+    assert facts(words)["Time to train"] == "12 to 15 min"
+
+
+def test_that_what_nobody_knows_is_said_to_be_unknown():
+    words = facts(said([100], 256))
+    assert words["Peak memory"] == words["Time to train"] == "not known yet"

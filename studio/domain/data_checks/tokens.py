@@ -33,7 +33,7 @@ class TooLong:
         yield from told(
             "data.too-long",
             self._places,
-            f"{{rows}} of {self._counted:,}, {share:.1%}, are longer than "
+            f"{{rows}} of {self._counted:,}, {share * 100:.1f} %, are longer than "
             f"{self._length:,} tokens; the longest has {self._longest:,}.",
             why="They are cut there, so the model doesn't learn how they end.",
             fix="Set a greater sequence length, or leave these rows out.",

@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
+    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -20,7 +21,8 @@ from studio.ui.fonts import MEDIUM, sans
 from studio.ui.palette import current_tokens
 from studio.ui.tokens import PointSize, Radius, Tokens
 
-_LEFT: Final = 44
+_LEFT: Final = 44  # at least; more where the rows' numbers are longer
+_BESIDE: Final = 8
 _RIGHT: Final = 12
 _BOTTOM: Final = 20
 _TOP: Final = 26
@@ -54,6 +56,7 @@ class LengthHistogram(QWidget):
         self.bars = LengthBars()
         self.line = 1024
         self._words, self._cut = "", 0
+        self._left = _LEFT
         self._dragged_on: int | None = None  # the axis' end while the line is held
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
@@ -64,6 +67,10 @@ class LengthHistogram(QWidget):
     def set_bars(self, bars: LengthBars) -> None:
         """Show other rows."""
         self.bars = bars
+        numbers = (f"{tick:,}" for tick in ticks(self._highest(), _TICKS_UP))
+        metrics = QFontMetrics(sans(PointSize.CAPTION))
+        widest = max(metrics.horizontalAdvance(number) for number in numbers)
+        self._left = max(_LEFT, widest + _BESIDE + 2)
         self.update()
 
     def set_line(self, line: int, cut: int, words: str) -> None:
@@ -90,7 +97,8 @@ class LengthHistogram(QWidget):
     def place_of(self, tokens: float) -> float:
         """The x of a length, in pixels; what lies beyond the axis is at its end."""
         share = min(tokens / self._farthest(), 1.0)
-        return _LEFT + share * self._plot().width()
+        plot = self._plot()
+        return plot.left() + share * plot.width()
 
     @override
     def sizeHint(self) -> QSize:
@@ -133,7 +141,8 @@ class LengthHistogram(QWidget):
             shape = Qt.CursorShape.SplitHCursor if over else Qt.CursorShape.ArrowCursor
             self.setCursor(shape)
             return
-        share = (event.position().x() - _LEFT) / max(1.0, self._plot().width())
+        plot = self._plot()
+        share = (event.position().x() - plot.left()) / max(1.0, plot.width())
         step = self.bars.step
         line = within(round(share * self._dragged_on / step) * step)
         if line != self.line:
@@ -179,7 +188,7 @@ class LengthHistogram(QWidget):
 
     def _plot(self) -> QRectF:
         rect = QRectF(self.rect())
-        return rect.adjusted(_LEFT, _TOP, -_RIGHT, -_BOTTOM)
+        return rect.adjusted(self._left, _TOP, -_RIGHT, -_BOTTOM)
 
     def _at_line(self, event: QMouseEvent) -> bool:
         return abs(event.position().x() - self.place_of(self.line)) <= _GRIP
@@ -194,7 +203,7 @@ class LengthHistogram(QWidget):
             painter.setPen(QPen(QColor(tokens.chart_grid), 1))
             painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
             painter.setPen(QColor(tokens.muted))
-            words = QRectF(0, y - 9, _LEFT - 8, 18)
+            words = QRectF(0, y - 9, self._left - _BESIDE, 18)
             painter.drawText(words, _RIGHT_MIDDLE, f"{tick:,}")
         painter.setPen(QPen(QColor(tokens.border_strong), 1))
         painter.drawLine(plot.bottomLeft(), plot.bottomRight())

@@ -45,6 +45,7 @@ class ProjectData(QObject):
         report: What the checks found in all of it; None until they have.
         trouble: Why the checks could not be made; None when they could.
         progress: Rows that are checked, and of how many, as far as can be judged.
+        is_stopped: Whether the checks were ended before they were through.
 
     Signals:
         data_changed: Any of the attributes changed, save the progress.
@@ -76,6 +77,7 @@ class ProjectData(QObject):
         self.report: DataReport | None = None
         self.trouble: Finding | None = None
         self.progress = (0, 0)
+        self.is_stopped = False
         self._as_read: ChatFile | None = None
         self._model = ""
         self._is_read_again = False
@@ -107,9 +109,17 @@ class ProjectData(QObject):
     def stop_checking(self) -> None:
         """End the checks; rows that are not read yet are then read all the same."""
         if self._inspector is not None and self._inspector.is_running:
+            self.is_stopped = True
             self._inspector.cancel()
             self._read_the_rest()
             self.data_changed.emit()
+
+    @Slot()
+    def check_again(self) -> None:
+        """Begin the checks anew after they were stopped."""
+        self.is_stopped = False
+        self._inspect()
+        self.data_changed.emit()
 
     def read_again(self) -> None:
         """Read the same file once more, in case that it was changed."""
@@ -145,6 +155,7 @@ class ProjectData(QObject):
 
     def _forget_report(self) -> None:
         self.report, self.trouble, self.progress = None, None, (0, 0)
+        self.is_stopped = False
 
     def _inspect(self) -> None:
         """Have the file checked as the recipe is now; cheap when nothing changed."""
@@ -156,6 +167,8 @@ class ProjectData(QObject):
             self._model = model
             self._forget_report()  # its tokens are another tokenizer's
             self._show_as_read()
+        if self.is_stopped:
+            return  # until the user wants it, or something else is to be checked
         again, self._is_read_again = self._is_read_again, False
         is_partial = not self._as_read.is_whole
         inspector.inspect(project.recipe, quickly_first=is_partial, again=again)

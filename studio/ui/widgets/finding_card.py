@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.icons import SIZE, IconName
+from studio.ui.text import breakable
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.icon_label import IconLabel
@@ -119,12 +120,10 @@ class FindingCard(QFrame):
     def _make_texts(self) -> QVBoxLayout:
         texts = QVBoxLayout()
         texts.setSpacing(2)
-        texts.addWidget(label(self.text.what, Role.STRONG, wraps=True))
+        texts.addWidget(label(breakable(self.text.what), Role.STRONG, wraps=True))
         if self.text.consequence:
-            consequence = label(
-                self.text.consequence, Role.CAPTION, Tone.MUTED, wraps=True
-            )
-            texts.addWidget(consequence)
+            words = breakable(self.text.consequence)
+            texts.addWidget(label(words, Role.CAPTION, Tone.MUTED, wraps=True))
         return texts
 
     def _add_fixes(self, row: QHBoxLayout, texts: QVBoxLayout) -> None:

@@ -30,6 +30,8 @@ MEND: Final = "mend"
 UNDO: Final = "undo"
 """Takes the mending of the code behind the colon back."""
 
+_NAMED: Final = 3  # rows
+_SPOKEN: Final = 5  # as `data_checks.words` has it
 _TOO_LONG: Final = "data.too-long"
 _GUESSED: Final = "data.format-guessed"
 _UNREVIEWED: Final = "data.unreviewed"
@@ -64,11 +66,13 @@ class ShownFinding:
         key: Its code, and its number where a code is told more than once.
         text: What the card says.
         rows: The lines of the rows that it is about, as far as they are known.
+        spoken: The first of them in words.
     """
 
     key: str
     text: FindingText
     rows: tuple[int, ...] = ()
+    spoken: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,16 +156,34 @@ def _checked(inputs: FindingInputs) -> list[ShownFinding]:
             finding.code,
             FindingText(
                 kind=_KINDS[finding.severity],
-                what=finding.what,
+                what=brief(finding),
                 consequence=" ".join(
                     part for part in (finding.why, finding.fix) if part
                 ),
                 fixes=_fixes(finding, inputs),
             ),
             finding.rows,
+            spoken_rows(finding) if finding.rows else "",
         )
         for finding in report.findings
     ]
+
+
+def brief(finding: DataFinding) -> str:
+    """What a finding says, without a list of rows that are shown on a click.
+
+    Three rows are still named; more would only push the words down.
+    """
+    if len(finding.rows) <= _NAMED:
+        return finding.what
+    return finding.what.replace(f" ({spoken_rows(finding)})", "", 1)
+
+
+def spoken_rows(finding: DataFinding) -> str:
+    """The first rows of a finding, as its words name them."""
+    first = ", ".join(f"{line:,}" for line in finding.rows[:_SPOKEN])
+    more = finding.count - len(finding.rows[:_SPOKEN])
+    return f"{first} and {more:,} more" if more else first
 
 
 def _fixes(finding: DataFinding, inputs: FindingInputs) -> tuple[Fix, ...]:

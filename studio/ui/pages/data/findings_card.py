@@ -1,6 +1,8 @@
 """The card of findings: each can be chosen to see its rows; F8 goes on to the next."""
 
 from collections.abc import Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
@@ -15,9 +17,40 @@ from studio.ui.widgets.card import Card
 from studio.ui.widgets.finding_card import FindingCard
 from studio.ui.widgets.labels import Role, label, line, set_look
 
+if TYPE_CHECKING:
+    from studio.ui.pages.project_data import ProjectData
+
 _ALL_WELL = "Nothing is wrong with these rows."
 _READ_WELL = "Every row can be trained on."
+_CHECKING = "What is found is listed here once every row was looked at."
+_UNCHECKED = "The rows were not checked to the end, so there may be more to find."
 _BAR_WIDTH = 96
+
+
+class CheckState(Enum):
+    """How far a file is checked."""
+
+    CHECKED = auto()
+    CHECKING = auto()
+    STOPPED = auto()
+    ONLY_READ = auto()
+
+
+def check_state(data: "ProjectData") -> CheckState:
+    """How far the project's data is checked."""
+    if data.report is not None:
+        return CheckState.CHECKED
+    if data.is_checking:
+        return CheckState.CHECKING
+    return CheckState.STOPPED if data.is_stopped else CheckState.ONLY_READ
+
+
+_NONE_MEANS: Final = {
+    CheckState.CHECKED: _ALL_WELL,
+    CheckState.CHECKING: _CHECKING,
+    CheckState.STOPPED: _READ_WELL,
+    CheckState.ONLY_READ: _READ_WELL,
+}
 
 
 class FindingRow(FindingCard):
@@ -41,7 +74,8 @@ class FindingRow(FindingCard):
         layout.setContentsMargins(Space.LARGE, Space.SMALL, Space.LARGE, Space.SMALL)
         if shown.rows:
             self.setCursor(Qt.CursorShape.PointingHandCursor)
-            self.setToolTip("Shows the rows that it is about.")
+            told, them = ("Row", "it") if len(shown.rows) == 1 else ("Rows", "them")
+            self.setToolTip(f"{told} {shown.spoken}. A click shows {them}.")
 
     def set_current(self, *, current: bool) -> None:
         """Look like the one whose rows are shown, or like the others."""
@@ -66,6 +100,7 @@ class FindingsCard(Card):
 
     Attributes:
         stop: Ends the check.
+        check: Begins it anew, after it was stopped.
 
     Signals:
         fix_chosen: The key of a fix.
@@ -78,6 +113,7 @@ class FindingsCard(Card):
     def __init__(self) -> None:
         super().__init__("Findings", " ", divided=True, flush=True)
         self._shown: tuple[ShownFinding, ...] | None = None
+        self._state = CheckState.CHECKED
         self._rows: list[FindingRow] = []
         self._current = -1
         self._checking = label("", Role.CAPTION, Tone.MUTED)
@@ -95,27 +131,38 @@ class FindingsCard(Card):
         row.addWidget(self._bar)
         row.addWidget(self.stop)
         self._progress.hide()
+        self._unchecked = QWidget()
+        self.check = button("Check them")
+        unchecked = QHBoxLayout(self._unchecked)
+        unchecked.setContentsMargins(Space.LARGE, Space.SMALL, Space.LARGE, Space.SMALL)
+        unchecked.setSpacing(Space.SMALL)
+        words = label(_UNCHECKED, Role.CAPTION, Tone.MUTED, wraps=True)
+        unchecked.addWidget(words, 1)
+        unchecked.addWidget(self.check)
+        self._unchecked.hide()
         self._none = label(_ALL_WELL, tone=Tone.MUTED, wraps=True)
         self._none.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, 0)
         self._column = ScrollColumn("Findings")
         self.body.setSpacing(0)
         self.body.addWidget(self._progress)
+        self.body.addWidget(self._unchecked)
         self.body.addWidget(self._none)
         self.body.addWidget(self._column, 1)
 
     def show_findings(
-        self, shown: Sequence[ShownFinding], *, is_checked: bool = True
+        self, shown: Sequence[ShownFinding], state: CheckState = CheckState.CHECKED
     ) -> None:
         """Show findings in place of those that were.
 
         Args:
             shown: In the order in which they stand.
-            is_checked: Whether the whole file was checked, so that none means none.
+            state: How far the file is checked, which decides what none of them means.
         """
-        self._none.setText(_ALL_WELL if is_checked else _READ_WELL)
-        if self._shown == tuple(shown):
+        self._none.setText(_NONE_MEANS[state])
+        self._unchecked.setVisible(state is CheckState.STOPPED)
+        if (self._shown, self._state) == (tuple(shown), state):
             return
-        self._shown = tuple(shown)
+        self._shown, self._state = tuple(shown), state
         self._current = -1
         self._rows = [FindingRow(each) for each in shown]
         for row in self._rows:
@@ -124,7 +171,8 @@ class FindingsCard(Card):
         parted = [part for row in self._rows for part in (row, line())]
         self._column.set_rows(parted)
         self._none.setVisible(not shown)
-        self.set_note(findings_note(shown))
+        is_early = state is CheckState.CHECKING and not shown
+        self.set_note("" if is_early else findings_note(shown))
 
     def show_progress(self, words: str, done: int = 0, of: int = 0) -> None:
         """Tell how far a check is; it is over when there are no words."""

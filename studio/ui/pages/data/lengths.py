@@ -19,6 +19,7 @@ SEQUENCE: Final = "train.sequence_length"
 _ENOUGH_ROWS: Final = 1000  # of a long file every so manieth row tells the mean
 _WORTH_PACKING: Final = 1.3  # rows in one
 _TEN: Final = 10
+_UNKNOWN: Final = "not known yet"
 _ALL: Final = 0.9995  # rounds to a hundred percent though some rows are cut
 
 
@@ -36,6 +37,21 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class LengthFact:
+    """One thing that follows from the sequence length.
+
+    Attributes:
+        title: What it is.
+        value: How much, with its unit; what isn't known says so.
+        help: How it comes about.
+    """
+
+    title: str
+    value: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
 class LengthWords:
     """What stands round the bars.
 
@@ -44,14 +60,14 @@ class LengthWords:
         unit: What is counted, beside the title.
         rows_cut: How many rows are longer.
         cut: That in words, at the line.
-        below: Padding, memory and time.
+        facts: Padding, packing, memory and time, always in this order.
     """
 
     headline: str
     unit: str
     rows_cut: int
     cut: str
-    below: str
+    facts: tuple[LengthFact, ...]
 
 
 def length_bars(file: ChatFile) -> LengthBars:
@@ -72,13 +88,17 @@ def length_words(
     """
     lengths, length = lengths_of(file), recipe.train.sequence_length
     cut = lengths.longer_than(length)
-    parts = [_padding(recipe, lengths), *_price(now, then)]
     return LengthWords(
         headline=f"Sequence **{length:,}**: {_whole(cut, lengths.rows)}",
         unit="in tokens" if lengths.counted else "in tokens, estimated",
         rows_cut=cut,
         cut=_cut(cut),
-        below=" · ".join(part for part in parts if part),
+        facts=(
+            _padding(recipe, lengths),
+            _packing(recipe, lengths),
+            _memory(now, then),
+            _time(then),
+        ),
     )
 
 
@@ -110,34 +130,56 @@ def _cut(cut: int) -> str:
     return f"{count(cut, 'row')} {'is' if cut == 1 else 'are'} cut here"
 
 
-def _padding(recipe: Recipe, lengths: TokenLengths) -> str:
-    """What is computed for nothing, and what packing does or would do about it."""
-    if not lengths.rows:
-        return ""
+def _padding(recipe: Recipe, lengths: TokenLengths) -> LengthFact:
+    """What is computed for nothing."""
+    rows = recipe.train.micro_batch
+    if recipe.train.packing:
+        value, why = "none", "Packed rows stand behind each other without a gap."
+    elif rows == 1:
+        value, why = "none", "One row at a time needs none."
+    else:
+        value = f"up to {padding_share(recipe, lengths) * 100:.0f} %"
+        why = (
+            f"The share of all that is computed, at {rows} rows at a time: the shorter "
+            "ones are filled up to the longest. Rows of like length are put together, "
+            "which leaves less."
+        )
+    return LengthFact("Padding wasted", value, why)
+
+
+def _packing(recipe: Recipe, lengths: TokenLengths) -> LengthFact:
+    """What packing does, or would do."""
     together = rows_in_a_pack(lengths, recipe.train.sequence_length)
     if recipe.train.packing:
-        return f"Packed: {_times(together)} rows in one"
-    rows = recipe.train.micro_batch
-    share = padding_share(recipe, lengths)
-    said = f"Padding up to {share * 100:.0f} % at {rows} rows at a time"
-    if rows == 1:
-        said = "No padding at one row at a time"
-    if together < _WORTH_PACKING:
-        return said
-    return f"{said}; packing would put {_times(together)} rows in one"
+        value, why = f"{_times(together)} rows in one", "Packing is on."
+    elif together < _WORTH_PACKING:
+        value, why = "gains little", "Hardly two rows fit into one sequence."
+    else:
+        value = f"would put {_times(together)} in one"
+        why = "Packing is off. The Recipe page switches it on."
+    return LengthFact("Packing", value, why)
 
 
 def _times(rows: float) -> str:
     return f"{rows:.0f}" if rows >= _TEN else f"{rows:.1f}"
 
 
-def _price(now: Price, then: Price) -> list[str]:
-    said = []
+def _memory(now: Price, then: Price) -> LengthFact:
+    value = _UNKNOWN
     if then.peak is not None:
-        memory = f"peak about {gib(then.peak.peak_bytes)} GiB"
+        value = f"{gib(then.peak.peak_bytes)} GiB"
         if now.peak is not None and now.peak.peak_bytes != then.peak.peak_bytes:
-            memory = f"{memory}, now {gib(now.peak.peak_bytes)}"
-        said.append(memory)
+            value = f"{value}, now {gib(now.peak.peak_bytes)}"
+    why = "By formula, of this machine; the Recipe page has the exact figure."
+    return LengthFact("Peak memory", value, why)
+
+
+def _time(then: Price) -> LengthFact:
+    value = _UNKNOWN
     if then.total is not None:
-        said.append(duration_range(then.total.low, then.total.high))
-    return said
+        value = duration_range(then.total.low, then.total.high)
+    why = (
+        "Of the whole run, by the card’s data sheet. Without a known card it is told "
+        "as soon as the run has measured its speed."
+    )
+    return LengthFact("Time to train", value, why)

@@ -1,11 +1,15 @@
 """The card of lengths: bars, the line, and what its place costs."""
 
+from PySide6.QtWidgets import QGridLayout
+
 from studio.ui.charts.length_histogram import LengthHistogram
 from studio.ui.charts.length_state import LengthBars
 from studio.ui.pages.data.lengths import LengthWords
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.card import Card
-from studio.ui.widgets.labels import Role, Sentence, label
+from studio.ui.widgets.labels import ElidedLabel, Role, Sentence, label
+
+_FACTS = 4
 
 
 class LengthsCard(Card):
@@ -23,10 +27,20 @@ class LengthsCard(Card):
         self._headline = Sentence("")
         self.add_header_widget(self._headline)
         self.histogram = LengthHistogram()
-        self._below = label("", Role.CAPTION, Tone.MUTED, wraps=True)
+        self._facts = [
+            (label("", Role.CAPTION, Tone.MUTED), ElidedLabel("", Role.CAPTION_STRONG))
+            for _ in range(_FACTS)
+        ]
+        below = QGridLayout()
+        below.setHorizontalSpacing(Space.MEDIUM)
+        below.setVerticalSpacing(0)
+        for place, (title, value) in enumerate(self._facts):
+            below.addWidget(title, 0, place)
+            below.addWidget(value, 1, place)
+            below.setColumnStretch(place, 1)
         self.body.setSpacing(Space.HAIR)
         self.body.addWidget(self.histogram, 1)
-        self.body.addWidget(self._below)
+        self.body.addLayout(below)
 
     def show_bars(self, bars: LengthBars) -> None:
         """Show other rows."""
@@ -36,12 +50,16 @@ class LengthsCard(Card):
         """Tell what the line's place does and costs."""
         self._headline.set_text(words.headline)
         self._unit.setText(words.unit)
-        self._below.setText(words.below)
+        for (title, value), fact in zip(self._facts, words.facts, strict=True):
+            title.setText(fact.title)
+            value.set_text(fact.value)
+            title.setToolTip(fact.help)
+            title.setAccessibleDescription(fact.help)
         self.histogram.set_line(line, words.rows_cut, words.cut)
 
     def below(self) -> str:
         """What stands below the bars."""
-        return self._below.text()
+        return "; ".join(f"{t.text()}: {v.full_text()}" for t, v in self._facts)
 
     def headline(self) -> str:
         """What stands above them."""

@@ -35,7 +35,7 @@ from studio.ui.tokens import Height, Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.inputs import ChoiceBox
-from studio.ui.widgets.labels import Role, label
+from studio.ui.widgets.labels import Role, label, set_tone
 from studio.ui.widgets.page import TwoColumns
 
 _FORM_WIDTH: Final = 448
@@ -111,7 +111,7 @@ class MappingForm(QWidget):
         """Show how a recipe's file is read now."""
         self._path, self._shall_fill = data.path, True
         self.format.set_value(data.format)
-        self._allow("The first rows are being read.")
+        self._wait()
         self._previewer.ask(data.path, data.format, data.columns)
         self.format.setFocus()
 
@@ -197,10 +197,16 @@ class MappingForm(QWidget):
 
     def _allow(self, refused: str) -> None:
         """Let the choice be made, or say why it can't be."""
+        set_tone(self._error, Tone.DANGER)
         self.use.setEnabled(not refused)
         self.use.setAccessibleDescription(refused)
         self._error.setText(refused)
         self._error.setVisible(bool(refused))
+
+    def _wait(self) -> None:
+        """Let no choice be made before its rows are there; that is no error."""
+        self._allow("The first rows are being read.")
+        set_tone(self._error, Tone.MUTED)
 
     def _choice(self) -> tuple[str, tuple[str, ...]]:
         name = self.format.value()
@@ -220,13 +226,14 @@ class MappingForm(QWidget):
     def _on_format_chosen(self) -> None:
         self._rest.stop()
         self._shall_fill = True
+        self._wait()
         self._previewer.ask(self._path, self.format.value(), ())
 
     @Slot()
     def _on_source_edited(self) -> None:
         if self.format.value() == RECOGNISE:
             self.format.set_value(self._in_force)
-        self._allow("The first rows are being read.")
+        self._wait()
         self._rest.start()
 
     @Slot(object)

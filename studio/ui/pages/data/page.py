@@ -8,16 +8,17 @@ from typing_extensions import override
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding
 from studio.domain.recipe import Recipe
-from studio.services.data_search import SearchResult, places_of
 from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
 from studio.ui.pages.data import findings
 from studio.ui.pages.data.edits import DataEdits
 from studio.ui.pages.data.findings import FindingInputs, ShownFinding, shown_findings
+from studio.ui.pages.data.findings_card import check_state
 from studio.ui.pages.data.lengths import SEQUENCE, length_bars, length_words
 from studio.ui.pages.data.mapping_form import MappingForm
 from studio.ui.pages.data.mending import Mending
 from studio.ui.pages.data.pricing import LinePricer
+from studio.ui.pages.data.row_filter import RowFilter
 from studio.ui.pages.data.shown_row import ShownRow
 from studio.ui.pages.data.view import DataView
 from studio.ui.pages.data.view_model import (
@@ -63,6 +64,7 @@ class DataPage(QWidget):
         self.view = DataView(MappingForm(desk.data_tools.previewer), self.drafts.panel)
         filled = self.view.filled
         self._row = ShownRow(filled.rows, filled.row, desk.data_tools.tokens, self)
+        self._filter = RowFilter(desk, filled.rows, filled.findings, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
@@ -91,8 +93,7 @@ class DataPage(QWidget):
         desk.projects.current_changed.connect(self._on_project_changed)
         desk.projects.recipe_changed.connect(self._on_recipe_changed)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
-        desk.data_tools.search.rows_found.connect(self._on_rows_found)
-        desk.data_tools.search.search_failed.connect(self._on_row_failed)
+        self._filter.search_failed.connect(self._on_row_failed)
 
     def _connect_header(self) -> None:
         view, strip = self.view, self.view.filled.strip
@@ -115,8 +116,6 @@ class DataPage(QWidget):
 
     def _connect_cards(self) -> None:
         filled = self.view.filled
-        filled.rows.search.textChanged.connect(self._on_search_changed)
-        filled.rows.show_all.clicked.connect(self._on_show_all)
         filled.rows.current_changed.connect(self._on_row_changed)
         filled.rows.held_out.activated.connect(self._on_held_out_chosen)
         queued = Qt.ConnectionType.QueuedConnection  # it fails while a row is painted
@@ -124,11 +123,11 @@ class DataPage(QWidget):
         filled.lengths.histogram.line_moved.connect(self._on_line_moved)
         filled.lengths.histogram.line_set.connect(self._on_line_set)
         filled.findings.stop.clicked.connect(self._on_stop)
+        filled.findings.check.clicked.connect(self._desk.data.check_again)
         filled.findings.fix_chosen.connect(self._on_fix_chosen)
-        filled.findings.finding_chosen.connect(self._on_finding_chosen)
 
     def _declare_keys(self) -> None:
-        bind_keys(self, Deed.FIND, self._on_find)
+        bind_keys(self, Deed.FIND, self._filter.find)
         bind_keys(self, Deed.UNDO, self.edits.stack.undo)
         bind_keys(self, Deed.REDO, self.edits.stack.redo)
         bind_keys(self, Deed.NEXT_FINDING, self._on_next_finding)
@@ -180,6 +179,7 @@ class DataPage(QWidget):
         filled, recipe = self.view.filled, self._recipe()
         split = split_of(file, recipe)
         before, self._shown = self._shown, file
+        self._filter.set_file(file)
         if file is not before:
             filled.lengths.show_bars(length_bars(file))
         if before is None or file.chats is not before.chats:
@@ -187,13 +187,14 @@ class DataPage(QWidget):
             # The rest of a large file comes later; its first rows stay where they are.
             goes_on = before is not None and not before.is_whole
             kept = filled.rows.current_place() if goes_on else 0
+            filled.rows.set_chats(file.chats, split)
+            # Only now: an emptied search shows rows, and those of before are gone.
             filled.rows.search.clear()
-            filled.rows.model.set_chats(file.chats, split)
             filled.rows.show_places(range(len(file.chats)), "", kept)
         elif split != self._split:
             self._split = split
             filled.rows.model.set_split(split)
-        filled.strip.show_facts(data_facts(file, split, recipe))
+        filled.strip.show_facts(data_facts(file, split, recipe, self._desk.data.report))
         self._show_held_out(file)
         self._show_lengths()
         self._show_findings()
@@ -236,8 +237,7 @@ class DataPage(QWidget):
 
     def _show_findings(self) -> None:
         shown = self._findings(self._shown)
-        is_checked = self._desk.data.report is not None
-        self.view.filled.findings.show_findings(shown, is_checked=is_checked)
+        self.view.filled.findings.show_findings(shown, check_state(self._desk.data))
         self._on_progress()
 
     def _show_row(self) -> None:
@@ -291,31 +291,6 @@ class DataPage(QWidget):
         self._show()
 
     @Slot()
-    def _on_find(self) -> None:
-        self.view.filled.rows.search.setFocus()
-
-    @Slot(str)
-    def _on_search_changed(self, text: str) -> None:
-        if self._shown is not None:
-            data = self._recipe().data
-            self._desk.data_tools.search.search(self._shown, data, text)
-
-    @Slot(object)
-    def _on_rows_found(self, result: SearchResult) -> None:
-        self.view.filled.findings.forget_choice()
-        self.view.filled.rows.show_found(result)
-
-    @Slot()
-    def _on_show_all(self) -> None:
-        rows = self.view.filled.rows
-        if rows.search.text():
-            rows.search.clear()
-        elif self._shown is not None:
-            self.view.filled.findings.forget_choice()
-            kept = rows.current_place()
-            rows.show_places(range(len(self._shown.chats)), "", kept)
-
-    @Slot()
     def _on_row_changed(self) -> None:
         self._show_row()
 
@@ -355,14 +330,6 @@ class DataPage(QWidget):
                 self._mending.mend(what, self._findings(self._shown))
             case findings.UNDO:
                 self._mending.take_back(what)
-
-    @Slot(object)
-    def _on_finding_chosen(self, shown: ShownFinding) -> None:
-        if self._shown is None or not shown.rows:
-            return
-        places = places_of(self._shown.chats, shown.rows)
-        if places:
-            self.view.filled.rows.show_places(places, f"Shown: {shown.text.what}")
 
     @Slot()
     def _on_next_finding(self) -> None:

@@ -4,17 +4,21 @@ from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from studio.services.data_search import SearchResult
+from studio.domain.dataset import Chat
+from studio.services.data_search import SearchResult, last_line
+from studio.ui.fonts import sans
 from studio.ui.item_models.chats import ChatTableModel
+from studio.ui.pages.data.view_model import Split
 from studio.ui.text import count
-from studio.ui.tokens import Height, Space, Tone
+from studio.ui.tokens import Height, PointSize, Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.inputs import ChoiceBox, SearchField
 from studio.ui.widgets.labels import ElidedLabel, Role, label
-from studio.ui.widgets.table import DataTable
+from studio.ui.widgets.table import PADDING, DataTable
 
 _SEARCH_WIDTH: Final = 160
 _SHARE_WIDTH: Final = 136
@@ -69,6 +73,13 @@ class RowsCard(Card):
         self.body.addWidget(self.table, 1)
         selection = self.table.selectionModel()
         selection.currentRowChanged.connect(self._on_current_changed)
+
+    def set_chats(self, chats: Sequence[Chat], split: Split) -> None:
+        """Show other rows, their numbers in full."""
+        self.model.set_chats(chats, split)
+        metrics = QFontMetrics(sans(PointSize.BODY))
+        wide = metrics.horizontalAdvance(f"{last_line(chats):,}") + 2 * PADDING + 2
+        self.table.set_widths({0: max(_WIDTHS[0], wide)})
 
     def show_found(self, result: SearchResult) -> None:
         """Show what a search found, and what was searched."""

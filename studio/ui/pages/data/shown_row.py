@@ -57,10 +57,9 @@ class ShownRow(QObject):
         self._forget()
         self._card.show_tokens(None)
         self._card.turns.set_turns(shown_turns(chat, held_out=held_out))
+        counting = "The tokens of this row are being counted."
         note = chat_note(chat, held_out=held_out)
-        if question is not None:
-            note = f"{note} Its tokens are being counted."
-        self._card.note.setText(note)
+        self._card.note.setText(note if question is None else counting)
         self._question = question
         if question is not None:
             self._timer.start()

@@ -100,7 +100,10 @@ def data_facts(
     """
     path = Path(file.path)
     figures = [
-        (f"{len(file.chats) + file.left_out:,}", "rows read"),
+        (
+            f"{len(file.chats) + file.left_out:,}",
+            "rows read" if file.is_whole else "first rows",
+        ),
         (f"{file.left_out:,}", "left out"),
         (f"{split.trained:,}", "to train on"),
         (f"{len(split.held_out):,}", "held back"),
@@ -110,7 +113,7 @@ def data_facts(
     return DataFacts(
         name=path.name,
         folder=str(path.parent),
-        form=f"{file.form}, {_sureness(file, recipe)}, {_size(file.size_bytes)}",
+        form=f"{_sureness(file, recipe)}: {file.form}, {_size(file.size_bytes)}",
         is_guessed=is_guessed(file),
         figures=tuple(figures),
     )
@@ -230,8 +233,8 @@ def _calls(turn: Turn) -> str:
 
 def _sureness(file: ChatFile, recipe: Recipe) -> str:
     if recipe.data.format or recipe.data.columns:
-        return "as assigned"
-    return "guessed: check it" if is_guessed(file) else "recognised"
+        return "As assigned"
+    return "Guessed" if is_guessed(file) else "Recognised"
 
 
 def _rounded(number: int) -> str:
