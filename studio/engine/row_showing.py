@@ -168,6 +168,7 @@ def _texts_of(tokenizer: "Tokenizer", row: "TokenRow") -> list[str]:
         ):
             texts.append(_HALF)
         else:
-            texts.append(row.text[min(behind, start) : stop])
+            # Of a character in two tokens, the second has what is not told yet.
+            texts.append(row.text[behind:stop] if behind < stop else _HALF)
         behind = max(behind, stop)
     return texts

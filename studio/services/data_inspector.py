@@ -33,6 +33,7 @@ class DataInspector(QObject):
     Attributes:
         report: Of the data set that was ordered last; None until it is found.
         index: Where its rows are; None until that is known.
+        tokens: Of each usable row; empty until they are counted.
 
     Signals:
         progress(int, int): Rows done, and of how many, as far as can be judged.
@@ -64,6 +65,7 @@ class DataInspector(QObject):
         super().__init__(parent)
         self.report: DataReport | None = None
         self.index: DataIndex | None = None
+        self.tokens: Sequence[int] = ()
         self._command_for = command_for
         self._order: InspectionOrder | None = None
         self._left: list[InspectionOrder] = []
@@ -104,7 +106,7 @@ class DataInspector(QObject):
     def cancel(self) -> None:
         """Let go of the order; nothing more is told of it."""
         self._order, self._at_work_on = None, None
-        self.report, self.index = None, None
+        self.report, self.index, self.tokens = None, None, ()
         self._left.clear()
         self._timer.stop()
         if self._task is not None:
@@ -209,6 +211,7 @@ class DataInspector(QObject):
 
     def _tell(self, found: InspectionResult) -> None:
         self.report, self.index = found.report, found.index
+        self.tokens = found.tokens
         self._at_work_on = None
         is_over = not self._left
         self.report_ready.emit(found.report)

@@ -80,7 +80,9 @@ class InspectionOrder:
         """The result of the same inspection, made before; None when there is none."""
         index = self.known()
         try:
-            return None if index is None else InspectionResult(index.report(), index)
+            if index is None:
+                return None
+            return InspectionResult(index.report(), index, index.tokens())
         except (OSError, ValueError):
             return None
 
@@ -105,10 +107,12 @@ class InspectionResult:
     Attributes:
         report: In words and numbers.
         index: Where each row is; None when the data could not be opened.
+        tokens: Of each usable row, as `DataIndex.tokens` has them.
     """
 
     report: DataReport
     index: DataIndex | None
+    tokens: Sequence[int] = ()
 
     @classmethod
     def of(cls, told: DataInspected) -> "InspectionResult":
@@ -116,9 +120,10 @@ class InspectionResult:
 
         Raises:
             OSError: They can't be read.
+            ValueError: They are none.
         """
         index = DataIndex(Path(told.index)) if told.index else None
-        return cls(report_of(told), index)
+        return cls(report_of(told), index, () if index is None else index.tokens())
 
 
 def _is_here(name: str) -> bool:

@@ -137,6 +137,17 @@ class DataIndex:
         """
         return report_of(self._told())
 
+    def tokens(self) -> Sequence[int]:
+        """Of each usable row, in file order; 0 for one that the template refuses.
+
+        Empty when no tokenizer counted.
+
+        Raises:
+            OSError: The index can't be read.
+            ValueError: It is no index.
+        """
+        return _read(self.folder / _TOKENS) if self._told().counted else ()
+
     def chat_file(self, path: Path, choice: Choice) -> ChatFile:
         """The data file, whole, its rows on the disk.
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from studio.domain.recipe import Recipe
+from studio.services import inspections
 from studio.services.data_mender import DataMender
 from studio.storage.chat_files import read_chats
+from tests.services.conftest import fake_engine
 
 ROWS = [("Q1", "A1"), ("Q2", "A2"), ("Q2", "A2"), ("Q3", "Write to a.b@firma-nord.de.")]
 
@@ -106,3 +108,90 @@ def test_that_what_is_kept_of_a_row_is_kept(qtbot, mender, tmp_path):
     made = mended(qtbot, mender, mender.mend, recipe, "data.duplicate", "Twice.")
     (line,) = text_of(made).splitlines()
     assert json.loads(line)["source"] == "book"
+
+
+class CountingMender(DataMender):
+    """A mender whose engine is played."""
+
+    def __init__(self, scene="mends"):
+        super().__init__(command_for=self.command)
+        self.scene, self.started, self.counted = scene, [], []
+        self.progress.connect(self.counted.append)
+
+    def command(self, verb, *arguments):
+        assert verb == "fix-data"
+        options = arguments[arguments.index("--codes") :]
+        self.started.append(dict(zip(options[::2], options[1::2], strict=True)))
+        return [*fake_engine(self.scene), *options]
+
+
+@pytest.fixture
+def counting(qapp, monkeypatch):
+    monkeypatch.setattr(inspections, "_is_here", bool)
+    made = CountingMender()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def modelled(recipe):
+    return recipe.with_value("model.name", "a model")
+
+
+def test_that_what_needs_tokens_is_mended_by_the_engine(qtbot, counting, modelled):
+    before = text_of(modelled)
+    made = mended(qtbot, counting, counting.mend, modelled, "data.too-long", "Long.")
+    assert counting.started[0]["--codes"] == "data.too-long"
+    assert made.data.path.endswith("rows-mended.jsonl")
+    assert answers(made) == ["A1"]
+    assert (made.mends[0].rows, counting.counted) == (3, [4])
+    assert text_of(modelled) == before
+    assert not counting.is_busy
+
+
+def test_that_all_of_several_mends_are_the_engine_s_when_one_needs_it(
+    qtbot, counting, modelled
+):
+    made = mended(qtbot, counting, counting.mend, modelled, "data.duplicate", "Twice.")
+    assert counting.started == []
+    now = taking(modelled, made)
+    made = mended(qtbot, counting, counting.mend, now, "data.too-long", "Long.")
+    assert counting.started[0]["--codes"] == "data.duplicate,data.too-long"
+    now = taking(modelled, made)
+    made = mended(qtbot, counting, counting.take_back, now, "data.too-long")
+    assert [mend.code for mend in made.mends] == ["data.duplicate"]
+    assert len(counting.started) == 1
+    assert len(answers(made)) == 3
+
+
+def test_that_what_is_found_again_is_mended_again(qtbot, counting, modelled):
+    made = mended(qtbot, counting, counting.mend, modelled, "data.too-long", "Long.")
+    now = taking(modelled, made)
+    made = mended(qtbot, counting, counting.mend, now, "data.too-long", "Longer.")
+    assert [mend.what for mend in made.mends] == ["Longer."]
+    assert made.data.path.endswith("rows-mended-2.jsonl")
+    assert made.original == modelled.data
+
+
+def test_that_a_stopped_engine_changes_nothing_and_is_no_failure(
+    qtbot, counting, modelled
+):
+    counting.scene = "prices-slowly"
+    failed = []
+    counting.mending_failed.connect(failed.append)
+    counting.mend(modelled, "data.too-long", "Long.")
+    assert counting.is_busy
+    assert counting.can_stop
+    with qtbot.waitSignal(counting.busy_changed, timeout=20_000):
+        counting.stop()
+    assert not counting.is_busy
+    assert failed == []
+    assert counting.mends_in(modelled.data.path) == ()
+
+
+def test_that_a_model_that_is_not_here_is_said(qtbot, mender, recipe):
+    away = recipe.with_value("model.name", "nowhere/none")
+    with qtbot.waitSignal(mender.mending_failed) as told:
+        mender.mend(away, "data.too-long", "Long.")
+    assert told.args[0].code == "data.fix-needs-model"
+    assert not mender.is_busy

@@ -1,16 +1,21 @@
 """The Data page: the file, its rows, what becomes of each, and what was left out."""
 
 import json
+from array import array
 
 import pytest
 from PySide6.QtCore import Qt
 
+from studio.domain.data_report import DataFinding, DataReport
+from studio.domain.finding import Severity
+from studio.domain.token_lengths import TokenLengths
 from studio.storage import chat_files
 from studio.ui.pages.data.findings import ShownFinding
 from studio.ui.pages.data.findings_card import CheckState
 from studio.ui.pages.data.page import DataPage
 from studio.ui.widgets.finding_card import FindingKind, FindingText
 from studio.ui.widgets.table import PADDING
+from tests.services.conftest import fake_engine
 from tests.ui.desks import TestDesk, desk, reading_with_card
 from tests.ui.helpers import assert_reachable
 
@@ -444,3 +449,67 @@ def test_that_f8_goes_through_the_findings(
     card.go(-1)
     names = [first.text.what, second.text.what]
     assert chosen == [names[0], names[1], names[0], names[1]]
+
+
+def test_that_rows_show_tokens_as_soon_as_they_are_counted(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 3))
+    model, title = page.view.filled.rows.model, Qt.Orientation.Horizontal
+    assert model.headerData(3, title) == "Characters"
+    assert "once the check" in model.headerData(3, title, Qt.ItemDataRole.ToolTipRole)
+    desk.desk.data.row_tokens = array("I", [17, 0, 1234])
+    desk.desk.data.data_changed.emit()
+    assert model.headerData(3, title) == "Tokens"
+    assert [model.index(row, 3).data() for row in range(3)] == ["17", "–", "1,234"]
+    desk.desk.data.row_tokens = array("I", [17, 1234])  # of another reading
+    desk.desk.data.data_changed.emit()
+    assert model.headerData(3, title) == "Characters"
+    assert model.index(0, 3).data() == "20"
+
+
+def test_that_long_rows_are_left_out_in_a_new_file_and_that_is_taken_back(
+    page, desk: TestDesk, qtbot, tmp_path, monkeypatch
+):
+    desk.open_example()
+    file = write_chats(tmp_path / "c.jsonl", 9)
+    read(qtbot, desk, page, file)
+    mender, out = desk.desk.data_tools.mender, tmp_path / "c-mended.jsonl"
+    command = [*fake_engine("mends"), "--out", str(out)]
+    monkeypatch.setattr(mender._engine, "_command_for", lambda *_: command)
+    desk.desk.data.report = report_with("data.too-long")
+    desk.desk.data.data_changed.emit()
+    row = page.view.filled.findings.rows()[0]
+    assert [each.text for each in row.text.fixes][-1] == "Leave them out"
+    with qtbot.waitSignal(mender.data_mended, timeout=20_000):
+        fix(row, "mend:data.too-long")
+        assert page.view.filled.findings.stop.isVisible()
+    assert desk.desk.projects.current.recipe.data.path == str(out)
+    qtbot.waitUntil(lambda: desk.desk.data.chat_file is not None)
+    mended = page.view.filled.findings.rows()[0]
+    fix(mended, "undo:data.too-long")
+    assert desk.desk.projects.current.recipe.data.path == str(file)
+    qtbot.waitUntil(lambda: desk.desk.data.chat_file is not None)
+
+
+def report_with(code: str) -> DataReport:
+    found = DataFinding(
+        code=code,
+        severity=Severity.WARNING,
+        count=3,
+        rows=(1, 2, 3),
+        what="3 rows (1, 2, 3) are so.",
+        mends=True,
+    )
+    return DataReport(
+        path="/c.jsonl",
+        rows=9,
+        usable=9,
+        format_name="question-answer",
+        confidence=1.0,
+        mapping={},
+        lengths=TokenLengths(),
+        trained_tokens=0,
+        all_tokens=0,
+        findings=(found,),
+    )

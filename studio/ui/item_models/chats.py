@@ -13,6 +13,7 @@ from studio.ui.pages.data.view_model import (
     UNREADABLE,
     Split,
     column_titles,
+    length_help,
     row_cells,
 )
 from studio.ui.tokens import Tone
@@ -56,11 +57,17 @@ class ChatTableModel(QAbstractTableModel):
         self._split = split
         self._tell_change()
 
-    def set_tokens(self, tokens: Sequence[int] | None) -> None:
-        """Show the rows' lengths in tokens, in file order; characters with None."""
-        if tokens is not None and len(tokens) != len(self._chats):
-            return  # of another reading of the file
-        self._tokens = tokens
+    def set_tokens(self, tokens: Sequence[int]) -> None:
+        """Show the rows' lengths in tokens.
+
+        Args:
+            tokens: In file order, of all rows; characters are shown without them,
+                and with those of another reading of the file.
+        """
+        fitting = tokens if tokens and len(tokens) == len(self._chats) else None
+        if fitting is self._tokens:
+            return
+        self._tokens = fitting
         self.headerDataChanged.emit(Qt.Orientation.Horizontal, _LENGTH, _LENGTH)
         self._tell_change()
 
@@ -107,6 +114,8 @@ class ChatTableModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return column_titles(counted=self._tokens is not None)[section]
+        if role == Qt.ItemDataRole.ToolTipRole and section == _LENGTH:
+            return length_help(counted=self._tokens is not None)
         return _alignment(section) if _is_alignment(role) else None
 
     @override

@@ -18,6 +18,8 @@ from studio.services.data_reader import DataReader
 from studio.services.projects import Projects
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from studio.services.data_inspector import DataInspector
 
 
@@ -43,6 +45,7 @@ class ProjectData(QObject):
         chat_file: Its rows; None until they are read, or when they can't be.
         finding: Why the file can't be used; None when it can.
         report: What the checks found in all of it; None until they have.
+        row_tokens: Of each usable row, in file order; empty until they are counted.
         trouble: Why the checks could not be made; None when they could.
         progress: Rows that are checked, and of how many, as far as can be judged.
         is_stopped: Whether the checks were ended before they were through.
@@ -75,6 +78,7 @@ class ProjectData(QObject):
         self.chat_file: ChatFile | None = None
         self.finding: Finding | None = None
         self.report: DataReport | None = None
+        self.row_tokens: Sequence[int] = ()
         self.trouble: Finding | None = None
         self.progress = (0, 0)
         self.is_stopped = False
@@ -156,6 +160,7 @@ class ProjectData(QObject):
     def _forget_report(self) -> None:
         self.report, self.trouble, self.progress = None, None, (0, 0)
         self.is_stopped = False
+        self.row_tokens = ()
 
     def _inspect(self) -> None:
         """Have the file checked as the recipe is now; cheap when nothing changed."""
@@ -214,6 +219,8 @@ class ProjectData(QObject):
     @Slot(object)
     def _on_report_ready(self, report: DataReport) -> None:
         self.report, self.trouble = report, None
+        if self._inspector is not None:
+            self.row_tokens = self._inspector.tokens
         self._read_the_rest()
         self._show_as_read()
 

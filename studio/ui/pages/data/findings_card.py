@@ -122,7 +122,7 @@ class FindingsCard(Card):
         self._bar.setFixedWidth(_BAR_WIDTH)
         self._bar.setAccessibleName("Rows checked")
         self.stop = button("Stop", ButtonKind.FLAT)
-        self.stop.setAccessibleName("Stop the check")
+        self.stop.setAccessibleName("Stop")
         self._progress = QWidget()
         row = QHBoxLayout(self._progress)
         row.setContentsMargins(Space.LARGE, Space.HAIR, Space.LARGE, Space.HAIR)
@@ -174,8 +174,11 @@ class FindingsCard(Card):
         is_early = state is CheckState.CHECKING and not shown
         self.set_note("" if is_early else findings_note(shown))
 
-    def show_progress(self, words: str, done: int = 0, of: int = 0) -> None:
-        """Tell how far a check is; it is over when there are no words."""
+    def show_progress(
+        self, words: str, done: int = 0, of: int = 0, *, can_stop: bool = True
+    ) -> None:
+        """Tell how far a check or a mend is; it is over when there are no words."""
+        self.stop.setVisible(can_stop)
         self._progress.setVisible(bool(words))
         self._checking.setText(words)
         self._bar.setRange(0, of)

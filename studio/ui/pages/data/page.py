@@ -59,7 +59,7 @@ class DataPage(QWidget):
         self._is_assigning = False
         self._pricer = LinePricer(desk)
         self.edits = DataEdits(desk, self)
-        self._mending = Mending(desk, self.edits, self)
+        self._mending = Mending(desk, self.edits, self._pricer, self)
         self.drafts = DraftsEntry(desk, self.edits.use_file, self)
         self.view = DataView(MappingForm(desk.data_tools.previewer), self.drafts.panel)
         filled = self.view.filled
@@ -90,6 +90,7 @@ class DataPage(QWidget):
         desk.data.data_changed.connect(self._on_data_changed)
         desk.data.progress_changed.connect(self._on_progress)
         self._mending.failed.connect(self._on_row_failed)
+        self._mending.way_changed.connect(self._on_way_changed)
         desk.projects.current_changed.connect(self._on_project_changed)
         desk.projects.recipe_changed.connect(self._on_recipe_changed)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
@@ -194,6 +195,7 @@ class DataPage(QWidget):
         elif split != self._split:
             self._split = split
             filled.rows.model.set_split(split)
+        filled.rows.model.set_tokens(self._desk.data.row_tokens)
         filled.strip.show_facts(data_facts(file, split, recipe, self._desk.data.report))
         self._show_held_out(file)
         self._show_lengths()
@@ -259,7 +261,10 @@ class DataPage(QWidget):
 
     @Slot()
     def _on_stop(self) -> None:
-        self._desk.data.stop_checking()
+        if self._mending.is_busy:
+            self._mending.stop()
+        else:
+            self._desk.data.stop_checking()
 
     @Slot()
     def _on_to_start(self) -> None:
@@ -342,8 +347,18 @@ class DataPage(QWidget):
     @Slot()
     def _on_progress(self) -> None:
         data, card = self._desk.data, self.view.filled.findings
+        if self._mending.is_busy and self._shown is not None:
+            rows = len(self._shown.chats) + self._shown.left_out
+            words, done = self._mending.way(rows)
+            can_stop = self._mending.can_stop
+            card.show_progress(words, done, rows if done else 0, can_stop=can_stop)
+            return
         words = checking_words(*data.progress) if data.is_checking else ""
         card.show_progress(words, *data.progress)
+
+    @Slot()
+    def _on_way_changed(self) -> None:
+        self._show_findings()
 
     @Slot()
     def _on_data_changed(self) -> None:

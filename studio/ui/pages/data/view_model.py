@@ -130,16 +130,30 @@ def column_titles(*, counted: bool) -> tuple[str, ...]:
     return ("Row", "Question", "Answer", length, "Use")
 
 
+def length_help(*, counted: bool) -> str:
+    """How the rows' lengths are counted, for the column's title."""
+    if counted:
+        return "With all that the model’s chat template puts round a row."
+    return "Tokens are shown once the check has counted them with the model’s own."
+
+
 def row_cells(
     chat: Chat, *, held_out: bool, tokens: int | None = None
 ) -> tuple[str, ...]:
-    """A chat as a row of the table, a cell for each of `column_titles`."""
-    length = chat.characters() if tokens is None else tokens
+    """A chat as a row of the table, a cell for each of `column_titles`.
+
+    Args:
+        chat: The row.
+        held_out: Whether it is only measured with.
+        tokens: How many it has; 0 when the model's template refuses it, None when
+            they are not counted.
+    """
+    length = f"{chat.characters() if tokens is None else tokens:,}"
     return (
         f"{chat.line:,}",
         one_line(chat.question()),
         one_line(chat.answer()),
-        f"{length:,}",
+        "–" if tokens == 0 else length,
         "Held back" if held_out else "Trained",
     )
 
