@@ -68,7 +68,7 @@ def result_words(drafts: int, refused: Mapping[str, int], left: int) -> list[str
         total = sum(refused.values())
         words.append(f"{_count(total, 'other')} rejected by the test:")
         often = sorted(refused.items(), key=lambda pair: -pair[1])
-        words += [f"  {number:,} {reason}" for reason, number in often]
+        words += [f"  {reason}: {number:,}" for reason, number in often]
     if left:
         words.append(
             f"{_count(left, 'passage')} left; the same command goes on with them."

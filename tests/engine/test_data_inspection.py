@@ -68,6 +68,7 @@ def test_that_a_data_set_is_counted_as_it_is_trained(tiny_model, tmp_path):
     index = DataIndex(data_indexes_dir() / key_of(recipe, place_of(tiny_model)))
     assert str(index.folder) == told.index
     assert index.report().lengths.tokens == tuple(sorted(len(r.ids) for r in trained))
+    assert list(index.tokens()) == [len(row.ids) for row in trained]
 
 
 def place_of(folder):

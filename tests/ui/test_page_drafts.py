@@ -114,9 +114,11 @@ def test_that_drafts_are_made_of_chosen_documents(qtbot, page, document):
     assert form._result.text().splitlines() == [
         "2 drafts for review.",
         "1 other rejected by the test:",
-        "  1 has no answer",
+        "  has no answer: 1",
     ]
     assert form.review.text() == "Review 2 drafts…"
+    assert form.review.property("kind") == "primary"
+    assert form.make.property("kind") == "normal"
     assert not form.stop.isVisible()
 
 
@@ -197,6 +199,8 @@ def test_that_a_review_shows_passage_question_and_answer(qtbot, page, document):
     assert review._card.note_label.text() == "1 of 2"
     assert review._origin.text() == "tower.txt, line 1 · made by Played"
     assert review._counts.text() == "2 open, 0 accepted, 1 rejected"
+    assert not review._state.isVisible()
+    assert review.use.property("kind") == "normal"
 
 
 def test_that_decisions_by_keys_are_saved_one_by_one(qtbot, page, document):
@@ -211,6 +215,7 @@ def test_that_decisions_by_keys_are_saved_one_by_one(qtbot, page, document):
     assert review._counts.text() == "0 open, 1 accepted, 2 rejected"
     assert not review.accept.isVisible()
     assert not review.passage.isVisible()
+    assert review.use.property("kind") == "primary"
 
 
 def test_that_arrows_go_through_and_decide_nothing(qtbot, page, document):
@@ -271,6 +276,7 @@ def test_that_rejected_drafts_can_be_looked_at_and_taken_back(qtbot, page, docum
     review.show_only.set_value(Review.REJECTED.value)
     review.show_only.activated.emit(review.show_only.currentIndex())
     assert review._state.text() == "Rejected: it has no answer"
+    assert review._state.isVisible()
     review.answer.setPlainText("From far away.")
     review.accept.click()
     assert reviews(page.drafts.panel) == ["open", "open", "accepted"]

@@ -99,7 +99,7 @@ def test_that_results_are_told_by_reason_with_what_is_left():
     assert result_words(1, {"a": 1, "b": 3}, 2) == [
         "1 draft for review.",
         "4 others rejected by the test:",
-        "  3 b",
-        "  1 a",
+        "  b: 3",
+        "  a: 1",
         "2 passages left; the same command goes on with them.",
     ]

@@ -34,6 +34,7 @@ from studio.ui.pages.data.view_model import (
 from studio.ui.pages.data_files import ask_for_file, ask_for_folder
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.drafts.entry import DraftsEntry
+from studio.ui.pages.drafts.view_model import FACTS
 from studio.ui.pages.finding_text import show_findings
 
 _NO_ROWS = "The recipe needs rows to train on."
@@ -163,7 +164,8 @@ class DataPage(QWidget):
 
     def _show_header(self, *, has_project: bool) -> None:
         view, data = self.view, self._desk.data
-        view.header.set_facts(page_facts(self._recipe(), data.path))
+        facts = page_facts(self._recipe(), data.path)
+        view.header.set_facts(FACTS if self.drafts.is_open else facts)
         for chooser in (view.choose, view.choose_folder):
             chooser.setVisible(
                 has_project and not data.path and not self.drafts.is_open

@@ -16,6 +16,7 @@ from studio.services.drafting import MOST_QUESTIONS, warning_about
 from studio.ui.pages.drafts.view_model import (
     ADDRESS,
     HOW_WORDS,
+    NO_DOCUMENTS,
     TOKEN_WORDS,
     MakingOrder,
     documents_words,
@@ -25,11 +26,11 @@ from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.inputs import ChoiceBox, IntegerField, TextField
-from studio.ui.widgets.labels import Role, label
+from studio.ui.widgets.labels import Role, label, set_look
 from studio.ui.widgets.page import TwoColumns
 
 _SIDE_WIDTH: Final = 448
-_DOCUMENTS_HEIGHT: Final = 120
+_DOCUMENTS_HEIGHT: Final = 96
 _WHOLE: Final = 1000
 
 
@@ -102,7 +103,8 @@ class MakingForm(QWidget):
         self.make.setEnabled(not refused and not is_making)
         self.make.setToolTip(refused)
         self.make.setAccessibleDescription(refused)
-        self._refused.setText("" if is_making else refused)
+        self._refused.setText(refused)
+        self._refused.setVisible(bool(refused) and not is_making)
         self.stop.setVisible(is_making)
         self._way.setVisible(is_making)
         self._bar.setVisible(is_making)
@@ -125,12 +127,22 @@ class MakingForm(QWidget):
         if finding is not None:
             show_findings(self._findings, [finding])
 
-    def offer(self, review: str, *, can_use: bool) -> None:
-        """Offer what can be done with the file; no words hide the review."""
+    def offer(self, review: str, *, can_use: bool, is_next: bool = False) -> None:
+        """Offer what can be done with the file.
+
+        Args:
+            review: The words of the review's button; none hide it.
+            can_use: Whether the file can be the project's data.
+            is_next: Whether drafts wait to be read.
+        """
         if review:
             self.review.setText(review)
         self.review.setVisible(bool(review))
         self.use.setVisible(can_use)
+        # Of the page's buttons one asks to be pressed.
+        first, then = ButtonKind.PRIMARY.value, ButtonKind.NORMAL.value
+        set_look(self.review, "kind", first if is_next else then)
+        set_look(self.make, "kind", then if is_next else first)
 
     def _make_documents(self) -> Card:
         card = Card("Documents")
@@ -139,6 +151,7 @@ class MakingForm(QWidget):
         self._documents.setTabChangesFocus(True)
         self._documents.setProperty("role", "mono")
         self._documents.setAccessibleName("Chosen documents")
+        self._documents.setPlaceholderText(NO_DOCUMENTS)
         self._documents.setFixedHeight(_DOCUMENTS_HEIGHT)
         self.add_files = button("Add files…")
         self.add_folder = button("Add a folder…")
@@ -178,8 +191,10 @@ class MakingForm(QWidget):
         body.addWidget(self.maker)
         body.addWidget(self._doubt)
         body.addWidget(self._at_address)
+        body.addSpacing(Space.HAIR)
         body.addWidget(label("Questions about each passage", Role.CAPTION, Tone.MUTED))
         body.addWidget(self.questions, 0, Qt.AlignmentFlag.AlignLeft)
+        body.addSpacing(Space.HAIR)
         body.addWidget(
             label("File of drafts; they are added to it", Role.CAPTION, Tone.MUTED)
         )
@@ -206,8 +221,8 @@ class MakingForm(QWidget):
         body.addWidget(self._way)
         body.addWidget(self._bar)
         body.addSpacing(Space.SMALL)
-        body.addLayout(_row(self.make, self.stop, self.back))
         body.addLayout(_row(self.review, self.use))
+        body.addLayout(_row(self.make, self.stop, self.back))
         body.addWidget(self._refused)
         self.offer("", can_use=False)
         return card

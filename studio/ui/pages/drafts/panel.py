@@ -122,7 +122,8 @@ class DraftsPanel(QWidget):
         is_idle = bool(counts) and not self.making.job.is_running
         words = review_button(counts[Review.OPEN]) if is_idle else ""
         usable = is_idle and sum(counts.values()) > counts[Review.REJECTED]
-        self.form.offer(words, can_use=usable)
+        is_next = is_idle and bool(counts[Review.OPEN])
+        self.form.offer(words, can_use=usable, is_next=is_next)
 
     @Slot()
     def _on_order_changed(self) -> None:

@@ -31,12 +31,15 @@ from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.inputs import ChoiceBox
-from studio.ui.widgets.labels import Role, label
+from studio.ui.widgets.labels import Role, label, set_look
 from studio.ui.widgets.page import TwoColumns
 
 _PASSAGE_WIDTH: Final = 448
 _TEXT_HEIGHT: Final = 96
-_KEYS: Final = "A accepts, R rejects, Left and Right go on, F2 edits, Escape ends that."
+_KEYS: Final = (
+    "Keys: A accepts, R rejects, Left and Right go to another draft, F2 edits, Escape "
+    "ends editing."
+)
 
 
 class ReviewPanel(QWidget):
@@ -180,6 +183,9 @@ class ReviewPanel(QWidget):
         for part in (*parts, self.accept, self.reject, self.earlier, self.later):
             part.setVisible(has_draft)
         self._passage_card.setVisible(has_draft)
+        # One button of the page asks to be pressed.
+        last = ButtonKind.NORMAL if has_draft else ButtonKind.PRIMARY
+        set_look(self.use, "kind", last.value)
         if place is None:
             self._card.set_note("")
             return
@@ -189,6 +195,7 @@ class ReviewPanel(QWidget):
         draft, passage = review[place], review.passage(place)
         self._card.set_note(f"{self._at + 1:,} of {len(self._places):,}")
         self._state.setText(state_words(draft))
+        self._state.setVisible(bool(state_words(draft)))
         self.question.setPlainText(draft.question)
         self.answer.setPlainText(draft.answer)
         self.passage.setPlainText(passage.text or passage.missing)

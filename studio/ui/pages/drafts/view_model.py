@@ -16,14 +16,16 @@ ADDRESS: Final = "address:"
 """The choice of a model behind an address."""
 
 TOKEN_WORDS: Final = (
-    "A token is taken from the environment variable OPENAI_API_KEY and is saved "
-    "nowhere. The passages are sent to this address."
+    "The access key (token) is taken from the environment variable OPENAI_API_KEY and "
+    "is saved nowhere. The passages are sent to this address."
 )
 HOW_WORDS: Final = (
     "A model is asked for a question about each passage, and then for its answer. "
     "Drafts that are empty, repeat themselves or say what the passage doesn’t are "
     "rejected at once; the others wait for your review."
 )
+NO_DOCUMENTS: Final = "None yet. Text and Markdown files, or folders of them."
+FACTS: Final = "Questions and answers made from documents of your own"
 ALL: Final = "all"
 _SHOWN_FILES: Final = 200
 
@@ -84,8 +86,6 @@ def maker_choices(places: Sequence[ModelPlace]) -> list[tuple[str, str]]:
 
 def documents_words(documents: Sequence[str]) -> str:
     """The chosen documents, a line each."""
-    if not documents:
-        return "None yet. Text and Markdown files, or folders of them."
     shown = list(documents[:_SHOWN_FILES])
     more = len(documents) - len(shown)
     return "\n".join([*shown, *([f"and {more:,} more"] if more else [])])
@@ -144,7 +144,7 @@ def origin_words(draft: Draft, heading: str) -> str:
 
 
 def state_words(draft: Draft) -> str:
-    """What was decided about a draft, and by whom."""
+    """What was decided about a draft, and by whom; empty while nothing was."""
     edited = ", edited" if draft.origin.is_edited else ""
     match draft.review:
         case Review.ACCEPTED:
@@ -153,7 +153,7 @@ def state_words(draft: Draft) -> str:
             return f"Rejected: it {draft.origin.refused}"
         case Review.REJECTED:
             return f"Rejected{edited}"
-    return f"Open{edited}"
+    return "Edited, not decided yet" if edited else ""
 
 
 def none_words(chosen: str) -> str:
