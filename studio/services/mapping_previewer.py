@@ -1,5 +1,6 @@
 """How a file's first rows would be read by a format and columns, beside the window."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -179,7 +180,10 @@ def _first(head: Sequence[Row]) -> Row:
 
 
 def _shown(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)
+    """A value as JSON would write it, for that is what most files hold."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _places(head: Sequence[Row]) -> Iterator[str]:

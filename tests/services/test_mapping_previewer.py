@@ -57,6 +57,13 @@ def test_that_the_first_row_is_shown_as_it_is(table):
     assert preview(table, "", ()).first[0] == ("name", "Lamp 0")
 
 
+def test_that_what_is_nested_in_the_first_row_is_shown_as_in_the_file(tmp_path):
+    turns = '[{"role": "user", "content": "Where is Łódź?"}]'
+    file = tmp_path / "c.jsonl"
+    file.write_text(f'{{"messages": {turns}, "id": null}}\n', encoding="utf-8")
+    assert preview(file, "", ()).first == (("messages", turns), ("id", "null"))
+
+
 def test_that_a_file_that_is_none_is_refused(tmp_path):
     with pytest.raises(StudioError):
         preview(tmp_path / "nowhere.csv", "", ())

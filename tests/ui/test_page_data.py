@@ -1,6 +1,7 @@
 """The Data page: the file, its rows, what becomes of each, and what was left out."""
 
 import json
+import re
 from array import array
 
 import pytest
@@ -346,6 +347,24 @@ def test_that_a_held_line_re_prices_without_changing_the_recipe(
     assert "Padding wasted: " in below
     assert "Time to train: not known yet" not in below
     assert desk.desk.projects.current.recipe.train.sequence_length != 2048
+
+
+def test_that_a_held_line_tells_what_letting_it_go_brings(
+    page, desk: TestDesk, qtbot, tmp_path
+):
+    desk.open_example()
+    model = desk.desk.projects.current.recipe.model.name
+    project = desk.desk.projects.create("Untouched, so the rest follows the line")
+    project.set_value("model.name", model)
+    desk.hardware.tell(reading_with_card(free=2.0))
+    read(qtbot, desk, page, write_chats(tmp_path / "c.jsonl", 40))
+    lengths, before = page.view.filled.lengths, project.recipe
+    lengths.histogram.line_moved.emit(128)
+    held = lengths.below()
+    assert project.recipe == before
+    lengths.histogram.line_set.emit(128)
+    assert project.recipe != before.with_value("train.sequence_length", 128)
+    assert re.sub(", now [0-9.]+", "", held) == lengths.below()
 
 
 def test_that_a_file_changed_meanwhile_is_a_finding(

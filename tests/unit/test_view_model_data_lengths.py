@@ -3,6 +3,8 @@
 import pytest
 
 from studio.domain.dataset import ChatFile
+from studio.domain.hardware import GIB
+from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.duration import Seconds
 from studio.domain.token_lengths import TokenLengths
@@ -72,6 +74,20 @@ def test_that_packing_s_gain_is_told_where_there_is_one():
 def test_that_time_follows():
     words = said([100], 256, then=Price(total=Seconds(720, 900)))
     assert facts(words)["Time to train"] == "12 to 15 min"
+
+
+def test_that_a_length_that_the_card_has_no_room_for_is_said_so():
+    part = Component("Weights", Group.WEIGHTS, 4 * GIB)
+    peak = MemoryEstimate(
+        components=(part,), phase="", basis=Basis.FORMULA, expected_error=0.1
+    )
+    (fact,) = [
+        fact
+        for fact in said([100], 256, then=Price(peak, None, GIB, fits=False)).facts
+        if fact.is_bad
+    ]
+    assert fact.title == "Peak memory: too much"
+    assert fact.value == "4.00 of 1.00 GiB"
 
 
 def test_that_what_nobody_knows_is_said_to_be_unknown():

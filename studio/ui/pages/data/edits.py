@@ -8,6 +8,7 @@ from PySide6.QtGui import QUndoStack
 from studio.domain.data_mapping import words_of
 from studio.domain.dataset import ChatFile
 from studio.domain.options import Value
+from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import DataOptions
 from studio.ui.pages.data.lengths import SEQUENCE
 from studio.ui.pages.desk import Desk
@@ -63,6 +64,16 @@ class DataEdits:
         first = self._proposer.first_values(project)
         extra = first or self._proposer.following(project, values)
         self._push({**extra, **values}, frozenset(values))
+
+    def recipe_at(self, length: int) -> Recipe:
+        """The recipe as `set_length` would leave it; nothing is changed."""
+        project = self._desk.projects.current
+        if project is None:
+            return Recipe().with_value(SEQUENCE, length)
+        values: dict[str, Value] = {SEQUENCE: length}
+        first = self._proposer.coming_first_values(project)
+        extra = first or self._proposer.following(project, values)
+        return project.recipe.with_values({**extra, **values})
 
     def _push(
         self, values: Mapping[str, Value], own: frozenset[str] = frozenset()

@@ -30,10 +30,14 @@ class Price:
     Attributes:
         peak: By formula; None without a model or a reading.
         total: Of the whole run, by the card's data sheet.
+        free_bytes: What is free for it now.
+        fits: Whether that is enough; True where it can't be said.
     """
 
     peak: MemoryEstimate | None = None
     total: Seconds | None = None
+    free_bytes: int = 0
+    fits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,13 @@ class LengthFact:
         title: What it is.
         value: How much, with its unit; what isn't known says so.
         help: How it comes about.
+        is_bad: Whether it can't be so.
     """
 
     title: str
     value: str
     help: str
+    is_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +172,10 @@ def _times(rows: float) -> str:
 
 def _memory(now: Price, then: Price) -> LengthFact:
     value = _UNKNOWN
+    if then.peak is not None and not then.fits:
+        value = f"{gib(then.peak.peak_bytes)} of {gib(then.free_bytes)} GiB"
+        why = "More than is free now; the Recipe page offers what would be enough."
+        return LengthFact("Peak memory: too much", value, why, is_bad=True)
     if then.peak is not None:
         value = f"{gib(then.peak.peak_bytes)} GiB"
         if now.peak is not None and now.peak.peak_bytes != then.peak.peak_bytes:

@@ -1,5 +1,7 @@
 """The card of lengths: bars, the line, and what its place costs."""
 
+from typing import Final
+
 from PySide6.QtWidgets import QGridLayout
 
 from studio.ui.charts.length_histogram import LengthHistogram
@@ -7,9 +9,9 @@ from studio.ui.charts.length_state import LengthBars
 from studio.ui.pages.data.lengths import LengthWords
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.card import Card
-from studio.ui.widgets.labels import ElidedLabel, Role, Sentence, label
+from studio.ui.widgets.labels import ElidedLabel, Role, Sentence, label, set_tone
 
-_FACTS = 4
+_SHARES: Final = (3, 4, 5, 4)  # of the width, for padding, packing, memory, time
 
 
 class LengthsCard(Card):
@@ -29,7 +31,7 @@ class LengthsCard(Card):
         self.histogram = LengthHistogram()
         self._facts = [
             (label("", Role.CAPTION, Tone.MUTED), ElidedLabel("", Role.CAPTION_STRONG))
-            for _ in range(_FACTS)
+            for _ in _SHARES
         ]
         below = QGridLayout()
         below.setHorizontalSpacing(Space.MEDIUM)
@@ -37,7 +39,7 @@ class LengthsCard(Card):
         for place, (title, value) in enumerate(self._facts):
             below.addWidget(title, 0, place)
             below.addWidget(value, 1, place)
-            below.setColumnStretch(place, 1)
+            below.setColumnStretch(place, _SHARES[place])
         self.body.setSpacing(Space.HAIR)
         self.body.addWidget(self.histogram, 1)
         self.body.addLayout(below)
@@ -53,6 +55,7 @@ class LengthsCard(Card):
         for (title, value), fact in zip(self._facts, words.facts, strict=True):
             title.setText(fact.title)
             value.set_text(fact.value)
+            set_tone(value, Tone.DANGER if fact.is_bad else Tone.NORMAL)
             title.setToolTip(fact.help)
             title.setAccessibleDescription(fact.help)
         self.histogram.set_line(line, words.rows_cut, words.cut)

@@ -14,7 +14,7 @@ from studio.ui.pages.data import findings
 from studio.ui.pages.data.edits import DataEdits
 from studio.ui.pages.data.findings import FindingInputs, ShownFinding, shown_findings
 from studio.ui.pages.data.findings_card import check_state
-from studio.ui.pages.data.lengths import SEQUENCE, length_bars, length_words
+from studio.ui.pages.data.lengths import length_bars, length_words
 from studio.ui.pages.data.mapping_form import MappingForm
 from studio.ui.pages.data.mending import Mending
 from studio.ui.pages.data.pricing import LinePricer
@@ -217,7 +217,7 @@ class DataPage(QWidget):
         file, recipe = self._shown, self._recipe()
         if file is None or not self.isVisible():
             return
-        then = recipe.with_value(SEQUENCE, line) if line else recipe
+        then = self.edits.recipe_at(line) if line else recipe
         now_price = self._pricer.price(recipe)
         price = self._pricer.price(then) if line else now_price
         words = length_words(file, then, now_price, price)

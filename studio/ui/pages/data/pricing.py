@@ -1,8 +1,9 @@
 """Prices the recipe for the length line, by formula: a millisecond a question."""
 
 from studio.domain.errors import StudioError
-from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.memory.estimate import MemoryEstimate, Verdict
 from studio.domain.recipe import Recipe
+from studio.domain.recommend.proposal import headroom_bytes
 from studio.services.model_shelf import ModelPlace, ModelState
 from studio.services.pricing import price_by_formula
 from studio.services.recommending import steps_of, time_of_step
@@ -44,7 +45,11 @@ class LinePricer:
         model = self._desk.models.architecture_of(place)
         step = None if model is None else time_of_step(model, recipe, device, data)
         total = None if step is None else step.times(steps_of(recipe, data))
-        return Price(peak, total)
+        if peak is None:
+            return Price(total=total)
+        verdict = peak.verdict(device, headroom_bytes(device))
+        fits = verdict is not Verdict.DOES_NOT_FIT
+        return Price(peak, total, device.free_bytes, fits)
 
     def _model(self, recipe: Recipe) -> ModelPlace | None:
         name = recipe.model.name

@@ -33,13 +33,20 @@ class Proposer:
 
     def first_values(self, project: Project) -> dict[str, Value]:
         """What to set unasked, once, in a project whose recipe nobody has touched."""
-        known = project.slug in self._proposed or project.run_directories()
-        if known or not is_untouched(project.recipe):
-            return {}
-        proposal = self._knowledge.proposed(project.recipe, frozenset())
-        if proposal is None:
+        values = self.coming_first_values(project)
+        if values is None:
             return {}
         self._proposed.add(project.slug)
+        return values
+
+    def coming_first_values(self, project: Project) -> dict[str, Value] | None:
+        """What `first_values` would set; None when it is not the time for it."""
+        known = project.slug in self._proposed or project.run_directories()
+        if known or not is_untouched(project.recipe):
+            return None
+        proposal = self._knowledge.proposed(project.recipe, frozenset())
+        if proposal is None:
+            return None
         return proposed_values(project.recipe, proposal, frozenset())
 
     def following(
