@@ -25,6 +25,7 @@ from studio.domain.recipe import COMPARISONS, OPTIONS, Recipe
 from studio.domain.recommend.policy import Goal
 from studio.protocol.events import Generated
 from studio.services import project_store
+from studio.services.hub_data import with_data_here
 from studio.services.library import find_run
 from studio.services.preflight import refuse_errors
 from studio.services.project import Project
@@ -316,7 +317,7 @@ def doctor(*, json: Json = False) -> None:
 def _with(recipe: Recipe, assignments: list[str] | None) -> Recipe:
     for assignment in assignments or ():
         recipe = recipe.with_typed(assignment)
-    return recipe
+    return with_data_here(recipe)
 
 
 def _train(

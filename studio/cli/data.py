@@ -5,8 +5,16 @@ from typing import Annotated
 
 import typer
 
-from studio.cli import data_fixing, data_inspecting, data_preview, drafting, reviewing
+from studio.cli import (
+    data_fixing,
+    data_inspecting,
+    data_preview,
+    drafting,
+    fetching,
+    reviewing,
+)
 from studio.domain.recipe import Recipe
+from studio.services.hub_data import with_data_here
 from studio.storage.draft_making import MOST_QUESTIONS
 
 app = typer.Typer(
@@ -17,7 +25,10 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 DataPath = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A data file or a folder of them.")
+    Path,
+    typer.Argument(
+        metavar="FILE", help="A data file, a folder of them, or hub:owner/name."
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,
@@ -39,6 +50,21 @@ Against = Annotated[
         help="A second file that is held out, for data.overlap.",
     ),
 ]
+
+
+@app.command(epilog=fetching.EPILOG)
+def fetch(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Such as hub:owner/name.")
+    ],
+    *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask the hub even if it is here.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Fetch a data set from the Hugging Face hub, once."""
+    fetching.fetch(name, again=again, json=json)
 
 
 @app.command(epilog=data_inspecting.EPILOG)
@@ -154,7 +180,7 @@ def review(
 
 
 def _recipe_for(file: Path, assignments: list[str] | None) -> Recipe:
-    recipe = Recipe().with_value("data.path", str(file.expanduser().absolute()))
+    recipe = Recipe().with_value("data.path", str(fetching.file_here(file)))
     for assignment in assignments or ():
         recipe = recipe.with_typed(assignment)
-    return recipe
+    return with_data_here(recipe)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from studio.cli import terminal
+from studio.cli.fetching import file_here
 from studio.domain.errors import refusal
 from studio.domain.hardware import gib
 from studio.domain.memory.estimate import Level, MemoryEstimate
@@ -47,7 +48,7 @@ def find(
         kept.add(assignment.partition("=")[0].strip())
     chats = None
     if data is not None:
-        base = base.with_value("data.path", str(data.absolute()))
+        base = base.with_value("data.path", str(file_here(data)))
         chats = read_data(base.data)
     device = device_named(gpu, read_machine_once())
     return recommend(base, device, chats, goal, frozenset(kept))

@@ -112,6 +112,10 @@ def _add_drafting(verb: argparse.ArgumentParser) -> None:
 def _add_data_verbs(
     verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> None:
+    fetch = verbs.add_parser("fetch-data", help="fetch a data set from the hub")
+    fetch.add_argument("name", metavar="OWNER/NAME[:CONFIG][#SPLIT][@REVISION]")
+    fetch.add_argument("--again", action="store_true", help="ask even if it is here")
+
     inspect = verbs.add_parser("inspect-data", help="check a data set, row by row")
     _add_data(inspect)
 

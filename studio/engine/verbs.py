@@ -9,6 +9,7 @@ from pathlib import Path
 
 from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
+from studio.domain.hub_names import HubName
 from studio.domain.recipe import Recipe
 from studio.engine.failures import put_into_words
 from studio.engine.lifeline import Interrupted
@@ -33,7 +34,7 @@ from studio.system.processes import identity_of
 from studio.system.resources import resource_root
 from studio.system.versions import versions
 
-_WITHOUT_TORCH = frozenset({"inspect-data", "fix-data", "show-rows"})
+_WITHOUT_TORCH = frozenset({"fetch-data", "inspect-data", "fix-data", "show-rows"})
 Verb = Callable[[Session, argparse.Namespace], None]
 
 
@@ -227,6 +228,15 @@ def _measure_memory(session: Session, arguments: argparse.Namespace) -> None:
     measure_memory(session, probe)
 
 
+def _fetch_data(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.hub_fetching import fetch_data
+
+    name = HubName.of(arguments.name)
+    with session.lifeline.open():
+        found = fetch_data(session, name, again=arguments.again)
+    session.say(found)
+
+
 def _inspect_data(session: Session, arguments: argparse.Namespace) -> None:
     from studio.engine.data_inspection import Subject, inspect_data
 
@@ -281,6 +291,7 @@ VERBS: Mapping[str, Verb] = {
     "prepare-model": _prepare_model,
     "estimate-memory": _estimate_memory,
     "measure-memory": _measure_memory,
+    "fetch-data": _fetch_data,
     "inspect-data": _inspect_data,
     "fix-data": _fix_data,
     "show-rows": _show_rows,

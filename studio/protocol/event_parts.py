@@ -1,4 +1,4 @@
-"""Parts of events, which are no events themselves."""
+"""What events are made of: their common base, and parts that are no events."""
 
 from datetime import UTC, datetime
 
@@ -8,6 +8,18 @@ import msgspec
 def now() -> datetime:
     """The present moment in UTC."""
     return datetime.now(UTC)
+
+
+class Event(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="event",
+    forbid_unknown_fields=True,
+):
+    """Anything that the engine reports; `at` is when it happened, UTC."""
+
+    at: datetime = msgspec.field(default_factory=now)
 
 
 class MemoryPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

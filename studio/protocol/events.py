@@ -6,33 +6,17 @@ tell a live engine from a file. Unknown fields are refused: a reader that meets 
 newer protocol says so (`Hello.protocol`) instead of guessing.
 """
 
-from datetime import datetime
-
-import msgspec
-
 from studio.protocol.event_parts import (
+    Event,
     MemoryPart,
     MemoryPeaks,
     MemoryRanOut,
     StepTimeline,
     Told,
     ToldOfRows,
-    now,
 )
 
 PROTOCOL_VERSION = 1
-
-
-class Event(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    tag_field="event",
-    forbid_unknown_fields=True,
-):
-    """Anything that the engine reports; `at` is when it happened, UTC."""
-
-    at: datetime = msgspec.field(default_factory=now)
 
 
 class Hello(Event, frozen=True, tag="hello"):
@@ -52,7 +36,7 @@ class Hello(Event, frozen=True, tag="hello"):
     pid: int
     started_at: float
     device: str = ""
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it
 
 
 class PhaseChanged(Event, frozen=True, tag="phase"):
@@ -337,6 +321,24 @@ class DataFixed(Event, frozen=True, tag="data-fixed"):
     dropped: dict[str, int]
 
 
+class DataFetched(Event, frozen=True, tag="data-fetched"):
+    """A data set of a hub lies on this machine; see `studio.storage.hub_data.Origin`.
+
+    Attributes:
+        path: The file of its rows.
+        name: Its full name, as `studio.domain.hub_names.HubName.word` has it.
+        was_here: Whether it had been fetched before.
+        other_splits: That the data set has beside this one.
+    """
+
+    path: str
+    name: str
+    rows: int
+    size_bytes: int
+    was_here: bool = False
+    other_splits: tuple[str, ...] = ()
+
+
 class RowShown(Event, frozen=True, tag="row-shown"):
     """The tokens of one row; see `studio.domain.token_view.TokenView`.
 
@@ -392,6 +394,7 @@ EngineEvent = (
     | MemoryMeasured
     | DataInspected
     | DataFixed
+    | DataFetched
     | RowShown
     | RowNotShown
 )

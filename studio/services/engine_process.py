@@ -23,7 +23,7 @@ from studio.protocol.events import (
     EngineEvent,
     LogLine,
 )
-from studio.services.launch import engine_environment
+from studio.services.launch import FETCH_DATA, engine_environment
 from studio.services.process_outcome import (
     Ordered,
     ProcessOutcome,
@@ -88,7 +88,9 @@ class EngineProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=engine_environment(keep_running=self.keep_running),
+            env=engine_environment(
+                keep_running=self.keep_running, online=FETCH_DATA in self.command
+            ),
             **own_group(),
         )
         pid = self._process.pid

@@ -37,12 +37,17 @@ def engine_command(verb: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "studio.engine", verb, *arguments]
 
 
-def engine_environment(*, keep_running: bool) -> dict[str, str]:
+FETCH_DATA = "fetch-data"
+"""The one verb that may use a connection."""
+
+
+def engine_environment(*, keep_running: bool, online: bool = False) -> dict[str, str]:
     """The whole environment of an engine.
 
     Args:
         keep_running: The engine shall outlive the program that starts it. If not, it
             is told whose child it is, and ends when that process does.
+        online: It may use a connection, unless the user's own environment forbids it.
     """
     environment = {
         name: value
@@ -50,4 +55,7 @@ def engine_environment(*, keep_running: bool) -> dict[str, str]:
         if name not in {KEEP_RUNNING, PARENT_PID}
     }
     tie = {KEEP_RUNNING: "1"} if keep_running else {PARENT_PID: str(os.getpid())}
-    return environment | _ALWAYS | tie
+    always = dict(_ALWAYS)
+    if online:
+        del always["HF_HUB_OFFLINE"]
+    return environment | always | tie

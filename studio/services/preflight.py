@@ -24,6 +24,7 @@ from studio.services.model_places import store
 from studio.services.pricing import price
 from studio.storage.data_sets import read_data
 from studio.storage.models import ModelPlace, ModelState
+from studio.storage.tables.opening import missing
 from studio.system.machine import disk_free, read_machine_once
 from studio.system.paths import data_dir
 
@@ -152,12 +153,7 @@ def _data_findings(
 
 def _unread_findings(path: Path) -> Iterator[Finding]:
     if not path.exists():
-        yield error(
-            "data.missing",
-            "There is no such data file.",
-            fix="Choose another file, or set data.path.",
-            where=str(path),
-        )
+        yield missing(path).finding
 
 
 def _training_rows(recipe: Recipe, data: ChatFile | Finding | None) -> int:

@@ -9,6 +9,7 @@ from studio.domain.errors import ExitCode
 from studio.domain.finding import Finding, error
 from studio.domain.memory.measurement import Source
 from studio.protocol.events import (
+    DataFetched,
     DataFixed,
     DataInspected,
     Diagnosed,
@@ -161,7 +162,8 @@ def is_last_word(event: EngineEvent) -> bool:
         | MemoryEstimated
         | MemoryNotEstimated
         | DataInspected
-        | DataFixed,
+        | DataFixed
+        | DataFetched,
     )
 
 

@@ -17,6 +17,7 @@ from studio.domain.finding import error
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recommend.policy import Goal
 from studio.domain.run import RunSnapshot
+from studio.services.hub_data import with_data_here
 from studio.services.library import RUNS, runs_in
 from studio.services.run_journal import newest_first, snapshot_of, with_liveness
 from studio.storage.disk import disk_refusal
@@ -185,6 +186,7 @@ class Project:
 
     def _store(self, recipe: Recipe) -> None:
         # A window has no folder of its own; files mixed in are sought by the data file.
+        recipe = with_data_here(recipe)
         recipe = with_absolute_mix(recipe, Path(recipe.data.path).parent)
         save_recipe(self._recipe_path, recipe)
         self._take(recipe)

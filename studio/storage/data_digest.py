@@ -14,15 +14,20 @@ def digest_of(path: Path) -> str:
         StudioError: The folder holds no data file.
     """
     if not path.is_dir():
-        return _digest_of_file(path)
+        return sha256_of(path)
     whole = hashlib.sha256()
     folder = open_table(path)
     for file in folder.files if isinstance(folder, Folder) else ():
         name = file.path.relative_to(path).as_posix()
-        whole.update(f"{name}\0{_digest_of_file(file.path)}\n".encode())
+        whole.update(f"{name}\0{sha256_of(file.path)}\n".encode())
     return whole.hexdigest()
 
 
-def _digest_of_file(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of one file.
+
+    Raises:
+        OSError: It can't be read.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

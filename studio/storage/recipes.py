@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from studio.domain.hub_names import is_hub_word
 from studio.domain.mixing import MixError, MixWord, mix_of
 from studio.domain.recipe import Recipe
 from studio.storage.documents import read_toml, write_toml_atomically
@@ -39,8 +40,8 @@ def with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
         folder there. A mix that can't be understood stays as it is.
     """
     if recipe.data.path:
-        file = folder / Path(recipe.data.path).expanduser()
-        recipe = recipe.with_value("data.path", str(file))
+        file = _absolute(recipe.data.path, folder)
+        recipe = recipe.with_value("data.path", file)
     recipe = with_absolute_mix(recipe, folder)
     if recipe.model.name:
         model = folder / Path(recipe.model.name).expanduser()
@@ -60,8 +61,10 @@ def with_absolute_mix(recipe: Recipe, folder: Path) -> Recipe:
         mix = mix_of(recipe.data.mix)
     except MixError:
         return recipe  # told where the data is read
-    words = (
-        MixWord(str(folder / Path(each.path).expanduser()), each.share).word()
-        for each in mix
-    )
+    words = (MixWord(_absolute(each.path, folder), each.share).word() for each in mix)
     return recipe.with_value("data.mix", tuple(words))
+
+
+def _absolute(path: str, folder: Path) -> str:
+    """A path as any process finds it; a hub's word as it is."""
+    return path if is_hub_word(path) else str(folder / Path(path).expanduser())

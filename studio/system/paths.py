@@ -44,6 +44,11 @@ def data_indexes_dir() -> Path:
     return cache_dir() / "data"
 
 
+def hub_data_dir() -> Path:
+    """Data sets that were fetched from a hub."""
+    return cache_dir() / "hub-data"
+
+
 def tokenizers_dir() -> Path:
     """Tokenizers of models that are still to be converted."""
     return cache_dir() / "tokenizers"

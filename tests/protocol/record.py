@@ -16,6 +16,7 @@ from studio.protocol.commands import KeepRunning, SampleNow, SaveNow, ShowRow, S
 from studio.protocol.events import RowNotShown, RowShown, RunFailed, StepFinished
 from tests.engine import tiny
 from tests.engine.helpers import engine, new_run, recipe_for
+from tests.engine.hub_stub import Shelf, hub
 
 STREAMS = Path(__file__).parent / "streams"
 ELSEWHERE = "/home/someone"
@@ -28,6 +29,7 @@ class Recorder:
         self.folder = folder
         self.model = tiny.make_model(folder / "tiny-llama")
         self.data = tiny.write_chats(folder / "chats.jsonl")
+        self.good = self.data.read_bytes()
         self.data.write_text(self.data.read_text() + "not json\n")
 
     def run(self, **options):
@@ -43,8 +45,8 @@ class Recorder:
     def keep_journal(self, name, run):
         self.keep(name, run.journal_path.read_bytes().splitlines(keepends=True))
 
-    def keep_wire(self, name, *arguments):
-        with engine(*arguments) as process:
+    def keep_wire(self, name, *arguments, **environment):
+        with engine(*arguments, **environment) as process:
             lines = list(process.popen.stdout)
             process.popen.wait()
         self.keep(name, lines)
@@ -134,6 +136,14 @@ def shown(recorder):
     recorder.keep("shown", [hello, *lines])
 
 
+def fetched(recorder):
+    files = {f"{split}.jsonl": recorder.good for split in ("train", "test")}
+    with hub(Shelf(sets={"someone/chats": files})) as address:
+        around = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "0"}
+        around["HF_HOME"] = str(recorder.folder / "hf")
+        recorder.keep_wire("fetched", "fetch-data", "hub:someone/chats", **around)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SNUGTUNE_HOME"] = str(Path(folder) / "home")
@@ -154,6 +164,7 @@ def main():
         inspected(recorder)
         fixed(recorder)
         shown(recorder)
+        fetched(recorder)
 
 
 if __name__ == "__main__":

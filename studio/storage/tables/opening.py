@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from studio.domain.errors import StudioError, refusal
+from studio.domain.hub_names import PREFIX, is_hub_word
 from studio.storage.disk import unreadable
 from studio.storage.tables.columnar import Arrow, Parquet
 from studio.storage.tables.delimited import Delimited
@@ -77,6 +78,15 @@ def open_table(path: Path) -> Table:
 
 def missing(path: Path) -> StudioError:
     """A refusal of a path that leads nowhere."""
+    if is_hub_word(path.as_posix()):
+        word = path.as_posix()
+        return refusal(
+            "data.not-fetched",
+            f"The data set {word.removeprefix(PREFIX)} is not on this machine yet.",
+            fix="Fetch it on the Data page (From the Hugging Face hub…), or by "
+            f"snugtune data fetch {word}.",
+            where="data.path",
+        )
     return refusal(
         "data.missing",
         "There is no such data file.",
