@@ -25,7 +25,10 @@ class Story:
         self.projects = Projects()
         self.inspector = DataInspector(rest_ms=0, **options)
         self.data = ProjectData(self.projects, DataReader(), self.inspector)
-        self.files = []
+        self.files, self.checking = [], []
+        self.data.progress_changed.connect(
+            lambda: self.checking.append(self.data.is_checking)
+        )
         self.data.data_changed.connect(self._note)
 
     def _note(self):
@@ -85,6 +88,7 @@ def test_that_a_stopped_check_leaves_all_rows_to_see(qtbot, tmp_path):
     qtbot.waitUntil(lambda: bool(story.files), timeout=PATIENCE_MS)
     qtbot.waitUntil(lambda: story.inspector._task is not None, timeout=PATIENCE_MS)
     assert story.data.is_checking
+    assert True in story.checking  # and that was told
     story.data.stop_checking()
     assert not story.data.is_checking
     story.wait(qtbot, LARGE)

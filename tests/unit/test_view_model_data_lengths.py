@@ -1,5 +1,7 @@
 """What a sequence length does to a file's rows, in words."""
 
+from dataclasses import replace
+
 import pytest
 
 from studio.domain.dataset import ChatFile
@@ -88,6 +90,13 @@ def test_that_a_length_that_the_card_has_no_room_for_is_said_so():
     ]
     assert fact.title == "Peak memory: too much"
     assert fact.value == "4.00 of 1.00 GiB"
+
+
+def test_that_the_first_rows_of_a_large_file_tell_no_time():
+    file = replace(file_of([100]), is_whole=False)
+    price = Price(total=Seconds(720, 900))
+    words = facts(length_words(file, Recipe(), price, price))
+    assert words["Time to train"] == "not known yet"
 
 
 def test_that_what_nobody_knows_is_said_to_be_unknown():

@@ -52,7 +52,7 @@ class ProjectData(QObject):
 
     Signals:
         data_changed: Any of the attributes changed, save the progress.
-        progress_changed: The progress changed.
+        progress_changed: The checks began, went on or ended.
     """
 
     data_changed = Signal()
@@ -92,6 +92,7 @@ class ProjectData(QObject):
         reader.looks_first = inspector is not None
         if inspector is not None:
             inspector.progress.connect(self._on_progress)
+            inspector.state_changed.connect(self.progress_changed)
             inspector.report_ready.connect(self._on_report_ready)
             inspector.inspection_failed.connect(self._on_inspection_failed)
         reader.file_read.connect(self._on_file_read)

@@ -53,6 +53,9 @@ _NONE_MEANS: Final = {
 }
 
 
+_EARLY_NOTES: Final = {CheckState.CHECKING: "", CheckState.STOPPED: "not checked"}
+
+
 class FindingRow(FindingCard):
     """A finding that can be chosen by click or Enter.
 
@@ -171,8 +174,8 @@ class FindingsCard(Card):
         parted = [part for row in self._rows for part in (row, line())]
         self._column.set_rows(parted)
         self._none.setVisible(not shown)
-        is_early = state is CheckState.CHECKING and not shown
-        self.set_note("" if is_early else findings_note(shown))
+        early = not shown and state in _EARLY_NOTES
+        self.set_note(_EARLY_NOTES[state] if early else findings_note(shown))
 
     def show_progress(
         self, words: str, done: int = 0, of: int = 0, *, can_stop: bool = True

@@ -103,7 +103,7 @@ def length_words(
             _padding(recipe, lengths),
             _packing(recipe, lengths),
             _memory(now, then),
-            _time(then),
+            _time(then if file.is_whole else Price()),
         ),
     )
 
@@ -189,7 +189,7 @@ def _time(then: Price) -> LengthFact:
     if then.total is not None:
         value = duration_range(then.total.low, then.total.high)
     why = (
-        "Of the whole run, by the card’s data sheet. Without a known card it is told "
-        "as soon as the run has measured its speed."
+        "Of the whole run, by the card’s data sheet. Of a card that nobody knows, and "
+        "of a processor, the run itself tells it once it has measured its speed."
     )
     return LengthFact("Time to train", value, why)

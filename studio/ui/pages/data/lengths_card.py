@@ -11,7 +11,7 @@ from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.labels import ElidedLabel, Role, Sentence, label, set_tone
 
-_SHARES: Final = (3, 4, 5, 4)  # of the width, for padding, packing, memory, time
+_SHARES: Final = (3, 4, 4, 5)  # of the width, for padding, packing, memory, time
 
 
 class LengthsCard(Card):

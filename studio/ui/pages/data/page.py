@@ -91,7 +91,7 @@ class DataPage(QWidget):
         desk.data.data_changed.connect(self._on_data_changed)
         desk.data.progress_changed.connect(self._on_progress)
         self._mending.failed.connect(self._on_row_failed)
-        self._mending.way_changed.connect(self._on_way_changed)
+        self._mending.way_changed.connect(self._on_progress)
         desk.projects.current_changed.connect(self._on_project_changed)
         desk.projects.recipe_changed.connect(self._on_recipe_changed)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
@@ -242,7 +242,7 @@ class DataPage(QWidget):
     def _show_findings(self) -> None:
         shown = self._findings(self._shown)
         self.view.filled.findings.show_findings(shown, check_state(self._desk.data))
-        self._on_progress()
+        self._show_progress()
 
     def _show_row(self) -> None:
         recipe = self._recipe()
@@ -348,6 +348,9 @@ class DataPage(QWidget):
 
     @Slot()
     def _on_progress(self) -> None:
+        self._show_findings()
+
+    def _show_progress(self) -> None:
         data, card = self._desk.data, self.view.filled.findings
         if self._mending.is_busy and self._shown is not None:
             rows = len(self._shown.chats) + self._shown.left_out
@@ -357,10 +360,6 @@ class DataPage(QWidget):
             return
         words = checking_words(*data.progress) if data.is_checking else ""
         card.show_progress(words, *data.progress)
-
-    @Slot()
-    def _on_way_changed(self) -> None:
-        self._show_findings()
 
     @Slot()
     def _on_data_changed(self) -> None:
