@@ -64,6 +64,20 @@ def make_data(given: argparse.Namespace) -> int:
     return 0
 
 
+def fetch_data(given: argparse.Namespace) -> int:
+    say(event="progress", stage="Fetching the rows", done=2, total=4, unit="rows")
+    if "gone" in given.name:
+        say(event="failed", kind="hub.unknown", message="The hub has no such set.")
+        return 10
+    while "wait" in given.name:
+        time.sleep(0.05)
+    path = Path(os.environ["PLAYED_FETCH"])
+    path.write_text('{"question": "Why?", "answer": "So."}\n' * 4, encoding="utf-8")
+    told = {"path": str(path), "name": given.name, "rows": 4, "size_bytes": 9}
+    say(event="data-fetched", **told)
+    return 0
+
+
 def draft(document: Path, number: int) -> dict[str, object]:
     text = document.read_text(encoding="utf-8").strip()
     refused = {"refused": "has no answer"} if number == 2 else {}
@@ -104,10 +118,12 @@ def main() -> int:
     making.add_argument("--address")
     making.add_argument("--api-model")
     making.add_argument("--questions", type=int)
+    fetching = verbs.add_parser("fetch-data")
+    fetching.add_argument("name")
     given = parser.parse_args()
     say(event="hello", protocol=1, verb=given.verb, pid=os.getpid(), started_at=1.0)
-    verb = {"merge": merge, "generate": generate, "make-data": make_data}[given.verb]
-    return verb(given)
+    deeds = {"merge": merge, "generate": generate, "make-data": make_data}
+    return (deeds | {"fetch-data": fetch_data})[given.verb](given)
 
 
 if __name__ == "__main__":

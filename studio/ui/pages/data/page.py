@@ -14,6 +14,7 @@ from studio.ui.pages.data import findings
 from studio.ui.pages.data.edits import DataEdits
 from studio.ui.pages.data.findings import FindingInputs, ShownFinding, shown_findings
 from studio.ui.pages.data.findings_card import check_state
+from studio.ui.pages.data.hub_dialog import ask_for_hub_data
 from studio.ui.pages.data.lengths import length_bars, length_words
 from studio.ui.pages.data.mapping_form import MappingForm
 from studio.ui.pages.data.mending import Mending
@@ -103,6 +104,8 @@ class DataPage(QWidget):
             chooser.clicked.connect(self._on_choose)
         strip.other_file.triggered.connect(self._on_choose)
         strip.other_folder.triggered.connect(self._on_choose_folder)
+        strip.from_hub.triggered.connect(self._on_from_hub)
+        view.empty.from_hub.clicked.connect(self._on_from_hub)
         view.choose_folder.clicked.connect(self._on_choose_folder)
         view.to_start.clicked.connect(self._on_to_start)
         view.go_on.clicked.connect(self._on_go_on)
@@ -256,6 +259,10 @@ class DataPage(QWidget):
     @Slot()
     def _on_choose_folder(self) -> None:
         ask_for_folder(self, self.use_file)
+
+    @Slot()
+    def _on_from_hub(self) -> None:
+        ask_for_hub_data(self._desk, self, self.use_file)
 
     @Slot()
     def _on_read_again(self) -> None:

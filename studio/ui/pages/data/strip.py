@@ -25,8 +25,8 @@ class FactsStrip(Card):
         figures: Value and caption labels, left to right.
         assign: Asks which column is which.
         replace: Opens the menu of those below.
-        other_file, other_folder, make_drafts, read_again: What can be done instead of,
-            or with, the file.
+        other_file, other_folder, from_hub, make_drafts, read_again: What can be done
+            instead of, or with, the file.
     """
 
     def __init__(self) -> None:
@@ -39,10 +39,11 @@ class FactsStrip(Card):
         self._menu = QMenu(self.replace)
         self.other_file = QAction("Another file…", self)
         self.other_folder = QAction("A folder of files…", self)
+        self.from_hub = QAction("From the Hugging Face hub…", self)
         self.make_drafts = QAction("Examples from documents…", self)
         self.read_again = QAction("Read it again", self)
-        chosen = (self.other_file, self.other_folder, self.make_drafts)
-        for action in (*chosen, self.read_again):
+        chosen = (self.other_file, self.other_folder, self.from_hub)
+        for action in (*chosen, self.make_drafts, self.read_again):
             self._menu.addAction(action)
         self.replace.setMenu(self._menu)
         row = QHBoxLayout()

@@ -39,6 +39,7 @@ class EmptyData(Card):
     Attributes:
         drop_zone: Where a file goes.
         samples: Rows in forms that are read.
+        from_hub: Asks for a data set of the hub.
         make_drafts: Leads to making examples from documents.
     """
 
@@ -61,7 +62,10 @@ class EmptyData(Card):
         self.body.addWidget(self.samples)
         self.body.addSpacing(Space.SMALL)
         self.make_drafts = button("Make examples from documents…")
+        self.from_hub = button("From the Hugging Face hub…")
         makes = QHBoxLayout()
+        makes.setSpacing(Space.SMALL)
+        makes.addWidget(self.from_hub)
         makes.addWidget(self.make_drafts)
         makes.addStretch(1)
         self.body.addLayout(makes)
