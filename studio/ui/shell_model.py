@@ -61,12 +61,20 @@ def captions(facts: ShellFacts) -> Mapping[str, str]:
     return {
         "hardware": _free(facts.reading),
         "model": _model(facts.recipe),
-        "data": "" if facts.data is None else count(len(facts.data.chats), "row"),
+        "data": _rows(facts.data),
         "recipe": _peak(facts.estimate),
         "run": _run(facts.run),
         "runs": f"{facts.runs:,}" if facts.runs else "",
         "help": "F1",
     }
+
+
+def _rows(data: ChatFile | None) -> str:
+    """How many rows there are; at least so many while only the first are read."""
+    if data is None:
+        return ""
+    rows = len(data.chats)
+    return count(rows, "row") if data.is_whole else f"{rows:,}+ rows"
 
 
 def card_reading(

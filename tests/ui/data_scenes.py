@@ -11,11 +11,11 @@ import json
 import os
 import random
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QElapsedTimer
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 SETTLE_MS = 700
@@ -51,7 +51,7 @@ def main() -> int:
         scene(studio, given.folder)
         for scheme in (ColourScheme.LIGHT, ColourScheme.DARK):
             theme.set_scheme(scheme)
-            QTest.qWait(SETTLE_MS)
+            _rest(SETTLE_MS)
             path = given.folder / f"{name}-{scheme.value}-{given.size}.png"
             studio.window.grab().save(str(path))
             print(path)
@@ -69,7 +69,7 @@ def _open(studio, path: Path) -> None:
     page = _page(studio)
     page.use_file(str(path))
     _wait(lambda: not studio.desk.data.is_reading)
-    QTest.qWait(SETTLE_MS)
+    _rest(SETTLE_MS)
 
 
 def _empty(studio, folder: Path) -> None:
@@ -130,15 +130,34 @@ def _guessed(studio, folder: Path) -> None:
 def _mapping(studio, folder: Path) -> None:
     _open(studio, _restaurants(folder))
     _page(studio).view.filled.strip.assign.click()
-    QTest.qWait(SETTLE_MS)
+    _rest(SETTLE_MS)
     _page(studio).view.mapping.sources["question"].setEditText("Describe {mr}.")
+
+
+def _checking(studio, folder: Path) -> None:
+    """A file of which only the first rows are read while all of it is checked."""
+    path = folder / "fifty_thousand.jsonl"
+    row = {"question": "Where is my parcel?", "answer": f"{WORDS}. " * 5}
+    path.write_text((json.dumps(row) + "\n") * 50_000, encoding="utf-8")
+    page = _page(studio)
+    page.view.mapping.cancel.click()
+    _open(studio, path)
+    _wait(lambda: studio.desk.data.progress[0])
+
+
+def _drafts(studio, folder: Path) -> None:
+    page = _page(studio)
+    page.drafts.make()
+    path = folder / "cheese.md"
+    path.write_text("# Cheese\n\nBrie keeps a week in paper.\n", encoding="utf-8")
+    page.drafts.panel.form.add_documents([str(path)])
 
 
 def _refused(studio, folder: Path) -> None:
     path = folder / "notes.pdf"
     path.write_bytes(b"%PDF-1.7 and so on")
     page = _page(studio)
-    page.view.mapping.cancel.click()
+    page.drafts.close()
     _open(studio, path)
 
 
@@ -148,6 +167,8 @@ SCENES: dict[str, Callable[..., None]] = {
     "found": _found,
     "guessed": _guessed,
     "mapping": _mapping,
+    "checking": _checking,
+    "drafts": _drafts,
     "refused": _refused,
 }
 
@@ -160,11 +181,20 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _rest(ms: int) -> None:
+    """Let events be handled; unlike QTest's, it leaves Python's threads their turn."""
+    clock = QElapsedTimer()
+    clock.start()
+    while clock.elapsed() < ms:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
 def _wait(is_so: Callable[[], object], limit_ms: int = 20_000) -> None:
     clock = QElapsedTimer()
     clock.start()
     while not is_so() and clock.elapsed() < limit_ms:
-        QTest.qWait(PAUSE_MS)
+        _rest(PAUSE_MS)
     if not is_so():
         sys.exit("The window did not get ready in time.")
 

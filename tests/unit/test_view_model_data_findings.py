@@ -128,3 +128,9 @@ def test_that_more_than_three_rows_are_named_in_the_tooltip_and_not_in_the_title
     assert card.spoken == "10, 11, 12, 13, 14 and 4 more"
     few = finding("data.duplicate", what="2 rows (3, 9) are so.")
     assert shown(few)[0].text.what == "2 rows (3, 9) are so."
+
+
+def test_that_what_reading_told_names_its_lines_once():
+    told = warning("data.row", "2 rows are left out (7, 9).", where="line 7")
+    (card,) = shown(file=replace(FILE, findings=(told,)))
+    assert "Where" not in card.text.consequence

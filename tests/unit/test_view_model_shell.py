@@ -193,3 +193,11 @@ def test_that_the_state_of_the_run_is_a_phrase(run, words):
 )
 def test_that_the_title_s_percent_is_shown_only_while_a_run_goes_on(run, percent):
     assert percent_of(run) == percent
+
+
+def test_that_the_rows_of_a_file_read_in_part_are_at_least_so_many():
+    chats = tuple(Chat((Turn("user", "Q?"),), line) for line in (1, 2))
+    file = ChatFile("/c.jsonl", chats, (), 1, "Chat rows")
+    assert captions(ShellFacts(data=file))["data"] == "2 rows"
+    part = replace(file, is_whole=False)
+    assert captions(ShellFacts(data=part))["data"] == "2+ rows"

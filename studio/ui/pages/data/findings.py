@@ -1,7 +1,7 @@
 """What is wrong with a data set, as the cards that tell it and what each offers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from studio.domain.data_report import DataFinding, DataReport
@@ -132,7 +132,8 @@ def has_open_error(shown: Sequence[ShownFinding]) -> bool:
 def _read(finding: Finding, inputs: FindingInputs) -> FindingText:
     """What reading the file told, before the whole is checked."""
     can_review = finding.code == _UNREVIEWED and _is_single(inputs.file)
-    return finding_text(finding, _REVIEW_FIXES if can_review else ())
+    told = replace(finding, where="")  # its words name the lines, or the column
+    return finding_text(told, _REVIEW_FIXES if can_review else ())
 
 
 def _is_single(file: ChatFile) -> bool:
