@@ -7,7 +7,7 @@ import pytest
 from studio.domain.dataset import Chat, ChatFile, Turn
 from studio.domain.recipe_options import DataOptions
 from studio.services import data_search
-from studio.services.data_search import DataSearch, places_of
+from studio.services.data_search import DataSearch, last_line, places_of
 from studio.storage import chat_files
 from studio.storage.chat_files import read_chats
 
@@ -95,3 +95,12 @@ def test_that_no_text_finds_every_row(qtbot, search, stored):
 def test_that_rows_are_found_by_their_lines(stored):
     # The first line is none, so the row of line 3 is the second.
     assert places_of(stored.chats, {1, 3, 301}) == [1, 299]
+
+
+def test_that_the_last_line_is_known_without_reading_rows(stored, tmp_path):
+    assert last_line(stored.chats) == 301
+    write_rows(tmp_path / "c.jsonl", range(1, 3))  # none of the old rows can be read
+    assert last_line(stored.chats) == 301
+    assert last_line(()) == 0
+    folder = [Chat((), line) for line in (1, 2, 3, 1)]
+    assert last_line(folder) >= 3
