@@ -6,9 +6,9 @@ from pathlib import Path
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
-from studio.domain.data_report import DataFinding, DataReport
+from studio.domain.data_report import DataReport
 from studio.domain.errors import ExitCode
-from studio.domain.finding import Finding, Severity
+from studio.domain.finding import Severity
 from studio.domain.recipe import Recipe
 from studio.domain.token_lengths import TokenLengths
 from studio.protocol.events import DataInspected, EngineEvent, Progress
@@ -110,7 +110,7 @@ def say(report: DataReport) -> None:
     for title, value in _lines(report):
         terminal.say(f"{title:<14}{value}")
     for each in report.findings:
-        terminal.say_finding(_as_finding(each))
+        terminal.say_finding(each.as_finding())
     if not report.findings:
         terminal.say("Nothing was found to be wrong.")
 
@@ -143,13 +143,3 @@ def _lines(report: DataReport) -> list[tuple[str, str]]:
             ("Learnt", f"{report.trained_tokens:,} tokens in a pass ({share:.0%})")
         )
     return lines
-
-
-def _as_finding(found: DataFinding) -> Finding:
-    return Finding(
-        code=found.code,
-        severity=found.severity,
-        what=found.what,
-        why=found.why,
-        how_to_fix=found.fix,
-    )

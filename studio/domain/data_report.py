@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from studio.domain.data_mapping import ColumnMapping
-from studio.domain.finding import Severity
+from studio.domain.finding import Finding, Severity
 from studio.domain.token_lengths import TokenLengths
 
 NAMED_ROWS = 1000
@@ -33,6 +33,21 @@ class DataFinding:
     why: str = ""
     fix: str = ""
     mends: bool = False
+
+    def as_finding(self, where: str = "") -> Finding:
+        """The same without its rows.
+
+        Args:
+            where: The file or option; empty when there is no place.
+        """
+        return Finding(
+            code=self.code,
+            severity=self.severity,
+            what=self.what,
+            why=self.why,
+            how_to_fix=self.fix,
+            where=where,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,7 @@ class ChatFile:
         groups: A number for each chat; chats with the same one aren't parted. Empty
             when each stands alone.
         mixed: Further files whose rows are trained on as well.
+        held_out_file: A file that is only measured with.
     """
 
     path: str
@@ -129,6 +130,7 @@ class ChatFile:
     is_whole: bool = True
     groups: Sequence[int] = ()
     mixed: tuple["MixedFile", ...] = ()
+    held_out_file: "ChatFile | None" = None
 
     def lengths_of_rows(self) -> TokenLengths:
         """The rows' lengths, as well as they are known."""

@@ -12,13 +12,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
 
+from studio.domain.compat_options import CompatOptions
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, Severity, error
 from studio.domain.options import Option, Value, collect
 from studio.domain.recipe_options import (
     ALL_LINEAR,
     AdapterDtype,
-    CompatOptions,
     ComputeDtype,
     DataOptions,
     LoraOptions,
@@ -207,7 +207,7 @@ class Recipe:
                     where="lora.targets",
                 )
             )
-        if self.train.eval_steps and not self.data.held_out:
+        if self.train.eval_steps and not self.data.measures:
             found.append(
                 error(
                     "recipe.contradiction",

@@ -1,4 +1,4 @@
-"""The options of a recipe, group by group: the option table's only source.
+"""The options of a recipe, group by group: the option table's source.
 
 Each field is one row of the table: its default, bounds, label, help and effect on
 memory are written here once, and form, command line, file and check follow.
@@ -194,6 +194,12 @@ class DataOptions:
         high=0.5,
         level=Level.SIMPLE,
     )
+    held_out_file: str = text(
+        title="File held back",
+        help="A file to measure with instead of a share; all rows of the data file "
+        "are then trained on.",
+        kind=Kind.PATH,
+    )
     group: str = text(
         title="Kept together",
         help="A column, such as author: rows that share its value are all trained on "
@@ -210,6 +216,16 @@ class DataOptions:
         title="Sample prompts",
         help="Asked before and after training. Empty: questions held back.",
     )
+
+    @property
+    def share_held_out(self) -> float:
+        """The share of the data file's rows held out; a file takes its place."""
+        return 0.0 if self.held_out_file else self.held_out
+
+    @property
+    def measures(self) -> bool:
+        """Whether anything is held out."""
+        return bool(self.held_out_file or self.held_out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,64 +341,3 @@ class TrainOptions:
         low=0,
         high=2**31 - 1,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompatOptions:
-    """Habits of other programs, for comparing a prediction with their measurements.
-
-    They price another program's run; training ignores them and says so.
-    """
-
-    upcast_unquantized: bool = flag(
-        default=False,
-        title="Unquantised weights in FP32",
-        help="Priced only: what peft's prepare_model_for_kbit_training does.",
-        effect="2 bytes more a weight that isn't quantised, and FP32 activations.",
-    )
-    full_logits: bool = flag(
-        default=False,
-        title="All logits at once",
-        help="Priced only: the loss that models bring, instead of one in tiles.",
-        effect="About 12 bytes for each token and word of the vocabulary.",
-    )
-    autocast: bool = flag(
-        default=False,
-        title="Autocast",
-        help="Priced only: mixed precision. With any of these options set, this one "
-        "alone decides it.",
-    )
-    shifted_logits_copy: bool = flag(
-        default=False,
-        title="Shifted copy of the logits",
-        help="Priced only: the loss of transformers before version 5.",
-        effect="4 bytes more for each token and word of the vocabulary.",
-    )
-
-    early_logits_upcast: bool = flag(
-        default=False,
-        title="Logits in FP32 from the model",
-        help="Priced only: transformers before 4.46, which let the 16-bit ones go.",
-        effect="2 bytes less for each token and word of the vocabulary.",
-    )
-    upcast_norms: bool = flag(
-        default=False,
-        title="Norms in FP32",
-        help="Priced only: what trl before 1.0 leaves in FP32 of a quantised model.",
-        effect="The hidden states between layers are FP32 as well.",
-    )
-    full_training: bool = flag(
-        default=False,
-        title="Every weight is trained",
-        help="Priced only: every weight is trained, without an adapter.",
-        effect="Gradients and optimizer states of all weights.",
-    )
-
-    @property
-    def keeps_outputs(self) -> bool:
-        """Whether the logits live until the backward pass is over.
-
-        They do in a plain loop, where a variable holds them. transformers' Trainer,
-        from which autocast and the shifted copy come, lets them go with the forward.
-        """
-        return not (self.autocast or self.shifted_logits_copy)

@@ -21,7 +21,14 @@ from studio.engine.staging import whole_folder
 from studio.protocol.data_words import told_report
 from studio.protocol.events import DataInspected, LogLine, Progress
 from studio.storage.data_index import IndexDraft, key_of, let_old_go
-from studio.storage.data_inspection import Inspection, checks_of, report_of_refused
+from studio.storage.data_inspection import (
+    Inspection,
+    checks_of,
+    ordered,
+    overlap_with,
+    report_of_refused,
+    told_once,
+)
 from studio.storage.data_reading import Choice, Reading, open_data
 from studio.storage.disk import unreadable
 from studio.storage.models import ModelPlace
@@ -89,7 +96,25 @@ def inspect_data(session: Session, subject: Subject) -> DataInspected:
                 inspection.take(row)
                 draft.add(raw, row)
             said.progress(rows)
-    return _kept(session, draft, inspection.report(), subject)
+    report = _with_overlap(inspection.report(), subject.recipe)
+    return _kept(session, draft, report, subject)
+
+
+def _with_overlap(report: DataReport, recipe: Recipe) -> DataReport:
+    """A report with what the file held out has in common with the data set."""
+    data = recipe.data
+    if not data.held_out_file:
+        return report
+    other = Path(data.held_out_file).expanduser()
+    try:
+        found = overlap_with(Path(data.path).expanduser(), Choice.of(data), other)
+    except StudioError as refused:
+        found = told_once(refused.finding)
+    if found is None:
+        return report
+    # A new file without them is made by a command that names the other file.
+    told = replace(found, mends=False)
+    return replace(report, findings=ordered((*report.findings, told)))
 
 
 def step_back() -> None:

@@ -1,6 +1,6 @@
 """The data file becomes rows of tokens: some to train on, some to measure with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -50,22 +50,21 @@ def prepare_data(
     file = read_data(recipe.data)
     for finding in file.findings:
         session.warn(finding)
-    train_at, held_at = file.split(recipe.data.held_out, recipe.train.seed)
+    share = recipe.data.share_held_out
+    train_at, held_at = file.split(share, recipe.train.seed)
     rows = _rendered(session, recipe, tokenizer, file.chats)
     training = [row for at in train_at if (row := rows[at]) is not None]
     training += _mixed_in(session, recipe, tokenizer, file)
     held_out = [row for at in held_at if (row := rows[at]) is not None]
+    asked: Iterable[Chat] = (file.chats[at] for at in held_at or train_at)
+    if file.held_out_file is not None:
+        held_out = _held_out_file(session, recipe, tokenizer, file.held_out_file)
+        asked = file.held_out_file.chats
     if not training:
         raise _nothing_to_learn(recipe)
-    asked_of = held_at or train_at
-    prompts = recipe.data.prompts or tuple(
-        question for at in asked_of if (question := file.chats[at].question())
-    )
-    return PreparedData(training, held_out, prompts[: _most_prompts(recipe)])
-
-
-def _most_prompts(recipe: Recipe) -> int:
-    return len(recipe.data.prompts) or _DEFAULT_PROMPTS
+    questions = (question for chat in asked if (question := chat.question()))
+    prompts = recipe.data.prompts or tuple(islice(questions, _DEFAULT_PROMPTS))
+    return PreparedData(training, held_out, prompts)
 
 
 def _refuse_none(recipe: Recipe) -> None:
@@ -78,13 +77,29 @@ def _refuse_none(recipe: Recipe) -> None:
         )
 
 
+def _held_out_file(
+    session: Session, recipe: Recipe, tokenizer: Tokenizer, held: ChatFile
+) -> list[TrainingRow]:
+    """The rows of a file that is only measured with.
+
+    Raises:
+        StudioError: Nothing can be measured with any.
+    """
+    own = recipe.with_value("data.path", held.path)  # told of by its own name
+    rendered = _rendered(session, own, tokenizer, held.chats)
+    rows = [row for row in rendered if row is not None]
+    if not rows:
+        raise _nothing_to_learn(own)
+    return rows
+
+
 def _mixed_in(
     session: Session, recipe: Recipe, tokenizer: Tokenizer, file: ChatFile
 ) -> list[TrainingRow]:
     """The rows of further files, each as often as it is taken."""
     seed = recipe.train.seed
     taken: list[TrainingRow] = []
-    counts = file.mixed_counts(recipe.data.held_out, seed)
+    counts = file.mixed_counts(recipe.data.share_held_out, seed)
     for place, (count, mixed) in enumerate(zip(counts, file.mixed, strict=True)):
         session.warn(mixed_finding(count))
         drawn = mixed_rows(count.there, count.taken, seed, place)

@@ -159,7 +159,7 @@ def _stand_ins(recipe: Recipe, *, pads: bool) -> PreparedData:
     asked = recipe.data.prompts or tuple(
         stand_ins.prompts(_DEFAULT_PROMPTS, length // _PROMPT_SHARE)
     )
-    return PreparedData(training, rows if recipe.data.held_out else [], asked)
+    return PreparedData(training, rows if recipe.data.measures else [], asked)
 
 
 def _longest(rows: Sequence[TrainingRow], count: int) -> list[TrainingRow]:

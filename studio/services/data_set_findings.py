@@ -22,7 +22,7 @@ def set_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
         recipe: Names share, seed, groups and mix.
         data: As read by it.
     """
-    share, seed = recipe.data.held_out, recipe.train.seed
+    share, seed = recipe.data.share_held_out, recipe.train.seed
     _, held_out = data.split(share, seed)
     if share and not held_out:
         yield _nothing_held_out(recipe, data)
@@ -50,7 +50,7 @@ def _nothing_held_out(recipe: Recipe, data: ChatFile) -> Finding:
 
 
 def _group_findings(recipe: Recipe, data: ChatFile, held: int) -> Iterator[Finding]:
-    rows, group, share = len(data.chats), recipe.data.group, recipe.data.held_out
+    rows, group, share = len(data.chats), recipe.data.group, recipe.data.share_held_out
     wanted = max(1, round(rows * share))
     sizes = Counter(data.groups).values()
     large = [size for size in sizes if size > wanted]

@@ -104,7 +104,7 @@ def _cut_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
 
 
 def _batch_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
-    rows = data.training_rows(recipe.data.held_out, recipe.train.seed)
+    rows = data.training_rows(recipe.data.share_held_out, recipe.train.seed)
     batch = round(rows_of_a_step(recipe, lengths_of(data)))
     if rows < batch:
         yield warning(

@@ -10,7 +10,7 @@ from studio.domain.recipe import Recipe
 from studio.storage.hub_data import FetchedData, find_fetched, origin_of
 from studio.system.paths import hub_data_dir
 
-_PATHS: Final = ("data.path",)
+_PATHS: Final = ("data.path", "data.held_out_file")
 
 
 def fetched(word: str) -> FetchedData | None:

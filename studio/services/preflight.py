@@ -159,7 +159,7 @@ def _unread_findings(path: Path) -> Iterator[Finding]:
 def _training_rows(recipe: Recipe, data: ChatFile | Finding | None) -> int:
     if not isinstance(data, ChatFile):
         return 0
-    return data.training_rows(recipe.data.held_out, recipe.train.seed)
+    return data.training_rows(recipe.data.share_held_out, recipe.train.seed)
 
 
 def device_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]:

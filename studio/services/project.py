@@ -22,7 +22,7 @@ from studio.services.library import RUNS, runs_in
 from studio.services.run_journal import newest_first, snapshot_of, with_liveness
 from studio.storage.disk import disk_refusal
 from studio.storage.documents import read_toml, write_toml_atomically
-from studio.storage.recipes import load_recipe, save_recipe, with_absolute_mix
+from studio.storage.recipes import load_recipe, save_recipe, with_absolute_others
 from studio.storage.run_directory import RunDirectory
 
 _LOCK_PATIENCE_S = 5.0
@@ -185,9 +185,9 @@ class Project:
             lock.release()
 
     def _store(self, recipe: Recipe) -> None:
-        # A window has no folder of its own; files mixed in are sought by the data file.
+        # A window has no folder of its own; other files are sought by the data file.
         recipe = with_data_here(recipe)
-        recipe = with_absolute_mix(recipe, Path(recipe.data.path).parent)
+        recipe = with_absolute_others(recipe, Path(recipe.data.path).parent)
         save_recipe(self._recipe_path, recipe)
         self._take(recipe)
 

@@ -113,7 +113,7 @@ def steps_of(recipe: Recipe, data: ChatFile | None) -> int:
     """Optimizer steps of a run over a file; 0 without one."""
     if data is None:
         return 0
-    rows = data.training_rows(recipe.data.held_out, recipe.train.seed)
+    rows = data.training_rows(recipe.data.share_held_out, recipe.train.seed)
     return steps_over(recipe, rows, data)
 
 

@@ -32,7 +32,7 @@ from studio.storage.models import ModelPlace
 from studio.storage.tables.opening import Folder, open_table
 from studio.storage.tables.table import RawRow
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what an index holds; another one is made anew."""
 KEPT: Final = 12
 """Indexes that are kept, the newest."""
@@ -234,6 +234,7 @@ def key_of(recipe: Recipe, place: ModelPlace | None) -> str:
         "files": [_state_of(file) for file in _files_of(Path(data.path).expanduser())],
         "choice": [data.format, data.columns, data.group],
         "tokenizer": [] if place is None else _tokenizer_of(place),
+        "held out": [_state_of(file) for file in _held_out_files(data.held_out_file)],
         "settings": asdict(CheckSettings.of(recipe)),
     }
     written = json.dumps(told, sort_keys=True)
@@ -245,6 +246,10 @@ def _files_of(path: Path) -> Sequence[Path]:
         return (path.absolute(),)
     folder = open_table(path)
     return [f.path for f in folder.files] if isinstance(folder, Folder) else ()
+
+
+def _held_out_files(path: str) -> Sequence[Path]:
+    return _files_of(Path(path).expanduser()) if path else ()
 
 
 def _tokenizer_of(place: ModelPlace) -> list[object]:

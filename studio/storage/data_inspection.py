@@ -5,7 +5,7 @@ needs no tokens is found all the same.
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -74,7 +74,6 @@ class Inspection:
         found = [told_once(refused) for refused in self._refusals]
         for check in self.checks:
             found.extend(check.findings())
-        found.sort(key=lambda each: (_ORDER.index(each.severity), -each.count))
         reading = self.reading
         return DataReport(
             path=str(reading.table.path),
@@ -86,7 +85,7 @@ class Inspection:
             lengths=self._token_lengths(),
             trained_tokens=self._trained_tokens,
             all_tokens=self._all_tokens,
-            findings=tuple(found),
+            findings=ordered(found),
         )
 
     def _measure(self, chat: Chat, row: CheckedRow) -> None:
@@ -102,6 +101,13 @@ class Inspection:
         if self._counted:
             return TokenLengths.of(self._lengths)
         return TokenLengths.judged(self._lengths)
+
+
+def ordered(found: Iterable[DataFinding]) -> tuple[DataFinding, ...]:
+    """Findings as a report has them: errors first, then by how many rows they have."""
+    return tuple(
+        sorted(found, key=lambda each: (_ORDER.index(each.severity), -each.count))
+    )
 
 
 def inspect_rows(reading: Reading, checks: Sequence[Check]) -> DataReport:
@@ -183,11 +189,12 @@ def overlap_with(path: Path, choice: Choice, other: Path) -> DataFinding | None:
     for raw, example in reading.examples():
         if isinstance(example, Chat) and row_key(example) in seen:
             places.add(checked_row(raw, example))
+    stand = "stands" if places.count == 1 else "stand"
     return next(
         told(
             "data.overlap",
             places,
-            f"{{rows}} stand in {other.name} as well, but for spaces and capitals.",
+            f"{{rows}} {stand} in {other.name} as well, but for spaces and capitals.",
             why="What is measured on that file then looks better than it is.",
             fix=f"Leave them out of a new file: data fix --codes data.overlap "
             f"--against {other.name}.",

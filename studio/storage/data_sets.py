@@ -1,10 +1,12 @@
-"""All that a run learns from: its data file, and further files that are mixed in."""
+"""All that a run learns from and is measured by: its data file, and further files."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from studio.domain.data_report import DataFinding
 from studio.domain.dataset import ChatFile, MixedFile
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding
@@ -13,6 +15,7 @@ from studio.domain.recipe_options import DataOptions
 from studio.storage.chat_files import KEPT_BYTES, read_chats
 from studio.storage.data_digest import digest_of
 from studio.storage.data_index import DataIndex
+from studio.storage.data_inspection import overlap_with
 from studio.storage.data_reading import Choice
 from studio.storage.tables.opening import open_table
 
@@ -38,7 +41,12 @@ def read_data(data: DataOptions, *, most_rows: int | None = None) -> ChatFile:
     """
     understood(data)  # before a long reading
     path = Path(data.path).expanduser()
-    return _with_mixed(data, read_chats(path, Choice.of(data), most_rows=most_rows))
+    file = read_chats(path, Choice.of(data), most_rows=most_rows)
+
+    def both(other: Path) -> DataFinding | None:
+        return overlap_with(path, Choice.of(data), other) if file.is_whole else None
+
+    return _with_mixed(data, _with_held_out(data, file, both))
 
 
 def read_indexed(data: DataOptions, index: DataIndex) -> ChatFile:
@@ -54,7 +62,13 @@ def read_indexed(data: DataOptions, index: DataIndex) -> ChatFile:
         ValueError: It is none.
     """
     path = Path(data.path).expanduser()
-    return _with_mixed(data, index.chat_file(path, Choice.of(data)))
+    file = index.chat_file(path, Choice.of(data))
+
+    def both(_: Path) -> DataFinding | None:
+        found = index.report().findings
+        return next((each for each in found if each.code == "data.overlap"), None)
+
+    return _with_mixed(data, _with_held_out(data, file, both))
 
 
 def read_or_look(data: DataOptions) -> ChatFile:
@@ -77,6 +91,28 @@ def _with_mixed(data: DataOptions, file: ChatFile) -> ChatFile:
         _named(finding, each.word) for each in mixed for finding in each.file.findings
     ]
     return replace(file, mixed=mixed, findings=(*file.findings, *found))
+
+
+def _with_held_out(
+    data: DataOptions, file: ChatFile, both: Callable[[Path], DataFinding | None]
+) -> ChatFile:
+    """A data file with the one that is measured with, and what both have in common."""
+    if not data.held_out_file:
+        return file
+    other = Path(data.held_out_file).expanduser()
+
+    def named(finding: Finding) -> Finding:
+        what = f"{other.name}, held out: {finding.what}"
+        return replace(finding, what=what, where=finding.where or "data.held_out_file")
+
+    try:
+        held, overlap = read_chats(other), both(other)
+    except StudioError as refused:
+        raise StudioError(named(refused.finding), refused.exit_code) from None
+    found = [*file.findings, *map(named, held.findings)]
+    if overlap is not None:
+        found.append(overlap.as_finding("data.held_out_file"))
+    return replace(file, held_out_file=held, findings=tuple(found))
 
 
 def understood(data: DataOptions) -> tuple[MixWord, ...]:
@@ -105,12 +141,15 @@ def digest_of_data(data: DataOptions) -> str:
     """
     mix = understood(data)
     alone = digest_of(Path(data.path))
-    if not mix:
+    if not mix and not data.held_out_file:
         return alone
     whole = hashlib.sha256(f"{alone}\n".encode())
     for each in mix:
         file = digest_of(Path(each.path).expanduser())
         whole.update(f"{each.share:g}\0{file}\n".encode())
+    if data.held_out_file:
+        held = digest_of(Path(data.held_out_file).expanduser())
+        whole.update(f"held out\0{held}\n".encode())
     return whole.hexdigest()
 
 

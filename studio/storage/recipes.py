@@ -42,7 +42,7 @@ def with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     if recipe.data.path:
         file = _absolute(recipe.data.path, folder)
         recipe = recipe.with_value("data.path", file)
-    recipe = with_absolute_mix(recipe, folder)
+    recipe = with_absolute_others(recipe, folder)
     if recipe.model.name:
         model = folder / Path(recipe.model.name).expanduser()
         if model.is_dir():
@@ -50,13 +50,16 @@ def with_absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     return recipe
 
 
-def with_absolute_mix(recipe: Recipe, folder: Path) -> Recipe:
-    """The same recipe with the files that are mixed in named absolutely.
+def with_absolute_others(recipe: Recipe, folder: Path) -> Recipe:
+    """The same recipe with the files beside its data file named absolutely.
 
     Args:
         recipe: A mix in it that can't be understood stays as it is.
         folder: What their paths are relative to.
     """
+    if recipe.data.held_out_file:
+        file = _absolute(recipe.data.held_out_file, folder)
+        recipe = recipe.with_value("data.held_out_file", file)
     try:
         mix = mix_of(recipe.data.mix)
     except MixError:

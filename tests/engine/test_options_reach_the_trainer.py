@@ -103,6 +103,10 @@ CASES = {
         lambda b: b.run.data.training[0].input_ids,
     ),
     "data.held_out": (0.5, lambda b: len(b.run.data.held_out)),
+    "data.held_out_file": (
+        "OTHER",
+        lambda b: [r.input_ids for r in b.run.data.held_out],
+    ),
     "data.group": ("author", lambda b: [row.input_ids for row in b.run.data.held_out]),
     "data.mix": ("OTHER", lambda b: len(b.trainer.train_dataset)),
     "data.prompts": (("Why?",), lambda b: b.run.data.prompts),
@@ -149,6 +153,9 @@ def others(tmp_path, tiny_qwen):
     return {
         "model.name": str(tiny_qwen),
         "data.path": str(tiny.write_chats(tmp_path / "other.jsonl", tiny.chats(12))),
+        "data.held_out_file": str(
+            tiny.write_chats(tmp_path / "held.jsonl", tiny.chats(5))
+        ),
         "data.mix": (f"{tiny.write_chats(tmp_path / 'mixed.jsonl')}=0.5",),
     }
 

@@ -532,3 +532,19 @@ def report_with(code: str) -> DataReport:
         all_tokens=0,
         findings=(found,),
     )
+
+
+def test_that_a_file_held_out_is_told_and_a_share_takes_its_place(
+    page, project, desk: TestDesk, qtbot, tmp_path
+):
+    held = write_chats(tmp_path / "held.jsonl", 7)
+    read(qtbot, desk, page, write_chats(tmp_path / "chats.jsonl", 40))
+    desk.desk.projects.current.set_value("data.held_out_file", str(held))
+    qtbot.waitUntil(lambda: desk.desk.data.chat_file is not None)
+    figures = [value.text() for value, _ in page.view.filled.strip.figures]
+    assert figures[:4] == ["40", "0", "40", "7"]
+    assert "7 rows of held.jsonl" in page.view.filled.rows.held_out.toolTip()
+    page.edits.hold_out(0.1)
+    qtbot.waitUntil(lambda: desk.desk.data.chat_file is not None)
+    assert not desk.desk.projects.current.recipe.data.held_out_file
+    assert page.view.filled.strip.figures[3][0].text() == "4"

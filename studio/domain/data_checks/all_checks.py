@@ -45,7 +45,7 @@ class CheckSettings:
         """What a recipe says."""
         return cls(
             sequence_length=recipe.train.sequence_length,
-            held_out=recipe.data.held_out,
+            held_out=recipe.data.share_held_out,
             seed=recipe.train.seed,
             marks_answers=marks_answers,
         )

@@ -225,7 +225,7 @@ def run_of(subject: Subject, model: PeftModelForCausalLM, folder: Path) -> Train
         place=ModelPlace(name="", title="", state=ModelState.READY),
         model=model,
         tokenizer=stand_ins.tokenizer(),
-        data=PreparedData(rows, rows if recipe.data.held_out else [], ()),
+        data=PreparedData(rows, rows if recipe.data.measures else [], ()),
         data_sha256="",
         formats=formats,
     )

@@ -31,10 +31,12 @@ class _Asked(NamedTuple):
     columns: tuple[str, ...]
     group: str
     mix: tuple[str, ...]
+    held_out_file: str
 
     @classmethod
     def of(cls, data: DataOptions) -> Self:
-        return cls(data.path, data.format, data.columns, data.group, data.mix)
+        asked = data.path, data.format, data.columns, data.group, data.mix
+        return cls(*asked, data.held_out_file)
 
 
 class ProjectData(QObject):

@@ -53,7 +53,7 @@ class DataEdits:
 
     def hold_out(self, share: float) -> None:
         """Hold back a share of the rows."""
-        self._push({"data.held_out": share})
+        self._push({"data.held_out": share, "data.held_out_file": ""})
 
     def set_length(self, length: int) -> None:
         """Cut rows at a length; what was as proposed follows, as on the Recipe page."""

@@ -208,7 +208,10 @@ class DataPage(QWidget):
         self._show_row()
 
     def _show_held_out(self, file: ChatFile) -> None:
-        field, share = self.view.filled.rows.held_out, self._recipe().data.held_out
+        field, share = (
+            self.view.filled.rows.held_out,
+            self._recipe().data.share_held_out,
+        )
         field.set_choices(held_out_choices(share))
         field.set_value(share_key(share))
         words = held_out_words(file, self._split)

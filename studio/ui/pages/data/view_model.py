@@ -82,7 +82,7 @@ class ShownTurn:
 
 def split_of(file: ChatFile, recipe: Recipe) -> Split:
     """The split that the engine will make of this file by this recipe."""
-    share, seed = recipe.data.held_out, recipe.train.seed
+    share, seed = recipe.data.share_held_out, recipe.train.seed
     trained, held_out = file.split(share, seed)
     return Split(len(trained), frozenset(held_out))
 
@@ -106,7 +106,7 @@ def data_facts(
         ),
         (f"{file.left_out:,}", "left out"),
         (f"{split.trained:,}", "to train on"),
-        (f"{len(split.held_out):,}", "held back"),
+        (f"{_held_back(file, split):,}", "held back"),
     ]
     if report is not None and report.trained_tokens:
         figures.append((_rounded(report.trained_tokens), "tokens trained"))
@@ -223,11 +223,19 @@ def share_key(share: float) -> str:
 
 
 def held_out_words(file: ChatFile, split: Split) -> str:
-    """What the held-out share comes to in rows."""
+    """What is held out, in rows."""
+    if file.held_out_file is not None:
+        rows = count(len(file.held_out_file.chats), "row")
+        return f"{rows} of {Path(file.held_out_file.path).name}, and none of these"
     if not split.held_out:
         return "No row is held back, so no held-out loss can be measured."
     rows = count(len(split.held_out), "row")
     return f"{rows} of {len(file.chats):,}, chosen by the recipe’s seed"
+
+
+def _held_back(file: ChatFile, split: Split) -> int:
+    others = file.held_out_file
+    return len(split.held_out) if others is None else len(others.chats)
 
 
 def _shown_turn(turn: Turn, use: str, *, trained: bool) -> ShownTurn:

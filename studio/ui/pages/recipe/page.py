@@ -297,7 +297,9 @@ class RecipePage(QWidget):
             return
         self._share = project.recipe.data.held_out or self._share
         # Without held-out rows there is nothing to measure between steps.
-        self.change({"data.held_out": 0.0, "train.eval_steps": 0})
+        self.change(
+            {"data.held_out": 0.0, "data.held_out_file": "", "train.eval_steps": 0}
+        )
 
     @Slot(str, object)
     def _on_value_edited(self, key: str, value: Value) -> None:

@@ -1,6 +1,7 @@
 """The simple form in words: four choices, what each means here, and what it costs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
@@ -64,9 +65,11 @@ class Split:
     @classmethod
     def of(cls, recipe: Recipe, chats: ChatFile) -> "Split":
         """Divide a file as the engine will."""
-        share, seed = recipe.data.held_out, recipe.train.seed
+        share, seed = recipe.data.share_held_out, recipe.train.seed
         _, held = chats.split(share, seed)
-        return cls(chats.training_rows(share, seed), len(held))
+        others = chats.held_out_file
+        measured = len(held) if others is None else len(others.chats)
+        return cls(chats.training_rows(share, seed), measured)
 
 
 def length_row(
@@ -146,7 +149,7 @@ def _rows_of_a_step(recipe: Recipe, chats: ChatFile) -> float:
 def hold_back_row(recipe: Recipe, chats: ChatFile | None) -> HoldBackRow:
     """The choice whether to measure."""
     share = recipe.data.held_out
-    if not share:
+    if not recipe.data.measures:
         return HoldBackRow(
             "Hold back rows to measure with",
             "Nothing will show whether the run learns or learns by heart.",
@@ -157,6 +160,9 @@ def hold_back_row(recipe: Recipe, chats: ChatFile | None) -> HoldBackRow:
         held = Split.of(recipe, chats).held_back
         verb = "is" if held == 1 else "are"
         caption = f"{count(held, 'row')} {verb} never trained on."
+    if recipe.data.held_out_file:
+        name = Path(recipe.data.held_out_file).name
+        return HoldBackRow(f"Measure with {name}", caption, on=True)
     return HoldBackRow(f"Hold back {share * 100:g} % to measure with", caption, on=True)
 
 
