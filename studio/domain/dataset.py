@@ -17,6 +17,7 @@ from studio.domain.mixing import MixedCount, MixWord, mixed_counts
 from studio.domain.token_lengths import TokenLengths
 
 _NAMED_GROUP: Final = 1 << 63
+_ENOUGH_LENGTHS: Final = 4000
 ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 
@@ -151,6 +152,30 @@ class ChatFile:
         """How many rows one pass goes over, those of further files included."""
         trained = len(self.split(held_out, seed)[0])
         return trained + sum(each.taken for each in self._counts(trained))
+
+    def training_lengths(self, held_out: float, seed: int) -> TokenLengths:
+        """About how long the rows are that one pass goes over, further files included.
+
+        Where files are mixed, some thousand lengths stand for all, as many of each file
+        as its rows have a share.
+        """
+        own = self.lengths_of_rows()
+        if not self.mixed:
+            return own
+        trained = len(self.split(held_out, seed)[0])
+        parts = [(own, trained)]
+        for mixed, count in zip(self.mixed, self._counts(trained), strict=True):
+            parts.append((mixed.file.lengths_of_rows(), count.taken))
+        whole = sum(taken for _, taken in parts)
+        part = min(1.0, _ENOUGH_LENGTHS / max(1, whole))
+        tokens = [
+            length
+            for lengths, taken in parts
+            if taken
+            for length in lengths.spread(max(1, round(taken * part)))
+        ]
+        counted = all(lengths.counted for lengths, taken in parts if taken)
+        return TokenLengths(tuple(sorted(tokens)), counted)
 
     def _counts(self, trained: int) -> tuple[MixedCount, ...]:
         words = [each.word for each in self.mixed]

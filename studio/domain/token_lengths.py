@@ -51,6 +51,13 @@ class TokenLengths:
         """How many rows a length would cut."""
         return len(self.tokens) - bisect_right(self.tokens, length)
 
+    def spread(self, rows: int) -> list[int]:
+        """As many lengths, evenly from the shortest to the longest; none of none."""
+        there = len(self.tokens)
+        if not there:
+            return []
+        return [self.tokens[(2 * at + 1) * there // (2 * rows)] for at in range(rows)]
+
     def whole_at(self, share: float) -> int:
         """The shortest length that keeps a share of the rows whole.
 

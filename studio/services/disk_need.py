@@ -18,7 +18,7 @@ def run_bytes(recipe: Recipe, place: ModelPlace, rows: int) -> int | None:
     Args:
         recipe: Of the run.
         place: Its model.
-        rows: That are trained on; 0 when unknown.
+        rows: That a pass goes through, packs counting as one; 0 when unknown.
 
     Returns:
         Bytes; None when the model's shape is unknown.

@@ -15,7 +15,7 @@ from studio.domain.packing import rows_in_a_pack, rows_of_a_step
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.policy import EFFECTIVE_BATCH
 from studio.services.model_shapes import architecture_of
-from studio.services.pricing import lengths_of
+from studio.services.pricing import lengths_of, trained_lengths
 from studio.storage.models import ModelPlace, ModelState
 
 # The best rate of LoRA by the model's width, on Llama and Qwen models of 1 to 70
@@ -94,9 +94,10 @@ def _cut_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
     cut = lengths.longer_than(length)
     if cut:
         rows = "row is" if cut == 1 else "rows are"
+        judged = "" if lengths.counted else ", by their characters"
         yield warning(
             "data.rows-cut",
-            f"{cut:,} {rows} longer than {length:,} tokens, by their characters.",
+            f"{cut:,} {rows} longer than {length:,} tokens{judged}.",
             why="Their ends would be cut off, and the answers with them.",
             fix=f"Set train.sequence_length to {lengths.longest} to keep all whole.",
             where="train.sequence_length",
@@ -105,7 +106,7 @@ def _cut_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
 
 def _batch_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
     rows = data.training_rows(recipe.data.share_held_out, recipe.train.seed)
-    batch = round(rows_of_a_step(recipe, lengths_of(data)))
+    batch = round(rows_of_a_step(recipe, trained_lengths(recipe, data)))
     if rows < batch:
         yield warning(
             "data.less-than-a-batch",
@@ -119,7 +120,7 @@ def _batch_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
 def _packing_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
     if not recipe.train.packing:
         return
-    lengths, length = lengths_of(data), recipe.train.sequence_length
+    lengths, length = trained_lengths(recipe, data), recipe.train.sequence_length
     if rows_in_a_pack(lengths, length) < _HARDLY:
         yield warning(
             "data.packs-nothing",

@@ -13,6 +13,7 @@ from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.memory.estimate import MemoryEstimate, Verdict
+from studio.domain.packing import rows_as_trained
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, ComputeDtype, Optimizer
 from studio.domain.recommend.proposal import headroom_bytes
@@ -21,7 +22,7 @@ from studio.services.disk_need import merge_bytes, run_bytes
 from studio.services.fitness_findings import fitness_findings
 from studio.services.model_findings import architecture_findings
 from studio.services.model_places import store
-from studio.services.pricing import price
+from studio.services.pricing import price, trained_lengths
 from studio.storage.data_sets import read_data
 from studio.storage.models import ModelPlace, ModelState
 from studio.storage.tables.opening import missing
@@ -62,7 +63,7 @@ def preflight(
         if device is not None:
             found += _memory_findings(recipe, place, device)
         if disk_free_bytes is not None:
-            rows = _training_rows(recipe, data)
+            rows = _rows_as_trained(recipe, data)
             found += _disk_findings(recipe, place, disk_free_bytes, rows)
     return sorted(found, key=lambda finding: _ORDER[finding.severity])
 
@@ -156,10 +157,11 @@ def _unread_findings(path: Path) -> Iterator[Finding]:
         yield missing(path).finding
 
 
-def _training_rows(recipe: Recipe, data: ChatFile | Finding | None) -> int:
+def _rows_as_trained(recipe: Recipe, data: ChatFile | Finding | None) -> int:
     if not isinstance(data, ChatFile):
         return 0
-    return data.training_rows(recipe.data.share_held_out, recipe.train.seed)
+    rows = data.training_rows(recipe.data.share_held_out, recipe.train.seed)
+    return rows_as_trained(rows, recipe.train, trained_lengths(recipe, data))
 
 
 def device_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]:

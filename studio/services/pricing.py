@@ -100,3 +100,15 @@ def wish_for(
 def lengths_of(data: ChatFile | None) -> TokenLengths:
     """The lengths of a file's rows; none without one."""
     return TokenLengths() if data is None else data.lengths_of_rows()
+
+
+def trained_lengths(recipe: Recipe, data: ChatFile | None) -> TokenLengths:
+    """About the lengths of the rows that a recipe trains on; none without a file."""
+    if data is None or not data.mixed:
+        return lengths_of(data)
+    return _mixed_lengths(data, recipe.data.share_held_out, recipe.train.seed)
+
+
+@lru_cache(maxsize=2)
+def _mixed_lengths(data: ChatFile, share: float, seed: int) -> TokenLengths:
+    return data.training_lengths(share, seed)

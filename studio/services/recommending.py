@@ -23,7 +23,7 @@ from studio.services.model_findings import shape_findings
 from studio.services.model_places import store
 from studio.services.model_shapes import architecture_of
 from studio.services.preflight import device_findings, raise_first_error
-from studio.services.pricing import lengths_of
+from studio.services.pricing import lengths_of, trained_lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def time_of_step(
     facts = facts_of(device)
     if facts is None:
         return None
-    return step_seconds(model, recipe, facts, lengths_of(data))
+    return step_seconds(model, recipe, facts, trained_lengths(recipe, data))
 
 
 def steps_of(recipe: Recipe, data: ChatFile | None) -> int:
@@ -119,7 +119,7 @@ def steps_of(recipe: Recipe, data: ChatFile | None) -> int:
 
 def steps_over(recipe: Recipe, rows: int, data: ChatFile | None) -> int:
     """Optimizer steps over so many of a file's rows; about, where they are packed."""
-    trained = rows_as_trained(rows, recipe.train, lengths_of(data))
+    trained = rows_as_trained(rows, recipe.train, trained_lengths(recipe, data))
     return recipe.total_steps(trained)
 
 

@@ -9,7 +9,7 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.formula import adapter_weights, estimate_memory
 from studio.domain.packing import rows_of_a_step
 from studio.domain.recipe import OPTIONS, Recipe
-from studio.services.pricing import lengths_of
+from studio.services.pricing import lengths_of, trained_lengths
 from studio.services.recommending import steps_over
 from studio.ui.pages.recipe.ladders import (
     PASSES,
@@ -143,7 +143,7 @@ def passes_row(recipe: Recipe, chats: ChatFile | None) -> SliderRow:
 
 
 def _rows_of_a_step(recipe: Recipe, chats: ChatFile) -> float:
-    return rows_of_a_step(recipe, lengths_of(chats))
+    return rows_of_a_step(recipe, trained_lengths(recipe, chats))
 
 
 def hold_back_row(recipe: Recipe, chats: ChatFile | None) -> HoldBackRow:
