@@ -11,6 +11,7 @@ from studio.domain.finding import warning
 from studio.domain.mixing import mixed_finding, mixed_rows
 from studio.domain.recipe import Recipe
 from studio.engine.chat_rendering import AT_ONCE, RowMaker, TokenRow, TrainingRow
+from studio.engine.row_store import EMPTY, RowStore
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import Tokenizer
 from studio.storage.data_sets import read_data
@@ -28,8 +29,8 @@ class PreparedData:
         prompts: Questions to answer before and after.
     """
 
-    training: list[TrainingRow]
-    held_out: list[TrainingRow]
+    training: Sequence[TrainingRow]
+    held_out: Sequence[TrainingRow]
     prompts: tuple[str, ...]
 
 
@@ -53,9 +54,9 @@ def prepare_data(
     share = recipe.data.share_held_out
     train_at, held_at = file.split(share, recipe.train.seed)
     rows = _rendered(session, recipe, tokenizer, file.chats)
-    training = [row for at in train_at if (row := rows[at]) is not None]
-    training += _mixed_in(session, recipe, tokenizer, file)
-    held_out = [row for at in held_at if (row := rows[at]) is not None]
+    training = RowStore(_usable(rows, train_at))
+    training.extend(_mixed_in(session, recipe, tokenizer, file))
+    held_out = RowStore(_usable(rows, held_at))
     asked: Iterable[Chat] = (file.chats[at] for at in held_at or train_at)
     if file.held_out_file is not None:
         held_out = _held_out_file(session, recipe, tokenizer, file.held_out_file)
@@ -79,7 +80,7 @@ def _refuse_none(recipe: Recipe) -> None:
 
 def _held_out_file(
     session: Session, recipe: Recipe, tokenizer: Tokenizer, held: ChatFile
-) -> list[TrainingRow]:
+) -> RowStore:
     """The rows of a file that is only measured with.
 
     Raises:
@@ -87,7 +88,7 @@ def _held_out_file(
     """
     own = recipe.with_value("data.path", held.path)  # told of by its own name
     rendered = _rendered(session, own, tokenizer, held.chats)
-    rows = [row for row in rendered if row is not None]
+    rows = RowStore(_usable(rendered, range(len(rendered))))
     if not rows:
         raise _nothing_to_learn(own)
     return rows
@@ -95,10 +96,9 @@ def _held_out_file(
 
 def _mixed_in(
     session: Session, recipe: Recipe, tokenizer: Tokenizer, file: ChatFile
-) -> list[TrainingRow]:
+) -> Iterator[TrainingRow]:
     """The rows of further files, each as often as it is taken."""
     seed = recipe.train.seed
-    taken: list[TrainingRow] = []
     counts = file.mixed_counts(recipe.data.share_held_out, seed)
     for place, (count, mixed) in enumerate(zip(counts, file.mixed, strict=True)):
         session.warn(mixed_finding(count))
@@ -107,23 +107,27 @@ def _mixed_in(
         # Its rows are told of by its own name, and rendered once however often taken.
         own = recipe.with_value("data.path", count.path)
         chats = [mixed.file.chats[at] for at in each]
-        rows = dict(zip(each, _rendered(session, own, tokenizer, chats), strict=True))
-        taken += [row for at in drawn if (row := rows[at]) is not None]
-    return taken
+        rows = _rendered(session, own, tokenizer, chats)
+        places = {at: place for place, at in enumerate(each)}
+        yield from _usable(rows, [places[at] for at in drawn])
+
+
+def _usable(rows: RowStore, places: Iterable[int]) -> Iterator[TrainingRow]:
+    return (rows[at] for at in places if rows.tokens_of(at))
 
 
 def _rendered(
     session: Session, recipe: Recipe, tokenizer: Tokenizer, chats: Sequence[Chat]
-) -> list[TrainingRow | None]:
-    """Every chat as a row; None for those that nothing can be learnt from."""
+) -> RowStore:
+    """Every chat as a row; an empty one where nothing can be learnt."""
     length = recipe.train.sequence_length
     refused: dict[str, list[int]] = {}
-    rows: list[TrainingRow | None] = []
+    rows = RowStore()
     cut = endless = 0
     for chat, made in _made(session, tokenizer, chats):
         if isinstance(made, RowError):
             refused.setdefault(str(made), []).append(chat.line)
-            rows.append(None)
+            rows.append(EMPTY)
             continue
         whole = made.training_row()
         row = whole.cut(length)
@@ -132,7 +136,7 @@ def _rendered(
         if whole.trained_tokens and not row.trained_tokens:
             reason = f"has no answer within its first {length:,} tokens"
             refused.setdefault(reason, []).append(chat.line)
-        rows.append(row if row.trained_tokens else None)
+        rows.append(row if row.trained_tokens else EMPTY)
     _tell(session, recipe, refused, len(rows))
     _tell_of_ends(session, cut, endless, recipe, len(rows))
     return rows

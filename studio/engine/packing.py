@@ -23,6 +23,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention
 from studio.engine.chat_rendering import IGNORED, TrainingRow
 from studio.engine.devices import Formats
+from studio.engine.row_store import PackedRow, PackStore
 
 Example = Mapping[str, Any]
 Batch = dict[str, Any]
@@ -33,27 +34,16 @@ _PROBE_TOKENS = 24
 _LEAK = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class PackedRow(TrainingRow):
-    """Several chats in one row.
-
-    Attributes:
-        lengths: Tokens of each, in order.
-    """
-
-    lengths: tuple[int, ...] = ()
-
-
 def rows_for(recipe: Recipe, rows: Sequence[TrainingRow]) -> Sequence[TrainingRow]:
     """The rows as a recipe trains on them: packed, if it says so.
 
     Rows that are packed already stay as they are.
     """
-    if not recipe.train.packing or any(isinstance(row, PackedRow) for row in rows):
+    if not recipe.train.packing or (len(rows) and isinstance(rows[0], PackedRow)):
         return rows
     lengths = [len(row.input_ids) for row in rows]
     packs = best_fit(lengths, recipe.train.sequence_length)
-    return [packed([rows[at] for at in pack]) for pack in packs]
+    return PackStore(packed([rows[at] for at in pack]) for pack in packs)
 
 
 def packed(rows: Sequence[TrainingRow]) -> PackedRow:

@@ -14,13 +14,13 @@ from studio.engine.evaluation import padded
 from studio.engine.packing import (
     FlatBatch,
     PackedBatch,
-    PackedRow,
     collator_for,
     example,
     packed,
     refuse_leaks,
     rows_for,
 )
+from studio.engine.row_store import PackedRow
 from studio.protocol.events import EvalFinished, RunFailed, StepFinished
 from tests.engine import tiny
 from tests.engine.helpers import Heard, new_run, of_kind, recipe_for, train

@@ -33,6 +33,7 @@ from studio.engine.packing import (
 )
 from studio.engine.progress import StepReporter
 from studio.engine.progress_bars import reported
+from studio.engine.row_store import RowStore
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.training_run import TrainingRun
@@ -204,4 +205,6 @@ def training_arguments(
 
 
 def _dataset(rows: Sequence[TrainingRow]) -> Dataset:
+    if isinstance(rows, RowStore):
+        return rows.data_set()
     return Dataset.from_list([example(row) for row in rows])
