@@ -1,4 +1,4 @@
-"""Rows of tokens in little room: 8 bytes a token instead of Python’s 47.
+"""Rows of tokens in little room: 8 bytes a token instead of Python's 47.
 
 What a run trains on lives as long as the run. Held here a file of a gigabyte takes some
 two, and the trainer's data set looks at the same bytes instead of copying them.
