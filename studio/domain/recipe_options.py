@@ -65,6 +65,13 @@ class AdapterDtype(StrEnum):
     FP32 = "fp32"
 
 
+class LoraVariant(StrEnum):
+    """How the adapter's product is scaled before it is added."""
+
+    LORA = "lora"
+    RSLORA = "rslora"
+
+
 class Schedule(StrEnum):
     """The course of the learning rate after warm-up."""
 
@@ -143,6 +150,13 @@ class LoraOptions:
         help="Scales the adapter by alpha / rank; twice the rank is customary.",
         low=1,
         high=4096,
+    )
+    variant: LoraVariant = choice(
+        LoraVariant.LORA,
+        titles=("LoRA", "rsLoRA"),
+        title="Kind of adapter",
+        help="rsLoRA scales by alpha / √rank, which suits high ranks; with the same "
+        "alpha the adapter counts for more.",
     )
     dropout: float = number(
         0.0,

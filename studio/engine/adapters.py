@@ -10,7 +10,7 @@ from transformers.pytorch_utils import Conv1D
 
 from studio.domain.errors import StudioError, refusal
 from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
-from studio.domain.recipe_options import ALL_LINEAR, LoraOptions
+from studio.domain.recipe_options import ALL_LINEAR, LoraOptions, LoraVariant
 from studio.engine.model_loading import Model
 
 _LINEAR = (torch.nn.Linear, Linear4bit, Linear8bitLt, Conv1D)
@@ -47,6 +47,7 @@ def lora_config(options: LoraOptions) -> LoraConfig:
         task_type="CAUSAL_LM",
         r=options.rank,
         lora_alpha=options.alpha,
+        use_rslora=options.variant is LoraVariant.RSLORA,
         lora_dropout=options.dropout,
         target_modules=ALL_LINEAR if everything else list(options.targets),
     )

@@ -58,6 +58,28 @@ def test_that_merged_logits_equal_those_of_base_and_adapter(
         assert (logits(base, tokenizer, prompt) - expected).abs().max() > 1e-2
 
 
+def test_that_merged_logits_equal_those_of_a_rank_stabilised_adapter(
+    tmp_path, tiny_qwen
+):
+    data = tiny.write_chats(tmp_path / "chats.jsonl")
+    options = {"train__max_steps": 5, "lora__variant": "rslora"}
+    run = new_run(tmp_path, recipe_for(tiny_qwen, data, **options))
+    code, events = train(run)
+    assert code is ExitCode.OK, events[-1]
+    saved = json.loads((run.adapter_path / "adapter_config.json").read_text())
+    code, merged = merge(run, tmp_path / "merged", "fp32")
+    assert code is ExitCode.OK, merged
+    tokenizer = load_tokenizer(tmp_path / "merged")
+    one = load_plain(tmp_path / "merged", torch.float32)
+    two = put_adapter(load_plain(tiny_qwen, torch.float32), run.adapter_path)
+    scale = two.get_base_model().model.layers[0].self_attn.q_proj.scaling["default"]
+    assert scale == pytest.approx(saved["lora_alpha"] / saved["r"] ** 0.5)
+    expected = logits(two, tokenizer, PROMPTS[0])
+    base = logits(load_plain(tiny_qwen, torch.float32), tokenizer, PROMPTS[0])
+    assert (logits(one, tokenizer, PROMPTS[0]) - expected).abs().max() < 1e-4
+    assert (base - expected).abs().max() > 1e-2
+
+
 @pytest.mark.parametrize(("dtype", "width"), [("bf16", 2), ("fp16", 2), ("fp32", 4)])
 def test_that_a_merged_model_is_whole_and_of_its_format(
     trained, tmp_path, dtype, width

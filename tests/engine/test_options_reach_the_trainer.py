@@ -93,6 +93,7 @@ CASES = {
     ),
     "lora.rank": (2, lambda b: b.layer.lora_A["default"].weight.shape),
     "lora.alpha": (4, lambda b: b.layer.scaling["default"]),
+    "lora.variant": ("rslora", lambda b: b.layer.scaling["default"]),
     "lora.dropout": (0.5, lambda b: str(b.layer.lora_dropout["default"])),
     "lora.targets": (("q_proj",), lambda b: len(b.adapter())),
     "lora.adapter_dtype": ("fp32", lambda b: b.layer.lora_A["default"].weight.dtype),
@@ -185,6 +186,18 @@ def test_that_an_option_reaches_the_training(
     changed = recipe.with_value(key, others[key] if value == "OTHER" else value)
     assert changed.value(key) != recipe.value(key)
     assert observed(tmp_path, changed, observe) != observed(tmp_path, recipe, observe)
+
+
+@pytest.mark.parametrize(("variant", "scale"), [("lora", 16 / 4), ("rslora", 16 / 2)])
+def test_that_a_kind_of_adapter_scales_by_its_rule(
+    tmp_path, tiny_model, chat_file, variant, scale
+):
+    """Section 3.2 of Kalajdzievski (2023): alpha / sqrt(rank) keeps ranks alike."""
+    recipe = recipe_for(
+        tiny_model, chat_file, lora__rank=4, lora__alpha=16, lora__variant=variant
+    )
+    scaling = observed(tmp_path, recipe, lambda b: b.layer.scaling["default"])
+    assert scaling == pytest.approx(scale)
 
 
 @pytest.mark.parametrize("name", OPTIONS["train.optimizer"].choices)

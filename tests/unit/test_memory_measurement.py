@@ -55,6 +55,7 @@ def row(subject=SUBJECT, when=0.0, actual=(2 * GIB, 3 * GIB, 4 * GIB), **changes
         ("train.learning_rate", 1e-5),
         ("train.max_steps", 5),
         ("lora.alpha", 1),
+        ("lora.variant", "rslora"),
     ],
 )
 def test_that_recipes_which_take_the_same_memory_share_a_key(key, value):

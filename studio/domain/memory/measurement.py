@@ -28,6 +28,7 @@ _ASIDE = frozenset(
         "model.name",
         "data.path",
         "lora.alpha",
+        "lora.variant",
         "train.epochs",
         "train.max_steps",
         "train.learning_rate",

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from studio.domain.recipe_options import ALL_LINEAR, Optimizer, Schedule
+from studio.domain.recipe_options import ALL_LINEAR, LoraVariant, Optimizer, Schedule
 
 EFFECTIVE_BATCH = 16
 """Rows per optimizer step, as QLoRA trained models of 7 to 13 billion (table 9)."""
@@ -109,6 +109,7 @@ START: Mapping[str, object] = MappingProxyType(
     {
         "lora.rank": 16,
         "lora.alpha": 32,
+        "lora.variant": LoraVariant.LORA,
         "lora.dropout": 0.0,
         "lora.targets": (ALL_LINEAR,),
         "train.epochs": 3.0,

@@ -27,6 +27,7 @@ PROPOSED = (
     "model.attention",
     "lora.rank",
     "lora.alpha",
+    "lora.variant",
     "lora.dropout",
     "lora.targets",
     "lora.adapter_dtype",
