@@ -26,6 +26,7 @@ from studio.domain.recipe_options import (
     Precision,
     TrainOptions,
 )
+from studio.domain.schedule_findings import schedule_clashes
 
 RECIPE_VERSION = 1
 
@@ -217,7 +218,7 @@ class Recipe:
                     where="train.eval_steps",
                 )
             )
-        return found
+        return [*found, *schedule_clashes(self.train)]
 
 
 _ALL: Mapping[str, Option] = collect(Recipe)

@@ -78,6 +78,9 @@ class Schedule(StrEnum):
     COSINE = "cosine"
     LINEAR = "linear"
     CONSTANT = "constant"
+    POLYNOMIAL = "polynomial"
+    INVERSE_SQRT = "inverse_sqrt"
+    HOLD_AND_DECAY = "hold_and_decay"
 
 
 class Optimizer(StrEnum):
@@ -302,9 +305,32 @@ class TrainOptions:
     )
     schedule: Schedule = choice(
         Schedule.COSINE,
-        titles=("Cosine", "Linear", "Constant"),
+        titles=(
+            "Cosine",
+            "Linear",
+            "Constant",
+            "Polynomial",
+            "Inverse square root",
+            "Hold, then decay",
+        ),
         title="Schedule",
-        help="How the learning rate falls after warm-up.",
+        help="How the learning rate falls after warm-up. Polynomial falls by the "
+        "square; hold, then decay falls over the last fifth of the steps.",
+    )
+    floor: float = number(
+        0.0,
+        title="Floor",
+        help="Where the learning rate ends, as a share of its peak: for cosine, "
+        "linear and polynomial.",
+        low=0.0,
+        high=0.9,
+    )
+    restarts: int = integer(
+        0,
+        title="Restarts",
+        help="How often a cosine schedule jumps back to its peak.",
+        low=0,
+        high=100,
     )
     warmup: float = number(
         0.05,
@@ -312,6 +338,20 @@ class TrainOptions:
         help="The share of steps over which the learning rate rises.",
         low=0.0,
         high=0.5,
+    )
+    weight_decay: float = number(
+        0.0,
+        title="Weight decay",
+        help="How strongly a step pulls the adapter's weights towards zero.",
+        low=0.0,
+        high=1.0,
+    )
+    clipping: float = number(
+        1.0,
+        title="Longest gradient",
+        help="Gradients are scaled down to this length (clipping by norm).",
+        low=0.001,
+        high=1000.0,
     )
     optimizer: Optimizer = choice(
         Optimizer.ADAMW_FUSED,

@@ -224,6 +224,21 @@ def test_that_an_estimate_tells_every_level_and_phase(tiny_model):
     assert set(found.phase_peaks) == set(MemoryPhase)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lora__variant": "rslora"},
+        {"train__schedule": "hold_and_decay"},
+        {"train__floor": 0.1},
+        {"train__weight_decay": 0.1, "train__clipping": 0.3},
+    ],
+)
+def test_that_options_that_say_nothing_of_memory_leave_the_price(tiny_model, options):
+    usual = estimate(subject_of(tiny_model, CARD, model__compute_dtype="bf16"))
+    changed = subject_of(tiny_model, CARD, model__compute_dtype="bf16", **options)
+    assert estimate(changed).components == usual.components
+
+
 def test_that_a_step_is_the_same_however_often_it_is_taken(tiny_model, tmp_path):
     subject = subject_of(tiny_model, train__accumulation=1)
     signed = fake_step(subject, tmp_path)

@@ -4,6 +4,8 @@ A key that reaches nothing is a control that does nothing; the table below must 
 each key of the option table, and what is observed must change with it.
 """
 
+import math
+
 import pytest
 from trl.trainer import utils as trl_utils
 
@@ -119,7 +121,14 @@ CASES = {
     "train.max_steps": (1, steps_done),
     "train.learning_rate": (0.5, lambda b: b.optimizer().param_groups[0]["lr"]),
     "train.schedule": ("linear", lambda b: b.rates()),
+    "train.floor": (0.5, lambda b: b.rates()),
+    "train.restarts": (1, lambda b: b.rates()),
     "train.warmup": (0.5, lambda b: b.rates()),
+    "train.weight_decay": (
+        0.5,
+        lambda b: [group["weight_decay"] for group in b.optimizer().param_groups],
+    ),
+    "train.clipping": (0.001, lambda b: b.args.max_grad_norm),
     "train.optimizer": ("adamw_8bit", optimizer_traits),
     "train.checkpointing": (True, forward_counts),
     "train.save_steps": (1, lambda b: len(of_kind(b.trained(), CheckpointSaved))),
@@ -233,6 +242,49 @@ def test_that_the_learning_rate_takes_its_course(
     )
     rates = observed(tmp_path, recipe, lambda b: b.rates())
     assert rates == pytest.approx(expected)
+
+
+def cosine(share):
+    return (1 + math.cos(math.pi * share)) / 2
+
+
+@pytest.mark.parametrize(
+    ("options", "course"),
+    [
+        ({"floor": 0.25}, lambda n: 0.25 + 0.75 * cosine(n / 9)),
+        ({"restarts": 2}, lambda n: cosine(n % 3 / 3)),
+        (
+            {"schedule": "linear", "floor": 0.1},
+            lambda n: 0.1 + 0.9 * (1 - n / 9),
+        ),
+        ({"schedule": "polynomial"}, lambda n: (1 - n / 9) ** 2),
+        (
+            {"schedule": "polynomial", "floor": 0.5},
+            lambda n: 0.5 + 0.5 * (1 - n / 9) ** 2,
+        ),
+        ({"schedule": "inverse_sqrt"}, lambda n: (1 + n) ** -0.5),
+        (
+            {"schedule": "hold_and_decay"},
+            lambda n: 1.0 if n <= 7 else 1 - math.sqrt((n - 7) / 2),
+        ),
+    ],
+)
+def test_that_a_schedule_takes_its_course_after_one_step_of_warm_up(
+    tmp_path, tiny_model, chat_file, options, course
+):
+    chosen = {f"train__{name}": value for name, value in options.items()}
+    recipe = recipe_for(
+        tiny_model,
+        chat_file,
+        train__learning_rate=1e-3,
+        train__warmup=0.1,
+        train__max_steps=10,
+        **chosen,
+    )
+    assert not recipe.contradictions()
+    rates = observed(tmp_path, recipe, lambda b: b.rates(10))
+    expected = [0.0, *(1e-3 * course(step) for step in range(9))]
+    assert rates == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize(("epochs", "accumulation"), [(1.0, 1), (1.5, 2), (2.0, 4)])

@@ -56,6 +56,8 @@ def row(subject=SUBJECT, when=0.0, actual=(2 * GIB, 3 * GIB, 4 * GIB), **changes
         ("train.max_steps", 5),
         ("lora.alpha", 1),
         ("lora.variant", "rslora"),
+        ("train.floor", 0.1),
+        ("train.clipping", 0.3),
     ],
 )
 def test_that_recipes_which_take_the_same_memory_share_a_key(key, value):

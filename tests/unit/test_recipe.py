@@ -114,6 +114,40 @@ def test_that_half_precision_compute_wants_full_precision_adapters():
 
 
 @pytest.mark.parametrize(
+    ("values", "named", "mend"),
+    [
+        (
+            {"train.schedule": "constant", "train.floor": 0.1},
+            "train.floor",
+            {"train.schedule": "linear"},
+        ),
+        (
+            {"train.schedule": "linear", "train.restarts": 1},
+            "train.restarts",
+            {"train.schedule": "cosine"},
+        ),
+        (
+            {"train.restarts": 1, "train.floor": 0.1},
+            "train.restarts",
+            {"train.floor": 0.0},
+        ),
+        (
+            {"train.schedule": "inverse_sqrt", "train.warmup": 0.0},
+            "train.warmup",
+            {"train.warmup": 0.05},
+        ),
+    ],
+)
+def test_that_a_schedule_is_not_asked_for_what_it_lacks(values, named, mend):
+    recipe = Recipe().with_values(values)
+    (finding,) = recipe.contradictions()
+    assert finding.where == named
+    assert finding.how_to_fix
+    assert all(key in finding.what for key in values if key != "train.schedule")
+    assert not recipe.with_values(mend).contradictions()
+
+
+@pytest.mark.parametrize(
     ("rows", "micro", "accumulation", "epochs", "steps"),
     [(160, 2, 4, 1, 20), (161, 2, 4, 1, 21), (10, 4, 16, 3, 3), (7, 2, 2, 0.5, 1)],
 )

@@ -114,6 +114,8 @@ bases = st.builds(
             "train.optimizer": st.sampled_from(list(Optimizer)),
             "train.checkpointing": st.booleans(),
             "train.packing": st.booleans(),
+            "train.floor": st.sampled_from([0.0, 0.1]),
+            "train.restarts": st.sampled_from([0, 1]),
             "train.seed": st.integers(0, 9),
         }
     ),

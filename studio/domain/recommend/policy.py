@@ -114,6 +114,8 @@ START: Mapping[str, object] = MappingProxyType(
         "lora.targets": (ALL_LINEAR,),
         "train.epochs": 3.0,
         "train.schedule": Schedule.COSINE,
+        "train.floor": 0.0,
+        "train.restarts": 0,
         "train.warmup": 0.05,
         "train.optimizer": Optimizer.ADAMW_FUSED,
     }

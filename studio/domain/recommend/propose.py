@@ -38,6 +38,8 @@ PROPOSED = (
     "train.epochs",
     "train.learning_rate",
     "train.schedule",
+    "train.floor",
+    "train.restarts",
     "train.warmup",
     "train.optimizer",
     "train.checkpointing",

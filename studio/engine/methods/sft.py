@@ -15,7 +15,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import ComputeDtype, Optimizer, Schedule
+from studio.domain.recipe_options import ComputeDtype, Optimizer
 from studio.domain.run import Phase
 from studio.engine.adapters import attach, set_dtype
 from studio.engine.chat_rendering import TrainingRow
@@ -34,6 +34,7 @@ from studio.engine.packing import (
 from studio.engine.progress import StepReporter
 from studio.engine.progress_bars import reported
 from studio.engine.row_store import RowStore
+from studio.engine.schedules import course_of
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.training_run import TrainingRun
@@ -49,11 +50,6 @@ _OPTIMIZERS = {
     Optimizer.ADAMW_8BIT: "adamw_bnb_8bit",
     Optimizer.PAGED_ADAMW_32BIT: "paged_adamw_32bit",
     Optimizer.PAGED_ADAMW_8BIT: "paged_adamw_8bit",
-}
-_SCHEDULES = {
-    Schedule.COSINE: "cosine",
-    Schedule.LINEAR: "linear",
-    Schedule.CONSTANT: "constant_with_warmup",
 }
 
 # Words of the vocabulary that are scored at a time on a processor. Tiles of trl's
@@ -145,12 +141,13 @@ def build_trainer(run: TrainingRun) -> SFTTrainer:
     if device.type == "cpu":
         vars(trl_utils)[TILE_NAME] = TILE_ON_PROCESSOR
     packs = run.recipe.train.packing
+    rows = _dataset(rows_for(run.recipe, run.data.training))
     trainer = (PackingTrainer if packs else SFTTrainer)(
         model=run.model,
         args=training_arguments(
-            run.recipe, run.formats, device.type, str(run.directory.path)
+            run.recipe, run.formats, device.type, str(run.directory.path), len(rows)
         ),
-        train_dataset=_dataset(rows_for(run.recipe, run.data.training)),
+        train_dataset=rows,
         data_collator=collator_for(run.recipe, run.pad) if packs else None,
         processing_class=run.tokenizer,
         callbacks=[StepReporter(run.session, run.recipe, run)],
@@ -162,7 +159,7 @@ def build_trainer(run: TrainingRun) -> SFTTrainer:
 
 
 def training_arguments(
-    recipe: Recipe, formats: Formats, device: str, folder: str
+    recipe: Recipe, formats: Formats, device: str, folder: str, rows: int
 ) -> SFTConfig:
     """The recipe in transformers' words.
 
@@ -171,7 +168,9 @@ def training_arguments(
         formats: As decided for it.
         device: ``cuda`` or ``cpu``.
         folder: An existing folder; nothing is written there.
+        rows: To be trained on in each pass.
     """
+    course = course_of(recipe.train, recipe.total_steps(rows))
     train, compute = recipe.train, recipe.model.compute_dtype
     return SFTConfig(
         output_dir=folder,
@@ -180,8 +179,11 @@ def training_arguments(
         num_train_epochs=train.epochs,
         max_steps=train.max_steps or -1,
         learning_rate=train.learning_rate,
-        lr_scheduler_type=_SCHEDULES[train.schedule],
+        lr_scheduler_type=course.name,
+        lr_scheduler_kwargs=dict(course.arguments),
         warmup_steps=train.warmup,
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.clipping,
         optim=_OPTIMIZERS[train.optimizer],
         activation_checkpointing=train.checkpointing,
         gradient_checkpointing=train.checkpointing,

@@ -1,0 +1,60 @@
+"""The course of the learning rate, in the words of transformers' schedulers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from studio.domain.recipe_options import Schedule, TrainOptions
+
+# How sharply a polynomial falls, and the share of a run over which warm-up, hold and
+# decay decays: 20 % does as well as a longer fall (Hägele et al. 2024, section 3).
+_POWER = 2.0
+_DECAY = 0.2
+_UNSHAPED = {
+    Schedule.CONSTANT: "constant_with_warmup",
+    Schedule.INVERSE_SQRT: "inverse_sqrt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A scheduler of transformers (`TYPE_TO_SCHEDULER_FUNCTION`) and its arguments."""
+
+    name: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+def course_of(train: TrainOptions, steps: int) -> Course:
+    """What transformers calls the schedule of a recipe free of contradictions.
+
+    Args:
+        train: Names the schedule.
+        steps: Optimizer steps of the whole run.
+    """
+    match train.schedule:
+        case Schedule.COSINE:
+            return _cosine(train)
+        case Schedule.LINEAR if not train.floor:
+            return Course("linear")
+        case Schedule.LINEAR:
+            return _polynomial(train, 1.0)
+        case Schedule.POLYNOMIAL:
+            return _polynomial(train, _POWER)
+        case Schedule.HOLD_AND_DECAY:
+            decay = max(1, round(steps * _DECAY))
+            falling = {"num_decay_steps": decay, "decay_type": "1-sqrt"}
+            return Course("warmup_stable_decay", falling)
+        case Schedule.CONSTANT | Schedule.INVERSE_SQRT as schedule:
+            return Course(_UNSHAPED[schedule])
+
+
+def _cosine(train: TrainOptions) -> Course:
+    if train.restarts:
+        return Course("cosine_with_restarts", {"num_cycles": train.restarts + 1})
+    if train.floor:
+        return Course("cosine_with_min_lr", {"min_lr_rate": train.floor})
+    return Course("cosine")
+
+
+def _polynomial(train: TrainOptions, power: float) -> Course:
+    end = train.floor * train.learning_rate
+    return Course("polynomial", {"power": power, "lr_end": end})
