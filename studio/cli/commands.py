@@ -23,7 +23,7 @@ from studio.domain.errors import refusal
 from studio.domain.memory.estimate import Basis
 from studio.domain.recipe import COMPARISONS, OPTIONS, Recipe
 from studio.domain.recommend.policy import Goal
-from studio.protocol.events import Generated
+from studio.protocol.events import Generated, Merged
 from studio.services import project_store
 from studio.services.hub_data import with_data_here
 from studio.services.library import find_run
@@ -253,6 +253,24 @@ def runs(*, json: Json = False) -> None:
 
 
 @app.command()
+def resume(
+    run: RunName,
+    *,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes",
+            help="Go on although data, model, recipe or libraries have changed.",
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Go on with a run that ended early, as if it had never stopped."""
+    report = training.resume_training(find_run(run), accepts_changes=accept_changes)
+    _say(report, None, json=json)
+
+
+@app.command()
 def merge(
     run: RunName,
     out: Annotated[Path, typer.Option("--out", help="The folder to write.")],
@@ -330,6 +348,10 @@ def _train(
     merged = None
     if merge and report.finished is not None and not report.finished.stopped:
         merged = training.run_merge(directory, str(directory.merged_path))
+    _say(report, merged, json=json)
+
+
+def _say(report: training.RunReport, merged: Merged | None, *, json: bool) -> None:
     if json:
         extra = {"merged": merged.path} if merged else {}
         terminal.say_json(report.document() | extra)

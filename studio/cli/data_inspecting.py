@@ -11,7 +11,11 @@ from studio.domain.errors import ExitCode
 from studio.domain.finding import Severity
 from studio.domain.recipe import Recipe
 from studio.domain.token_lengths import TokenLengths
-from studio.protocol.events import DataInspected, EngineEvent, Progress
+from studio.protocol.data_events import DataInspected
+from studio.protocol.events import (
+    EngineEvent,
+    Progress,
+)
 from studio.services.inspections import VERB, InspectionOrder
 from studio.storage.data_index import report_of
 from studio.storage.data_inspection import overlap_with

@@ -15,8 +15,8 @@ from studio.domain.recipe import Recipe
 from studio.domain.token_view import ShownToken, TokenUse, TokenView
 from studio.protocol.codec import heard
 from studio.protocol.commands import ShowRow
+from studio.protocol.data_events import RowNotShown, RowShown
 from studio.protocol.data_words import heard_view
-from studio.protocol.events import RowNotShown, RowShown
 from studio.services.engine_process import EngineProcess
 from studio.services.inspections import InspectionOrder
 from studio.services.launch import engine_command

@@ -8,8 +8,8 @@ from studio.cli.engine_run import run_engine
 from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.run import Phase
 from studio.protocol.codec import heard
+from studio.protocol.data_events import DraftsMade
 from studio.protocol.events import (
-    DraftsMade,
     EngineEvent,
     PhaseChanged,
     Progress,

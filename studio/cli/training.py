@@ -18,11 +18,13 @@ from studio.protocol.events import (
     PhaseChanged,
     Progress,
     RunFinished,
+    RunResumed,
     SampleProduced,
     StepFinished,
     Stopping,
     Warned,
 )
+from studio.services.resuming import refuse_resuming
 from studio.services.run_journal import snapshot_of
 from studio.storage.run_directory import RunDirectory
 
@@ -64,6 +66,8 @@ class RunReport:
                 self.display.line(f"Held-out loss at step {step}: {loss:.4f}")
             case CheckpointSaved(step=step):
                 self.display.line(f"Saved at step {step}")
+            case RunResumed(step=step):
+                self.display.line(f"Goes on behind step {step}")
             case Stopping():
                 self.display.line("Ends after this step. Ctrl+C again ends it now.")
             case Warned(finding=finding):
@@ -77,6 +81,9 @@ class RunReport:
                 self.samples.append(Sample(step, prompt, text))
             case MemoryMeasured():
                 self.compared = heard_comparison(event)
+            case RunResumed(step=step):
+                self.held_out = [each for each in self.held_out if each.step <= step]
+                self.samples = [each for each in self.samples if each.step <= step]
             case RunFinished():
                 self.finished = event
 
@@ -171,3 +178,25 @@ def verdict_code(report: RunReport) -> ExitCode:
     if report.finished is not None and report.finished.stopped:
         return ExitCode.STOPPED
     return ExitCode.OK
+
+
+def resume_training(directory: RunDirectory, *, accepts_changes: bool) -> RunReport:
+    """Go on with a run behind its newest whole checkpoint, showing progress.
+
+    Raises:
+        StudioError: It is over or still running, has no checkpoint, something it
+            depends on has changed, or it failed again.
+    """
+    told = snapshot_of(directory)
+    refuse_resuming(told)
+    with terminal.ProgressDisplay() as display:
+        report = RunReport(directory, display, list(told.held_out), list(told.samples))
+        run_engine(
+            "train",
+            str(directory.path),
+            "--resume",
+            *(["--accept-changes"] if accepts_changes else []),
+            listener=report.hear,
+            log_path=directory.log_path,
+        )
+    return report

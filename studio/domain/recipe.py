@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Self
 
 from studio.domain.compat_options import CompatOptions
+from studio.domain.data_options import DataOptions
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, Severity, error
 from studio.domain.options import Option, Value, collect
@@ -20,7 +21,6 @@ from studio.domain.recipe_options import (
     ALL_LINEAR,
     AdapterDtype,
     ComputeDtype,
-    DataOptions,
     LoraOptions,
     ModelOptions,
     Precision,

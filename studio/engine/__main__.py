@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
 
     train = verbs.add_parser("train", help="train the run of a directory")
     train.add_argument("run", type=Path, metavar="RUN_DIR")
+    train.add_argument("--resume", action="store_true", help="go on with it")
+    train.add_argument("--accept-changes", action="store_true")
 
     merge = verbs.add_parser("merge", help="work a run's adapter into its base")
     merge.add_argument("run", type=Path, metavar="RUN_DIR")

@@ -5,6 +5,7 @@ own empty card; here it is put right before the folder gets its name.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from peft import PeftModelForCausalLM
@@ -25,7 +26,13 @@ _REST_BYTES = 32 << 20
 
 
 def save_adapter(
-    model: PeftModelForCausalLM, tokenizer: Tokenizer, facts: Facts, target: Path
+    model: PeftModelForCausalLM,
+    tokenizer: Tokenizer,
+    facts: Facts,
+    target: Path,
+    *,
+    beside: Callable[[Path], None] = lambda _: None,
+    replace: bool = False,
 ) -> None:
     """Write an adapter, whole or not at all.
 
@@ -33,18 +40,21 @@ def save_adapter(
         model: Carries the adapter.
         tokenizer: With the template that it was trained with.
         facts: For its card.
-        target: The folder to make; it must not exist.
+        target: The folder to make.
+        beside: Writes what else belongs into the folder.
+        replace: An adapter that lies there makes room, once the new one is whole.
 
     Raises:
         StudioError: The disk is full or may not be written.
     """
     need_space(target.parent, trained_bytes(model) + _REST_BYTES, "The adapter")
-    with whole_folder(target) as draft:
+    with whole_folder(target, replace=replace) as draft:
         # Asked to look for itself, peft would fetch the base model's config.
         model.save_pretrained(str(draft), save_embedding_layers=False)
         tokenizer.save_pretrained(draft)
         _name_base_in_public(draft / _CONFIG, public_name(facts.place))
         write_card(draft, model_card(facts))
+        beside(draft)
 
 
 def renew_card(folder: Path, facts: Facts) -> None:

@@ -1,35 +1,55 @@
 """Checkpoints: whole folders in RUN/checkpoints, named for their step.
 
 A checkpoint holds the adapter as it was at that step, in the same form as the final
-one, so that it can be merged or asked. It can't be continued from: optimizer, schedule
-and random states are not in it. Only this module knows what a checkpoint consists of.
+one, so that it can be merged or asked; beside it what `training_state` needs to go on
+from there, and a manifest. Only this module knows what a checkpoint consists of.
 """
 
-from peft import PeftModelForCausalLM
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from studio.engine.adapter_files import save_adapter
-from studio.engine.model_card import Facts
-from studio.engine.session import Session
-from studio.engine.tokenizer_loading import Tokenizer
 from studio.protocol.events import CheckpointSaved
-from studio.storage.run_directory import RunDirectory
+from studio.storage.checkpoint_folders import (
+    Found,
+    checkpoint_name,
+    read,
+    rotate,
+    seal,
+)
+
+if TYPE_CHECKING:
+    from studio.engine.training_run import TrainingRun
 
 
-def save_checkpoint(
-    session: Session,
-    run: RunDirectory,
-    model: PeftModelForCausalLM,
-    tokenizer: Tokenizer,
-    facts: Facts,
-) -> None:
-    """Write the checkpoint of `facts.steps`, unless it exists, and report it.
+def save_checkpoint(run: "TrainingRun", step: int) -> None:
+    """Write the checkpoint of a step, unless a whole one exists, and report it.
+
+    Those that are more than the recipe keeps are removed, the best left out.
 
     Raises:
         StudioError: The disk is full or may not be written; earlier ones stay.
     """
-    target = run.checkpoints_path / f"step-{facts.steps}"
-    if target.exists():
+    parent = run.directory.checkpoints_path
+    target = parent / checkpoint_name(step)
+    if isinstance(read(target), Found):
         return
-    save_adapter(model, tokenizer, facts, target)
-    path = target.relative_to(run.path).as_posix()
-    session.say(CheckpointSaved(step=facts.steps, path=path))
+    basis = run.basis
+    assert basis is not None
+
+    def state_and_seal(draft: Path) -> None:
+        run.keeper.write(draft)
+        seal(draft, step, basis)
+
+    save_adapter(
+        run.model,
+        run.tokenizer,
+        run.facts(step),
+        target,
+        beside=state_and_seal,
+        replace=target.exists(),
+    )
+    path = target.relative_to(run.directory.path).as_posix()
+    run.session.say(CheckpointSaved(step=step, path=path))
+    best = min(run.losses, key=run.losses.__getitem__, default=0)
+    rotate(parent, run.recipe.train.keep_checkpoints, (best,))

@@ -25,7 +25,7 @@ from studio.engine.model_preparation import prepared_folder
 from studio.engine.progress_bars import reported
 from studio.engine.session import Count, Session
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.protocol.events import DraftsMade
+from studio.protocol.data_events import DraftsMade
 from studio.storage.draft_making import DraftCount, DraftMaking, DraftOrder
 from studio.storage.models import ModelPlace
 from studio.system.chat_address import ChatAddress

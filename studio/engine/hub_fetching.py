@@ -21,7 +21,7 @@ from studio.engine.hub_source import HubSource, hub_words
 from studio.engine.lifeline import Interrupted
 from studio.engine.session import Count, Session
 from studio.engine.staging import need_space, whole_folder
-from studio.protocol.events import DataFetched
+from studio.protocol.data_events import DataFetched
 from studio.storage.data_digest import sha256_of
 from studio.storage.hub_data import (
     FetchedData,

@@ -24,6 +24,7 @@ from studio.domain.recipe_options import Attention
 from studio.engine.chat_rendering import IGNORED, TrainingRow
 from studio.engine.devices import Formats
 from studio.engine.row_store import PackedRow, PackStore
+from studio.engine.training_state import ResumableTrainer
 
 Example = Mapping[str, Any]
 Batch = dict[str, Any]
@@ -126,7 +127,7 @@ def collator_for(recipe: Recipe, pad: int) -> Callable[[Sequence[Example]], Batc
     return FlatBatch() if flat else PackedBatch(pad)
 
 
-class PackingTrainer(SFTTrainer):
+class PackingTrainer(ResumableTrainer):
     """Counts the tokens of all packed rows: trl counts those of the first alone."""
 
     @override

@@ -29,6 +29,7 @@ from studio.protocol.events import MemorySample, StepFinished
 from studio.system.platform_words import platform_of_driver
 
 _MEMORY_EVERY_S = 0.25
+_MINUTE_S = 60.0
 
 
 class BetweenSteps(Protocol):
@@ -55,6 +56,7 @@ class StepReporter(TrainerCallback):
         self._spill = SpillWatch(platform_of_driver())
         self._updating = contextlib.ExitStack()
         self._began = time.monotonic()
+        self._saved_at = self._began
         self._tokens = 0.0
 
     def on_step_begin(self, *_: object, **__: object) -> None:
@@ -119,9 +121,12 @@ class StepReporter(TrainerCallback):
 
     def _carry_out(self, step: int, total: int) -> None:
         orders, train = self._session.orders, self._recipe.train
-        if orders.take_save() or _is_due(step, train.save_steps):
+        minutes = (time.monotonic() - self._saved_at) / _MINUTE_S
+        late = 0 < train.save_minutes <= minutes
+        if orders.take_save() or _is_due(step, train.save_steps) or late:
             with self._session.lifeline.held():
                 self._between.save(step)
+            self._saved_at = time.monotonic()
         evaluates = _is_due(step, train.eval_steps)
         samples = orders.take_sample()
         if step >= total or orders.stop_is_ordered:

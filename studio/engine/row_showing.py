@@ -12,8 +12,8 @@ from studio.engine.session import Session
 from studio.engine.tokenizer_alone import tokenizer_alone
 from studio.protocol.codec import told
 from studio.protocol.commands import ShowRow
+from studio.protocol.data_events import RowNotShown, RowShown
 from studio.protocol.data_words import told_view
-from studio.protocol.events import RowNotShown, RowShown
 from studio.storage.data_reading import Choice, Reading, open_data
 from studio.storage.models import ModelPlace
 

@@ -21,7 +21,14 @@ from studio.engine.packing import rows_for
 from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import Tokenizer
-from studio.protocol.events import EvalFinished, RunFinished, SampleProduced
+from studio.engine.training_state import StateKeeper, losses_in
+from studio.protocol.events import (
+    EvalFinished,
+    RunFinished,
+    RunResumed,
+    SampleProduced,
+)
+from studio.storage.checkpoint_folders import Basis, Found
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
 from studio.system.versions import versions
@@ -41,7 +48,9 @@ class TrainingRun:
         data: Its rows and prompts.
         data_sha256: Of the data file.
         formats: Its number formats.
+        basis: What its weights depend on; None where nothing is kept.
         losses: Held-out losses so far, by step.
+        keeper: Knows the state of the last whole step.
         began: When it was put together, by the monotonic clock.
     """
 
@@ -54,8 +63,13 @@ class TrainingRun:
     data: PreparedData
     data_sha256: str
     formats: Formats
+    basis: Basis | None = None
     losses: dict[int, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    keeper: StateKeeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keeper = StateKeeper(self.losses)
 
     @property
     def pad(self) -> int:
@@ -90,10 +104,13 @@ class TrainingRun:
             self.session.say(SampleProduced(step=step, prompt=prompt, text=text))
 
     def save(self, step: int) -> None:
-        """Write a checkpoint."""
-        save_checkpoint(
-            self.session, self.directory, self.model, self.tokenizer, self.facts(step)
-        )
+        """Write a checkpoint, and let surplus ones go."""
+        save_checkpoint(self, step)
+
+    def take_up(self, found: Found) -> None:
+        """Know again what was measured up to a checkpoint, and say from where on."""
+        self.losses.update(losses_in(found.path))
+        self.session.say(RunResumed(step=found.manifest.step))
 
     def finish(self, steps: int, *, stopped: bool) -> None:
         """Save the adapter, measure what was reached, and say the last word.
@@ -103,7 +120,9 @@ class TrainingRun:
         """
         target = self.directory.adapter_path
         self.session.conclude(Phase.SAVING)
-        save_adapter(self.model, self.tokenizer, self.facts(steps), target)
+        save_adapter(
+            self.model, self.tokenizer, self.facts(steps), target, replace=True
+        )
         if not stopped:
             self._measure_result(steps)
         if steps >= LEAST_STEPS:

@@ -110,7 +110,8 @@ def _fail(session: Session, fault: Exception) -> ExitCode:
 
 def _train(session: Session, arguments: argparse.Namespace) -> None:
     run = RunDirectory.at(arguments.run)
-    _refuse_trained(run)
+    if not arguments.resume:
+        _refuse_trained(run)
     recipe = run.read_recipe()
     _refuse_contradictions(recipe)
     for remark in recipe.remarks():
@@ -119,9 +120,11 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
 
     from studio.engine.machine_recorder import recorded
     from studio.engine.methods import sft
+    from studio.engine.resuming import Resuming
 
+    going_on = Resuming(arguments.accept_changes) if arguments.resume else None
     with recorded(run):
-        sft.train(session, run, recipe, place)
+        sft.train(session, run, recipe, place, going_on)
 
 
 def _merge(session: Session, arguments: argparse.Namespace) -> None:

@@ -4,8 +4,8 @@ from studio.domain.data_report import DataFinding, DataReport
 from studio.domain.finding import Severity
 from studio.domain.token_lengths import TokenLengths
 from studio.domain.token_view import ShownToken, TokenUse, TokenView
+from studio.protocol.data_events import DataInspected, RowShown
 from studio.protocol.event_parts import ToldOfRows
-from studio.protocol.events import DataInspected, RowShown
 
 _LETTERS = {TokenUse.TRAINED: "t", TokenUse.READ: "r", TokenUse.CUT: "c"}
 _USES = {letter: use for use, letter in _LETTERS.items()}

@@ -14,7 +14,11 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.domain.recipe import Recipe
-from studio.protocol.events import DataInspected, EngineEvent, Progress
+from studio.protocol.data_events import DataInspected
+from studio.protocol.events import (
+    EngineEvent,
+    Progress,
+)
 from studio.services.background import BackgroundCall, unexpected
 from studio.services.engine_task import EngineTask
 from studio.services.inspections import VERB, InspectionOrder, InspectionResult

@@ -13,11 +13,11 @@ from typing import Final
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.data_checks.mended_codes import TOKENS
+from studio.domain.data_options import DataOptions
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, Severity
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import DataOptions
-from studio.protocol.events import DataFixed
+from studio.protocol.data_events import DataFixed
 from studio.services.background import BackgroundCall
 from studio.services.launch import engine_command
 from studio.services.mending_engine import MendingEngine

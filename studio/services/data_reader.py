@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from studio.domain.data_options import DataOptions
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding
-from studio.domain.recipe_options import DataOptions
 from studio.services.background import BackgroundCall
 from studio.storage.data_sets import read_data, read_indexed, read_or_look
 

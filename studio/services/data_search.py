@@ -12,9 +12,9 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from studio.domain.data_options import DataOptions
 from studio.domain.dataset import Chat, ChatFile, RowError
 from studio.domain.finding import Finding
-from studio.domain.recipe_options import DataOptions
 from studio.services.background import BackgroundCall
 from studio.storage.chat_files import StoredChats
 from studio.storage.data_reading import Choice, open_data

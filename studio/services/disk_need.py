@@ -40,7 +40,10 @@ def merge_bytes(place: ModelPlace) -> int:
 
 
 def _checkpoints(recipe: Recipe, rows: int) -> int:
-    if not recipe.train.save_steps:
-        return 1
-    steps = recipe.total_steps(rows) if rows or recipe.train.max_steps else 0
-    return steps // recipe.train.save_steps + 1
+    """At once: those that are kept, the best, and the one being written."""
+    train = recipe.train
+    most = train.keep_checkpoints + 2
+    if train.save_minutes or not train.save_steps:
+        return most if train.save_minutes else 2
+    steps = recipe.total_steps(rows) if rows or train.max_steps else 0
+    return min(most, steps // train.save_steps + 2)

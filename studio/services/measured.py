@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from studio.domain.data_options import DataOptions
 from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import Finding, error
 from studio.domain.hardware import TrainingDevice
@@ -20,7 +21,6 @@ from studio.domain.memory.measurement import (
     subject_of,
 )
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import DataOptions
 from studio.storage.data_sets import digest_of_data
 from studio.storage.disk import unreadable
 from studio.storage.measurements import MeasurementTable

@@ -23,6 +23,7 @@ from studio.services.fitness_findings import fitness_findings
 from studio.services.model_findings import architecture_findings
 from studio.services.model_places import store
 from studio.services.pricing import price, trained_lengths
+from studio.storage.checkpoint_folders import LEAST_KEPT
 from studio.storage.data_sets import read_data
 from studio.storage.models import ModelPlace, ModelState
 from studio.storage.tables.opening import missing
@@ -271,8 +272,8 @@ def _disk_findings(
         yield error(
             "disk.short",
             f"The run needs {gib(need)} of disk, and {gib(free)} are free.",
-            fix="Free some space, or save less often (train.save_steps)."
-            if recipe.train.save_steps
+            fix="Free some space, or keep fewer checkpoints (train.keep_checkpoints)."
+            if recipe.train.keep_checkpoints > LEAST_KEPT
             else "Free some space.",
             where=str(data_dir()),
         )

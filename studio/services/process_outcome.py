@@ -8,12 +8,14 @@ from pathlib import Path
 from studio.domain.errors import ExitCode
 from studio.domain.finding import Finding, error
 from studio.domain.memory.measurement import Source
-from studio.protocol.events import (
+from studio.protocol.data_events import (
     DataFetched,
     DataFixed,
     DataInspected,
-    Diagnosed,
     DraftsMade,
+)
+from studio.protocol.events import (
+    Diagnosed,
     EngineEvent,
     Generated,
     MemoryEstimated,

@@ -36,6 +36,7 @@ from studio.protocol.events import (
     Progress,
     RunFailed,
     RunFinished,
+    RunResumed,
     SampleProduced,
     StepFinished,
     Stopping,
@@ -198,6 +199,8 @@ class _Draft:
                 self._change(progress=_stage_progress(event))
             case Stopping():
                 self._change(state=RunState.STOPPING)
+            case RunResumed():
+                self._go_back(event.step)
             case RunFinished():
                 state = RunState.STOPPED if event.stopped else RunState.FINISHED
                 self._change(state=state, progress=None)
@@ -221,6 +224,14 @@ class _Draft:
         )
         if event.protocol > PROTOCOL_VERSION:
             self.findings.append(_newer_protocol(event.protocol))
+
+    def _go_back(self, step: int) -> None:
+        """Forget what happened behind the step that the run goes on from."""
+        self.steps = [each for each in self.steps if each.step <= step]
+        self.held_out = [each for each in self.held_out if each.step <= step]
+        self.memory = [each for each in self.memory if each.step <= step]
+        self.samples = [each for each in self.samples if each.step <= step]
+        self.checkpoints = [each for each in self.checkpoints if each[0] <= step]
 
     def _begin_phase(self, event: PhaseChanged) -> None:
         known = event.phase in set(Phase)

@@ -24,8 +24,8 @@ from studio.domain.dataset import ChatFile, RowError
 from studio.domain.recipe import Recipe
 from studio.domain.token_lengths import TokenLengths
 from studio.protocol.codec import decode_event, encode
+from studio.protocol.data_events import DataInspected
 from studio.protocol.data_words import heard_report, told_report
-from studio.protocol.events import DataInspected
 from studio.storage.chat_files import Collected, checked_file
 from studio.storage.data_reading import Choice, open_data
 from studio.storage.models import ModelPlace

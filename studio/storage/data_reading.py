@@ -18,10 +18,10 @@ from studio.domain.data_mapping import (
     mapping_of,
     source_of,
 )
+from studio.domain.data_options import DataOptions
 from studio.domain.dataset import Chat, RowError
 from studio.domain.drafts import REJECTED, Review, review_of
 from studio.domain.errors import refusal
-from studio.domain.recipe_options import DataOptions
 from studio.plugin_api.data_formats import DataFormat, Recognition, Row, RowReader
 from studio.storage.data_formats.registry import FORMATS, format_named, recognised
 from studio.storage.data_formats.values import CLEAR, columns_of

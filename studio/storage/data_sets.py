@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from studio.domain.data_options import DataOptions
 from studio.domain.data_report import DataFinding
 from studio.domain.dataset import ChatFile, MixedFile
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding
 from studio.domain.mixing import MixError, MixWord, mix_of
-from studio.domain.recipe_options import DataOptions
 from studio.storage.chat_files import KEPT_BYTES, read_chats
 from studio.storage.data_digest import digest_of
 from studio.storage.data_index import DataIndex

@@ -75,8 +75,10 @@ def carry_out(verb, **arguments):
     return code, heard.events()
 
 
-def train(run):
-    return carry_out("train", run=run.path)
+def train(run, *, resume=False, accept_changes=False):
+    return carry_out(
+        "train", run=run.path, resume=resume, accept_changes=accept_changes
+    )
 
 
 def of_kind(events, kind):

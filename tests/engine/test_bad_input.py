@@ -103,7 +103,7 @@ def test_that_a_run_is_trained_once(tmp_path, tiny_model, chat_file):
 
 
 def test_that_a_folder_that_is_no_run_is_refused(tmp_path):
-    code, events = carry_out("train", run=tmp_path)
+    code, events = carry_out("train", run=tmp_path, resume=False, accept_changes=False)
     assert code is ExitCode.BAD_INPUT
     assert "no recipe.toml" in events[-1].message
     assert list(tmp_path.iterdir()) == []
@@ -111,7 +111,7 @@ def test_that_a_folder_that_is_no_run_is_refused(tmp_path):
 
 def test_that_a_torn_recipe_is_refused(tmp_path):
     (tmp_path / "recipe.toml").write_text('version = 1\n[train]\nseed = "')
-    code, events = carry_out("train", run=tmp_path)
+    code, events = carry_out("train", run=tmp_path, resume=False, accept_changes=False)
     assert code is ExitCode.BAD_INPUT
     assert isinstance(events[0], Hello)
     assert "recipe.toml" in events[-1].message

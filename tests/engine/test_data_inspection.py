@@ -12,13 +12,11 @@ from studio.domain.recipe import Recipe
 from studio.engine.chat_rendering import RowMaker
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.commands import ShowRow
+from studio.protocol.data_events import DataInspected, RowNotShown, RowShown
 from studio.protocol.data_words import heard_view
 from studio.protocol.events import (
-    DataInspected,
     Hello,
     Progress,
-    RowNotShown,
-    RowShown,
     RunFailed,
 )
 from studio.storage.chat_files import read_chats

@@ -6,7 +6,12 @@ from studio.domain.drafts import Review
 from studio.domain.errors import ExitCode
 from studio.engine import data_making
 from studio.protocol.commands import Stop
-from studio.protocol.events import DraftsMade, PhaseChanged, Progress, RunFailed
+from studio.protocol.data_events import DraftsMade
+from studio.protocol.events import (
+    PhaseChanged,
+    Progress,
+    RunFailed,
+)
 from studio.storage.draft_files import DraftFile
 from tests.engine.helpers import carry_out, engine, of_kind
 

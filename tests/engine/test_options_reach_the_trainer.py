@@ -5,11 +5,15 @@ each key of the option table, and what is observed must change with it.
 """
 
 import math
+from itertools import count
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from trl.trainer import utils as trl_utils
 
 from studio.domain.recipe import OPTIONS
+from studio.engine import progress
 from studio.engine.methods import sft
 from studio.engine.verbs import place_of
 from studio.protocol.events import CheckpointSaved, EvalFinished
@@ -83,6 +87,17 @@ def steps_done(built):
     return built.trainer.state.global_step
 
 
+def checkpoints_left(built):
+    built.trained()
+    return len(list(built.run.directory.checkpoints_path.iterdir()))
+
+
+def checkpoints_of_two_minutes_a_step(built):
+    clock = SimpleNamespace(monotonic=count(10**9, 60).__next__)
+    with mock.patch.object(progress, "time", clock):
+        return len(of_kind(built.trained(), CheckpointSaved))
+
+
 # key -> (a value other than the default, what shows it)
 CASES = {
     "model.name": ("OTHER", lambda b: type(b.run.model.get_base_model()).__name__),
@@ -132,6 +147,8 @@ CASES = {
     "train.optimizer": ("adamw_8bit", optimizer_traits),
     "train.checkpointing": (True, forward_counts),
     "train.save_steps": (1, lambda b: len(of_kind(b.trained(), CheckpointSaved))),
+    "train.save_minutes": (1, checkpoints_of_two_minutes_a_step),
+    "train.keep_checkpoints": (2, checkpoints_left),
     "train.eval_steps": (1, lambda b: len(of_kind(b.trained(), EvalFinished))),
     "train.seed": (7, lambda b: b.adapter()),
 }
@@ -150,6 +167,7 @@ BESIDES = {
     "train.epochs": {"train__max_steps": 0, "train__epochs": 1.0},
     "train.max_steps": {"train__max_steps": 2},
     "train.save_steps": {"train__max_steps": 2},
+    "train.keep_checkpoints": {"train__save_steps": 1},
     "train.eval_steps": {"train__max_steps": 3},
     "train.checkpointing": {"train__max_steps": 1},
     "train.accumulation": {"train__max_steps": 1},
@@ -346,7 +364,7 @@ def test_that_the_trainer_writes_and_reports_nothing_by_itself(
     names = {
         type(callback).__name__ for callback in built.trainer.callback_handler.callbacks
     }
-    assert names == {"DefaultFlowCallback", "StepReporter"}
+    assert names == {"DefaultFlowCallback", "StateKeeper", "StepReporter"}
 
 
 def test_that_the_size_of_a_tile_does_not_change_the_loss(

@@ -13,7 +13,11 @@ from pathlib import Path
 
 from studio.protocol.codec import encode
 from studio.protocol.commands import KeepRunning, SampleNow, SaveNow, ShowRow, Stop
-from studio.protocol.events import RowNotShown, RowShown, RunFailed, StepFinished
+from studio.protocol.data_events import RowNotShown, RowShown
+from studio.protocol.events import (
+    RunFailed,
+    StepFinished,
+)
 from tests.engine import tiny
 from tests.engine.helpers import engine, new_run, recipe_for
 from tests.engine.hub_stub import Shelf, hub
@@ -84,6 +88,16 @@ def killed(recorder):
     recorder.keep_journal("killed", run)
 
 
+def resumed(recorder):
+    run = recorder.run(train__max_steps=8, train__save_steps=2)
+    with engine("train", run.path) as process:
+        for _ in range(5):
+            process.listen_until(StepFinished)
+        process.popen.kill()
+        process.end()
+    recorder.keep_wire("resumed", "train", run.path, "--resume")
+
+
 def failed(recorder):
     run = recorder.run(data__path=str(recorder.folder / "missing.jsonl"))
     with engine("train", run.path) as process:
@@ -151,6 +165,7 @@ def main():
         run = finished(recorder)
         stopped(recorder)
         killed(recorder)
+        resumed(recorder)
         failed(recorder)
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")

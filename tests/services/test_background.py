@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QObject, QThread
 
+from studio.domain.data_options import DataOptions
 from studio.domain.errors import refusal
-from studio.domain.recipe_options import DataOptions
 from studio.services.background import BackgroundCall
 from studio.services.data_reader import DataReader
 

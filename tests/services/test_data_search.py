@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from studio.domain.data_options import DataOptions
 from studio.domain.dataset import Chat, ChatFile, Turn
-from studio.domain.recipe_options import DataOptions
 from studio.services import data_search
 from studio.services.data_search import DataSearch, last_line, places_of
 from studio.storage import chat_files

@@ -162,6 +162,7 @@ def test_that_a_short_disk_is_refused_and_a_merge_is_thought_of(recipe):
 
 
 def test_that_saving_often_and_converting_need_more_disk(recipe):
+    recipe = recipe.with_value("train.save_minutes", 0)
     often = recipe.with_value("train.max_steps", 100).with_value("train.save_steps", 10)
     convertible = replace(PLACE, state=ModelState.CONVERTIBLE)
     sizes = [
@@ -170,8 +171,15 @@ def test_that_saving_often_and_converting_need_more_disk(recipe):
         run_bytes(often, convertible, 100),
     ]
     assert sizes == sorted(set(sizes))
-    passes = recipe.with_value("train.save_steps", 1)
+    passes = recipe.with_value("train.save_steps", 2)
     assert run_bytes(passes, PLACE, 1000) > run_bytes(passes, PLACE, 10)
+
+
+def test_that_no_more_disk_is_needed_than_for_the_checkpoints_that_are_kept(recipe):
+    often = recipe.with_value("train.save_steps", 1)
+    assert run_bytes(often, PLACE, 1000) == run_bytes(often, PLACE, 100_000)
+    more = often.with_value("train.keep_checkpoints", 10)
+    assert run_bytes(more, PLACE, 1000) > run_bytes(often, PLACE, 1000)
 
 
 def test_that_what_the_reader_found_is_told(recipe):
@@ -270,15 +278,15 @@ def test_that_a_dry_run_that_was_made_decides_over_the_formula(
     assert "20.00 GiB" in short.why
 
 
-@pytest.mark.parametrize(("steps", "says"), [(0, False), (10, True)])
-def test_that_a_short_disk_is_refused_as_one(recipe, steps, says):
-    recipe = recipe.with_value("train.save_steps", steps)
+@pytest.mark.parametrize(("kept", "says"), [(2, False), (10, True)])
+def test_that_a_short_disk_is_refused_as_one(recipe, kept, says):
+    recipe = recipe.with_value("train.keep_checkpoints", kept)
     found = preflight(recipe, PLACE, CARD, 1)
     with pytest.raises(StudioError) as refused:
         raise_first_error(found)
     assert refused.value.exit_code is ExitCode.DISK
-    # Saving less often helps only who saves at all.
-    assert ("train.save_steps" in refused.value.finding.how_to_fix) is says
+    # Fewer than two are never kept.
+    assert ("train.keep_checkpoints" in refused.value.finding.how_to_fix) is says
 
 
 def test_that_a_files_lengths_are_worked_out_once():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.domain.data_checks.all_checks import CheckSettings
+from studio.domain.data_options import DataOptions
 from studio.domain.dataset import ChatFile, group_number, split_rows
 from studio.domain.errors import StudioError
 from studio.domain.finding import Severity, error
@@ -20,7 +21,6 @@ from studio.domain.mixing import (
     mixed_rows,
 )
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import DataOptions
 from studio.services.data_set_findings import set_findings
 from studio.services.preflight import preflight
 from studio.services.recommending import steps_of

@@ -64,7 +64,14 @@ def test_that_lengths_are_counted_only_where_all_of_them_are():
 
 
 def test_that_a_packed_run_needs_the_disk_of_its_own_steps(recipe):
-    often = recipe.with_values({"train.save_steps": 1, "lora.rank": 64})
+    often = recipe.with_values(
+        {
+            "train.save_minutes": 0,
+            "train.save_steps": 100,
+            "train.keep_checkpoints": 10,
+            "lora.rank": 64,
+        }
+    )
     data = file_of(drawn(10, 20, 2000, 1))
 
     def is_short(recipe, free):

@@ -39,6 +39,8 @@ _ASIDE = frozenset(
         "train.clipping",
         "train.warmup",
         "train.save_steps",
+        "train.save_minutes",
+        "train.keep_checkpoints",
         "train.eval_steps",
         "train.seed",
     }

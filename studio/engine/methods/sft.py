@@ -33,11 +33,18 @@ from studio.engine.packing import (
 )
 from studio.engine.progress import StepReporter
 from studio.engine.progress_bars import reported
+from studio.engine.resuming import (
+    Resuming,
+    basis_of,
+    checkpoint_to_resume,
+    refuse_changes,
+)
 from studio.engine.row_store import RowStore
 from studio.engine.schedules import course_of
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.training_run import TrainingRun
+from studio.engine.training_state import ResumableTrainer
 from studio.protocol.events import RunFinished
 from studio.storage.data_sets import digest_of_data
 from studio.storage.models import ModelPlace
@@ -60,7 +67,11 @@ TILE_NAME = "_CHUNKED_LOGPROB_CHUNK_SIZE"
 
 
 def train(
-    session: Session, directory: RunDirectory, recipe: Recipe, place: ModelPlace
+    session: Session,
+    directory: RunDirectory,
+    recipe: Recipe,
+    place: ModelPlace,
+    resuming: Resuming | None = None,
 ) -> None:
     """Train an adapter and save it in the run's directory.
 
@@ -69,28 +80,38 @@ def train(
         directory: Of the run.
         recipe: What to do.
         place: The base model, ready or convertible.
+        resuming: How to go on with the run; None to begin it.
 
     Raises:
-        StudioError: Bad input, no space, or numbers that broke down.
+        StudioError: Bad input, no space, no checkpoint to go on from, or numbers that
+            broke down.
         Interrupted: The engine was told to end before the first step.
     """
     with session.lifeline.open():
+        found = checkpoint_to_resume(session, directory) if resuming else None
         run = load_run(session, directory, recipe, place)
+        if found is not None and resuming is not None and run.basis is not None:
+            refuse_changes(session, found, run.basis, accepts=resuming.accepts_changes)
         trainer = build_trainer(run)
         if recipe.train.packing:
             refuse_leaks(trainer, run.formats)
-        run.evaluate(0)
-        run.sample(0)
+        if found is None:
+            run.evaluate(0)
+            run.sample(0)
+        else:
+            run.take_up(found)
         session.enter(Phase.TRAINING)
     try:
         with session.lifeline.open():
-            trainer.train()
+            trainer.train(resume_from_checkpoint=str(found.path) if found else None)
     except Interrupted:
         session.lifeline.grant(SAVE_S)
 
     steps = trainer.state.global_step
     stopped = steps < trainer.state.max_steps
     if steps and (session.orders.keeps_work or not stopped):
+        if stopped:
+            run.save(steps)  # to go on from, should the user wish to
         run.finish(steps, stopped=stopped)
     else:
         session.say(RunFinished(adapter="", steps=steps, stopped=stopped))
@@ -122,6 +143,7 @@ def load_run(
 
     session.enter(Phase.PREPARING_DATA)
     data = prepare_data(session, recipe, tokenizer)
+    sha256 = digest_of_data(recipe.data)
     return TrainingRun(
         session=session,
         directory=directory,
@@ -130,8 +152,9 @@ def load_run(
         model=model,
         tokenizer=tokenizer,
         data=data,
-        data_sha256=digest_of_data(recipe.data),
+        data_sha256=sha256,
         formats=formats,
+        basis=basis_of(recipe, sha256, folder, device.type),
     )
 
 
@@ -142,7 +165,7 @@ def build_trainer(run: TrainingRun) -> SFTTrainer:
         vars(trl_utils)[TILE_NAME] = TILE_ON_PROCESSOR
     packs = run.recipe.train.packing
     rows = _dataset(rows_for(run.recipe, run.data.training))
-    trainer = (PackingTrainer if packs else SFTTrainer)(
+    trainer = (PackingTrainer if packs else ResumableTrainer)(
         model=run.model,
         args=training_arguments(
             run.recipe, run.formats, device.type, str(run.directory.path), len(rows)
@@ -153,6 +176,7 @@ def build_trainer(run: TrainingRun) -> SFTTrainer:
         callbacks=[StepReporter(run.session, run.recipe, run)],
     )
     trainer.remove_callback(PrinterCallback)
+    run.keeper.watch(trainer)
     # After trl, which casts the adapter of a quantised model to bf16 by itself.
     set_dtype(run.model, run.formats.adapter)
     return trainer

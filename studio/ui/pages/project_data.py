@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from studio.domain.data_options import DataOptions
 from studio.domain.data_report import DataReport
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding
-from studio.domain.recipe_options import DataOptions
 from studio.services.data_reader import DataReader
 from studio.services.projects import Projects
 

@@ -6,10 +6,10 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QUndoStack
 
 from studio.domain.data_mapping import words_of
+from studio.domain.data_options import DataOptions
 from studio.domain.dataset import ChatFile
 from studio.domain.options import Value
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import DataOptions
 from studio.ui.pages.data.lengths import SEQUENCE
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.edits import RecipeChange

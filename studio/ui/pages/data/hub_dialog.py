@@ -11,7 +11,11 @@ from typing_extensions import override
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, Severity
 from studio.domain.hub_names import HubName
-from studio.protocol.events import DataFetched, EngineEvent, Progress
+from studio.protocol.data_events import DataFetched
+from studio.protocol.events import (
+    EngineEvent,
+    Progress,
+)
 from studio.services.engine_task import EngineTask
 from studio.services.launch import FETCH_DATA
 from studio.ui.pages.desk import Desk

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from studio.domain.data_mapping import MappingError, mapping_of
+from studio.domain.data_options import DataOptions
 from studio.domain.finding import Finding
-from studio.domain.recipe_options import DataOptions
 from studio.services.mapping_previewer import MappingPreview, MappingPreviewer
 from studio.ui.pages.data.chat_text import ChatText
 from studio.ui.pages.data.mapping_words import (

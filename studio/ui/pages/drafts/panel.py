@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
-from studio.protocol.events import DraftsMade
+from studio.protocol.data_events import DraftsMade
 from studio.services.draft_review import DraftReview, Review
 from studio.services.drafting import DOCUMENT_SUFFIXES, usual_model
 from studio.services.engine_task import EngineTask

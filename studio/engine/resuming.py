@@ -1,0 +1,152 @@
+"""Going on with a run: which checkpoint, and whether it is still the same run."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.domain.errors import refusal
+from studio.domain.finding import warning
+from studio.domain.recipe import Recipe
+from studio.engine.session import Session
+from studio.storage.checkpoint_folders import Basis, Found, newest_whole
+from studio.storage.run_directory import RunDirectory
+from studio.system.versions import versions
+
+# Options that decide when something is written or measured, not what is learnt.
+_WITHOUT_EFFECT = frozenset(
+    {
+        "data.prompts",
+        "train.eval_steps",
+        "train.keep_checkpoints",
+        "train.save_minutes",
+        "train.save_steps",
+    }
+)
+_COMPUTING = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
+
+
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    """That a run is gone on with.
+
+    Attributes:
+        accepts_changes: Also where something that it depends on has changed.
+    """
+
+    accepts_changes: bool = False
+
+
+def basis_of(recipe: Recipe, data_sha256: str, folder: Path, device: str) -> Basis:
+    """What a run's weights depend on.
+
+    Args:
+        recipe: Of the run.
+        data_sha256: Of its data.
+        folder: Its base model, ready to be loaded.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        OSError: The model can't be read.
+    """
+    deciding = {
+        key: value
+        for key, value in recipe.to_values().items()
+        if key not in _WITHOUT_EFFECT
+    }
+    known = versions()
+    return Basis(
+        recipe=_digest(json.dumps(deciding, sort_keys=True)),
+        data=data_sha256,
+        model=_model_digest(folder),
+        device=device,
+        versions={name: known[name] for name in _COMPUTING if name in known},
+    )
+
+
+def checkpoint_to_resume(session: Session, run: RunDirectory) -> Found:
+    """The newest checkpoint that is whole; damaged newer ones are warned of.
+
+    Raises:
+        StudioError: There is none.
+    """
+    found, damaged = newest_whole(run.checkpoints_path)
+    for name, fault in damaged:
+        session.warn(
+            warning(
+                "checkpoint.damaged",
+                f"The checkpoint {name} {fault}, so it isn't used.",
+                why="The machine may have gone down while its disk was writing.",
+                where=str(run.checkpoints_path / name),
+            )
+        )
+    if found is None:
+        raise refusal(
+            "run.no-checkpoint",
+            "This run has no checkpoint to go on from.",
+            fix="Start a new run with its recipe; train.save_steps or "
+            "train.save_minutes write checkpoints.",
+            where=str(run.checkpoints_path),
+        )
+    return found
+
+
+def refuse_changes(
+    session: Session, found: Found, now: Basis, *, accepts: bool
+) -> None:
+    """Refuse to go on where that would be another run, or warn if it is accepted.
+
+    Raises:
+        StudioError: Something has changed since the checkpoint, and that isn't
+            accepted.
+    """
+    changed = changes(found.manifest.basis, now)
+    if not changed:
+        return
+    what = f"Since step {found.manifest.step:,} {', '.join(changed)} changed."
+    why = "Going on gives other weights than a run that was never interrupted."
+    if not accepts:
+        raise refusal(
+            "run.changed",
+            what,
+            why=why,
+            fix="Put back what changed, or go on all the same with --accept-changes.",
+            where=str(found.path),
+        )
+    session.warn(warning("run.changed", what, why=why, where=str(found.path)))
+
+
+def changes(then: Basis, now: Basis) -> list[str]:
+    """What differs, in words."""
+    found = [
+        words
+        for words, differs in (
+            ("the recipe", then.recipe != now.recipe),
+            ("the data", then.data != now.data),
+            ("the base model", then.model != now.model),
+            (
+                f"the device ({then.device}, now {now.device})",
+                then.device != now.device,
+            ),
+        )
+        if differs
+    ]
+    for name in sorted({*then.versions, *now.versions}):
+        before, after = then.versions.get(name, "none"), now.versions.get(name, "none")
+        if before != after:
+            found.append(f"{name} ({before}, now {after})")
+    return found
+
+
+def _model_digest(folder: Path) -> str:
+    """Of the configuration, and of the weight files' names and sizes.
+
+    Reading all weights would take minutes for a large model.
+    """
+    weights = sorted(folder.glob("*.safetensors"))
+    named = "".join(f"{file.name}\0{file.stat().st_size}\n" for file in weights)
+    return _digest((folder / "config.json").read_text(encoding="utf-8") + named)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,211 @@
+"""Going on after a stop equals never having stopped, bit for bit."""
+
+import pytest
+
+from studio.domain.errors import ExitCode
+from studio.engine import training_state
+from studio.engine.progress import StepReporter
+from studio.protocol.events import (
+    CheckpointSaved,
+    EvalFinished,
+    RunFailed,
+    RunFinished,
+    RunResumed,
+    StepFinished,
+    Warned,
+)
+from studio.services.run_journal import snapshot_of
+from studio.storage.run_directory import RunDirectory
+from tests.engine import tiny
+from tests.engine.helpers import new_run, of_kind, recipe_for, train
+
+pytestmark = pytest.mark.torch
+
+STEPS = 14  # a pass takes nine
+COMMON = {
+    "train__max_steps": STEPS,
+    "train__save_steps": 3,
+    "lora__dropout": 0.1,
+    "data__prompts": ["Hello"],
+}
+WAYS = {
+    "fp32": {},
+    "accumulated": {"train__micro_batch": 1, "train__accumulation": 4},
+    "nf4": {"model__precision": "nf4"},
+    "bf16": {
+        "model__precision": "bf16",
+        "model__compute_dtype": "bf16",
+        "lora__adapter_dtype": "bf16",
+        "train__optimizer": "adamw_foreach",
+    },
+    "8 bit": {
+        "model__precision": "nf4",
+        "train__optimizer": "adamw_8bit",
+        "lora__rank": 128,  # smaller tensors keep their states in 32 bits
+    },
+    "packed": {"train__packing": True, "train__sequence_length": 128},
+}
+
+
+class PowerCutError(Exception):
+    """Ends a run as if the machine had gone."""
+
+
+@pytest.fixture
+def cut_at(monkeypatch):
+    """Let the next run end behind a step, before anything else is done there."""
+
+    def arrange(step):
+        report = StepReporter._report
+
+        def cut(self, state, logs):
+            report(self, state, logs)
+            if state.global_step == step:
+                monkeypatch.setattr(StepReporter, "_report", report)
+                raise PowerCutError
+
+        monkeypatch.setattr(StepReporter, "_report", cut)
+
+    return arrange
+
+
+def go_on(run, **more):
+    return train(run, resume=True, **more)
+
+
+def weights(run):
+    return (run.adapter_path / "adapter_model.safetensors").read_bytes()
+
+
+def make_run(folder, model, **options):
+    data = folder / "chats.jsonl"
+    if not data.exists():
+        tiny.write_chats(data)
+    recipe = recipe_for(model, data, **{**COMMON, **options})
+    return new_run(folder / "runs", recipe)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_that_going_on_equals_never_having_stopped(way, tmp_path, tiny_model, cut_at):
+    straight = make_run(tmp_path, tiny_model, **WAYS[way])
+    code, events = train(straight)
+    assert code is ExitCode.OK, events[-1]
+
+    broken = make_run(tmp_path, tiny_model, **WAYS[way])
+    cut_at(5)  # within the first pass, saved at 3
+    assert train(broken)[0] is not ExitCode.OK
+    cut_at(13)  # within the second, saved at 12
+    code, events = go_on(broken)
+    assert code is not ExitCode.OK
+    assert of_kind(events, RunResumed)[0].step == 3
+    code, events = go_on(broken)
+    assert code is ExitCode.OK, events[-1]
+    assert of_kind(events, RunResumed)[0].step == 12
+    assert [step.step for step in of_kind(events, StepFinished)] == [13, 14]
+    assert weights(broken) == weights(straight)
+    measured = of_kind(told_by(straight), EvalFinished)[-1]
+    assert of_kind(events, EvalFinished)[-1].loss == measured.loss
+
+
+def told_by(run):
+    return list(RunDirectory.at(run.path).events())
+
+
+def test_that_the_end_of_a_pass_is_no_exception(tmp_path, tiny_model, cut_at):
+    straight = make_run(tmp_path, tiny_model)
+    train(straight)
+    broken = make_run(tmp_path, tiny_model)
+    cut_at(10)
+    train(broken)
+    _, events = go_on(broken)
+    assert of_kind(events, RunResumed)[0].step == 9
+    assert weights(broken) == weights(straight)
+
+
+def test_that_it_matters_what_the_order_and_the_dropout_are_drawn_from(
+    tmp_path, tiny_model, cut_at, monkeypatch
+):
+    straight = make_run(tmp_path, tiny_model)
+    train(straight)
+    broken = make_run(tmp_path, tiny_model)
+    cut_at(5)
+    train(broken)
+    monkeypatch.setattr(training_state, "put_chance", lambda _: None)
+    assert go_on(broken)[0] is ExitCode.OK
+    assert weights(broken) != weights(straight)
+
+
+def test_that_a_damaged_checkpoint_is_told_and_the_one_before_is_taken(
+    tmp_path, tiny_model, cut_at
+):
+    straight = make_run(tmp_path, tiny_model)
+    train(straight)
+    broken = make_run(tmp_path, tiny_model)
+    cut_at(8)
+    train(broken)
+    damaged = broken.checkpoints_path / "step-6" / "training_state.safetensors"
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 1
+    damaged.write_bytes(content)
+    code, events = go_on(broken)
+    assert code is ExitCode.OK
+    assert of_kind(events, RunResumed)[0].step == 3
+    told = [event.finding.what for event in of_kind(events, Warned)]
+    assert any("step-6" in words and "damaged" in words for words in told)
+    assert weights(broken) == weights(straight)
+
+
+def test_that_changed_data_are_noticed_and_only_accepted_when_asked_for(
+    tmp_path, tiny_model, cut_at
+):
+    broken = make_run(tmp_path, tiny_model)
+    cut_at(5)
+    train(broken)
+    tiny.write_chats(tmp_path / "chats.jsonl", tiny.chats(39))
+    code, events = go_on(broken)
+    assert code is ExitCode.BAD_INPUT
+    assert "the data" in of_kind(events, RunFailed)[0].message
+    code, events = go_on(broken, accept_changes=True)
+    assert code is ExitCode.OK
+    assert any("the data" in w.finding.what for w in of_kind(events, Warned))
+
+
+def test_that_a_run_without_a_checkpoint_is_told_so(tmp_path, tiny_model, cut_at):
+    broken = make_run(tmp_path, tiny_model)
+    cut_at(2)
+    train(broken)
+    code, events = go_on(broken)
+    assert code is ExitCode.BAD_INPUT
+    assert "no checkpoint" in of_kind(events, RunFailed)[0].message
+
+
+def test_that_surplus_checkpoints_go_and_the_best_stays(tmp_path, tiny_model):
+    run = make_run(tmp_path, tiny_model, train__eval_steps=3, train__keep_checkpoints=2)
+    _, events = train(run)
+    losses = {e.step: e.loss for e in of_kind(events, EvalFinished) if e.step}
+    saved = [event.step for event in of_kind(events, CheckpointSaved)]
+    assert saved == [3, 6, 9, 12]
+    left = {int(each.name[5:]) for each in run.checkpoints_path.iterdir()}
+    # What is measured at a step comes behind saving it.
+    best = min((step for step in losses if step < 12), key=losses.__getitem__)
+    assert left == {9, 12, best}
+
+
+def test_that_the_story_goes_on_behind_the_step_it_went_back_to(
+    tmp_path, tiny_model, cut_at
+):
+    broken = make_run(tmp_path, tiny_model)
+    cut_at(5)
+    train(broken)
+    go_on(broken)
+    told = snapshot_of(broken)
+    assert [point.step for point in told.steps] == list(range(1, STEPS + 1))
+    assert told.failure is None
+    assert isinstance(told_by(broken)[-1], RunFinished)
+
+
+def test_that_no_pickle_is_kept(tmp_path, tiny_model):
+    run = make_run(tmp_path, tiny_model)
+    train(run)
+    kinds = {f.suffix for f in run.checkpoints_path.rglob("*") if f.is_file()}
+    assert kinds <= {".safetensors", ".json", ".jinja", ".md"}
