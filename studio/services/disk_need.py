@@ -27,8 +27,9 @@ def run_bytes(recipe: Recipe, place: ModelPlace, rows: int) -> int | None:
     if model is None:
         return None
     adapter = adapter_weights(model, recipe) * _FP32
-    # A checkpoint holds the adapter and two optimizer states of each of its weights.
-    saved = adapter + 3 * adapter * _checkpoints(recipe, rows)
+    # A checkpoint holds the adapter, once more as it is trained, and two optimizer
+    # states of each of its weights.
+    saved = adapter + 4 * adapter * _checkpoints(recipe, rows)
     converted = place.state is ModelState.CONVERTIBLE
     return saved + _REST + (model.parameters * _FP32 if converted else 0)
 
