@@ -127,6 +127,7 @@ def _cut(recipe: Recipe, rows: int) -> Recipe:
         "train.accumulation": accumulation,
         "train.micro_batch": rows,
         "train.save_steps": 0,
+        "train.save_minutes": 0,
         "train.eval_steps": 0,
     }
     for key, value in values.items():
