@@ -180,15 +180,15 @@ class Driver(QObject):
         said += [w.accessibleName() for w in seen]
         return "\n".join(said)
 
-    def answers(self) -> dict[str, str]:
-        """What stands in each box of an answer, by the box's name."""
+    def answers(self) -> list[str]:
+        """What stands in each box of an answer."""
         boxes = [
             box
             for kind in (QPlainTextEdit, QTextEdit)
             for box in self.page().findChildren(kind)
             if box.isVisible() and box.accessibleName().endswith(": answer")
         ]
-        return {box.accessibleName(): box.toPlainText() for box in boxes}
+        return [box.toPlainText() for box in boxes]
 
     def says(self, *words: str) -> Callable[[], bool]:
         return lambda: all(word in self.words() for word in words)
