@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from studio.engine.adapter_files import save_adapter
 from studio.protocol.events import CheckpointSaved
 from studio.storage.checkpoint_folders import (
+    UNKNOWN,
     Found,
     checkpoint_name,
     read,
@@ -34,8 +35,7 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
     target = parent / checkpoint_name(step)
     if isinstance(read(target), Found):
         return
-    basis = run.basis
-    assert basis is not None
+    basis = run.basis or UNKNOWN
 
     def state_and_seal(draft: Path) -> None:
         run.keeper.write(draft)

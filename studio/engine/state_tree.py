@@ -1,19 +1,20 @@
 """Nested states as JSON and safetensors: what torch would pickle, without pickles.
 
 Tensors go to one safetensors file; everything else to JSON, in which a tensor is named,
-and tuples and keys that are no text are marked. Two names for one storage, such as the
-map that all 8-bit states share, stay one tensor.
+and tuples, bytes and keys that are no text are marked. Two names for one storage, such
+as the map that all 8-bit states share, stay one tensor.
 """
 
 import json
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
-_TENSOR, _TUPLE, _PAIRS = "__tensor__", "__tuple__", "__pairs__"
-_MARKS = frozenset({_TENSOR, _TUPLE, _PAIRS})
+_TENSOR, _TUPLE, _PAIRS, _BYTES = "__tensor__", "__tuple__", "__pairs__", "__bytes__"
+_MARKS = frozenset({_TENSOR, _TUPLE, _PAIRS, _BYTES})
 
 
 def write_tree(folder: Path, name: str, tree: object) -> None:
@@ -22,7 +23,7 @@ def write_tree(folder: Path, name: str, tree: object) -> None:
     Args:
         folder: Exists.
         name: Of both files.
-        tree: Of dicts, lists, tuples, tensors and plain values.
+        tree: Of dicts, lists, tuples, tensors, bytes and plain values.
 
     Raises:
         TypeError: Something else is in it.
@@ -56,10 +57,11 @@ def _parted(
             return {_TENSOR: _named(tree, tensors, names)}
         case None | bool() | int() | float() | str():
             return tree
-        case list():
-            return [_parted(each, tensors, names) for each in tree]
-        case tuple():
-            return {_TUPLE: [_parted(each, tensors, names) for each in tree]}
+        case bytes():
+            return {_BYTES: b64encode(tree).decode()}
+        case list() | tuple():
+            parts = [_parted(each, tensors, names) for each in tree]
+            return parts if isinstance(tree, list) else {_TUPLE: parts}
         case dict():
             parted = [
                 (key, _parted(each, tensors, names)) for key, each in tree.items()
@@ -90,8 +92,9 @@ def _joined(plain: Any, tensors: dict[str, torch.Tensor]) -> Any:  # noqa: ANN40
         return [_joined(each, tensors) for each in plain]
     if not isinstance(plain, dict):
         return plain
-    if _TENSOR in plain:
-        return tensors[plain[_TENSOR]]
+    if _TENSOR in plain or _BYTES in plain:
+        name = plain.get(_TENSOR)
+        return b64decode(plain[_BYTES]) if name is None else tensors[name]
     if _TUPLE in plain:
         return tuple(_joined(each, tensors) for each in plain[_TUPLE])
     if _PAIRS in plain:

@@ -51,6 +51,10 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
 
 
+# Of what is written to be measured, and never gone on with.
+UNKNOWN = Basis(recipe="", data="", model="", device="", versions={})
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What lies in a checkpoint folder."""
 

@@ -19,6 +19,7 @@ def test_that_a_tree_comes_back_with_its_kinds(tmp_path):
         "empty": torch.empty(0, dtype=torch.uint8),
         "half": torch.tensor([1.5], dtype=torch.bfloat16),
         "large": 2**70,
+        "bytes": bytes(range(256)),
     }
     write_tree(tmp_path, "state", tree)
     read = read_tree(tmp_path, "state")
@@ -26,6 +27,7 @@ def test_that_a_tree_comes_back_with_its_kinds(tmp_path):
     assert isinstance(read["groups"][0]["betas"], tuple)
     assert read["__tensor__"] == "not one"
     assert read["large"] == 2**70
+    assert read["bytes"] == bytes(range(256))
     assert list(read["state"]) == [0]
     assert torch.equal(read["state"][0]["avg"], torch.ones(3, 2))
     assert read["half"].dtype is torch.bfloat16
