@@ -11,10 +11,7 @@ from studio.cli.engine_run import run_engine
 from studio.domain.data_checks.mended_codes import MENDED, TOKENS
 from studio.domain.recipe import Recipe
 from studio.protocol.data_events import DataFixed
-from studio.protocol.events import (
-    EngineEvent,
-    Progress,
-)
+from studio.protocol.events import EngineEvent, Progress
 from studio.services.inspections import InspectionOrder
 from studio.storage.data_fixing import Fixes, FixReport
 from studio.storage.data_fixing import fix as fix_file

@@ -12,10 +12,7 @@ from studio.domain.finding import Severity
 from studio.domain.recipe import Recipe
 from studio.domain.token_lengths import TokenLengths
 from studio.protocol.data_events import DataInspected
-from studio.protocol.events import (
-    EngineEvent,
-    Progress,
-)
+from studio.protocol.events import EngineEvent, Progress
 from studio.services.inspections import VERB, InspectionOrder
 from studio.storage.data_index import report_of
 from studio.storage.data_inspection import overlap_with

@@ -9,12 +9,7 @@ from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.run import Phase
 from studio.protocol.codec import heard
 from studio.protocol.data_events import DraftsMade
-from studio.protocol.events import (
-    EngineEvent,
-    PhaseChanged,
-    Progress,
-    Warned,
-)
+from studio.protocol.events import EngineEvent, PhaseChanged, Progress, Warned
 from studio.services.drafting import result_words, usual_model, warning_about
 from studio.storage.document_readers.registry import suffixes
 from studio.storage.draft_making import DraftCount, DraftMaking, DraftOrder

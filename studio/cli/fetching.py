@@ -6,10 +6,7 @@ from studio.cli import terminal
 from studio.cli.engine_run import run_engine
 from studio.domain.hub_names import HubName, is_hub_word
 from studio.protocol.data_events import DataFetched
-from studio.protocol.events import (
-    EngineEvent,
-    Progress,
-)
+from studio.protocol.events import EngineEvent, Progress
 from studio.services.hub_data import fetched
 from studio.services.launch import FETCH_DATA
 

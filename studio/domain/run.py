@@ -105,6 +105,8 @@ class MemoryPoint:
         allocated_bytes: By torch on the device; None on a CPU.
         reserved_bytes: By torch's allocator on the device; None on a CPU.
         device_used_bytes: On the whole device, all programs; None if unknown.
+        peak_bytes: The highest resident main memory since the point before; None on a
+            card, and in journals that don't tell.
     """
 
     step: int
@@ -112,6 +114,14 @@ class MemoryPoint:
     allocated_bytes: int | None
     reserved_bytes: int | None
     device_used_bytes: int | None
+    peak_bytes: int | None = None
+
+    @property
+    def highest_bytes(self) -> int:
+        """The most that was held on the device, as far as it was seen."""
+        if self.reserved_bytes is not None:
+            return self.reserved_bytes
+        return max(self.process_bytes, self.peak_bytes or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +218,7 @@ class RunSnapshot:
     @property
     def peak_bytes(self) -> int | None:
         """The most memory the engine was seen to hold on its device."""
-        held = [
-            point.process_bytes
-            if point.reserved_bytes is None
-            else point.reserved_bytes
-            for point in self.memory
-        ]
-        return max(held, default=None)
+        return max((point.highest_bytes for point in self.memory), default=None)
 
     def held_out_before_and_after(self) -> tuple[float, float] | None:
         """First and last held-out loss, when both were measured."""

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studio.engine.adapter_files import save_adapter
-from studio.protocol.events import CheckpointSaved
+from studio.engine.adapters import trained_bytes
+from studio.engine.staging import need_space
+from studio.protocol.events import CheckpointRemoved, CheckpointSaved
 from studio.storage.checkpoint_folders import (
     UNKNOWN,
     Found,
@@ -35,12 +37,14 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
     target = parent / checkpoint_name(step)
     if isinstance(read(target), Found):
         return
-    basis = run.basis or UNKNOWN
+    fingerprint = run.fingerprint or UNKNOWN
 
     def state_and_seal(draft: Path) -> None:
         run.keeper.write(draft)
-        seal(draft, step, basis)
+        seal(draft, step, fingerprint)
 
+    needed = trained_bytes(run.model) + run.keeper.size_bytes()
+    need_space(parent, needed, "The checkpoint")
     save_adapter(
         run.model,
         run.tokenizer,
@@ -52,4 +56,5 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
     path = target.relative_to(run.directory.path).as_posix()
     run.session.say(CheckpointSaved(step=step, path=path))
     best = min(run.losses, key=run.losses.__getitem__, default=0)
-    rotate(parent, run.recipe.train.keep_checkpoints, (best,))
+    for gone in rotate(parent, run.recipe.train.keep_checkpoints, (best,)):
+        run.session.say(CheckpointRemoved(step=gone))

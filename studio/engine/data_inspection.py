@@ -20,10 +20,7 @@ from studio.engine.session import Session
 from studio.engine.staging import whole_folder
 from studio.protocol.data_events import DataInspected
 from studio.protocol.data_words import told_report
-from studio.protocol.events import (
-    LogLine,
-    Progress,
-)
+from studio.protocol.events import LogLine, Progress
 from studio.storage.data_index import IndexDraft, key_of, let_old_go
 from studio.storage.data_inspection import (
     Inspection,

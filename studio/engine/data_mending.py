@@ -10,9 +10,7 @@ from studio.domain.dataset import Chat
 from studio.engine.data_inspection import Subject
 from studio.engine.session import Session
 from studio.protocol.data_events import DataFixed
-from studio.protocol.events import (
-    Progress,
-)
+from studio.protocol.events import Progress
 from studio.storage.data_fixing import Fixes, fix
 from studio.storage.data_reading import Choice
 

@@ -27,6 +27,7 @@ from studio.engine.failures import broken_down
 from studio.engine.session import Session
 from studio.protocol.events import MemorySample, StepFinished
 from studio.system.platform_words import platform_of_driver
+from studio.system.resident_memory import highest_since_last
 
 _MEMORY_EVERY_S = 0.25
 _MINUTE_S = 60.0
@@ -160,6 +161,8 @@ class MemoryMeter:
                 allocated_bytes=torch.cuda.memory_allocated() if on_card else None,
                 reserved_bytes=torch.cuda.memory_reserved() if on_card else None,
                 device_used_bytes=_used_on_card() if on_card else None,
+                # Between two steps a processor's memory is given back.
+                peak_bytes=None if on_card else highest_since_last(),
             )
         )
 

@@ -8,9 +8,15 @@ from pathlib import Path
 from studio.domain.errors import refusal
 from studio.domain.finding import warning
 from studio.domain.recipe import Recipe
+from studio.engine.devices import choose_device
+from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Session
-from studio.storage.checkpoint_folders import Basis, Found, newest_whole
+from studio.storage.checkpoint_folders import Fingerprint, Found, newest_whole
+from studio.storage.data_sets import digest_of_data
+from studio.storage.disk import unreadable
+from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
+from studio.storage.tables.opening import missing
 from studio.system.versions import versions
 
 # Options that decide when something is written or measured, not what is learnt.
@@ -37,7 +43,9 @@ class Resuming:
     accepts_changes: bool = False
 
 
-def basis_of(recipe: Recipe, data_sha256: str, folder: Path, device: str) -> Basis:
+def fingerprint_of(
+    recipe: Recipe, data_sha256: str, folder: Path, device: str
+) -> Fingerprint:
     """What a run's weights depend on.
 
     Args:
@@ -55,13 +63,38 @@ def basis_of(recipe: Recipe, data_sha256: str, folder: Path, device: str) -> Bas
         if key not in _WITHOUT_EFFECT
     }
     known = versions()
-    return Basis(
+    return Fingerprint(
         recipe=_digest(json.dumps(deciding, sort_keys=True)),
         data=data_sha256,
         model=_model_digest(folder),
         device=device,
         versions={name: known[name] for name in _COMPUTING if name in known},
     )
+
+
+def take_up(
+    session: Session, run: RunDirectory, place: ModelPlace, resuming: Resuming
+) -> Found:
+    """The checkpoint to go on from, if that is still the same run.
+
+    Nothing is loaded for it.
+
+    Raises:
+        StudioError: There is none, something that the run depends on has changed and
+            that isn't accepted, or the data or the model can't be read.
+    """
+    found = checkpoint_to_resume(session, run)
+    recipe = run.read_recipe()
+    try:
+        data = digest_of_data(recipe.data)
+    except FileNotFoundError as fault:
+        raise missing(Path(fault.filename or recipe.data.path)) from fault
+    except OSError as fault:
+        raise unreadable(fault, Path(recipe.data.path)) from fault
+    folder = prepared_folder(session, place)
+    now = fingerprint_of(recipe, data, folder, choose_device().type)
+    refuse_changes(session, found, now, accepts=resuming.accepts_changes)
+    return found
 
 
 def checkpoint_to_resume(session: Session, run: RunDirectory) -> Found:
@@ -92,7 +125,7 @@ def checkpoint_to_resume(session: Session, run: RunDirectory) -> Found:
 
 
 def refuse_changes(
-    session: Session, found: Found, now: Basis, *, accepts: bool
+    session: Session, found: Found, now: Fingerprint, *, accepts: bool
 ) -> None:
     """Refuse to go on where that would be another run, or warn if it is accepted.
 
@@ -100,7 +133,7 @@ def refuse_changes(
         StudioError: Something has changed since the checkpoint, and that isn't
             accepted.
     """
-    changed = changes(found.manifest.basis, now)
+    changed = changes(found.manifest.fingerprint, now)
     if not changed:
         return
     what = f"Since step {found.manifest.step:,} {', '.join(changed)} changed."
@@ -116,7 +149,7 @@ def refuse_changes(
     session.warn(warning("run.changed", what, why=why, where=str(found.path)))
 
 
-def changes(then: Basis, now: Basis) -> list[str]:
+def changes(then: Fingerprint, now: Fingerprint) -> list[str]:
     """What differs, in words."""
     found = [
         words

@@ -98,6 +98,5 @@ def _joined(plain: Any, tensors: dict[str, torch.Tensor]) -> Any:  # noqa: ANN40
     if _TUPLE in plain:
         return tuple(_joined(each, tensors) for each in plain[_TUPLE])
     if _PAIRS in plain:
-        pairs = (_joined(pair, tensors) for pair in plain[_PAIRS])
-        return {key: value for key, value in pairs}  # noqa: C416 - keys may be tuples
+        return dict(_joined(pair, tensors) for pair in plain[_PAIRS])
     return {key: _joined(each, tensors) for key, each in plain.items()}

@@ -21,14 +21,9 @@ from studio.engine.packing import rows_for
 from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import Tokenizer
-from studio.engine.training_state import StateKeeper, losses_in
-from studio.protocol.events import (
-    EvalFinished,
-    RunFinished,
-    RunResumed,
-    SampleProduced,
-)
-from studio.storage.checkpoint_folders import Basis, Found
+from studio.engine.training_state import ResumableTrainer, StateKeeper, read_state
+from studio.protocol.events import EvalFinished, RunFinished, RunResumed, SampleProduced
+from studio.storage.checkpoint_folders import Fingerprint, Found
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
 from studio.system.versions import versions
@@ -48,7 +43,7 @@ class TrainingRun:
         data: Its rows and prompts.
         data_sha256: Of the data file.
         formats: Its number formats.
-        basis: What its weights depend on; None where nothing is kept.
+        fingerprint: What its weights depend on; None where nothing is kept.
         losses: Held-out losses so far, by step.
         keeper: Knows the state of the last whole step.
         began: When it was put together, by the monotonic clock.
@@ -63,7 +58,7 @@ class TrainingRun:
     data: PreparedData
     data_sha256: str
     formats: Formats
-    basis: Basis | None = None
+    fingerprint: Fingerprint | None = None
     losses: dict[int, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     keeper: StateKeeper = field(init=False)
@@ -107,9 +102,11 @@ class TrainingRun:
         """Write a checkpoint, and let surplus ones go."""
         save_checkpoint(self, step)
 
-    def take_up(self, found: Found) -> None:
-        """Know again what was measured up to a checkpoint, and say from where on."""
-        self.losses.update(losses_in(found.path))
+    def take_up(self, found: Found, trainer: ResumableTrainer) -> None:
+        """Know again what a checkpoint knows, and say from where on it goes."""
+        state = read_state(found.path)
+        self.losses.update(state.pop("losses"))
+        trainer.state_read = state
         self.session.say(RunResumed(step=found.manifest.step))
 
     def finish(self, steps: int, *, stopped: bool) -> None:

@@ -21,6 +21,8 @@ from trl.trainer.sft_trainer import SFTTrainer
 from studio.engine.chance import Chance, put_chance, take_chance
 from studio.engine.state_tree import read_tree, write_tree
 
+State = dict[str, Any]
+
 # As transformers looks for it.
 _TRAINER = "trainer_state.json"
 _STATE = "training_state"
@@ -30,37 +32,38 @@ class Resumable:
     """Goes before a trainer of transformers in the order of its bases.
 
     Attributes:
-        state_read: What lies in the checkpoint that it goes on from.
+        state_read: What is still to be put back of the checkpoint that it goes on
+            from; nothing of it is held once the first step begins.
     """
 
     model: Any
     optimizer: Any
     lr_scheduler: Any
     accelerator: Any
-    state_read: dict[str, Any] | None = None
+    state_read: State | None = None
 
     def _load_from_checkpoint(self, folder: str, model: object = None) -> None:
-        del model
-        self.state_read = read_tree(Path(folder), _STATE)
-        assert self.state_read is not None
-        put_weights(self.model, self.state_read["weights"])
+        del folder, model
+        put_weights(self.model, self._taken("weights"))
 
     def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
         if folder is not None:
-            assert self.state_read is not None
-            self.optimizer.load_state_dict(self.state_read["optimizer"])
-            self.lr_scheduler.load_state_dict(self.state_read["schedule"])
+            self.optimizer.load_state_dict(self._taken("optimizer"))
+            self.lr_scheduler.load_state_dict(self._taken("schedule"))
 
     def _load_scaler(self, folder: str | None) -> None:
         scaler = getattr(self.accelerator, "scaler", None)
         if folder is not None and scaler is not None:
-            assert self.state_read is not None
-            scaler.load_state_dict(self.state_read["scaler"])
+            scaler.load_state_dict(self._taken("scaler"))
 
     def _load_rng_state(self, folder: str | None) -> None:
         if folder is not None:
-            assert self.state_read is not None
-            put_chance(self.state_read["chance"])
+            put_chance(self._taken("chance"))
+            self.state_read = None
+
+    def _taken(self, part: str) -> Any:  # noqa: ANN401 - each part is of another kind
+        assert self.state_read is not None
+        return self.state_read.pop(part)
 
 
 class ResumableTrainer(Resumable, SFTTrainer):
@@ -92,7 +95,7 @@ class StateKeeper(TrainerCallback):
         """Remember what the order of this pass is drawn from, or draw it again."""
         del args
         read = self._trainer.state_read
-        if read is not None and state.global_step == read["step"]:
+        if read is not None:
             within = not math.isclose((state.epoch or 0.0) % 1.0, 0.0, abs_tol=1e-12)
             put_chance(read["order"] if within else read["chance"])
         self._order = take_chance()
@@ -108,6 +111,11 @@ class StateKeeper(TrainerCallback):
         del args, state, control
         self._now = take_chance()
 
+    def size_bytes(self) -> int:
+        """What `write` takes at most: the weights and two states of each in FP32."""
+        weights = trained_weights(self._trainer.model).values()
+        return sum(each.nbytes + 8 * each.numel() for each in weights)
+
     def write(self, folder: Path) -> None:
         """Write the state of the last whole step into a folder.
 
@@ -117,7 +125,6 @@ class StateKeeper(TrainerCallback):
         trainer = self._trainer
         scaler = getattr(trainer.accelerator, "scaler", None)
         tree = {
-            "step": trainer.state.global_step,
             "weights": trained_weights(trainer.model),
             "optimizer": trainer.optimizer.state_dict(),
             "schedule": trainer.lr_scheduler.state_dict(),
@@ -130,10 +137,14 @@ class StateKeeper(TrainerCallback):
         trainer.state.save_to_json(str(folder / _TRAINER))
 
 
-def losses_in(folder: Path) -> dict[int, float]:
-    """The held-out losses that a checkpoint knows, by step."""
-    losses: dict[int, float] = read_tree(folder, _STATE)["losses"]
-    return losses
+def read_state(folder: Path) -> State:
+    """What `StateKeeper.write` wrote.
+
+    Raises:
+        OSError, ValueError, SafetensorError: Something is missing or damaged.
+    """
+    state: State = read_tree(folder, _STATE)
+    return state
 
 
 def trained_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:

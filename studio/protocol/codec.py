@@ -28,11 +28,7 @@ from studio.protocol.event_parts import (
     StepTimeline,
     Told,
 )
-from studio.protocol.events import (
-    EngineEvent,
-    MemoryEstimated,
-    MemoryMeasured,
-)
+from studio.protocol.events import EngineEvent, MemoryEstimated, MemoryMeasured
 
 
 class WireError(ValueError):

@@ -100,13 +100,19 @@ class StepFinished(Event, frozen=True, tag="step"):
 
 
 class MemorySample(Event, frozen=True, tag="memory"):
-    """Memory in bytes; a device's figures are None on a CPU."""
+    """Memory in bytes; a device's figures are None on a CPU.
+
+    Attributes:
+        peak_bytes: The highest resident main memory since the sample before; None on
+            a card.
+    """
 
     step: int
     process_bytes: int
     allocated_bytes: int | None = None
     reserved_bytes: int | None = None
     device_used_bytes: int | None = None
+    peak_bytes: int | None = None
 
 
 class EvalFinished(Event, frozen=True, tag="eval"):
@@ -130,6 +136,12 @@ class CheckpointSaved(Event, frozen=True, tag="checkpoint"):
 
     step: int
     path: str
+
+
+class CheckpointRemoved(Event, frozen=True, tag="checkpoint-removed"):
+    """The checkpoint of this step made room for a later one."""
+
+    step: int
 
 
 class Warned(Event, frozen=True, tag="warned"):
@@ -286,6 +298,7 @@ EngineEvent = (
     | EvalFinished
     | SampleProduced
     | CheckpointSaved
+    | CheckpointRemoved
     | Warned
     | Stopping
     | Detached

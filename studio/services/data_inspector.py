@@ -15,10 +15,7 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.domain.recipe import Recipe
 from studio.protocol.data_events import DataInspected
-from studio.protocol.events import (
-    EngineEvent,
-    Progress,
-)
+from studio.protocol.events import EngineEvent, Progress
 from studio.services.background import BackgroundCall, unexpected
 from studio.services.engine_task import EngineTask
 from studio.services.inspections import VERB, InspectionOrder, InspectionResult

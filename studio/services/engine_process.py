@@ -17,12 +17,7 @@ from typing import IO
 from studio.domain.run import EngineIdentity
 from studio.protocol.codec import WireError, decode_event, encode
 from studio.protocol.commands import EngineCommand
-from studio.protocol.events import (
-    CheckpointSaved,
-    Detached,
-    EngineEvent,
-    LogLine,
-)
+from studio.protocol.events import CheckpointSaved, Detached, EngineEvent, LogLine
 from studio.services.launch import FETCH_DATA, engine_environment
 from studio.services.process_outcome import (
     Ordered,

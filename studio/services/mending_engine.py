@@ -11,10 +11,7 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
 from studio.protocol.data_events import DataFixed
-from studio.protocol.events import (
-    EngineEvent,
-    Progress,
-)
+from studio.protocol.events import EngineEvent, Progress
 from studio.services.background import unexpected
 from studio.services.engine_task import EngineTask
 from studio.services.inspections import InspectionOrder

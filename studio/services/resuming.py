@@ -4,12 +4,6 @@ from studio.domain.errors import refusal
 from studio.domain.run import RunSnapshot, RunState
 
 
-def can_resume(run: RunSnapshot) -> bool:
-    """Whether going on makes sense: it ended early, and something was saved."""
-    ended_early = run.state.is_over and run.state is not RunState.FINISHED
-    return ended_early and bool(run.checkpoints)
-
-
 def refuse_resuming(run: RunSnapshot) -> None:
     """Refuse to go on with a run that is over or still running.
 

@@ -25,6 +25,7 @@ from studio.domain.run import (
 from studio.protocol.codec import heard, heard_comparison
 from studio.protocol.events import (
     PROTOCOL_VERSION,
+    CheckpointRemoved,
     CheckpointSaved,
     EngineEvent,
     EvalFinished,
@@ -117,9 +118,15 @@ def _lost_finding(snapshot: RunSnapshot) -> Finding:
         "run.lost",
         f"The training process ended without a word. {saved_words(snapshot)}",
         why="The machine may have been switched off, or the process was killed.",
-        fix="log.txt in the run's folder may say more.",
+        fix=f"{_way_on(snapshot)}log.txt in the run's folder may say more.",
         where=snapshot.name,
     )
+
+
+def _way_on(snapshot: RunSnapshot) -> str:
+    if not snapshot.checkpoints:
+        return ""
+    return f"Go on from there with snugtune resume {snapshot.name}. "
 
 
 @dataclass(slots=True)
@@ -182,6 +189,8 @@ class _Draft:
                 self.samples.append(Sample(event.step, event.prompt, event.text))
             case CheckpointSaved():
                 self.checkpoints.append((event.step, event.path))
+            case CheckpointRemoved(step=step):
+                self.checkpoints = [c for c in self.checkpoints if c[0] != step]
             case Warned():
                 self.findings.append(heard(event.finding))
             case _:
@@ -272,6 +281,7 @@ def _memory_point(event: MemorySample) -> MemoryPoint:
         event.allocated_bytes,
         event.reserved_bytes,
         event.device_used_bytes,
+        event.peak_bytes,
     )
 
 

@@ -20,9 +20,7 @@ from studio.protocol.codec import WireError, decode_event, encode, heard
 from studio.protocol.commands import ShowRow
 from studio.protocol.data_events import RowNotShown, RowShown
 from studio.protocol.data_words import heard_view
-from studio.protocol.events import (
-    RunFailed,
-)
+from studio.protocol.events import RunFailed
 from studio.services.background import unexpected
 from studio.services.inspections import InspectionOrder
 from studio.services.launch import engine_command, engine_environment

@@ -32,7 +32,7 @@ class FileSeal(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class Basis(msgspec.Struct, frozen=True, kw_only=True):
+class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     """What a checkpoint depends on; if it changes, going on is another run.
 
     Attributes:
@@ -52,14 +52,14 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # Of what is written to be measured, and never gone on with.
-UNKNOWN = Basis(recipe="", data="", model="", device="", versions={})
+UNKNOWN = Fingerprint(recipe="", data="", model="", device="", versions={})
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What lies in a checkpoint folder."""
 
     step: int
-    basis: Basis
+    fingerprint: Fingerprint
     files: dict[str, FileSeal]
     form: int = FORM
 
@@ -77,7 +77,7 @@ class Found:
     manifest: Manifest
 
 
-def seal(folder: Path, step: int, basis: Basis) -> None:
+def seal(folder: Path, step: int, fingerprint: Fingerprint) -> None:
     """Write the manifest of all files that lie in a folder.
 
     Raises:
@@ -90,7 +90,7 @@ def seal(folder: Path, step: int, basis: Basis) -> None:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
-    manifest = Manifest(step=step, basis=basis, files=files)
+    manifest = Manifest(step=step, fingerprint=fingerprint, files=files)
     (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
 
 
@@ -147,8 +147,8 @@ def newest_whole(parent: Path) -> tuple[Found | None, list[tuple[str, str]]]:
 def rotate(parent: Path, keep: int, spared: Iterable[int] = ()) -> list[int]:
     """Remove the earliest checkpoints beyond so many.
 
-    Those that have no manifest, such as of an earlier Snugtune, are not counted and
-    never removed.
+    Only whole ones are counted, so that those which stay can be gone on from. Those
+    that have no manifest, such as of an earlier Snugtune, are never removed.
 
     Args:
         parent: Holds them.
@@ -158,17 +158,14 @@ def rotate(parent: Path, keep: int, spared: Iterable[int] = ()) -> list[int]:
     Returns:
         The steps whose checkpoints were removed.
     """
-    sealed = [
-        (step, folder)
-        for step, folder in all_of(parent)
-        if (folder / MANIFEST).is_file()
-    ]
-    surplus = sealed[: -max(keep, LEAST_KEPT)]
-    kept = set(spared)
-    gone = [(step, folder) for step, folder in surplus if step not in kept]
-    for _, folder in gone:
-        _remove(folder)
-    return [step for step, _ in gone]
+    missing, kept, gone = max(keep, LEAST_KEPT), set(spared), []
+    for step, folder in reversed(all_of(parent)):
+        if missing:
+            missing -= isinstance(read(folder), Found)
+        elif step not in kept and (folder / MANIFEST).is_file():
+            _remove(folder)
+            gone.append(step)
+    return gone
 
 
 def _fault(folder: Path, name: str, sealed: FileSeal) -> str:

@@ -15,6 +15,12 @@ _CLEAR = Path("/proc/self/clear_refs")
 _KIB = 1024
 
 
+class _Kept:
+    """What the system's own mark forgot when it was cleared between two readings."""
+
+    highest = 0
+
+
 def resident_bytes() -> int:
     """Resident now."""
     return int(psutil.Process().memory_info().rss)
@@ -22,6 +28,22 @@ def resident_bytes() -> int:
 
 def highest_resident_bytes() -> int:
     """The high-water mark since the start or since `set_back`."""
+    return max(_Kept.highest, _mark())
+
+
+def highest_since_last() -> int:
+    """The high-water mark since this was last asked; without one, what is held now.
+
+    `highest_resident_bytes` still tells the highest of all.
+    """
+    highest = _mark()
+    if not _cleared():
+        return resident_bytes()
+    _Kept.highest = max(_Kept.highest, highest)
+    return highest
+
+
+def _mark() -> int:
     if _STATUS.exists():
         return _high_water_mark()
     if os.name == "nt":
@@ -46,6 +68,13 @@ def resident_file_bytes() -> int | None:
 
 def set_back() -> bool:
     """Set the high-water mark back to what is resident now, if the system lets us."""
+    if not _cleared():
+        return False
+    _Kept.highest = 0
+    return True
+
+
+def _cleared() -> bool:
     try:
         _CLEAR.write_text("5", encoding="ascii")
     except OSError:

@@ -14,11 +14,7 @@ from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.commands import ShowRow
 from studio.protocol.data_events import DataInspected, RowNotShown, RowShown
 from studio.protocol.data_words import heard_view
-from studio.protocol.events import (
-    Hello,
-    Progress,
-    RunFailed,
-)
+from studio.protocol.events import Hello, Progress, RunFailed
 from studio.storage.chat_files import read_chats
 from studio.storage.data_index import DataIndex, find_index, key_of, let_old_go
 from studio.storage.data_reading import RECOGNISE

@@ -7,11 +7,7 @@ from studio.domain.errors import ExitCode
 from studio.engine import data_making
 from studio.protocol.commands import Stop
 from studio.protocol.data_events import DraftsMade
-from studio.protocol.events import (
-    PhaseChanged,
-    Progress,
-    RunFailed,
-)
+from studio.protocol.events import PhaseChanged, Progress, RunFailed
 from studio.storage.draft_files import DraftFile
 from tests.engine.helpers import carry_out, engine, of_kind
 

@@ -10,9 +10,7 @@ from studio.domain.recipe import Recipe
 from studio.engine.chat_rendering import RowMaker
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.data_events import DataFixed, DataInspected
-from studio.protocol.events import (
-    RunFailed,
-)
+from studio.protocol.events import RunFailed
 from studio.storage.chat_files import read_chats
 from studio.storage.recipes import save_recipe
 from tests.engine import tiny

@@ -10,9 +10,7 @@ from studio.domain.recipe import Recipe
 from studio.engine.data_preparation import prepare_data
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.data_events import DataInspected
-from studio.protocol.events import (
-    Warned,
-)
+from studio.protocol.events import Warned
 from studio.services.inspections import InspectionOrder
 from studio.services.preflight import preflight
 from studio.storage.data_sets import digest_of_data, read_data, read_indexed

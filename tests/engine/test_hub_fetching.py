@@ -14,9 +14,7 @@ from studio.domain.errors import ExitCode, StudioError
 from studio.domain.hub_names import HubName
 from studio.protocol.commands import Stop
 from studio.protocol.data_events import DataFetched
-from studio.protocol.events import (
-    Progress,
-)
+from studio.protocol.events import Progress
 from studio.storage.chat_files import read_chats
 from studio.storage.data_digest import digest_of
 from studio.storage.hub_data import find_fetched, origin_of

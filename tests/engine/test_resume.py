@@ -1,13 +1,17 @@
 """Going on after a stop equals never having stopped, bit for bit."""
 
+import shutil
+
 import pytest
 
 from studio.domain.errors import ExitCode
-from studio.engine import training_state
+from studio.domain.run import Phase
+from studio.engine import checkpoints, training_state
 from studio.engine.progress import StepReporter
 from studio.protocol.events import (
     CheckpointSaved,
     EvalFinished,
+    PhaseChanged,
     RunFailed,
     RunFinished,
     RunResumed,
@@ -122,17 +126,92 @@ def test_that_the_end_of_a_pass_is_no_exception(tmp_path, tiny_model, cut_at):
     assert weights(broken) == weights(straight)
 
 
-def test_that_it_matters_what_the_order_and_the_dropout_are_drawn_from(
-    tmp_path, tiny_model, cut_at, monkeypatch
+def nothing(*_):
+    """Put nothing back."""
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        (training_state, "put_chance"),
+        (training_state, "put_weights"),
+        (training_state.Resumable, "_load_optimizer_and_scheduler"),
+    ],
+)
+def test_that_each_part_of_the_state_matters(
+    where, name, tmp_path, tiny_model, cut_at, monkeypatch
 ):
     straight = make_run(tmp_path, tiny_model)
     train(straight)
     broken = make_run(tmp_path, tiny_model)
     cut_at(5)
     train(broken)
-    monkeypatch.setattr(training_state, "put_chance", lambda _: None)
+    monkeypatch.setattr(where, name, nothing)
     assert go_on(broken)[0] is ExitCode.OK
     assert weights(broken) != weights(straight)
+
+
+def test_that_nothing_read_is_held_while_it_trains(
+    tmp_path, tiny_model, cut_at, monkeypatch
+):
+    broken = make_run(tmp_path, tiny_model)
+    cut_at(5)
+    train(broken)
+    held, keep = [], training_state.StateKeeper.on_step_end
+
+    def look(self, *given, **more):
+        held.append(self._trainer.state_read)
+        keep(self, *given, **more)
+
+    monkeypatch.setattr(training_state.StateKeeper, "on_step_end", look)
+    assert go_on(broken)[0] is ExitCode.OK
+    assert held == [None] * (STEPS - 3)
+
+
+def test_that_an_adapter_lost_behind_the_last_step_is_written_again(
+    tmp_path, tiny_model
+):
+    run = make_run(tmp_path, tiny_model, train__save_steps=STEPS)
+    train(run)
+    written = weights(run)
+    shutil.rmtree(run.adapter_path)
+    assert go_on(run)[0] is ExitCode.OK
+    assert weights(run) == written
+
+
+def test_that_a_change_is_noticed_before_a_weight_is_loaded(
+    tmp_path, tiny_model, cut_at
+):
+    broken = make_run(tmp_path, tiny_model)
+    cut_at(5)
+    train(broken)
+    tiny.write_chats(tmp_path / "chats.jsonl", tiny.chats(39))
+    _, events = go_on(broken)
+    phases = {event.phase for event in of_kind(events, PhaseChanged)}
+    assert Phase.LOADING_MODEL not in phases
+
+
+def test_that_data_that_are_gone_are_told_in_words(tmp_path, tiny_model, cut_at):
+    broken = make_run(tmp_path, tiny_model)
+    cut_at(5)
+    train(broken)
+    (tmp_path / "chats.jsonl").unlink()
+    code, events = go_on(broken)
+    assert code is ExitCode.BAD_INPUT
+    assert of_kind(events, RunFailed)[0].kind != "internal"
+
+
+def test_that_a_checkpoint_needs_room_for_its_state(tmp_path, tiny_model, monkeypatch):
+    run = make_run(tmp_path, tiny_model)
+    asked = []
+    monkeypatch.setattr(
+        checkpoints, "need_space", lambda _, needed, what: asked.append((needed, what))
+    )
+    train(run)
+    needed, what = asked[-1]
+    state = run.checkpoints_path / "step-12" / "training_state.safetensors"
+    assert what == "The checkpoint"
+    assert needed > state.stat().st_size
 
 
 def test_that_a_damaged_checkpoint_is_told_and_the_one_before_is_taken(
@@ -189,6 +268,7 @@ def test_that_surplus_checkpoints_go_and_the_best_stays(tmp_path, tiny_model):
     # What is measured at a step comes behind saving it.
     best = min((step for step in losses if step < 12), key=losses.__getitem__)
     assert left == {9, 12, best}
+    assert {step for step, _ in snapshot_of(run).checkpoints} == left
 
 
 def test_that_the_story_goes_on_behind_the_step_it_went_back_to(

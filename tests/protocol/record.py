@@ -14,10 +14,7 @@ from pathlib import Path
 from studio.protocol.codec import encode
 from studio.protocol.commands import KeepRunning, SampleNow, SaveNow, ShowRow, Stop
 from studio.protocol.data_events import RowNotShown, RowShown
-from studio.protocol.events import (
-    RunFailed,
-    StepFinished,
-)
+from studio.protocol.events import RunFailed, StepFinished
 from tests.engine import tiny
 from tests.engine.helpers import engine, new_run, recipe_for
 from tests.engine.hub_stub import Shelf, hub
@@ -89,7 +86,9 @@ def killed(recorder):
 
 
 def resumed(recorder):
-    run = recorder.run(train__max_steps=8, train__save_steps=2)
+    run = recorder.run(
+        train__max_steps=8, train__save_steps=2, train__keep_checkpoints=2
+    )
     with engine("train", run.path) as process:
         for _ in range(5):
             process.listen_until(StepFinished)

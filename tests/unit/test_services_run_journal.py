@@ -13,6 +13,7 @@ from studio.domain.run import EngineIdentity, Phase, RunState
 from studio.protocol.codec import encode, told
 from studio.protocol.events import (
     PROTOCOL_VERSION,
+    CheckpointRemoved,
     CheckpointSaved,
     Detached,
     EngineEvent,
@@ -202,6 +203,14 @@ def test_that_a_run_whose_engine_is_gone_is_lost_and_says_what_is_saved(run):
     assert snapshot.step == 2
     assert snapshot.failure is not None
     assert "Saved up to step 2." in snapshot.failure.what
+    assert f"snugtune resume {run.name}" in snapshot.failure.how_to_fix
+
+
+def test_that_checkpoints_which_made_room_are_not_told_of(run):
+    write(run, [*STORY[:12], CheckpointRemoved(at=after(20), step=2)])
+    snapshot = snapshot_of(run)
+    assert snapshot.checkpoints == ()
+    assert "Nothing was saved yet." in snapshot.failure.what
 
 
 def test_that_a_run_whose_engine_lives_is_running(run):

@@ -4,7 +4,7 @@ import pytest
 
 from studio.storage.checkpoint_folders import (
     MANIFEST,
-    Basis,
+    Fingerprint,
     Found,
     all_of,
     newest_whole,
@@ -13,7 +13,9 @@ from studio.storage.checkpoint_folders import (
     seal,
 )
 
-BASIS = Basis(recipe="r", data="d", model="m", device="cpu", versions={"torch": "2"})
+FINGERPRINT = Fingerprint(
+    recipe="r", data="d", model="m", device="cpu", versions={"torch": "2"}
+)
 
 
 def make(parent, step):
@@ -21,7 +23,7 @@ def make(parent, step):
     (folder / "more").mkdir(parents=True)
     (folder / "weights.safetensors").write_bytes(b"weights %d" % step)
     (folder / "more" / "state.json").write_bytes(b"{}")
-    seal(folder, step, BASIS)
+    seal(folder, step, FINGERPRINT)
     return folder
 
 
@@ -30,7 +32,7 @@ def test_that_a_sealed_folder_is_whole(tmp_path):
     found = read(folder)
     assert isinstance(found, Found)
     assert found.manifest.step == 3
-    assert found.manifest.basis == BASIS
+    assert found.manifest.fingerprint == FINGERPRINT
     assert set(found.manifest.files) == {"weights.safetensors", "more/state.json"}
 
 
@@ -39,7 +41,8 @@ def cut(folder):
 
 
 def change(folder):
-    (folder / "weights.safetensors").write_bytes(b"Weights 3")
+    file = folder / "weights.safetensors"
+    file.write_bytes(file.read_bytes().replace(b"w", b"W"))
 
 
 def lose(folder):
@@ -117,6 +120,15 @@ def test_that_the_earliest_go_but_never_below_two(tmp_path, keep, spared, left):
     assert [step for step, _ in all_of(tmp_path)] == left
     assert sorted({*gone, *left}) == [1, 2, 3, 4, 5]
     assert not list(tmp_path.glob(".*"))
+
+
+def test_that_two_whole_ones_stay_whatever_is_damaged(tmp_path):
+    for step in range(1, 6):
+        make(tmp_path, step)
+    for step in (3, 5):
+        change(tmp_path / f"step-{step}")
+    assert rotate(tmp_path, 2) == [1]
+    assert [step for step, _ in all_of(tmp_path)] == [2, 3, 4, 5]
 
 
 def test_that_what_has_no_manifest_is_neither_counted_nor_removed(tmp_path):

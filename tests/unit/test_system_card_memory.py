@@ -8,6 +8,7 @@ from studio.domain.hardware import GIB, MIB
 from studio.system.card_memory import CardMemory, bare, used_by_card
 from studio.system.resident_memory import (
     highest_resident_bytes,
+    highest_since_last,
     resident_bytes,
     set_back,
 )
@@ -94,3 +95,15 @@ def test_that_the_high_water_mark_keeps_what_was_given_back():
     if set_back():
         assert highest_resident_bytes() < at_most - 32 * MIB
     assert resident_bytes() <= highest_resident_bytes() + MIB
+
+
+def test_that_what_was_held_between_two_readings_is_told_once():
+    if not set_back():
+        pytest.skip("the system keeps no mark that can be set back")
+    highest_since_last()
+    block = bytearray(96 * MIB)
+    block[::4096] = b"x" * len(block[::4096])
+    del block
+    first, second = highest_since_last(), highest_since_last()
+    assert first > second + 64 * MIB
+    assert highest_resident_bytes() >= first

@@ -12,7 +12,6 @@ from datasets import Dataset
 from transformers import PrinterCallback, set_seed
 from trl.trainer import utils as trl_utils
 from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype, Optimizer
@@ -33,12 +32,7 @@ from studio.engine.packing import (
 )
 from studio.engine.progress import StepReporter
 from studio.engine.progress_bars import reported
-from studio.engine.resuming import (
-    Resuming,
-    basis_of,
-    checkpoint_to_resume,
-    refuse_changes,
-)
+from studio.engine.resuming import Resuming, fingerprint_of, take_up
 from studio.engine.row_store import RowStore
 from studio.engine.schedules import course_of
 from studio.engine.session import Session
@@ -88,10 +82,8 @@ def train(
         Interrupted: The engine was told to end before the first step.
     """
     with session.lifeline.open():
-        found = checkpoint_to_resume(session, directory) if resuming else None
+        found = take_up(session, directory, place, resuming) if resuming else None
         run = load_run(session, directory, recipe, place)
-        if found is not None and resuming is not None and run.basis is not None:
-            refuse_changes(session, found, run.basis, accepts=resuming.accepts_changes)
         trainer = build_trainer(run)
         if recipe.train.packing:
             refuse_leaks(trainer, run.formats)
@@ -99,7 +91,7 @@ def train(
             run.evaluate(0)
             run.sample(0)
         else:
-            run.take_up(found)
+            run.take_up(found, trainer)
         session.enter(Phase.TRAINING)
     try:
         with session.lifeline.open():
@@ -154,11 +146,11 @@ def load_run(
         data=data,
         data_sha256=sha256,
         formats=formats,
-        basis=basis_of(recipe, sha256, folder, device.type),
+        fingerprint=fingerprint_of(recipe, sha256, folder, device.type),
     )
 
 
-def build_trainer(run: TrainingRun) -> SFTTrainer:
+def build_trainer(run: TrainingRun) -> ResumableTrainer:
     """Make the trainer of trl, ready to train and told to write nothing."""
     device = next(run.model.parameters()).device
     if device.type == "cpu":

@@ -12,10 +12,7 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, Severity
 from studio.domain.hub_names import HubName
 from studio.protocol.data_events import DataFetched
-from studio.protocol.events import (
-    EngineEvent,
-    Progress,
-)
+from studio.protocol.events import EngineEvent, Progress
 from studio.services.engine_task import EngineTask
 from studio.services.launch import FETCH_DATA
 from studio.ui.pages.desk import Desk

@@ -7,11 +7,7 @@ from typing import Final
 
 from studio.domain.run import Phase
 from studio.protocol.data_events import DraftsMade
-from studio.protocol.events import (
-    EngineEvent,
-    PhaseChanged,
-    Progress,
-)
+from studio.protocol.events import EngineEvent, PhaseChanged, Progress
 from studio.services.draft_review import Draft, Review
 from studio.services.drafting import result_words
 from studio.services.model_shelf import ModelPlace, ModelState

@@ -158,7 +158,7 @@ def _points(pairs: Iterable[tuple[int, float | None]]) -> Points:
 
 def _reading(point: MemoryPoint) -> MemoryReading:
     if point.reserved_bytes is None:
-        return MemoryReading(point.step, point.process_bytes, None)
+        return MemoryReading(point.step, point.highest_bytes, None)
     used = point.device_used_bytes
     other = None if used is None else max(0, used - point.reserved_bytes)
     return MemoryReading(point.step, point.reserved_bytes, other)
