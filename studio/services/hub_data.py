@@ -1,13 +1,12 @@
 """Data sets of the hub by their words: those that lie here become files."""
 
-from pathlib import Path
 from typing import Final
 
 from studio.domain.errors import StudioError
 from studio.domain.hub_names import HubName, is_hub_word
 from studio.domain.mixing import MixError, MixWord, mix_of
 from studio.domain.recipe import Recipe
-from studio.storage.hub_data import FetchedData, find_fetched, origin_of
+from studio.storage.hub_data import FetchedData, find_fetched
 from studio.system.paths import hub_data_dir
 
 _PATHS: Final = ("data.path", "data.held_out_file")
@@ -37,14 +36,6 @@ def with_data_here(recipe: Recipe) -> Recipe:
         return recipe
     words = tuple(MixWord(_here(each.path), each.share).word() for each in mix)
     return recipe.with_value("data.mix", words)
-
-
-def origin_words(path: str) -> str:
-    """Where a data file came from, such as ``hub:owner/name``; empty for others."""
-    origin = origin_of(Path(path)) if path else None
-    if origin is None:
-        return ""
-    return HubName(origin.id, origin.config, origin.split, origin.revision).word()
 
 
 def _here(path: str) -> str:

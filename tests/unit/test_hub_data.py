@@ -8,7 +8,7 @@ import pytest
 from studio.domain.errors import StudioError
 from studio.domain.hub_names import HubName, is_hub_word
 from studio.domain.recipe import Recipe
-from studio.services.hub_data import origin_words, with_data_here
+from studio.services.hub_data import with_data_here
 from studio.services.launch import FETCH_DATA, engine_environment
 from studio.services.preflight import preflight
 from studio.storage.chat_files import read_chats
@@ -122,8 +122,6 @@ def test_that_a_recipe_names_what_was_fetched_as_a_file():
     here = with_data_here(recipe)
     assert here.data.path == str(file)
     assert here.data.mix == (f"{file}=0.2", "b.jsonl=0.1")
-    assert origin_words(here.data.path) == FULL.word()
-    assert not origin_words("b.jsonl")
 
 
 def test_that_a_set_that_is_not_here_is_refused_with_the_way_to_it(tmp_path):
