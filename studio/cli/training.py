@@ -18,6 +18,7 @@ from studio.protocol.events import (
     PhaseChanged,
     Progress,
     RunFinished,
+    RunPaused,
     RunResumed,
     SampleProduced,
     StepFinished,
@@ -38,7 +39,8 @@ class RunReport:
         display: Where progress is shown.
         held_out: Losses, first before training.
         samples: Answers, first those before training.
-        finished: The engine's last word.
+        finished: The engine's last word, if it ended by itself or was stopped.
+        paused: Its last word, if it was paused.
         compared: Its memory beside the prediction; None while it isn't told.
     """
 
@@ -47,6 +49,7 @@ class RunReport:
     held_out: list[HeldOutPoint] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     finished: RunFinished | None = None
+    paused: RunPaused | None = None
     compared: MemoryComparison | None = None
 
     def hear(self, event: EngineEvent) -> None:
@@ -86,6 +89,8 @@ class RunReport:
                 self.samples = [each for each in self.samples if each.step <= step]
             case RunFinished():
                 self.finished = event
+            case RunPaused():
+                self.paused = event
 
     def document(self) -> dict[str, object]:
         """The report for programs."""
@@ -96,6 +101,7 @@ class RunReport:
             "directory": str(self.directory.path),
             "adapter": str(self.directory.adapter_path),
             "steps": self.finished.steps if self.finished else 0,
+            "paused": self.paused is not None,
             "stopped": self.finished.stopped if self.finished else False,
             "held_out_loss": {"before": first, "after": last},
             "memory": self.compared.document() if self.compared else None,
@@ -167,14 +173,26 @@ def say_report(report: RunReport, merged: Merged | None = None) -> None:
     if machine is not None and machine.sentence():
         terminal.say(machine.sentence())
     terminal.say()
+    if report.paused is not None:
+        _say_pause(report.directory.name, report.paused)
     terminal.say(f"Run           {report.directory.path}")
-    terminal.say(f"Adapter       {report.directory.adapter_path}")
+    if report.paused is None:
+        terminal.say(f"Adapter       {report.directory.adapter_path}")
     if merged is not None:
         terminal.say(f"Merged model  {merged.path}")
 
 
+def _say_pause(name: str, paused: RunPaused) -> None:
+    for words in (paused.message, paused.advice):
+        if words:
+            terminal.say(words)
+    terminal.say(f"Paused behind step {paused.step:,}. snugtune resume {name} goes on.")
+
+
 def verdict_code(report: RunReport) -> ExitCode:
-    """A run that was ended by hand has its own code."""
+    """A run that was paused or ended by hand has its own code."""
+    if report.paused is not None:
+        return ExitCode.PAUSED
     if report.finished is not None and report.finished.stopped:
         return ExitCode.STOPPED
     return ExitCode.OK

@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     DISK = 13
     ORPHANED = 14
     STOPPED = 15
+    PAUSED = 16
 
 
 class StudioError(Exception):

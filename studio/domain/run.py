@@ -19,6 +19,7 @@ class RunState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     STOPPING = "stopping"
+    PAUSED = "paused"
     FINISHED = "finished"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -26,8 +27,9 @@ class RunState(StrEnum):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen by itself."""
+        """Whether nothing more will happen by itself: no engine is left."""
         return self in {
+            RunState.PAUSED,
             RunState.FINISHED,
             RunState.STOPPED,
             RunState.FAILED,

@@ -3,7 +3,7 @@
 import queue
 import threading
 
-from studio.protocol.commands import SampleNow, SaveNow, ShowRow, Stop
+from studio.protocol.commands import Pause, SampleNow, SaveNow, ShowRow, Stop
 
 
 class Orders:
@@ -14,13 +14,17 @@ class Orders:
         self._save = threading.Event()
         self._sample = threading.Event()
         self._keep_work = True
+        self._pauses = False
         self._rows: queue.SimpleQueue[ShowRow] = queue.SimpleQueue()
 
-    def take(self, order: Stop | SaveNow | SampleNow | ShowRow) -> None:
+    def take(self, order: Stop | Pause | SaveNow | SampleNow | ShowRow) -> None:
         """Remember an order."""
         match order:
             case Stop(save=save):
-                self._keep_work = save
+                self._keep_work, self._pauses = save, False
+                self._stop.set()
+            case Pause():
+                self._pauses = not self._stop.is_set()
                 self._stop.set()
             case SaveNow():
                 self._save.set()
@@ -33,6 +37,11 @@ class Orders:
     def stop_is_ordered(self) -> bool:
         """Whether training ends after the step under way."""
         return self._stop.is_set()
+
+    @property
+    def pauses(self) -> bool:
+        """Whether that end is a pause, which no order to stop came before or behind."""
+        return self._pauses
 
     @property
     def keeps_work(self) -> bool:

@@ -11,6 +11,7 @@ from studio.domain.recipe import Recipe
 from studio.engine.devices import choose_device
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Session
+from studio.protocol.events import RunPaused, RunResumed
 from studio.storage.checkpoint_folders import Fingerprint, Found, newest_whole
 from studio.storage.data_sets import digest_of_data
 from studio.storage.disk import unreadable
@@ -74,15 +75,21 @@ def fingerprint_of(
 
 def take_up(
     session: Session, run: RunDirectory, place: ModelPlace, resuming: Resuming
-) -> Found:
+) -> Found | None:
     """The checkpoint to go on from, if that is still the same run.
 
     Nothing is loaded for it.
+
+    Returns:
+        None for a run that was paused before its first step, which begins anew.
 
     Raises:
         StudioError: There is none, something that the run depends on has changed and
             that isn't accepted, or the data or the model can't be read.
     """
+    if _was_paused_before_a_step(run):
+        session.say(RunResumed(step=0))
+        return None
     found = checkpoint_to_resume(session, run)
     recipe = run.read_recipe()
     try:
@@ -169,6 +176,11 @@ def changes(then: Fingerprint, now: Fingerprint) -> list[str]:
         if before != after:
             found.append(f"{name} ({before}, now {after})")
     return found
+
+
+def _was_paused_before_a_step(run: RunDirectory) -> bool:
+    pauses = [event for event in run.events() if isinstance(event, RunPaused)]
+    return bool(pauses) and not pauses[-1].step and not pauses[-1].kind
 
 
 def _model_digest(folder: Path) -> str:

@@ -19,7 +19,7 @@ from studio.engine.lifeline import (
 from studio.engine.orders import Orders
 from studio.engine.wire import Wire
 from studio.protocol.codec import WireError, decode_command, told
-from studio.protocol.commands import KeepRunning, Stop
+from studio.protocol.commands import KeepRunning, Pause, Stop
 from studio.protocol.events import (
     Detached,
     EngineEvent,
@@ -80,7 +80,7 @@ class Session:
             case KeepRunning():
                 self.lifeline.let_go()
                 self.say(Detached())
-            case Stop():
+            case Stop() | Pause():
                 self.orders.take(order)
                 self.say(Stopping())
             case _:

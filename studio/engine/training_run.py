@@ -21,7 +21,7 @@ from studio.engine.packing import rows_for
 from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import Tokenizer
-from studio.engine.training_state import ResumableTrainer, StateKeeper, read_state
+from studio.engine.training_state import Resumable, StateKeeper, read_state
 from studio.protocol.events import EvalFinished, RunFinished, RunResumed, SampleProduced
 from studio.storage.checkpoint_folders import Fingerprint, Found
 from studio.storage.models import ModelPlace
@@ -102,7 +102,7 @@ class TrainingRun:
         """Write a checkpoint, and let surplus ones go."""
         save_checkpoint(self, step)
 
-    def take_up(self, found: Found, trainer: ResumableTrainer) -> None:
+    def take_up(self, found: Found, trainer: Resumable) -> None:
         """Know again what a checkpoint knows, and say from where on it goes."""
         state = read_state(found.path)
         self.losses.update(state.pop("losses"))

@@ -40,6 +40,8 @@ class Resumable:
     optimizer: Any
     lr_scheduler: Any
     accelerator: Any
+    state: TrainerState
+    train: Any
     state_read: State | None = None
 
     def _load_from_checkpoint(self, folder: str, model: object = None) -> None:

@@ -22,6 +22,7 @@ from studio.protocol.events import (
     ModelPrepared,
     RunFailed,
     RunFinished,
+    RunPaused,
 )
 from studio.storage.draft_making import DraftOrder
 from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
@@ -86,7 +87,9 @@ def _device() -> str:
 
 
 def _say_interrupted(session: Session, verb: str) -> None:
-    if verb == "train":
+    if verb == "train" and session.orders.pauses:
+        session.say(RunPaused(step=0))
+    elif verb == "train":
         session.say(RunFinished(adapter="", steps=0, stopped=True))
     else:
         session.say(

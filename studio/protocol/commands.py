@@ -19,6 +19,10 @@ class Stop(Command, frozen=True, tag="stop"):
     save: bool = True
 
 
+class Pause(Command, frozen=True, tag="pause"):
+    """Write a checkpoint after the step under way, then end, so the card is free."""
+
+
 class SaveNow(Command, frozen=True, tag="save-now"):
     """Write a checkpoint after the step under way."""
 
@@ -53,4 +57,4 @@ class ShowRow(Command, frozen=True, tag="show-row"):
     place: int | None = None
 
 
-EngineCommand = Stop | SaveNow | SampleNow | KeepRunning | ShowRow
+EngineCommand = Stop | Pause | SaveNow | SampleNow | KeepRunning | ShowRow

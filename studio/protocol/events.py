@@ -182,6 +182,24 @@ class RunResumed(Event, frozen=True, tag="resumed"):
     step: int
 
 
+class RunPaused(Event, frozen=True, tag="paused"):
+    """The engine ended and gave all memory back; the run can be gone on with.
+
+    Attributes:
+        step: The last step that is kept; 0 when none was done, so that going on
+            begins anew.
+        kind: Why, as a stable name such as ``disk.full``; empty when the user wished
+            it.
+        message: What happened; empty when the user wished it.
+        advice: What the user can do before going on.
+    """
+
+    step: int
+    kind: str = ""
+    message: str = ""
+    advice: str = ""
+
+
 class RunFinished(Event, frozen=True, tag="finished"):
     """The run ended as it should, or as it was told to.
 
@@ -304,6 +322,7 @@ EngineEvent = (
     | Detached
     | RunFailed
     | RunFinished
+    | RunPaused
     | RunResumed
     | ModelPrepared
     | Merged

@@ -25,6 +25,7 @@ from studio.protocol.events import (
     ModelPrepared,
     RunFailed,
     RunFinished,
+    RunPaused,
 )
 
 _LOG_TAIL_BYTES = 4096
@@ -76,7 +77,9 @@ class ProcessOutcome:
                 return f"Stopped after step {steps:,}."
             case RunFinished(steps=steps):
                 return f"Finished after {steps:,} {'step' if steps == 1 else 'steps'}."
-            case RunFailed(message=message):
+            case RunPaused(message="", step=step):
+                return f"Paused behind step {step:,}."
+            case RunFailed(message=message) | RunPaused(message=message):
                 return message
             case None:
                 return self._unspoken()
@@ -156,6 +159,7 @@ def is_last_word(event: EngineEvent) -> bool:
         event,
         RunFinished
         | RunFailed
+        | RunPaused
         | Merged
         | Generated
         | DraftsMade

@@ -22,7 +22,7 @@ def refuse_resuming(run: RunSnapshot) -> None:
             f"{run.name} has finished: all {run.step:,} steps are done.",
             fix="Start another run with more passes.",
         )
-    if not run.checkpoints:
+    if not run.checkpoints and not (run.state is RunState.PAUSED and not run.step):
         raise refusal(
             "run.no-checkpoint",
             f"{run.name} has no checkpoint to go on from.",

@@ -303,6 +303,8 @@ def _ending_of(snapshot: RunSnapshot) -> str:
     match snapshot.state:
         case RunState.FINISHED:
             return f"Finished after {snapshot.step:,} steps."
+        case RunState.PAUSED if snapshot.failure is None:
+            return f"Paused behind step {snapshot.step:,}."
         case RunState.STOPPED:
             return f"Stopped after step {snapshot.step:,}."
         case _ if snapshot.failure is not None:

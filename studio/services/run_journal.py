@@ -37,6 +37,7 @@ from studio.protocol.events import (
     Progress,
     RunFailed,
     RunFinished,
+    RunPaused,
     RunResumed,
     SampleProduced,
     StepFinished,
@@ -210,6 +211,16 @@ class _Draft:
                 self._change(state=RunState.STOPPING)
             case RunResumed():
                 self._go_back(event.step)
+            case MemoryMeasured():
+                self._change(compared=heard_comparison(event))
+            case Merged():
+                self._change(merged=_relative(event.path, self.base.directory))
+            case _:
+                self._take_end(event)
+
+    def _take_end(self, event: EngineEvent) -> None:
+        """Fold an engine's last word; the rest tells nothing about where it stands."""
+        match event:
             case RunFinished():
                 state = RunState.STOPPED if event.stopped else RunState.FINISHED
                 self._change(state=state, progress=None)
@@ -217,12 +228,11 @@ class _Draft:
             case RunFailed():
                 failure = error(event.kind, event.message, fix=event.advice)
                 self._change(state=RunState.FAILED, progress=None, failure=failure)
-            case MemoryMeasured():
-                self._change(compared=heard_comparison(event))
-            case Merged():
-                self._change(merged=_relative(event.path, self.base.directory))
-            case _:
-                return  # the rest tells nothing about where a run stands
+            case RunPaused():
+                self._change(state=RunState.PAUSED, progress=None)
+                if event.kind:
+                    cause = error(event.kind, event.message, fix=event.advice)
+                    self._change(failure=cause)
 
     def _greet(self, event: Hello) -> None:
         self._change(

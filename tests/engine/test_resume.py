@@ -5,15 +5,18 @@ import shutil
 import pytest
 
 from studio.domain.errors import ExitCode
-from studio.domain.run import Phase
+from studio.domain.run import Phase, RunState
 from studio.engine import checkpoints, training_state
 from studio.engine.progress import StepReporter
+from studio.protocol.commands import Pause, Stop
 from studio.protocol.events import (
     CheckpointSaved,
     EvalFinished,
+    Hello,
     PhaseChanged,
     RunFailed,
     RunFinished,
+    RunPaused,
     RunResumed,
     StepFinished,
     Warned,
@@ -21,7 +24,7 @@ from studio.protocol.events import (
 from studio.services.run_journal import snapshot_of
 from studio.storage.run_directory import RunDirectory
 from tests.engine import tiny
-from tests.engine.helpers import new_run, of_kind, recipe_for, train
+from tests.engine.helpers import engine, new_run, of_kind, recipe_for, train
 
 pytestmark = pytest.mark.torch
 
@@ -289,3 +292,53 @@ def test_that_no_pickle_is_kept(tmp_path, tiny_model):
     train(run)
     kinds = {f.suffix for f in run.checkpoints_path.rglob("*") if f.is_file()}
     assert kinds <= {".safetensors", ".json", ".jinja", ".md"}
+
+
+def test_that_a_pause_gives_the_memory_back_and_goes_on_at_the_same_step(
+    tmp_path, tiny_model
+):
+    straight = make_run(tmp_path, tiny_model, train__max_steps=60)
+    train(straight)
+    paused = make_run(tmp_path, tiny_model, train__max_steps=60)
+    with engine("train", paused.path) as process:
+        process.listen_until(StepFinished)
+        process.order(Pause())
+        code, _ = process.end()
+    assert code == ExitCode.OK
+    step = process.events[-1].step
+    assert isinstance(process.events[-1], RunPaused)
+    assert 0 < step < 60
+    snapshot = snapshot_of(paused)
+    assert snapshot.state is RunState.PAUSED
+    assert not paused.adapter_path.exists()
+    code, events = go_on(paused)
+    assert code is ExitCode.OK
+    assert of_kind(events, RunResumed)[0].step == step
+    assert weights(paused) == weights(straight)
+
+
+def test_that_a_run_paused_before_its_first_step_begins_anew(tmp_path, tiny_model):
+    straight = make_run(tmp_path, tiny_model)
+    train(straight)
+    paused = make_run(tmp_path, tiny_model)
+    with engine("train", paused.path) as process:
+        process.listen_until(Hello)
+        process.order(Pause())
+        process.end()
+    assert process.events[-1].step == 0
+    assert snapshot_of(paused).state is RunState.PAUSED
+    code, events = go_on(paused)
+    assert code is ExitCode.OK
+    assert of_kind(events, RunResumed)[0].step == 0
+    assert weights(paused) == weights(straight)
+
+
+def test_that_a_stop_behind_a_pause_keeps_the_adapter(tmp_path, tiny_model):
+    run = make_run(tmp_path, tiny_model, train__max_steps=1000)
+    with engine("train", run.path) as process:
+        process.listen_until(StepFinished)
+        process.order(Pause())
+        process.order(Stop())
+        process.end()
+    assert isinstance(process.events[-1], RunFinished)
+    assert (run.adapter_path / "adapter_model.safetensors").is_file()

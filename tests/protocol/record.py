@@ -12,7 +12,14 @@ import tempfile
 from pathlib import Path
 
 from studio.protocol.codec import encode
-from studio.protocol.commands import KeepRunning, SampleNow, SaveNow, ShowRow, Stop
+from studio.protocol.commands import (
+    KeepRunning,
+    Pause,
+    SampleNow,
+    SaveNow,
+    ShowRow,
+    Stop,
+)
 from studio.protocol.data_events import RowNotShown, RowShown
 from studio.protocol.events import RunFailed, StepFinished
 from tests.engine import tiny
@@ -73,6 +80,15 @@ def stopped(recorder):
         process.order(Stop())
         process.end()
     recorder.keep_journal("stopped", run)
+
+
+def paused(recorder):
+    run = recorder.run(train__max_steps=1_000_000, train__save_steps=0)
+    with engine("train", run.path) as process:
+        process.listen_until(StepFinished)
+        process.order(Pause())
+        process.end()
+    recorder.keep_journal("paused", run)
 
 
 def killed(recorder):
@@ -163,6 +179,7 @@ def main():
         recorder = Recorder(Path(folder))
         run = finished(recorder)
         stopped(recorder)
+        paused(recorder)
         killed(recorder)
         resumed(recorder)
         failed(recorder)

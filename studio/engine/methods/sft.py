@@ -20,7 +20,6 @@ from studio.engine.adapters import attach, set_dtype
 from studio.engine.chat_rendering import TrainingRow
 from studio.engine.data_preparation import prepare_data
 from studio.engine.devices import Formats, choose_device, formats_of
-from studio.engine.lifeline import SAVE_S, Interrupted
 from studio.engine.model_loading import load_model
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.packing import (
@@ -37,9 +36,9 @@ from studio.engine.row_store import RowStore
 from studio.engine.schedules import course_of
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import load_tokenizer
+from studio.engine.training_loop import begin, drive
 from studio.engine.training_run import TrainingRun
 from studio.engine.training_state import ResumableTrainer
-from studio.protocol.events import RunFinished
 from studio.storage.data_sets import digest_of_data
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
@@ -87,26 +86,8 @@ def train(
         trainer = build_trainer(run)
         if recipe.train.packing:
             refuse_leaks(trainer, run.formats)
-        if found is None:
-            run.evaluate(0)
-            run.sample(0)
-        else:
-            run.take_up(found, trainer)
-        session.enter(Phase.TRAINING)
-    try:
-        with session.lifeline.open():
-            trainer.train(resume_from_checkpoint=str(found.path) if found else None)
-    except Interrupted:
-        session.lifeline.grant(SAVE_S)
-
-    steps = trainer.state.global_step
-    stopped = steps < trainer.state.max_steps
-    if steps and (session.orders.keeps_work or not stopped):
-        if stopped:
-            run.save(steps)  # to go on from, should the user wish to
-        run.finish(steps, stopped=stopped)
-    else:
-        session.say(RunFinished(adapter="", steps=steps, stopped=stopped))
+        begin(run, trainer, found)
+    drive(run, trainer, found)
 
 
 def load_run(

@@ -54,6 +54,8 @@ def ending_of(snapshot: RunSnapshot) -> Ending:
             ending = _finished(snapshot)
         case RunState.STOPPED:
             ending = _stopped(snapshot)
+        case RunState.PAUSED if snapshot.failure is None:
+            ending = _paused(snapshot)
         case _:
             ending = _broken(snapshot)
     if snapshot.machine is None:
@@ -102,9 +104,22 @@ def _stopped(snapshot: RunSnapshot) -> Ending:
     )
 
 
+def _paused(snapshot: RunSnapshot) -> Ending:
+    where = (
+        f"behind step {snapshot.step:,}" if snapshot.steps else "before the first step"
+    )
+    return Ending(
+        icon=IconName.PAUSE,
+        tone=Tone.NORMAL,
+        headline=f"Paused {where}",
+        text=f"{saved_words(snapshot)} Its memory is free.",
+        deeds=(NextDeed.RECIPE,),
+    )
+
+
 def _broken(snapshot: RunSnapshot) -> Ending:
     failure = snapshot.failure
-    lost = snapshot.state is RunState.LOST
+    lost = snapshot.state in {RunState.LOST, RunState.PAUSED}
     if failure is None:
         headline, rest = "The run broke off", ""
     else:

@@ -74,6 +74,10 @@ def _end(snapshot: RunSnapshot) -> Iterator[tuple[int, Happening]]:
     match snapshot.state:
         case RunState.FINISHED:
             said = IconName.CHECK_CIRCLE, Tone.SUCCESS, "Adapter saved"
+        case RunState.PAUSED if snapshot.failure is None:
+            said = IconName.PAUSE, Tone.NORMAL, "Paused"
+        case RunState.PAUSED if snapshot.failure is not None:
+            said = IconName.WARNING, Tone.WARNING, snapshot.failure.what
         case RunState.STOPPED if snapshot.adapter:
             said = IconName.STOP, Tone.NORMAL, "Stopped, adapter saved"
         case RunState.STOPPED:

@@ -108,21 +108,19 @@ def recent_run(
     )
 
 
+_OUTCOMES: Final = {
+    RunState.PAUSED: Mark(IconName.PAUSE, "Paused", Tone.MUTED),
+    RunState.FINISHED: Mark(IconName.CHECK_CIRCLE, "Finished", Tone.SUCCESS),
+    RunState.STOPPED: Mark(IconName.INFO, "Stopped by you", Tone.MUTED),
+    RunState.FAILED: Mark(IconName.CROSS_CIRCLE, "Failed", Tone.DANGER),
+    RunState.LOST: Mark(IconName.WARNING, "Broke off", Tone.WARNING),
+    RunState.STOPPING: Mark(IconName.STOP, "Stopping", Tone.MUTED),
+}
+
+
 def outcome_mark(snapshot: RunSnapshot) -> Mark:
     """How a run ended, or that it goes on."""
-    match snapshot.state:
-        case RunState.FINISHED:
-            return Mark(IconName.CHECK_CIRCLE, "Finished", Tone.SUCCESS)
-        case RunState.STOPPED:
-            return Mark(IconName.INFO, "Stopped by you", Tone.MUTED)
-        case RunState.FAILED:
-            return Mark(IconName.CROSS_CIRCLE, "Failed", Tone.DANGER)
-        case RunState.LOST:
-            return Mark(IconName.WARNING, "Broke off", Tone.WARNING)
-        case RunState.STOPPING:
-            return Mark(IconName.STOP, "Stopping", Tone.MUTED)
-        case _:
-            return Mark(IconName.PLAY, "Running", Tone.ACCENT)
+    return _OUTCOMES.get(snapshot.state, Mark(IconName.PLAY, "Running", Tone.ACCENT))
 
 
 def when_words(started_at: float | None, now: datetime) -> str:

@@ -1,0 +1,55 @@
+"""From a trainer that is ready to a run's last word: the same for every method."""
+
+from studio.domain.run import Phase
+from studio.engine.lifeline import SAVE_S, Interrupted
+from studio.engine.training_run import TrainingRun
+from studio.engine.training_state import Resumable
+from studio.protocol.events import RunFinished, RunPaused
+from studio.storage.checkpoint_folders import Found
+
+
+def begin(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
+    """Measure what the base can do, or take up what a checkpoint knows.
+
+    Raises:
+        StudioError: The held-out loss is no number.
+        Interrupted: The engine was told to end.
+    """
+    if found is None:
+        run.evaluate(0)
+        run.sample(0)
+    else:
+        run.take_up(found, trainer)
+    run.session.enter(Phase.TRAINING)
+
+
+def drive(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
+    """Train to the end or until told, keep what was learnt, and say the last word.
+
+    Args:
+        run: Whose trainer it is.
+        trainer: Ready to train.
+        found: The checkpoint that it goes on from; None to begin.
+
+    Raises:
+        StudioError: Numbers that broke down, or a disk that refuses.
+    """
+    session = run.session
+    try:
+        with session.lifeline.open():
+            trainer.train(resume_from_checkpoint=str(found.path) if found else None)
+    except Interrupted:
+        session.lifeline.grant(SAVE_S)
+
+    steps, total = trainer.state.global_step, trainer.state.max_steps
+    stopped = steps < total
+    if stopped and session.orders.pauses:
+        if steps:
+            run.save(steps)
+        session.say(RunPaused(step=steps))
+    elif steps and (session.orders.keeps_work or not stopped):
+        if stopped:
+            run.save(steps)  # to go on from, should the user wish to
+        run.finish(steps, stopped=stopped)
+    else:
+        session.say(RunFinished(adapter="", steps=steps, stopped=stopped))
