@@ -11,14 +11,10 @@ doesn't count.
 import argparse
 import os
 import statistics
-import sys
 import tempfile
-import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-
-from transformers import TrainerCallback
 
 from studio.domain.packing import rows_as_trained, rows_of_a_step
 from studio.domain.recipe import Recipe
@@ -31,6 +27,7 @@ from studio.engine.progress import StepReporter
 from studio.engine.verbs import place_of
 from studio.services.assets import example_file
 from studio.storage.run_directory import RunDirectory
+from tests.bench.step_watch import Rates, StepWatch, sleep_between_products
 
 _COMMON = {
     "model.name": "SmolLM2-135M-Instruct",
@@ -49,45 +46,18 @@ WAYS = {
 
 
 @dataclass
-class Pace:
+class Pace(Rates):
     """What was measured of one way.
 
     Attributes:
         rows: Of the data that a step learns from, on average.
         passes: Times through the model that one pass over the data takes.
         padding: Share of the tokens computed that are padding.
-        by_clock: Tokens a second of each step.
-        by_processor: Tokens a second that the processor worked on it.
     """
 
     rows: float = 0.0
     passes: int = 0
     padding: float = 0.0
-    by_clock: list[float] = field(default_factory=list)
-    by_processor: list[float] = field(default_factory=list)
-
-
-class _Watch(TrainerCallback):
-    """Times steps; the first one warms up."""
-
-    def __init__(self, pace):
-        self.pace, self.tokens, self.began = pace, 0.0, (0.0, 0.0)
-
-    def on_step_begin(self, *_, **__):
-        self.began = time.perf_counter(), time.process_time()
-
-    def on_log(self, args, state, control, logs, **_):
-        if "loss" not in logs:
-            return
-        ended = time.perf_counter(), time.process_time()
-        if self.tokens:
-            tokens = logs["num_tokens"] - self.tokens
-            clock, work = (
-                now - then for now, then in zip(ended, self.began, strict=True)
-            )
-            self.pace.by_clock.append(tokens / clock)
-            self.pace.by_processor.append(tokens / work)
-        self.tokens = logs["num_tokens"]
 
 
 def recipe_of(way, steps):
@@ -115,7 +85,7 @@ def train(way, steps, folder, pace):
         trainer = sft.build_trainer(run)
         trainer.remove_callback(StepReporter)
         _describe(pace, run, trainer)
-        trainer.add_callback(_Watch(pace))
+        trainer.add_callback(StepWatch(pace))
         trainer.train()
     session.wire.close()
 
@@ -158,15 +128,6 @@ def _line(cells):
     return f"| {' | '.join(cells)} |"
 
 
-def _sleep_between_products():
-    """Begin anew with the engine's own setting, which torch reads at its import."""
-    if os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE") != "PASSIVE":
-        return
-    if "--asleep" not in sys.argv:
-        again = [sys.executable, "-m", "tests.bench.packing", *sys.argv[1:]]
-        os.execv(sys.executable, [*again, "--asleep"])
-
-
 def main():
     """Let the ways take turns."""
     parser = argparse.ArgumentParser()
@@ -186,5 +147,5 @@ def main():
 
 
 if __name__ == "__main__":
-    _sleep_between_products()
+    sleep_between_products("tests.bench.packing")
     main()

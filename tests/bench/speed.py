@@ -1,0 +1,199 @@
+"""The engine's steps beside those of a bare trl script, on the example and its data.
+
+    python -m tests.bench.speed [--steps N] [--rounds N]
+
+Four ways take turns, each trained anew by its own code, so that what the machine does
+beside them falls on all:
+
+- "bare, same settings": trl's SFTTrainer as its documentation shows it, with the
+  engine's batch, formats, order of rows and optimizer;
+- "engine, same settings": the path of `studio train`, journal and recorder included;
+- "bare, trl's defaults": the same script, told nothing but the model and the adapter;
+- "engine, recommended": the recipe that `snugtune recommend` writes here.
+
+Tokens are the rows' own, padding left out. The first step of each turn warms up and
+doesn't count. Processor time is told beside the clock's, since machines are shared.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from statistics import median
+
+import torch
+from datasets import load_dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from studio.domain.recipe import Recipe
+from studio.engine.dry_run.stand_ins import silent_session
+from studio.engine.machine_recorder import recorded
+from studio.engine.methods import sft
+from studio.engine.model_preparation import prepared_folder
+from studio.engine.session import Session
+from studio.engine.verbs import place_of
+from studio.services.assets import example_file
+from studio.storage.recipes import load_recipe
+from studio.storage.run_directory import RunDirectory
+from tests.bench.step_watch import Rates, StepWatch, sleep_between_products
+
+MODEL = "SmolLM2-135M-Instruct"
+DATA = str(example_file("cheesemonger.jsonl"))
+SAME = {
+    "model.name": MODEL,
+    "model.compute_dtype": "fp32",
+    "lora.adapter_dtype": "fp32",
+    "data.path": DATA,
+    "data.held_out": 0.0,
+    "train.sequence_length": 256,
+    "train.micro_batch": 4,
+    "train.accumulation": 2,
+    "train.checkpointing": False,
+}
+BARE, ENGINE = "bare, same settings", "engine, same settings"
+DEFAULTS, RECOMMENDED = "bare, trl's defaults", "engine, recommended"
+
+
+def bare(folder, model_folder, rates, **settings):
+    """Train as trl's documentation shows it."""
+    model = AutoModelForCausalLM.from_pretrained(
+        model_folder,
+        dtype=torch.float32,
+        quantization_config=BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.float32,
+        ),
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(folder),
+            use_cpu=not torch.cuda.is_available(),
+            save_strategy="no",
+            report_to="none",
+            logging_steps=1,
+            disable_tqdm=True,
+            **settings,
+        ),
+        train_dataset=load_dataset("json", data_files=DATA, split="train"),
+        processing_class=AutoTokenizer.from_pretrained(model_folder),
+        peft_config=LoraConfig(
+            task_type="CAUSAL_LM", r=16, lora_alpha=32, target_modules="all-linear"
+        ),
+        callbacks=[StepWatch(rates)],
+    )
+    trainer.train()
+
+
+def same_as(recipe: Recipe) -> dict[str, object]:
+    """The recipe's settings in the words of trl's script."""
+    return {
+        "per_device_train_batch_size": recipe.train.micro_batch,
+        "gradient_accumulation_steps": recipe.train.accumulation,
+        "learning_rate": recipe.train.learning_rate,
+        "max_length": recipe.train.sequence_length,
+        "gradient_checkpointing": recipe.train.checkpointing,
+        "train_sampling_strategy": "group_by_length",
+        "optim": "adamw_torch_fused",
+        "bf16": False,
+        "seed": recipe.train.seed,
+    }
+
+
+def by_engine(session: Session, folder: Path, recipe: Recipe, rates: Rates) -> None:
+    """Train as `studio train` does, watched."""
+    directory = RunDirectory.create(folder, "run", recipe)
+    session.wire.keep_journal(directory.journal_path)
+    build = sft.build_trainer
+
+    def watched(run):
+        trainer = build(run)
+        trainer.add_callback(StepWatch(rates))
+        return trainer
+
+    sft.build_trainer = watched
+    try:
+        with recorded(directory):
+            sft.train(session, directory, recipe, place_of(recipe.model.name))
+    finally:
+        sft.build_trainer = build
+        session.wire.close()
+
+
+def recommended(folder: Path) -> Recipe:
+    """What `snugtune recommend` writes on this machine, measuring left out."""
+    path = folder / "recommended.toml"
+    words = ("recommend", "--model", MODEL, "--data", DATA, "-o", str(path))
+    subprocess.run(
+        [sys.executable, "-m", "studio", *words], check=True, capture_output=True
+    )
+    return load_recipe(path).with_values({"data.held_out": 0.0})
+
+
+def take_turns(steps: int, rounds: int, folder: Path) -> dict[str, Rates]:
+    """Train every way for some steps, in turns and then in turns backwards."""
+    rates = {way: Rates() for way in (BARE, ENGINE, DEFAULTS, RECOMMENDED)}
+    same = Recipe().with_values({**SAME, "train.max_steps": steps})
+    best = recommended(folder).with_value("train.max_steps", steps)
+    model = prepared_folder(silent_session(), place_of(MODEL))
+    ways = {
+        BARE: lambda: bare(
+            folder, model, rates[BARE], max_steps=steps, **same_as(same)
+        ),
+        ENGINE: lambda: by_engine(silent_session(), folder, same, rates[ENGINE]),
+        DEFAULTS: lambda: bare(folder, model, rates[DEFAULTS], max_steps=steps),
+        RECOMMENDED: lambda: by_engine(
+            silent_session(), folder, best, rates[RECOMMENDED]
+        ),
+    }
+    for turn in range(rounds):
+        for way in list(ways)[:: -1 if turn % 2 else 1]:
+            ways[way]()
+            print(f"{way}, turn {turn + 1} of {rounds}", file=sys.stderr)
+    return rates
+
+
+def table(rates: dict[str, Rates]) -> str:
+    """Every way, and the two promised ratios, in Markdown."""
+    titles = "processor seconds a step", "tokens a second", "tokens a processor second"
+    lines = [f"| way | {' | '.join(titles)} |", "|---|---|---|---|"]
+    for way, it in rates.items():
+        work, clock, by_processor = map(median, (it.work, it.by_clock, it.by_processor))
+        lines.append(f"| {way} | {work:.2f} | {clock:.0f} | {by_processor:.0f} |")
+    added = ratio(rates[ENGINE].work, rates[BARE].work) - 1
+    best, plain = rates[RECOMMENDED], rates[DEFAULTS]
+    gain = ratio(best.by_processor, plain.by_processor)
+    by_clock = ratio(best.by_clock, plain.by_clock)
+    said = f"""
+The engine adds {added:+.1%} to a step's processor time. What it recommends does
+{gain:.2f} times the tokens of trl's defaults ({by_clock:.2f} by the clock)."""
+    return "\n".join([*lines, said])
+
+
+def ratio(one: list[float], other: list[float]) -> float:
+    """Of two medians."""
+    return median(one) / median(other)
+
+
+def main() -> None:
+    """Let the ways take turns."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--asleep", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    sleep_between_products("tests.bench.speed")
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        print(table(take_turns(given.steps, given.rounds, Path(folder))))
+
+
+if __name__ == "__main__":
+    main()
