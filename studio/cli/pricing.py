@@ -15,6 +15,7 @@ from studio.domain.finding import Finding
 from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.memory.estimate import Basis, Level, MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
+from studio.domain.memory.outside_formula import outside_formula
 from studio.domain.memory.switches import Saving, Switch, savings, switches
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.proposal import headroom_bytes
@@ -167,7 +168,7 @@ def _by_formula(asked: Question) -> _Estimates:
     found: _Estimates = {}
     for recipe in asked.recipes:
         began = perf_counter()
-        refused = expert_refusal(recipe, model)
+        refused = outside_formula(recipe) or expert_refusal(recipe, model)
         if refused is not None:
             raise StudioError(refused)
         it = estimate_memory(model, recipe, asked.device)

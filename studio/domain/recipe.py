@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
 
+from studio.domain.attention_findings import attention_clashes
 from studio.domain.compat_options import CompatOptions
 from studio.domain.data_options import DataOptions
 from studio.domain.errors import StudioError, refusal
@@ -218,7 +219,7 @@ class Recipe:
                     where="train.eval_steps",
                 )
             )
-        return [*found, *schedule_clashes(self.train)]
+        return [*found, *attention_clashes(self), *schedule_clashes(self.train)]
 
 
 _ALL: Mapping[str, Option] = collect(Recipe)

@@ -55,6 +55,7 @@ class Attention(StrEnum):
     EAGER = "eager"
     SDPA = "sdpa"
     FLASH = "flash"
+    SHIFTED = "shifted"
 
 
 class AdapterDtype(StrEnum):
@@ -126,10 +127,19 @@ class ModelOptions:
     )
     attention: Attention = choice(
         Attention.SDPA,
-        titles=("Eager", "SDPA", "FlashAttention"),
+        titles=("Eager", "SDPA", "FlashAttention", "Shifted groups"),
         title="Attention",
-        help="The kernel. FlashAttention needs its own package and a recent card.",
+        help="The kernel. FlashAttention needs its own package and a recent card; "
+        "shifted groups train long rows by quarters (LongLoRA).",
         effect="Eager holds a score for every pair of tokens.",
+    )
+    stretch: float = number(
+        1.0,
+        title="Longer context",
+        help="Rows of so many times the length that the model was made for: its "
+        "positions are drawn closer together.",
+        low=1.0,
+        high=64.0,
     )
 
 

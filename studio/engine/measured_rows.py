@@ -9,6 +9,7 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import Basis
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.memory.measurement import Measurement, Prediction
+from studio.domain.memory.outside_formula import outside_formula
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.engine.session import Session
 from studio.protocol.codec import told_measurement
@@ -59,7 +60,9 @@ def known_predictions(
 def by_formula(
     config: Mapping[str, object], recipe: Recipe, device: TrainingDevice
 ) -> dict[str, Prediction]:
-    """What the formula says; nothing where it knows no such model."""
+    """What the formula says; nothing where it knows no such model or recipe."""
+    if outside_formula(recipe) is not None:
+        return {}
     try:
         model = ModelArchitecture.from_config(config)
     except StudioError:

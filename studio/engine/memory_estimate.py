@@ -74,9 +74,9 @@ def _rehearsed(
     load_uncompiled()
     from studio.engine.dry_run.breakdown import Traits, estimate_of
     from studio.engine.dry_run.card import Card
-    from studio.engine.dry_run.fake_model import read_config
     from studio.engine.dry_run.rehearsal import rehearse
     from studio.engine.dry_run.subject import Subject
+    from studio.engine.model_config import read_config
 
     config, card = read_config(model), Card.of(target.device)
     recording = rehearse(Subject(config, recipe, card))

@@ -54,7 +54,8 @@ def merge(
     with session.lifeline.open():
         folder = prepared_folder(session, place)
         _spare_base(target, folder)
-        model = merged_model(session, folder, run.adapter_path)
+        stretch = run.read_recipe().model.stretch
+        model = merged_model(session, folder, run.adapter_path, stretch)
         session.enter(Phase.SAVING)
         rounded = _rounded(model, DTYPES[dtype])
         size = sum(tensor.nbytes for tensor in rounded.parameters())
@@ -68,20 +69,23 @@ def merge(
     session.say(Merged(path=str(target), dtype=dtype, size_bytes=written))
 
 
-def merged_model(session: Session, base: Path, adapter: Path) -> Model:
+def merged_model(
+    session: Session, base: Path, adapter: Path, stretch: float = 1.0
+) -> Model:
     """The base in fp32 with the adapter worked in.
 
     Args:
         session: Where to report.
         base: The base model's folder.
         adapter: The adapter's folder.
+        stretch: Of the base's positions while it was trained.
 
     Raises:
         StudioError: Either is not there.
     """
     session.enter(Phase.LOADING_MODEL)
     with reported(session, "Loading the weights"):
-        adapted = put_adapter(load_plain(base, torch.float32), adapter)
+        adapted = put_adapter(load_plain(base, torch.float32, stretch), adapter)
     session.enter(Phase.MERGING)
     merged: Model = adapted.merge_and_unload(progressbar=False, safe_merge=True)
     return merged

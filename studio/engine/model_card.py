@@ -62,6 +62,7 @@ def model_card(facts: Facts) -> str:
             "",
             f"Trained with Snugtune in {facts.steps:,} steps on {facts.rows:,} chats.",
             *_measured(facts),
+            *_stretched(facts.recipe),
             "",
             f"Data: `{name}`, SHA-256 `{facts.data_sha256}`.",
             "",
@@ -114,6 +115,14 @@ def _measured(facts: Facts) -> list[str]:
         "",
         f"Held-out loss: {before:.4f} nats a token before, {after:.4f} after.",
     ]
+
+
+def _stretched(recipe: Recipe) -> list[str]:
+    factor = recipe.model.stretch
+    if factor == 1:
+        return []
+    scaled = f'load it with `rope_type` "linear" and `factor` {factor:g}.'
+    return ["", f"The base's rotary positions were divided by {factor:g}: {scaled}"]
 
 
 def _options(recipe: Recipe) -> list[str]:

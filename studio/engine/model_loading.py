@@ -22,9 +22,12 @@ from transformers.utils.import_utils import is_flash_attn_2_available
 
 from studio.domain.errors import refusal
 from studio.domain.recipe_options import Attention, ModelOptions, Precision
+from studio.engine.attention_plugins import register_attention
 from studio.engine.bitsandbytes_guards import compute_eagerly, keep_gradients
 from studio.engine.devices import Formats
 from studio.engine.experts import EXPERTS
+from studio.engine.long_context import refuse_windows, stretched
+from studio.engine.model_config import read_config
 from studio.engine.tokenizer_loading import unloadable
 
 Model: TypeAlias = PreTrainedModel
@@ -34,6 +37,7 @@ ATTENTION = {
     Attention.EAGER: "eager",
     Attention.SDPA: "sdpa",
     Attention.FLASH: "flash_attention_2",
+    Attention.SHIFTED: Attention.SHIFTED.value,
 }
 
 
@@ -53,10 +57,15 @@ def load_model(
             what this machine lacks.
     """
     _check_attention(options.attention, formats, device)
+    config = read_config(folder)
+    if options.attention is Attention.SHIFTED:
+        register_attention(options.attention.value)
+        refuse_windows(config)
     if device.type == "cpu":
         compute_eagerly()
     model = load_weights(
         folder,
+        config=stretched(config, options.stretch),
         dtype=formats.load,
         device_map={"": device},
         attn_implementation=ATTENTION[options.attention],
@@ -82,13 +91,19 @@ def leave_file(model: Model) -> None:
             parameter.data = parameter.data.clone()
 
 
-def load_plain(folder: Path, dtype: torch.dtype | str) -> Model:
+def load_plain(folder: Path, dtype: torch.dtype | str, stretch: float = 1.0) -> Model:
     """Load a model on the processor without quantising it, for a merge.
+
+    Args:
+        folder: Holds config.json and safetensors.
+        dtype: Of the weights.
+        stretch: Of its positions; see `long_context`.
 
     Raises:
         StudioError: The folder holds no such model.
     """
-    return load_weights(folder, dtype=dtype, device_map={"": "cpu"})
+    config = stretched(read_config(folder), stretch)
+    return load_weights(folder, dtype=dtype, device_map={"": "cpu"}, config=config)
 
 
 def load_weights(folder: Path, **options: Any) -> Model:  # noqa: ANN401 - transformers' own keywords

@@ -15,9 +15,9 @@ from studio.engine.data_preparation import PreparedData, prepare_data
 from studio.engine.devices import choose_device
 from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.card import Card
-from studio.engine.dry_run.fake_model import read_config
 from studio.engine.dry_run.foreign import train_all
 from studio.engine.dry_run.subject import Subject
+from studio.engine.model_config import read_config
 from studio.engine.model_loading import load_model
 from studio.engine.packing import rows_for
 from studio.engine.session import Session

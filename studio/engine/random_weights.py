@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
-from studio.engine.dry_run.fake_model import read_config
+from studio.engine.model_config import read_config
 from studio.engine.model_loading import Model
 from studio.engine.staging import need_space, whole_folder
 from studio.engine.tokenizer_loading import unloadable

@@ -57,13 +57,14 @@ def fitness_findings(
 
 
 def _length_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
-    length = recipe.train.sequence_length
-    if length > model.context:
+    length, most = recipe.train.sequence_length, model.context * recipe.model.stretch
+    if length > most:
         yield warning(
             "recipe.length-beyond-context",
             f"Rows of {length:,} tokens are longer than this model reads.",
             why=f"It was made for {model.context:,}; behind that its answers decay.",
-            fix=f"Set train.sequence_length to {model.context} or less.",
+            fix=f"Set train.sequence_length to {int(most)} or less, or "
+            f"model.stretch to {-(-length // model.context)}.",
             where="train.sequence_length",
         )
 

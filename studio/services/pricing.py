@@ -9,6 +9,7 @@ from studio.domain.finding import Finding
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.memory.formula import estimate_memory
+from studio.domain.memory.outside_formula import outside_formula
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.policy import Goal
 from studio.domain.recommend.proposal import Proposal
@@ -50,7 +51,7 @@ def price_by_formula(
     model = shape_of(place)
     if isinstance(model, Finding):
         return model
-    refused = expert_refusal(recipe, model)
+    refused = outside_formula(recipe) or expert_refusal(recipe, model)
     return refused or taught(estimate_memory(model, recipe, device), device)
 
 

@@ -165,9 +165,9 @@ def rehearsed(case: Case) -> tuple[Loaded, int]:
 
     load_uncompiled()
     from studio.engine.dry_run.card import Card
-    from studio.engine.dry_run.fake_model import read_config
     from studio.engine.dry_run.rehearsal import rehearse
     from studio.engine.dry_run.subject import Subject
+    from studio.engine.model_config import read_config
 
     card = Card.of(
         TrainingDevice(

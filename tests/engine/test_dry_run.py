@@ -12,7 +12,7 @@ from studio.engine.adapters import attach
 from studio.engine.dry_run import fake_model
 from studio.engine.dry_run.breakdown import Traits, estimate_of
 from studio.engine.dry_run.card import Card
-from studio.engine.dry_run.fake_model import outline, read_config
+from studio.engine.dry_run.fake_model import outline
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.dry_run.rehearsal import (
     load,
@@ -24,6 +24,7 @@ from studio.engine.dry_run.rehearsal import (
 from studio.engine.dry_run.steps import Steps
 from studio.engine.dry_run.subject import Subject
 from studio.engine.methods.sft import build_trainer
+from studio.engine.model_config import read_config
 from studio.engine.model_loading import load_model
 
 CARD = Card(capability=(8, 9), total_bytes=24 << 30, has_triton=True)

@@ -13,9 +13,9 @@ import pytest
 from studio.domain.memory.estimate import Level
 from studio.engine.dry_run.breakdown import Traits, estimate_of
 from studio.engine.dry_run.card import Card
-from studio.engine.dry_run.fake_model import read_config
 from studio.engine.dry_run.rehearsal import rehearse
 from studio.engine.dry_run.subject import Subject
+from studio.engine.model_config import read_config
 from tests.bench.vram_truth_prices import CONFIGS, recipe_of
 from tests.bench.vram_truth_rows import MIB, tesla_options
 

@@ -108,6 +108,10 @@ CASES = {
         "eager",
         lambda b: b.run.model.get_base_model().config._attn_implementation,
     ),
+    "model.stretch": (
+        2.0,
+        lambda b: b.run.model.get_base_model().config.rope_parameters.get("factor"),
+    ),
     "lora.rank": (2, lambda b: b.layer.lora_A["default"].weight.shape),
     "lora.alpha": (4, lambda b: b.layer.scaling["default"]),
     "lora.variant": ("rslora", lambda b: b.layer.scaling["default"]),

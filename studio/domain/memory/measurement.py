@@ -26,6 +26,7 @@ from studio.domain.recipe import Recipe
 _ASIDE = frozenset(
     {
         "model.name",
+        "model.stretch",
         "data.path",
         "lora.alpha",
         "lora.variant",

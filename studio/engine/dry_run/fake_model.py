@@ -14,8 +14,7 @@ from unittest.mock import patch
 import bitsandbytes
 import torch
 from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
-from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
+from transformers import AutoModelForCausalLM, PretrainedConfig
 from transformers.core_model_loading import dot_natural_key
 from transformers.modeling_utils import get_total_byte_count, local_torch_dtype
 from transformers.quantizers.auto import AutoHfQuantizer
@@ -29,32 +28,14 @@ from studio.domain.memory.part_names import (
     WARM_UP,
 )
 from studio.domain.recipe_options import Attention, ModelOptions
+from studio.engine.attention_plugins import register_attention
 from studio.engine.devices import Formats
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.experts import EXPERTS
+from studio.engine.long_context import refuse_windows, stretched
+from studio.engine.model_config import NONSENSE
 from studio.engine.model_loading import ATTENTION, Model, quantization_of
 from studio.engine.tokenizer_loading import unloadable
-
-# What transformers raises over a config that describes no model.
-_NONSENSE = (
-    *(ValueError, KeyError, TypeError, AttributeError, ArithmeticError),
-    StrictDataclassError,
-)
-
-
-def read_config(folder: Path) -> PretrainedConfig:
-    """The architecture that a model folder's config.json describes.
-
-    Raises:
-        StudioError: There is none, or transformers doesn't know it.
-    """
-    try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=True
-        )
-    except (OSError, *_NONSENSE) as fault:
-        raise unloadable(folder, fault) from fault
-    return config
 
 
 def make_tables() -> None:
@@ -68,6 +49,10 @@ def outline(config: PretrainedConfig, options: ModelOptions, formats: Formats) -
     Raises:
         StudioError: transformers can't build a causal language model of it.
     """
+    if options.attention is Attention.SHIFTED:
+        register_attention(options.attention.value)
+        refuse_windows(config)
+    config = stretched(config, options.stretch)
     try:
         with torch.device("meta"):
             model: Model = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]  # transformers leaves it untyped
@@ -77,7 +62,7 @@ def outline(config: PretrainedConfig, options: ModelOptions, formats: Formats) -
                 experts_implementation=EXPERTS,
                 trust_remote_code=False,
             )
-    except (ImportError, RuntimeError, *_NONSENSE) as fault:
+    except (ImportError, RuntimeError, *NONSENSE) as fault:
         raise unloadable(Path(config.name_or_path or "config.json"), fault) from fault
     quantization = quantization_of(options, formats)
     if quantization is not None:

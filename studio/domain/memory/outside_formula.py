@@ -1,0 +1,22 @@
+"""Recipes that no formula stands for: the dry run alone prices them."""
+
+from studio.domain.finding import Finding, error
+from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import Attention
+
+
+def outside_formula(recipe: Recipe) -> Finding | None:
+    """Why the formula can't price this recipe; None where it can."""
+    if recipe.model.attention is Attention.SHIFTED:
+        return _unpriced("attention in shifted groups", "model.attention")
+    return None
+
+
+def _unpriced(what: str, where: str) -> Finding:
+    return error(
+        "memory.no-formula",
+        f"No formula prices {what}.",
+        fix="Take --basis dry-run, which goes through the same code without its "
+        "memory; the window does so by itself.",
+        where=where,
+    )
