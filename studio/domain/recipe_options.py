@@ -345,7 +345,8 @@ class TrainOptions:
     eval_steps: int = integer(
         0,
         title="Measure every",
-        help="Steps between held-out losses; 0 measures before and after only.",
+        help="Steps between held-out losses, with answers to the prompts each time; 0 "
+        "measures before and after only.",
         low=0,
         high=10_000_000,
         unit="steps",

@@ -134,9 +134,8 @@ class StepReporter(TrainerCallback):
             return  # the run's end measures or leaves it
         if evaluates:
             self._between.evaluate(step)
-        if samples:
-            self._between.sample(step)
         if evaluates or samples:
+            self._between.sample(step)
             self._session.enter(Phase.TRAINING)
 
 

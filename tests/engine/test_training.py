@@ -65,7 +65,7 @@ def test_that_a_run_goes_through_its_phases_in_order(finished):
     assert isinstance(events[0], Hello)
     assert isinstance(events[-1], RunFinished)
     phases = [event.phase for event in of_kind(events, PhaseChanged)]
-    measured = [Phase.EVALUATING, Phase.TRAINING]
+    measured = [Phase.EVALUATING, Phase.SAMPLING, Phase.TRAINING]
     assert phases == [
         Phase.LOADING_MODEL,
         Phase.PREPARING_DATA,
@@ -80,12 +80,13 @@ def test_that_a_run_goes_through_its_phases_in_order(finished):
     ]
 
 
-def test_that_answers_are_given_before_and_after(finished):
+def test_that_answers_are_given_at_each_measurement(finished):
     _, events = finished
     samples = of_kind(events, SampleProduced)
-    assert [sample.step for sample in samples] == [0, 30]
+    measured = [event.step for event in of_kind(events, EvalFinished)]
+    assert [sample.step for sample in samples] == measured == [0, 10, 20, 30]
     assert {sample.prompt for sample in samples} == {"Which cheese is number 7?"}
-    assert samples[0].text != samples[1].text
+    assert samples[0].text != samples[-1].text
 
 
 def test_that_memory_is_reported_while_training(finished):
