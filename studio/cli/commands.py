@@ -1,5 +1,7 @@
 """The commands of `snugtune`: what each takes, and what it prints."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +17,13 @@ from studio.cli import (
     pricing,
     recommending,
     reports,
+    run_orders,
+    run_show,
     terminal,
     training,
 )
 from studio.cli.engine_run import run_engine
-from studio.domain.errors import refusal
+from studio.domain.errors import EXIT_CODES, refusal
 from studio.domain.memory.estimate import Basis
 from studio.domain.recipe import COMPARISONS, OPTIONS, Recipe
 from studio.domain.recommend.policy import Goal
@@ -28,8 +32,8 @@ from studio.services import project_store
 from studio.services.hub_data import with_data_here
 from studio.services.library import find_run
 from studio.services.preflight import refuse_errors
-from studio.services.project import Project
 from studio.storage.recipes import load_recipe
+from studio.storage.run_directory import RunDirectory
 from studio.system.machine import read_machine_once
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -75,7 +79,7 @@ def _comparison_lines() -> str:
     return "Options for --set, beside those of train:\n\n" + "\n\n".join(lines)
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True, epilog=EXIT_CODES)
 def root(
     *,
     version: Annotated[
@@ -96,12 +100,23 @@ def train(
     project: Annotated[
         str, typer.Option("--project", help="Which project keeps the run.")
     ] = "Terminal",
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--run-dir",
+            metavar="DIR",
+            help="A new folder for the run, in no project; runs doesn’t list it.",
+        ),
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
     """Train by a recipe; Ctrl+C ends after the step."""
     recipe = _with(load_recipe(recipe_file), assignments)
-    _train(project_store.open_or_create(project), recipe, json=json)
+    if run_dir is None:
+        _train(project_store.open_or_create(project).new_run, recipe, json=json)
+    else:
+        _train(partial(RunDirectory.create_at, run_dir), recipe, json=json)
 
 
 @app.command(epilog=_comparison_lines())
@@ -208,7 +223,7 @@ def demo(
     """Fine-tune the example; show answers before and after."""
     example = project_store.ensure_example()
     project_store.suit_example(example, read_machine_once().device())
-    _train(example, _with(example.recipe, assignments), json=json, merge=merge)
+    _train(example.new_run, _with(example.recipe, assignments), json=json, merge=merge)
 
 
 @app.command()
@@ -268,6 +283,11 @@ def resume(
     """Go on with a run that ended early, as if it had never stopped."""
     report = training.resume_training(find_run(run), accepts_changes=accept_changes)
     _say(report, None, json=json)
+
+
+for _command in (run_orders.pause, run_orders.stop, run_orders.cancel):
+    app.command()(_command)
+app.command(epilog=run_show.JSON_HELP)(run_show.show)
 
 
 @app.command()
@@ -339,11 +359,15 @@ def _with(recipe: Recipe, assignments: list[str] | None) -> Recipe:
 
 
 def _train(
-    project: Project, recipe: Recipe, *, json: bool, merge: bool = False
+    new_run: Callable[[Recipe], RunDirectory],
+    recipe: Recipe,
+    *,
+    json: bool,
+    merge: bool = False,
 ) -> None:
     for finding in refuse_errors(recipe):
         terminal.say_finding(finding)
-    directory = project.new_run(recipe)
+    directory = new_run(recipe)
     report = training.run_training(directory)
     merged = None
     if merge and report.finished is not None and not report.finished.stopped:

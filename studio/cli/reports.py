@@ -29,7 +29,7 @@ def runs(*, json: bool) -> None:
     """Print all runs, newest first."""
     snapshots = newest_first(map(snapshot_of, all_runs()))
     if json:
-        terminal.say_json([_run_document(snapshot) for snapshot in snapshots])
+        terminal.say_json([run_document(snapshot) for snapshot in snapshots])
     elif snapshots:
         header = ("Run", "State", "Steps", "Held-out loss", "At most", "When")
         terminal.say_table(header, [_run_row(snapshot) for snapshot in snapshots])
@@ -77,7 +77,8 @@ def _at_most(machine: MachineSummary | None) -> str:
     return f"{machine.hottest_c} °C{power}"
 
 
-def _run_document(snapshot: RunSnapshot) -> dict[str, object]:
+def run_document(snapshot: RunSnapshot) -> dict[str, object]:
+    """A run for programs, in short."""
     losses = snapshot.held_out_before_and_after()
     failure = snapshot.failure
     return {

@@ -35,6 +35,11 @@ def say(line: str = "") -> None:
     print(line)
 
 
+def say_aside(line: str) -> None:
+    """Print a line for the person who waits; a script that reads results skips it."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def leave_closed_pipes() -> None:
     """Speak into the void where a reader has gone, instead of failing at each line."""
     for stream in (sys.stdout, sys.stderr):

@@ -24,6 +24,14 @@ class ExitCode(IntEnum):
     PAUSED = 16
 
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 misused, 10 bad input, 11 out of memory, "
+    "12 a loss that is no number, 13 disk, 14 its window went, 15 stopped by you, "
+    "16 paused."
+)
+"""What a command's exit code means, for its help."""
+
+
 class StudioError(Exception):
     """A refusal or failure that has been put into words.
 

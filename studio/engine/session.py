@@ -19,7 +19,7 @@ from studio.engine.lifeline import (
 from studio.engine.orders import Orders
 from studio.engine.wire import Wire
 from studio.protocol.codec import WireError, decode_command, told
-from studio.protocol.commands import KeepRunning, Pause, Stop
+from studio.protocol.commands import Cancel, KeepRunning, Pause, Stop
 from studio.protocol.events import (
     Detached,
     EngineEvent,
@@ -83,6 +83,8 @@ class Session:
             case Stop() | Pause():
                 self.orders.take(order)
                 self.say(Stopping())
+            case Cancel():
+                pass  # whoever wrote it ends this process
             case _:
                 self.orders.take(order)
 

@@ -1,6 +1,7 @@
 """What the engine can be told to do, each verb from its arguments to its last word."""
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -13,6 +14,7 @@ from studio.domain.hub_names import HubName
 from studio.domain.recipe import Recipe
 from studio.engine.failures import put_into_words
 from studio.engine.lifeline import Interrupted
+from studio.engine.post import delivered
 from studio.engine.session import Session
 from studio.protocol.codec import told, told_estimate
 from studio.protocol.events import (
@@ -28,6 +30,7 @@ from studio.storage.draft_making import DraftOrder
 from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
+from studio.storage.run_lock import held
 from studio.system.card_memory import used_by_card
 from studio.system.chat_address import address_of
 from studio.system.paths import models_dir
@@ -49,10 +52,17 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> ExitCode:
     Returns:
         What the process exits with.
     """
+    with contextlib.ExitStack() as ties:
+        return _carry_out(session, arguments, ties)
+
+
+def _carry_out(
+    session: Session, arguments: argparse.Namespace, ties: contextlib.ExitStack
+) -> ExitCode:
     verb: str = arguments.verb
     try:
         if verb == "train":
-            session.wire.keep_journal(_journal_of(arguments.run))
+            _tie_to_run(session, RunDirectory.at(arguments.run), ties)
         if verb == "measure-memory":
             # Before torch is asked for a device's name, which may take memory on it.
             arguments.used_before = used_by_card()
@@ -63,6 +73,18 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> ExitCode:
     except Exception as fault:  # noqa: BLE001 - the engine's top: every end is told
         return _fail(session, fault)
     return session.lifeline.exit_code if session.lifeline.is_cut else ExitCode.OK
+
+
+def _tie_to_run(
+    session: Session, run: RunDirectory, ties: contextlib.ExitStack
+) -> None:
+    """Lock a run, then write its journal and take its orders.
+
+    In this order: a second engine must not write into the journal of the first.
+    """
+    ties.enter_context(held(run))
+    session.wire.keep_journal(run.journal_path)
+    ties.enter_context(delivered(session, run.post_box))
 
 
 def _greet(session: Session, verb: str) -> None:
@@ -303,10 +325,6 @@ VERBS: Mapping[str, Verb] = {
     "show-rows": _show_rows,
     "doctor": _doctor,
 }
-
-
-def _journal_of(run: Path) -> Path:
-    return RunDirectory.at(run).journal_path
 
 
 def place_of(name: str) -> ModelPlace:

@@ -1,4 +1,4 @@
-"""What the window says to a running engine, one JSON line each on its stdin."""
+"""What a running engine is told, one JSON line each, on stdin or in its post box."""
 
 import msgspec
 
@@ -39,6 +39,18 @@ class KeepRunning(Command, frozen=True, tag="keep-running"):
     """
 
 
+class Cancel(Command, frozen=True, tag="cancel"):
+    """That somebody ends a process at once; a note, for it has no time to obey.
+
+    Attributes:
+        pid: Of the engine.
+        started_at: When that began, in seconds since the epoch; a pid may come again.
+    """
+
+    pid: int
+    started_at: float
+
+
 class ShowRow(Command, frozen=True, tag="show-row"):
     """Tell the tokens of a row.
 
@@ -57,4 +69,4 @@ class ShowRow(Command, frozen=True, tag="show-row"):
     place: int | None = None
 
 
-EngineCommand = Stop | Pause | SaveNow | SampleNow | KeepRunning | ShowRow
+EngineCommand = Stop | Pause | SaveNow | SampleNow | KeepRunning | Cancel | ShowRow

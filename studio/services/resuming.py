@@ -2,6 +2,15 @@
 
 from studio.domain.errors import refusal
 from studio.domain.run import RunSnapshot, RunState
+from studio.storage.run_directory import RunDirectory
+from studio.storage.run_lock import is_held, taken
+
+
+def can_resume(run: RunSnapshot) -> bool:
+    """Whether a run that is over has something to go on from."""
+    if not run.state.is_over or run.state is RunState.FINISHED:
+        return False
+    return bool(run.checkpoints) or (run.state is RunState.PAUSED and not run.step)
 
 
 def refuse_resuming(run: RunSnapshot) -> None:
@@ -10,6 +19,8 @@ def refuse_resuming(run: RunSnapshot) -> None:
     Raises:
         StudioError: It is, or nothing was saved to go on from.
     """
+    if is_held(RunDirectory(run.directory)):
+        raise taken(RunDirectory(run.directory))
     if not run.state.is_over:
         raise refusal(
             "run.busy",
@@ -22,7 +33,7 @@ def refuse_resuming(run: RunSnapshot) -> None:
             f"{run.name} has finished: all {run.step:,} steps are done.",
             fix="Start another run with more passes.",
         )
-    if not run.checkpoints and not (run.state is RunState.PAUSED and not run.step):
+    if not can_resume(run):
         raise refusal(
             "run.no-checkpoint",
             f"{run.name} has no checkpoint to go on from.",

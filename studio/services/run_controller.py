@@ -9,6 +9,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState
 from studio.protocol.events import EngineEvent
 from studio.services.background import WorkerThread
+from studio.services.cancelled import cancelled
 from studio.services.engine_process import EngineProcess
 from studio.services.hardware_monitor import HardwareMonitor
 from studio.services.journal_tail import JournalTail
@@ -252,7 +253,7 @@ class RunController(QObject):
         told = self._told()
         if self._directory is not None:
             told = _fuller(told, self._directory)
-        failure = outcome.finding()
+        failure = cancelled(told, saved_words(told)) or outcome.finding()
         if not told.state.is_over and failure is not None:
             told = lost(told, failure)
         return told if self._directory is None else with_machine(told, self._directory)

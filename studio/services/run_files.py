@@ -1,5 +1,6 @@
 """What lies in a run's folder: its size, a copy of its adapter, and its deletion."""
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ from studio.domain.errors import refusal
 from studio.services.run_journal import snapshot_of
 from studio.storage.disk import disk_refusal
 from studio.storage.run_directory import RunDirectory
+from studio.storage.run_lock import is_held
 from studio.system.machine import disk_free
 
 
@@ -19,6 +21,15 @@ def folder_bytes(folder: Path) -> int:
         for name in names
         if (Path(place) / name).is_file()
     )
+
+
+def adapter_sha256(run: RunDirectory) -> str | None:
+    """The digest of a saved adapter's weights, in hexadecimal; None without them."""
+    try:
+        with (run.adapter_path / "adapter_model.safetensors").open("rb") as weights:
+            return hashlib.file_digest(weights, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def free_bytes_at(folder: Path) -> int:
@@ -76,7 +87,7 @@ def delete_run(run: RunDirectory) -> None:
     Raises:
         StudioError: The run is still going on, or the disk refuses.
     """
-    if not snapshot_of(run).state.is_over:
+    if is_held(run) or not snapshot_of(run).state.is_over:
         raise refusal(
             "run.still-going-on",
             f"{run.name} is still going on.",

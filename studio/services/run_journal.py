@@ -44,6 +44,7 @@ from studio.protocol.events import (
     Stopping,
     Warned,
 )
+from studio.services.cancelled import cancelled
 from studio.services.machine_record import with_machine
 from studio.storage.run_directory import RunDirectory
 from studio.system.processes import is_alive
@@ -115,7 +116,7 @@ def _may_go_on(snapshot: RunSnapshot) -> bool:
 
 
 def _lost_finding(snapshot: RunSnapshot) -> Finding:
-    return error(
+    return cancelled(snapshot, saved_words(snapshot)) or error(
         "run.lost",
         f"The training process ended without a word. {saved_words(snapshot)}",
         why="The machine may have been switched off, or the process was killed.",

@@ -20,6 +20,7 @@ from studio.protocol.events import EngineEvent, Warned
 from studio.protocol.machine_sample import MachineSample, decode_sample
 from studio.storage.disk import disk_refusal, unreadable
 from studio.storage.names import slug
+from studio.storage.post_box import PostBox
 from studio.storage.recipes import load_recipe, save_recipe, with_absolute_paths
 
 
@@ -54,6 +55,35 @@ class RunDirectory:
         return directory
 
     @classmethod
+    def create_at(cls, path: Path, recipe: Recipe) -> Self:
+        """Make a folder the run's own and write its recipe.
+
+        Args:
+            path: A folder that doesn't exist yet, or is empty.
+            recipe: Relative paths in it are taken from the working directory.
+
+        Raises:
+            StudioError: Something lies there, or the disk refuses.
+        """
+        directory = cls(path.expanduser().absolute())
+        try:
+            directory.path.mkdir(parents=True, exist_ok=True)
+            is_taken = any(directory.path.iterdir())
+        except OSError as fault:
+            raise disk_refusal(fault, directory.path) from fault
+        if is_taken:
+            raise refusal(
+                "run.folder-taken",
+                "There are files in this folder already.",
+                why="They were left as they are.",
+                fix="Name a folder that is empty or doesn’t exist; snugtune resume "
+                "goes on with a run.",
+                where=str(path),
+            )
+        save_recipe(directory.recipe_path, with_absolute_paths(recipe, Path.cwd()))
+        return directory
+
+    @classmethod
     def at(cls, path: Path) -> Self:
         """The run that lies in a folder.
 
@@ -84,6 +114,16 @@ class RunDirectory:
     def journal_path(self) -> Path:
         """Every event, one JSON line each."""
         return self.path / "events.jsonl"
+
+    @property
+    def post_box(self) -> PostBox:
+        """Where others than its starter give a running engine orders."""
+        return PostBox(self.path / "orders.jsonl")
+
+    @property
+    def lock_path(self) -> Path:
+        """Held by the engine that trains the run; see `studio.storage.run_lock`."""
+        return self.path / ".lock"
 
     @property
     def machine_path(self) -> Path:

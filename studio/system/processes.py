@@ -1,8 +1,10 @@
 """Processes by identity: a pid alone may already belong to somebody else."""
 
+import contextlib
 import os
 import signal
 import sys
+import time
 from typing import TypedDict
 
 import psutil
@@ -11,6 +13,8 @@ from studio.domain.run import EngineIdentity
 
 # A clock that is set while a process lives moves its start time by that much.
 _SAME_START_S = 2.0
+_KILL_PATIENCE_S = 5.0
+_LOOK_EVERY_S = 0.02
 
 
 class GroupOptions(TypedDict, total=False):
@@ -69,6 +73,45 @@ def kill_group(identity: EngineIdentity) -> None:
         _signal_group(identity, signal.SIGKILL)
 
 
+def end_family(identity: EngineIdentity) -> list[int]:
+    """End a process, its group, and all that descends from it, and see them gone.
+
+    Returns:
+        The pids of those that live on for all that; no process is left when empty.
+    """
+    if not is_alive(identity):
+        kill_group(identity)  # children may have outlived their leader
+        return []
+    # Asked first: who has lost its parent can't be told any more. A child may have
+    # gone into a group of its own.
+    family = _family_of(identity)
+    kill_group(identity)
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    until = time.monotonic() + _KILL_PATIENCE_S
+    while (left := list(filter(_lives, family))) and time.monotonic() < until:
+        time.sleep(_LOOK_EVERY_S)
+    return [process.pid for process in left]
+
+
+def _family_of(identity: EngineIdentity) -> list[psutil.Process]:
+    try:
+        leader = psutil.Process(identity.pid)
+        return [*leader.children(recursive=True), leader]
+    except psutil.Error:
+        return []
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it still holds anything: a zombie doesn't."""
+    try:
+        # `is_running` asks whether the pid still is this process's.
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
 def _signal_group(identity: EngineIdentity, number: signal.Signals) -> None:
     if sys.platform == "win32":
         _end_tree(identity)
@@ -90,13 +133,6 @@ def _signal_group(identity: EngineIdentity, number: signal.Signals) -> None:
 def _end_tree(identity: EngineIdentity) -> None:
     if not is_alive(identity):
         return
-    try:
-        leader = psutil.Process(identity.pid)
-        family = [*leader.children(recursive=True), leader]
-    except psutil.Error:
-        return
-    for process in family:
-        try:
+    for process in _family_of(identity):
+        with contextlib.suppress(psutil.Error):
             process.kill()
-        except psutil.Error:
-            continue

@@ -73,9 +73,30 @@ def hear() -> None:
         os._exit(14)
 
 
+def read_box(box: Path) -> None:
+    """Take what others than the starter order from now on."""
+    offset = box.stat().st_size if box.exists() else 0
+    while True:
+        time.sleep(0.1)
+        whole = box.read_bytes() if box.exists() else b""
+        lines = whole[offset:].splitlines()
+        ORDERS.extend(json.loads(line)["command"] for line in lines)
+        offset = len(whole)
+
+
+def take_up() -> int:
+    """The step of the newest checkpoint, when the run is gone on with; else 0."""
+    if "--resume" not in ASIDE:
+        return 0
+    told = map(json.loads, JOURNAL.read_text().splitlines())
+    steps = [event["step"] for event in told if event["event"] == "checkpoint"]
+    say(event="resumed", step=steps[-1])
+    return steps[-1]
+
+
 def steps_until_told() -> None:
-    number = 0
-    while "stop" not in ORDERS:
+    number = take_up()
+    while not {"stop", "pause"}.intersection(ORDERS):
         number += 1
         step(number, 1000)
         if "save-now" in ORDERS:
@@ -86,7 +107,11 @@ def steps_until_told() -> None:
             say(event="sample", step=number, prompt="Why?", text="Because.")
         time.sleep(0.05)
     say(event="stopping")
-    finish(number, stopped=True)
+    if "pause" in ORDERS:
+        checkpoint(number)
+        say(event="paused", step=number)
+    else:
+        finish(number, stopped=True)
 
 
 def normal() -> None:
@@ -169,6 +194,26 @@ def grandchild() -> None:
         time.sleep(300)
     say(event="log", level="info", text=str(child))
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def family() -> None:
+    """Has a grandchild, which went into a session of its own."""
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(300)
+        time.sleep(300)
+    time.sleep(0.2)
+    steps_until_told()
+
+
+def changed() -> None:
+    """Goes on only if it is told that changes are accepted."""
+    if "--resume" in ASIDE and "--accept-changes" not in ASIDE:
+        what = "Since step 5 the data changed."
+        say(event="failed", kind="run.changed", message=what, advice="Put it back.")
+        os._exit(10)
+    steps_until_told()
 
 
 def hangs_at_exit() -> None:
@@ -257,6 +302,8 @@ SCENES = {
     "deaf": deaf,
     "stuck": stuck,
     "grandchild": grandchild,
+    "family": family,
+    "changed": changed,
     "hangs-at-exit": hangs_at_exit,
 }
 
@@ -268,6 +315,9 @@ if __name__ == "__main__":
     given, ASIDE = parser.parse_known_args()
     JOURNAL = Path(given.directory) / "events.jsonl" if given.directory else None
     threading.Thread(target=hear, daemon=True).start()
+    if JOURNAL is not None:
+        box = JOURNAL.with_name("orders.jsonl")
+        threading.Thread(target=read_box, args=[box], daemon=True).start()
     if given.scene == "deaf":
         # Before the first word, for a test may end it as soon as it hears that.
         signal.signal(signal.SIGTERM, lambda *_: os._exit(143))

@@ -1,0 +1,108 @@
+"""`snugtune show`: everything that one run's folder tells."""
+
+from typing import Annotated, Final
+
+import typer
+
+from studio.cli import terminal
+from studio.cli.reports import run_document
+from studio.domain.memory.estimate import Level
+from studio.domain.run import RunSnapshot
+from studio.services.library import find_run
+from studio.services.run_files import adapter_sha256
+from studio.services.run_journal import saved_words, snapshot_of
+from studio.storage.run_directory import RunDirectory
+
+JSON_HELP: Final = """\
+--json prints: run, directory, state, step, total_steps, engine_pid (while it runs), \
+losses and held_out (step and nats a token), checkpoints (step and path), memory \
+(predicted and actual bytes), final (adapter, adapter_sha256, steps, held_out_loss; \
+null before an adapter is saved), findings, failure, started_at."""
+
+
+def show(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run’s name or its directory.")
+    ],
+    *,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON.")
+    ] = False,
+) -> None:
+    """Tell one run: how it stands, its losses, checkpoints, memory and adapter."""
+    directory = find_run(run)
+    told = snapshot_of(directory)
+    if json:
+        terminal.say_json(document(directory, told))
+    else:
+        _say(told)
+
+
+def document(directory: RunDirectory, told: RunSnapshot) -> dict[str, object]:
+    """A run for programs."""
+    return run_document(told) | {
+        "engine_pid": None if told.state.is_over else _pid(told),
+        "losses": [{"step": point.step, "loss": point.loss} for point in told.steps],
+        "held_out": [
+            {"step": point.step, "loss": point.loss} for point in told.held_out
+        ],
+        "checkpoints": [
+            {"step": step, "path": path} for step, path in told.checkpoints
+        ],
+        "memory": _memory(told),
+        "final": _final(directory, told),
+    }
+
+
+def _pid(told: RunSnapshot) -> int | None:
+    return told.engine.pid if told.engine else None
+
+
+def _memory(told: RunSnapshot) -> dict[str, object]:
+    """Predicted beside actual bytes, at the outermost level that both tell."""
+    if told.compared is None:
+        return {"predicted": None, "actual": told.peak_bytes}
+    for level in reversed(Level):
+        actual, predicted = (
+            told.compared.actual.at(level),
+            told.compared.predicted.at(level),
+        )
+        if actual is not None and predicted:
+            figures: dict[str, object] = {"predicted": predicted, "actual": actual}
+            return figures | told.compared.document()
+    return {"predicted": None, "actual": told.peak_bytes} | told.compared.document()
+
+
+def _final(directory: RunDirectory, told: RunSnapshot) -> dict[str, object] | None:
+    digest = adapter_sha256(directory)
+    if told.adapter is None or digest is None:
+        return None
+    losses = told.held_out_before_and_after()
+    return {
+        "adapter": str(directory.adapter_path),
+        "adapter_sha256": digest,
+        "steps": told.step,
+        "held_out_loss": losses[1] if losses else None,
+        "merged": told.merged,
+    }
+
+
+def _say(told: RunSnapshot) -> None:
+    rows = [
+        ("State", told.state.value),
+        (
+            "Steps",
+            f"{told.step:,} of {told.total_steps:,}" if told.total_steps else "-",
+        ),
+        ("Saved", saved_words(told)),
+    ]
+    if told.steps:
+        rows.append(("Training loss", f"{told.steps[-1].loss:.4f}"))
+    if told.held_out:
+        rows.append(("Held-out loss", f"{told.held_out[-1].loss:.4f}"))
+    if told.compared is not None and told.compared.sentence():
+        rows.append(("Memory", told.compared.sentence()))
+    rows.append(("Folder", str(told.directory)))
+    terminal.say_table((told.name, ""), rows)
+    if told.failure is not None:
+        terminal.say_finding(told.failure)
