@@ -16,6 +16,14 @@ DROPOUT_ON_EXPERTS = error(
     fix="Set lora.dropout to 0, or name the layers in lora.targets.",
     where="lora.dropout",
 )
+# Only with all-linear does peft see that a mixture's experts are meant.
+EXPERTS_AMONG_OTHERS = error(
+    "recipe.targets",
+    "The experts of a mixture can’t be adapted alone.",
+    why="They lie in tensors of three dimensions, which peft adapts with all layers.",
+    fix="Set lora.targets to all-linear, or to attention-only.",
+    where="lora.targets",
+)
 
 
 def expert_refusal(recipe: Recipe, model: ModelArchitecture) -> Finding | None:

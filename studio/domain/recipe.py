@@ -19,7 +19,7 @@ from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, Severity, error
 from studio.domain.options import Option, Value, collect
 from studio.domain.recipe_options import (
-    ALL_LINEAR,
+    TARGET_WORDS,
     AdapterDtype,
     ComputeDtype,
     LoraOptions,
@@ -198,13 +198,13 @@ class Recipe:
                     where="model.precision",
                 )
             )
-        if not self.lora.targets or (
-            ALL_LINEAR in self.lora.targets and len(self.lora.targets) > 1
-        ):
+        targets = self.lora.targets
+        if not targets or (len(targets) > 1 and TARGET_WORDS & set(targets)):
             found.append(
                 error(
                     "recipe.targets",
-                    "The adapted layers are either all-linear or a list of names.",
+                    "The adapted layers are one of all-linear, attention-only and "
+                    "mlp-only, or a list of names.",
                     fix="Set lora.targets to all-linear, or name modules.",
                     where="lora.targets",
                 )

@@ -18,6 +18,10 @@ from studio.domain.options import (
 )
 
 ALL_LINEAR = "all-linear"
+ATTENTION_ONLY = "attention-only"
+MLP_ONLY = "mlp-only"
+# Each stands alone, in place of names.
+TARGET_WORDS = frozenset({ALL_LINEAR, ATTENTION_ONLY, MLP_ONLY})
 
 
 class Precision(StrEnum):
@@ -180,7 +184,8 @@ class LoraOptions:
     targets: tuple[str, ...] = words(
         (ALL_LINEAR,),
         title="Adapted layers",
-        help="all-linear, or the names of modules such as q_proj, v_proj.",
+        help="all-linear, attention-only, mlp-only, or the names of modules such as "
+        "q_proj, v_proj.",
         effect="Fewer layers make a smaller adapter.",
     )
     adapter_dtype: AdapterDtype = choice(

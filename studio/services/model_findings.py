@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 
 from studio.domain.architecture import ModelArchitecture
-from studio.domain.expert_findings import expert_cost, expert_refusal
+from studio.domain.expert_findings import (
+    EXPERTS_AMONG_OTHERS,
+    expert_cost,
+    expert_refusal,
+)
 from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import ALL_LINEAR, Attention
+from studio.domain.recipe_options import MLP_ONLY, TARGET_WORDS, Attention
 from studio.services.model_shapes import architecture_of
 from studio.storage.models import ModelPlace
 
@@ -30,12 +34,15 @@ def shape_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding
 
 def _target_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
     possible = {linear.name: None for linear, _ in model.linears()}
+    if MLP_ONLY in recipe.lora.targets and model.has_experts:
+        yield EXPERTS_AMONG_OTHERS
     for name in recipe.lora.targets:
-        if name not in {*possible, ALL_LINEAR}:
+        if name not in {*possible, *TARGET_WORDS}:
             yield error(
                 "recipe.targets",
                 f"This model has no linear layer called “{name}”.",
-                fix=f"Choose all-linear, or among {', '.join(possible)}.",
+                fix="Choose all-linear, attention-only, mlp-only, or among "
+                f"{', '.join(possible)}.",
                 where="lora.targets",
             )
             return

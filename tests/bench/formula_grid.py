@@ -331,6 +331,11 @@ RECIPES = {
         (8, 9),
         {"train.sequence_length": 1024, "lora.targets": "some targets"},
     ),
+    "attention": (
+        (8, 9),
+        {"train.sequence_length": 1024, "lora.targets": ("attention-only",)},
+    ),
+    "mlp": ((8, 9), {"train.sequence_length": 1024, "lora.targets": ("mlp-only",)}),
     "bf16": ((9, 0), {"model.precision": "bf16", "train.sequence_length": 1024}),
     "bf16-no-ckpt": (
         (8, 9),
@@ -481,7 +486,7 @@ def options_of(name, recipe):
     """A recipe's options for an architecture."""
     config = ARCHITECTURES[name]
     options = dict(RECIPES[recipe][1])
-    if "lora.targets" in options:
+    if options.get("lora.targets") == "some targets":
         usual = ("q_proj", "v_proj")
         options["lora.targets"] = _FUSED.get(config["model_type"], usual)
     if "num_experts_per_tok" in config and "lora.dropout" in options:

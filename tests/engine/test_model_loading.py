@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from studio.domain.errors import StudioError
 from studio.domain.recipe_options import LoraOptions
-from studio.engine.adapters import attach, linear_names, set_dtype
+from studio.engine.adapter_targets import linear_names
+from studio.engine.adapters import attach, set_dtype
 from studio.engine.bitsandbytes_guards import compute_eagerly
 from studio.engine.devices import formats_of
 from studio.engine.model_loading import load_model, load_plain

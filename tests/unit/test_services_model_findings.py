@@ -102,7 +102,23 @@ def test_that_an_unknown_family_is_left_to_the_engine():
     assert found({"model_type": "bloom"}, lora__targets=("foo",)) == []
 
 
-@pytest.mark.parametrize("targets", [(), ("all-linear", "q_proj")])
+def test_that_a_word_for_a_kind_of_layer_is_no_unknown_name():
+    config = config_of("llama-3.1-8b")
+    for word in ("attention-only", "mlp-only"):
+        assert found(config, lora__targets=(word,)) == []
+
+
+def test_that_experts_alone_are_refused():
+    findings = found(MIXTRAL, lora__targets=("mlp-only",))
+    assert "recipe.targets" in [finding.code for finding in findings]
+    findings = found(MIXTRAL, lora__targets=("attention-only",))
+    assert "recipe.targets" not in [finding.code for finding in findings]
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [(), ("all-linear", "q_proj"), ("attention-only", "mlp-only"), ("mlp-only", "up")],
+)
 def test_that_no_layer_and_all_beside_some_contradict(targets):
     recipe = Recipe().with_value("lora.targets", targets)
     assert "recipe.targets" in [each.code for each in recipe.contradictions()]

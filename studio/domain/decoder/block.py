@@ -65,12 +65,14 @@ class LinearShape:
         inputs: Width of what goes in.
         outputs: Width of what comes out.
         bias: Whether it adds one.
+        attends: Whether it belongs to attention.
     """
 
     name: str
     inputs: int
     outputs: int
     bias: bool = False
+    attends: bool = False
 
     @property
     def weights(self) -> int:

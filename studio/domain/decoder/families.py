@@ -6,6 +6,7 @@ configuration_<family>.py. A family that isn't here is refused; the dry run pric
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from studio.domain.decoder.block import (
     Activation,
@@ -21,6 +22,9 @@ from studio.domain.decoder.block import (
 )
 from studio.domain.decoder.config import Config
 from studio.domain.decoder.decoder import Decoder, Kinds
+
+# A linear layer of attention.
+_attends = partial(LinearShape, attends=True)
 
 
 def _heads(config: Config, *, rotary: float = 1.0, **habits: bool) -> Heads:
@@ -44,7 +48,7 @@ def _separate(
     keys = heads.keys * heads.width
     widths = {"q": heads.queries * heads.width, "k": keys, "v": keys}
     return tuple(
-        LinearShape(f"{each}{names}", hidden, widths[each], each in biases)
+        _attends(f"{each}{names}", hidden, widths[each], each in biases)
         for each in "qkv"
     )
 
@@ -59,7 +63,7 @@ def _gated(config: Config, *, bias: str = "", mlp_bias: bool = False) -> Block:
         norm=Norm.RMS,
         residual=Residual.BEFORE,
         entry=_separate(config, heads, bias, "_proj"),
-        out=LinearShape("o_proj", heads.queries * heads.width, hidden, "o" in bias),
+        out=_attends("o_proj", heads.queries * heads.width, hidden, "o" in bias),
         up=(
             LinearShape("gate_proj", hidden, inner, mlp_bias),
             LinearShape("up_proj", hidden, inner, mlp_bias),
@@ -166,7 +170,7 @@ def _phi3(config: Config) -> Decoder:
     block = replace(
         _gated(config),
         heads=heads,
-        entry=(LinearShape("qkv_proj", hidden, width),),
+        entry=(_attends("qkv_proj", hidden, width),),
         up=(LinearShape("gate_up_proj", hidden, 2 * inner),),
         window=config.window(),
         slices=True,
@@ -223,8 +227,8 @@ def _plain(
         norm=Norm.LAYER,
         norm_bias=True,
         residual=Residual.BEFORE,
-        entry=(LinearShape(entry, hidden, width, bias),),
-        out=LinearShape(out, heads.queries * heads.width, hidden, bias),
+        entry=(_attends(entry, hidden, width, bias),),
+        out=_attends(out, heads.queries * heads.width, hidden, bias),
         up=(LinearShape(up, hidden, inner, bias),),
         down=LinearShape(down, inner, hidden, bias),
         gated=False,

@@ -61,7 +61,7 @@ def tower_of(config: Mapping[str, object], hidden: int) -> Tower | None:
 def _linears(width: int, inner: int) -> tuple[LinearShape, ...]:
     attention = ("q_proj", "k_proj", "v_proj", "out_proj")
     return (
-        *(LinearShape(name, width, width, bias=True) for name in attention),
+        *(LinearShape(x, width, width, bias=True, attends=True) for x in attention),
         LinearShape("fc1", width, inner, bias=True),
         LinearShape("fc2", inner, width, bias=True),
     )

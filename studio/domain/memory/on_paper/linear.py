@@ -22,7 +22,7 @@ FUSED_ROWS = 32
 
 def linear(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
     """A layer with or without its adapter."""
-    if not plan.adapts(layer.name):
+    if not plan.adapts(layer):
         return _base(tape, plan, layer, x)
     if plan.quantizes:
         return _adapted_quantized(tape, plan, layer, x)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from studio.domain.recipe_options import Attention
+from studio.domain.decoder.block import LinearShape
+from studio.domain.recipe_options import ATTENTION_ONLY, MLP_ONLY, Attention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Plan:
         eight_bit: Whether they are held in eight.
         double_quant: Whether the scales are quantised as well.
         rank: Of the adapters; 0 for none.
-        targets: Names of the adapted layers; empty for all.
+        targets: Names of the adapted layers, or the word for a kind; empty for all.
         dropout: Whether adapters drop inputs.
         attention: The kernel that is asked for.
         masks: Whether a mask is needed.
@@ -77,6 +78,8 @@ class Plan:
         """Whether experts have adapters: with all layers they do."""
         return bool(self.rank) and not self.targets
 
-    def adapts(self, name: str) -> bool:
-        """Whether a layer of that name has an adapter."""
-        return bool(self.rank) and (not self.targets or name in self.targets)
+    def adapts(self, layer: LinearShape) -> bool:
+        """Whether a layer has an adapter."""
+        kind = ATTENTION_ONLY if layer.attends else MLP_ONLY
+        named = not self.targets or not self.targets.isdisjoint({kind, layer.name})
+        return bool(self.rank) and named

@@ -71,7 +71,7 @@ def resting_tensors(model: ModelArchitecture, plan: Plan) -> Iterator[tuple[int,
     if model.tower is None or plan.trains_base:
         return
     for linear, count in model.tower.linears:
-        if plan.adapts(linear.name):
+        if plan.adapts(linear):
             yield plan.rank * linear.inputs, count
             yield plan.rank * linear.outputs, count
 
@@ -133,7 +133,7 @@ def four_bit_bytes(weights: int, *, double_quant: bool) -> tuple[int, int]:
 def adapter_tensors(block: Block, plan: Plan) -> Iterator[int]:
     """Entries of each adapter matrix of a block."""
     for linear in block.linears:
-        if plan.adapts(linear.name):
+        if plan.adapts(linear):
             yield plan.rank * linear.inputs
             yield plan.rank * linear.outputs
     if block.experts and plan.adapts_experts:
