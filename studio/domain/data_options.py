@@ -1,14 +1,24 @@
 """The options of a recipe that say what the model learns from."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from studio.domain.options import (
     Kind,
     Level,
+    choice,
     number,
     text,
     words,
 )
+
+
+class LossOn(StrEnum):
+    """Which tokens of a chat are learnt; a plain text is always learnt whole."""
+
+    ANSWERS = "answers"
+    LAST_ANSWER = "last_answer"
+    EVERYTHING = "everything"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +40,13 @@ class DataOptions:
         (),
         title="Columns",
         help="Which column is which part, such as question=mr. Empty: recognised.",
+    )
+    loss_on: LossOn = choice(
+        LossOn.ANSWERS,
+        titles=("All answers", "The last answer", "Everything"),
+        title="Learn from",
+        help="Which tokens of a chat teach: the assistant's, those of its last answer, "
+        "or the questions too.",
     )
     held_out: float = number(
         0.05,

@@ -1,7 +1,8 @@
 """Chats become tokens, and the assistant's part of them becomes labels.
 
-Only what the assistant says is learnt, up to and including the token that ends its
-turn. Chat templates rarely mark that part, so it is found in the rendered text
+What the assistant says is learnt, up to and including the token that ends its turn: of
+all turns, or of the last; or the whole chat, if the recipe asks for it. Chat templates
+rarely mark the assistant's part, so it is found in the rendered text
 (`studio.engine.answer_places`). No template is changed, so what is trained is what is
 rendered later.
 
@@ -15,6 +16,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from studio.domain.data_checks.mended_codes import NOT_RENDERED
+from studio.domain.data_options import LossOn
 from studio.domain.dataset import Chat, RowError, Turn
 from studio.domain.errors import StudioError
 from studio.engine.answer_places import AnswerFinder, RenderedPlaces, Span
@@ -95,7 +97,8 @@ class RenderedRow:
 
     Attributes:
         text: As the model's template renders it; a plain text itself.
-        spans: What is learnt of a chat; None for a plain text, which is learnt whole.
+        spans: What the assistant says in a chat, as far as it counts; None for a plain
+            text.
     """
 
     text: str
@@ -166,15 +169,23 @@ def training_row(tokenizer: "Tokenizer", chat: Chat) -> TrainingRow:
 class RowMaker:
     """Makes tokens of one chat after the other, and remembers what they share."""
 
-    def __init__(self, tokenizer: "Tokenizer", *, remembers: bool = True) -> None:
+    def __init__(
+        self,
+        tokenizer: "Tokenizer",
+        loss_on: LossOn = LossOn.ANSWERS,
+        *,
+        remembers: bool = True,
+    ) -> None:
         """Prepare for a tokenizer.
 
         Args:
             tokenizer: Of the model.
+            loss_on: Which tokens of a chat are learnt.
             remembers: Whether chats of one shape are rendered once each; the result
                 is the same without.
         """
         self._tokenizer = tokenizer
+        self._loss_on = loss_on
         added = tokenizer.added_tokens_decoder.values()
         names = {token.content for token in added if token.special and token.content}
         self._finder = AnswerFinder.of(sorted(names))
@@ -230,7 +241,9 @@ class RowMaker:
         if chat.text:
             return RenderedRow(chat.text, None)
         text = render(self._tokenizer, chat.turns, tools=chat.tools)
-        return RenderedRow(text, self._answers(chat, text))
+        spans = self._answers(chat, text)
+        only_last = self._loss_on is LossOn.LAST_ANSWER
+        return RenderedRow(text, spans[-1:] if only_last else spans)
 
     def _rendered_or_not(self, chat: Chat) -> RenderedRow | RowError:
         try:
@@ -270,7 +283,9 @@ class RowMaker:
                 yield self._whole(*next(of_texts), row.text)
             else:
                 ids, offsets = next(of_chats)
-                trained = list(_stretches(offsets, row.spans))
+                trained = [(0, len(ids))]
+                if self._loss_on is not LossOn.EVERYTHING:
+                    trained = list(_stretches(offsets, row.spans))
                 yield TokenRow(ids, offsets, trained, row.ends, row.text)
 
     def _encoded(

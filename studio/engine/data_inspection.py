@@ -85,7 +85,7 @@ def inspect_data(session: Session, subject: Subject) -> DataInspected:
         return told_report(report_of_refused(path, refused.finding))
     except OSError as fault:
         return told_report(report_of_refused(path, unreadable(fault, path).finding))
-    maker, marks = _maker_of(subject.place)
+    maker, marks = _maker_of(subject)
     settings = CheckSettings.of(subject.recipe, marks_answers=marks)
     inspection = Inspection(reading, checks_of(reading, settings))
     draft = IndexDraft.of(Choice.of(data))
@@ -125,16 +125,17 @@ def step_back() -> None:
         os.nice(_NICENESS)
 
 
-def _maker_of(place: ModelPlace | None) -> "tuple[RowMaker | None, bool | None]":
+def _maker_of(subject: Subject) -> "tuple[RowMaker | None, bool | None]":
     """What makes tokens of rows, and whether its template marks what is generated."""
-    if place is None:
+    if subject.place is None:
         return None, None
     from studio.engine.tokenizer_alone import tokenizer_alone
 
-    tokenizer = tokenizer_alone(place)
+    tokenizer = tokenizer_alone(subject.place)
     from studio.engine.chat_rendering import RowMaker
 
-    return RowMaker(tokenizer), _GENERATION in str(tokenizer.chat_template)
+    maker = RowMaker(tokenizer, subject.recipe.data.loss_on)
+    return maker, _GENERATION in str(tokenizer.chat_template)
 
 
 def _batches(rows: Iterator[tuple[RawRow, CheckedRow]]) -> Iterator[_Rows]:

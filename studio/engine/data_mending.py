@@ -92,7 +92,7 @@ class _Counter:
         from studio.engine.chat_rendering import RowMaker
 
         self._last = time.monotonic()
-        return RowMaker(tokenizer)
+        return RowMaker(tokenizer, self._subject.recipe.data.loss_on)
 
     def _tell(self) -> None:
         self._done += 1

@@ -124,7 +124,8 @@ def _rendered(
     refused: dict[str, list[int]] = {}
     rows = RowStore()
     cut = endless = 0
-    for chat, made in _made(session, tokenizer, chats):
+    maker = RowMaker(tokenizer, recipe.data.loss_on)
+    for chat, made in _made(session, maker, chats):
         if isinstance(made, RowError):
             refused.setdefault(str(made), []).append(chat.line)
             rows.append(EMPTY)
@@ -143,9 +144,8 @@ def _rendered(
 
 
 def _made(
-    session: Session, tokenizer: Tokenizer, chats: Sequence[Chat]
+    session: Session, maker: RowMaker, chats: Sequence[Chat]
 ) -> Iterator[tuple[Chat, TokenRow | RowError]]:
-    maker = RowMaker(tokenizer)
     counted = session.counted(chats, "Reading the rows", "rows")
     while some := list(islice(counted, AT_ONCE)):
         yield from zip(some, maker.rows(some), strict=True)

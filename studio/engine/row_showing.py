@@ -41,7 +41,7 @@ def show_rows(session: Session, recipe: Recipe, place: ModelPlace) -> None:
     tokenizer = tokenizer_alone(place)
     from studio.engine.chat_rendering import RowMaker
 
-    maker, rows = RowMaker(tokenizer), _Rows(recipe)
+    maker, rows = RowMaker(tokenizer, recipe.data.loss_on), _Rows(recipe)
     while not session.orders.stop_is_ordered:
         order = session.orders.newest_row(_PATIENCE_S)
         if order is None:

@@ -86,7 +86,8 @@ class RowQuestion:
 
     def _deciding(self) -> tuple[object, ...]:
         data = self.subject.recipe.data
-        return self.subject.model, data.path, data.format, data.columns, data.group
+        read = data.path, data.format, data.columns, data.group
+        return self.subject.model, *read, data.loss_on
 
 
 class TokenViewer(QObject):

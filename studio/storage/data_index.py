@@ -232,7 +232,7 @@ def key_of(recipe: Recipe, place: ModelPlace | None) -> str:
     told = {
         "version": VERSION,
         "files": [_state_of(file) for file in _files_of(Path(data.path).expanduser())],
-        "choice": [data.format, data.columns, data.group],
+        "choice": [data.format, data.columns, data.group, data.loss_on],
         "tokenizer": [] if place is None else _tokenizer_of(place),
         "held out": [_state_of(file) for file in _held_out_files(data.held_out_file)],
         "settings": asdict(CheckSettings.of(recipe)),

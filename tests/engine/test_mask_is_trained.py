@@ -10,7 +10,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from studio.domain.dataset import Chat
+from studio.domain.data_options import LossOn
+from studio.domain.dataset import Chat, Turn
 from studio.domain.token_view import TokenUse
 from studio.engine.chat_rendering import IGNORED, RowMaker
 from studio.engine.row_showing import view_of
@@ -68,10 +69,15 @@ def model_of(tmp_path):
     return make
 
 
-def trained_labels(model, file, tmp_path):
+def trained_labels(model, file, tmp_path, loss_on=LossOn.ANSWERS):
     """The labels of each row as its batch has them, by its tokens."""
     recipe = recipe_for(
-        model, file, data__held_out=0.0, train__sequence_length=LENGTH, data__prompts=()
+        model,
+        file,
+        data__held_out=0.0,
+        data__loss_on=loss_on,
+        train__sequence_length=LENGTH,
+        data__prompts=(),
     )
     built = Built(tmp_path, recipe)
     found = []
@@ -85,23 +91,25 @@ def trained_labels(model, file, tmp_path):
     return found
 
 
-def shown(model, file):
+def shown(model, file, loss_on=LossOn.ANSWERS):
     tokenizer = load_tokenizer(model)
-    maker = RowMaker(tokenizer)
+    maker = RowMaker(tokenizer, loss_on)
     for chat in read_chats(file).chats:
         assert isinstance(chat, Chat)
         view = view_of(tokenizer, maker.row(chat), chat.line, LENGTH)
         yield heard_view(told_view(view, order=1))
 
 
+@pytest.mark.parametrize("loss_on", LossOn)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_that_the_mask_that_is_shown_is_trained(name, model_of, tmp_path):
+def test_that_the_mask_that_is_shown_is_trained(name, loss_on, model_of, tmp_path):
     family = FAMILIES[name]
     model = model_of(family)
     file = tiny.write_chats(tmp_path / "chats.jsonl", rows_for(family))
-    views = [view for view in shown(model, file) if view.count(TokenUse.TRAINED)]
-    trained = trained_labels(model, file, tmp_path)
-    assert len(trained) == len(views) >= 5
+    told = shown(model, file, loss_on)
+    views = [view for view in told if view.count(TokenUse.TRAINED)]
+    trained = trained_labels(model, file, tmp_path, loss_on)
+    assert len(trained) == len(views) >= 4
     left = list(trained)
     for view in views:
         kept = [token for token in view.tokens if token.use is not TokenUse.CUT]
@@ -112,9 +120,29 @@ def test_that_the_mask_that_is_shown_is_trained(name, model_of, tmp_path):
         ]
         row = next(row for row in left if row[0] == ids)
         left.remove(row)
-        assert row[1] == labels
+        # The first token of a row is never predicted, whatever its label.
+        assert row[1][1:] == labels[1:]
     assert left == []
     assert any(view.count(TokenUse.CUT) for view in views)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_that_less_is_learnt_of_the_last_answer_and_all_of_everything(name):
+    tokenizer = FAMILIES[name].tokenizer()
+    turns = [("user", QUESTION), ("assistant", ANSWER), ("user", "And 8?")]
+    turns.append(("assistant", "Aye, 8 is Brie."))
+    talk = Chat(tuple(Turn(role, text) for role, text in turns), line=1)
+    made = {each: RowMaker(tokenizer, each).row(talk) for each in LossOn}
+    answers, last = made[LossOn.ANSWERS], made[LossOn.LAST_ANSWER]
+    (stretch,) = last.trained
+    assert len(answers.trained) == 2
+    assert stretch == answers.trained[-1]
+    words = tokenizer.decode(last.ids[slice(*stretch)])
+    assert "8 is Brie" in words
+    assert "number" not in words
+    whole = made[LossOn.EVERYTHING]
+    assert whole.training_row().labels == whole.ids
+    assert last.ids == answers.ids == whole.ids
 
 
 def test_that_a_text_is_trained_whole(model_of, tmp_path):

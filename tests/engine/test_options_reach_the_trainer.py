@@ -124,6 +124,7 @@ CASES = {
         ("question=other",),
         lambda b: b.run.data.training[0].input_ids,
     ),
+    "data.loss_on": ("everything", lambda b: b.run.data.training[0].labels),
     "data.held_out": (0.5, lambda b: len(b.run.data.held_out)),
     "data.held_out_file": (
         "OTHER",

@@ -13,8 +13,8 @@ from tests.services.test_data_inspector import write
 PATIENCE_MS = 20_000
 
 
-def question(line=1, path="/a.jsonl", length=64):
-    recipe = Recipe().with_value("data.path", path)
+def question(line=1, path="/a.jsonl", length=64, loss_on="answers"):
+    recipe = Recipe().with_values({"data.path": path, "data.loss_on": loss_on})
     subject = InspectionOrder(recipe, "a model")
     return RowQuestion(subject, line, "", None, length)
 
@@ -79,6 +79,9 @@ def test_that_other_data_has_another_engine(qtbot, story):
     story.viewer.ask(question(2, path="/b.jsonl", length=128))
     story.wait(qtbot)
     assert len(story.started) == 2
+    story.viewer.ask(question(2, path="/b.jsonl", loss_on="everything"))
+    story.wait(qtbot)
+    assert len(story.started) == 3
     assert len(engines()) == 1
 
 
