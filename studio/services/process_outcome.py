@@ -35,6 +35,7 @@ class Ordered(StrEnum):
     """The highest rung of the ladder that the user, or the window, went up."""
 
     NOTHING = "nothing"
+    PAUSE = "pause"
     STOP = "stop"
     TERMINATE = "terminate"
     KILL = "kill"

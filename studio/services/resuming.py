@@ -5,6 +5,9 @@ from studio.domain.run import RunSnapshot, RunState
 from studio.storage.run_directory import RunDirectory
 from studio.storage.run_lock import is_held, taken
 
+CHANGED = "run.changed"
+"""The engine's name for a run that would be another one."""
+
 
 def can_resume(run: RunSnapshot) -> bool:
     """Whether a run that is over has something to go on from."""

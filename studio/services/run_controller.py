@@ -1,12 +1,20 @@
 """The one training run of the window: started or joined, followed, stopped, ended."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from studio.domain.errors import StudioError, refusal
 from studio.domain.recipe import Recipe
-from studio.domain.run import RunSnapshot, RunState
+from studio.domain.run import Phase, RunSnapshot, RunState
+from studio.protocol.commands import (
+    EngineCommand,
+    Pause,
+    SampleNow,
+    SaveNow,
+    Stop,
+)
 from studio.protocol.events import EngineEvent
 from studio.services.background import WorkerThread
 from studio.services.cancelled import cancelled
@@ -19,6 +27,7 @@ from studio.services.preferences import KeepRunning, Preferences
 from studio.services.preflight import model_of, preflight, raise_first_error
 from studio.services.process_outcome import Ordered, ProcessOutcome
 from studio.services.project import Project
+from studio.services.resuming import refuse_resuming
 from studio.services.run_journal import (
     empty_snapshot,
     fold_all,
@@ -93,11 +102,6 @@ class RunController(QObject):
         return self._worker is not None or self._tail is not None
 
     @property
-    def takes_commands(self) -> bool:
-        """Whether this window can order saving and sampling: it started the run."""
-        return self._worker is not None
-
-    @property
     def ordered(self) -> Ordered:
         """The highest rung of the ladder that the user went up for this run."""
         return self._ordered
@@ -141,17 +145,57 @@ class RunController(QObject):
             self._tail.start()
         return self._told()
 
-    def stop(self, *, save: bool = True) -> None:
-        """End the run after the step under way; a joined run is asked by a signal.
+    def resume(
+        self, directory: RunDirectory, *, accept_changes: bool = False
+    ) -> RunSnapshot:
+        """Go on with a run that is over, behind its newest whole checkpoint.
 
         Args:
-            save: Write the adapter first; a joined run always does.
+            directory: Of the run.
+            accept_changes: Also where something that it depends on has changed.
+
+        Returns:
+            Its whole history, up to now.
+
+        Raises:
+            StudioError: A run is under way, or this one has nothing to go on from.
         """
+        self._require_idle()
+        told = snapshot_of(directory)
+        refuse_resuming(told)
+        begins = replace(told, state=RunState.STARTING, engine=None, failure=None)
+        self._begin(directory, replace(begins, phase=Phase.STARTING))
+        options = ["--accept-changes"] if accept_changes else []
+        self._run_engine(directory, ("--resume", *options))
+        return self._told()
+
+    def pause(self) -> None:
+        """Have the run save and end after the step; it can be gone on with."""
+        self._order(Ordered.PAUSE, Pause(), TrainingWorker.pause)
+
+    def stop(self, *, save: bool = True) -> None:
+        """End the run after the step under way.
+
+        Args:
+            save: Write the adapter first.
+        """
+        self._order(
+            Ordered.STOP, Stop(save=save), lambda worker: worker.stop(save=save)
+        )
+
+    def _order(
+        self,
+        rung: Ordered,
+        command: EngineCommand,
+        tell: Callable[[TrainingWorker], None],
+    ) -> None:
+        """Give an order to the own worker, or leave it in a joined run's post box."""
         if self._worker is not None:
-            self._ordered = Ordered.STOP
-            self._worker.stop(save=save)
-        elif self._tail is not None:
-            self.terminate()
+            self._ordered = rung
+            tell(self._worker)
+        elif self._tail is not None and self._directory is not None:
+            self._directory.post_box.post(command)
+            self._ordered = rung
 
     def terminate(self) -> None:
         """End the run without finishing the step under way."""
@@ -170,14 +214,12 @@ class RunController(QObject):
             kill_group(self._tail.snapshot.engine)
 
     def save_now(self) -> None:
-        """Order a checkpoint after the step under way; see `takes_commands`."""
-        if self._worker is not None:
-            self._worker.save_now()
+        """Order a checkpoint after the step under way."""
+        self._order(self._ordered, SaveNow(), TrainingWorker.save_now)
 
     def sample_now(self) -> None:
-        """Order answers to the sample prompts; see `takes_commands`."""
-        if self._worker is not None:
-            self._worker.sample_now()
+        """Order answers to the sample prompts."""
+        self._order(self._ordered, SampleNow(), TrainingWorker.sample_now)
 
     def refresh(self) -> None:
         """Read the run from disk again, such as after it was merged.
@@ -224,9 +266,9 @@ class RunController(QObject):
         self._ordered = Ordered.NOTHING
         self._tell(snapshot)
 
-    def _run_engine(self, directory: RunDirectory) -> None:
+    def _run_engine(self, directory: RunDirectory, more: Sequence[str] = ()) -> None:
         engine = EngineProcess(
-            self._command_for(directory),
+            (*self._command_for(directory), *more),
             log_path=directory.log_path,
             keep_running=self._preferences.keep_running is KeepRunning.YES,
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from studio.protocol.commands import KeepRunning, SampleNow, SaveNow, Stop
+from studio.protocol.commands import KeepRunning, Pause, SampleNow, SaveNow, Stop
 from studio.protocol.events import EngineEvent
 from studio.services.engine_process import EngineProcess
 from studio.services.process_outcome import Ordered
@@ -23,6 +23,8 @@ BATCH_S = 0.1  # at most ten batches a second reach the window
 GRACE_S = 60.0
 TERMINATE_GRACE_S = 15.0
 DETACH_PATIENCE_S = 10.0
+# An engine that was asked to end, and may take its time while it says something.
+_ASKED = frozenset({Ordered.PAUSE, Ordered.STOP})
 
 
 class TrainingWorker(QObject):
@@ -68,6 +70,10 @@ class TrainingWorker(QObject):
             finally:
                 self.run_ended.emit(self._engine.outcome(self._fault))
 
+    def pause(self) -> None:
+        """Order a checkpoint and the end after the step; the ladder follows."""
+        self._orders.put(self._pause)
+
     def stop(self, *, save: bool = True) -> None:
         """Order the end after the step under way; the rest of the ladder follows.
 
@@ -108,7 +114,7 @@ class TrainingWorker(QObject):
     def _forward(self, events: list[EngineEvent]) -> None:
         if not events:
             return
-        if self._engine.ordered is Ordered.STOP and not self._is_hurried:
+        if self._engine.ordered in _ASKED and not self._is_hurried:
             self._deadline = time.monotonic() + self._grace_s  # it is at work
         self.events_arrived.emit(events)
 
@@ -122,7 +128,7 @@ class TrainingWorker(QObject):
         if self._deadline is None or time.monotonic() < self._deadline:
             return
         match self._engine.ordered:
-            case Ordered.STOP:
+            case Ordered.PAUSE | Ordered.STOP:
                 self._terminate()
             case Ordered.LET_GO:
                 self._give_up_letting_go()
@@ -132,8 +138,14 @@ class TrainingWorker(QObject):
             case _:
                 self._kill()
 
+    def _pause(self) -> None:
+        if self._engine.ordered is Ordered.NOTHING:
+            self._engine.ordered = Ordered.PAUSE
+            self._engine.send(Pause())
+            self._deadline = time.monotonic() + self._grace_s
+
     def _stop(self, *, save: bool) -> None:
-        if self._engine.ordered in {Ordered.NOTHING, Ordered.STOP}:
+        if self._engine.ordered in {Ordered.NOTHING, *_ASKED}:
             self._engine.ordered = Ordered.STOP
             self._engine.send(Stop(save=save))
             self._deadline = time.monotonic() + self._grace_s

@@ -1,5 +1,6 @@
 """The question when the window closes during a run, and what follows each answer."""
 
+from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -8,18 +9,20 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 from studio.domain.run import RunSnapshot
 from studio.services.preferences import KeepRunning, Preferences
 from studio.services.run_controller import RunController
+from studio.ui.icon_names import IconName
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.labels import Role, label
 
-_WIDTH: Final = 480
+_WIDTH: Final = 560
 
 
 class CloseDialog(QDialog):
-    """Keep running, stop and close, or stay.
+    """Keep running, pause and close, stop and close, or stay.
 
     Attributes:
         keep: Lets the run go on without the window.
+        pause: Saves after the step under way and gives the memory back, then closes.
         stop: Ends the run after the step under way, then closes.
         stay: Changes nothing; also Escape.
     """
@@ -29,6 +32,7 @@ class CloseDialog(QDialog):
         self.setWindowTitle("Close Snugtune")
         self.setModal(True)
         self.keep = button("Keep running", ButtonKind.PRIMARY)
+        self.pause = button("Pause and close", icon=IconName.PAUSE)
         self.stop = button("Stop and close", ButtonKind.DANGER)
         self.stay = button("Stay")
         self.stay.clicked.connect(self.reject)
@@ -36,7 +40,7 @@ class CloseDialog(QDialog):
         words = label(_words(run), tone=Tone.MUTED, wraps=True)
         buttons = QHBoxLayout()
         buttons.setSpacing(Space.SMALL)
-        for made in (self.keep, self.stop, self.stay):
+        for made in (self.keep, self.pause, self.stop, self.stay):
             buttons.addWidget(made)
         buttons.addStretch(1)
         column = QVBoxLayout(self)
@@ -80,7 +84,7 @@ class CloseGuard(QObject):
                 self._controller.close(keep_running=True)
                 return True
             case KeepRunning.NO:
-                self._stop_then_close()
+                self._end_then_close(self._controller.stop)
             case KeepRunning.ASK:
                 self._ask()
         return False
@@ -91,14 +95,15 @@ class CloseGuard(QObject):
             return
         self.dialog = CloseDialog(run, self._window)
         self.dialog.keep.clicked.connect(self._on_keep)
+        self.dialog.pause.clicked.connect(self._on_pause)
         self.dialog.stop.clicked.connect(self._on_stop)
         self.dialog.finished.connect(self._on_dialog_finished)
         self.dialog.open()
 
-    def _stop_then_close(self) -> None:
+    def _end_then_close(self, end: Callable[[], None]) -> None:
         if not self._closes_after_run:
             self._closes_after_run = True
-            self._controller.stop(save=True)
+            end()
             self.waiting_for_stop.emit()
 
     @Slot()
@@ -109,10 +114,17 @@ class CloseGuard(QObject):
         self.closing_granted.emit()
 
     @Slot()
+    def _on_pause(self) -> None:
+        self._close_after(self._controller.pause)
+
+    @Slot()
     def _on_stop(self) -> None:
+        self._close_after(self._controller.stop)
+
+    def _close_after(self, end: Callable[[], None]) -> None:
         self._end_dialog()
         if self._controller.is_running:
-            self._stop_then_close()
+            self._end_then_close(end)
         else:
             self.closing_granted.emit()
 
@@ -140,6 +152,7 @@ def _words(run: RunSnapshot) -> str:
     if run.steps and run.total_steps:
         done = f"Step {run.step:,} of {run.total_steps:,} is done."
     return (
-        f"{done} Without the window it can run on and is shown here again later; or it "
-        "stops after this step, and what it learned so far is kept."
+        f"{done} Without the window it can run on and is shown here again later. "
+        "Paused, it gives its memory back after this step and goes on from there some "
+        "other day; stopped, its adapter is saved."
     )

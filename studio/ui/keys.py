@@ -23,6 +23,7 @@ class Deed(StrEnum):
     REDO = "Redo"
     EDIT = "Change the setting"
     RESET = "Go back to what is recommended"
+    PAUSE = "Pause, or go on"
     SAVE = "Save a checkpoint now"
     OPEN_RUN = "Open the run"
     COPY_RECIPE = "Copy the recipe"
@@ -74,6 +75,7 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.EDIT_DRAFT: PageKeys(("data",), ("F2",)),
     Deed.EDIT: PageKeys(("recipe",), ("F2", *_ENTER), in_table=True),
     Deed.RESET: PageKeys(("recipe",), ("Del", "Backspace"), in_table=True),
+    Deed.PAUSE: PageKeys(("run",), ("Space",)),
     Deed.SAVE: PageKeys(("run",), ("Ctrl+S",)),
     Deed.OPEN_RUN: PageKeys(("runs",), _ENTER, in_table=True),
     Deed.COPY_RECIPE: PageKeys(("runs",), ("Ctrl+Shift+C",)),

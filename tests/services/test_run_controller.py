@@ -138,7 +138,6 @@ def test_that_a_run_is_stopped_after_the_step(qtbot, control, example):
     controller = control("steps")
     controller.start(example, example.recipe)
     wait_for_steps(qtbot, controller)
-    assert controller.takes_commands
     controller.save_now()
     controller.sample_now()
     qtbot.waitUntil(
@@ -149,7 +148,6 @@ def test_that_a_run_is_stopped_after_the_step(qtbot, control, example):
     assert controller.ordered is Ordered.STOP
     wait_for_end(qtbot, controller)
     assert controller.snapshot.state is RunState.STOPPED
-    assert not controller.takes_commands
 
 
 @pytest.mark.parametrize("rung", ["terminate", "kill"])
@@ -258,7 +256,6 @@ def test_that_a_run_can_outlive_its_window_and_be_joined_again(
     later.run_ended.connect(ends.append)
     joined = later.attach(controller.directory)
     assert joined.state is RunState.RUNNING
-    assert not later.takes_commands
     wait_for_steps(qtbot, later, joined.step + 2)
     later.kill()
     qtbot.waitUntil(lambda: not is_alive(identity), timeout=PATIENCE_MS)
@@ -283,7 +280,25 @@ def test_that_a_joined_run_is_followed_to_its_end(qtbot, control, example, engin
     assert ends == [f"Stopped after step {controller.snapshot.step}."]
 
 
-def test_that_a_joined_run_is_stopped_by_a_signal(qtbot, control, example, engine_of):
+def test_that_a_joined_run_takes_orders_as_an_own_one(
+    qtbot, control, example, engine_of
+):
+    directory = example.new_run(example.recipe)
+    engine_of(directory)
+    controller = control()
+    qtbot.waitUntil(lambda: snapshot_of(directory).step > 0, timeout=PATIENCE_MS)
+    controller.attach(directory)
+    controller.save_now()
+    qtbot.waitUntil(lambda: bool(controller.snapshot.checkpoints), timeout=PATIENCE_MS)
+    controller.pause()
+    assert controller.ordered is Ordered.PAUSE
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.state is RunState.PAUSED
+
+
+def test_that_a_joined_run_which_hears_nothing_is_ended_by_a_signal(
+    qtbot, control, example, engine_of
+):
     directory = example.new_run(example.recipe)
     process = engine_of(directory, "deaf")
     controller = control()
@@ -292,6 +307,7 @@ def test_that_a_joined_run_is_stopped_by_a_signal(qtbot, control, example, engin
     )
     controller.attach(directory)
     controller.stop()
+    controller.terminate()
     assert process.wait(20) == 143
     wait_for_end(qtbot, controller)
     assert controller.snapshot.state is RunState.LOST
@@ -329,8 +345,66 @@ def test_that_a_run_that_is_over_is_only_shown(control, example):
     assert controller.snapshot.merged == "merged"
 
 
+def test_that_a_run_is_paused_and_gone_on_with(qtbot, control, example):
+    controller = control()
+    ends = []
+    controller.run_ended.connect(ends.append)
+    controller.start(example, example.recipe)
+    wait_for_steps(qtbot, controller, 3)
+    controller.pause()
+    wait_for_end(qtbot, controller)
+    paused = controller.snapshot
+    assert paused.state is RunState.PAUSED
+    assert ends == [f"Paused behind step {paused.step}."]
+    again = controller.resume(controller.directory)
+    assert again.state is RunState.STARTING
+    assert again.steps == paused.steps
+    wait_for_steps(qtbot, controller, paused.step + 2)
+    assert [p.step for p in controller.snapshot.steps] == list(
+        range(1, controller.snapshot.step + 1)
+    )
+    controller.stop()
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.state is RunState.STOPPED
+
+
+def test_that_a_stop_overtakes_a_pause(qtbot, control, example):
+    controller = control("busy-stopping")
+    controller.start(example, example.recipe)
+    controller.pause()
+    controller.stop()
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.state is RunState.STOPPED
+
+
+def test_that_what_changed_is_refused_until_it_is_accepted(qtbot, control, example):
+    controller = control("changed")
+    controller.start(example, example.recipe)
+    wait_for_steps(qtbot, controller)
+    controller.pause()
+    wait_for_end(qtbot, controller)
+    controller.resume(controller.directory)
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.failure.code == "run.changed"
+    step = controller.snapshot.step
+    controller.resume(controller.directory, accept_changes=True)
+    wait_for_steps(qtbot, controller, step + 1)
+    controller.stop()
+    wait_for_end(qtbot, controller)
+
+
+def test_that_a_run_with_nothing_to_go_on_from_is_refused(qtbot, control, example):
+    controller = control("normal")
+    controller.start(example, example.recipe)
+    wait_for_end(qtbot, controller)
+    with pytest.raises(StudioError, match="has finished"):
+        controller.resume(controller.directory)
+    assert not controller.is_running
+
+
 def test_that_orders_without_a_run_do_nothing(control):
     controller = control()
+    controller.pause()
     controller.stop()
     controller.save_now()
     controller.sample_now()

@@ -220,6 +220,16 @@ def test_that_stop_and_close_waits_for_the_step_and_then_closes(open_studio, qtb
     assert controller.snapshot.state == "stopped"
 
 
+def test_that_pause_and_close_leaves_a_run_to_go_on_with(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    controller = training(studio, "steps", qtbot)
+    studio.window.close()
+    studio._shell.guard.dialog.pause.click()
+    qtbot.waitUntil(lambda: not studio.window.isVisible(), timeout=20_000)
+    assert controller.snapshot.state == "paused"
+    assert controller.snapshot.checkpoints
+
+
 def test_that_a_run_that_ends_by_itself_answers_the_question(open_studio, qtbot):
     studio = open_studio(Arguments(example=True))
     controller = training(studio, "steps", qtbot)

@@ -8,6 +8,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 
 from studio.domain.run import RunState
+from studio.services.process_outcome import Ordered
 from studio.services.run_journal import snapshot_of
 from studio.ui.charts.feed import shared_feed
 from studio.ui.pages.run.endings import NextDeed
@@ -219,6 +220,64 @@ def test_that_save_now_saves_a_checkpoint(qtbot, desk: TestDesk, example):
         lambda: any("Checkpoint saved" in words for words in events(page)),
         timeout=PATIENCE_MS,
     )
+    controller.stop()
+    ended(qtbot, desk)
+
+
+def test_that_a_run_is_paused_and_gone_on_with(qtbot, desk: TestDesk, example):
+    page = started(qtbot, desk, "steps")
+    controller = desk.desk.controller
+    qtbot.waitUntil(page.view.save_now.isVisible, timeout=PATIENCE_MS)
+    page.view.pause.click()
+    ended(qtbot, desk)
+    paused = controller.snapshot
+    assert paused.state is RunState.PAUSED
+    assert page.view.ending.headline.text() == f"Paused behind step {paused.step:,}"
+    go_on = page.view.ending.deed_button(NextDeed.RESUME)
+    assert go_on.isVisible()
+    go_on.click()
+    assert not page.view.ending.isVisible()
+    qtbot.waitUntil(lambda: controller.snapshot.step > paused.step, timeout=PATIENCE_MS)
+    assert controller.snapshot.steps[0] == paused.steps[0]
+    controller.stop()
+    ended(qtbot, desk)
+    assert page.view.ending.deed_button(NextDeed.RESULT).isVisible()
+    assert page.view.ending.deed_button(NextDeed.RESUME).isVisible()
+
+
+def test_that_the_space_bar_pauses_and_goes_on_unless_a_button_has_it(
+    qtbot, desk: TestDesk, example
+):
+    page = started(qtbot, desk, "steps")
+    controller = desk.desk.controller
+    qtbot.waitUntil(page.view.save_now.isVisible, timeout=PATIENCE_MS)
+    page.view.save_now.setFocus()
+    QTest.keyClick(page.view.save_now, " ")
+    qtbot.waitUntil(lambda: bool(controller.snapshot.checkpoints), timeout=PATIENCE_MS)
+    assert controller.ordered is Ordered.NOTHING
+    page.view.save_now.clearFocus()
+    QTest.keyClick(page, " ")
+    ended(qtbot, desk)
+    step = controller.snapshot.step
+    assert controller.snapshot.state is RunState.PAUSED
+    QTest.keyClick(page, " ")
+    qtbot.waitUntil(lambda: controller.snapshot.step > step, timeout=PATIENCE_MS)
+    controller.stop()
+    ended(qtbot, desk)
+
+
+def test_that_a_changed_run_goes_on_all_the_same(qtbot, desk: TestDesk, example):
+    page = started(qtbot, desk, "changed")
+    controller = desk.desk.controller
+    qtbot.waitUntil(page.view.save_now.isVisible, timeout=PATIENCE_MS)
+    page.view.pause.click()
+    ended(qtbot, desk)
+    page.view.ending.deed_button(NextDeed.RESUME).click()
+    ended(qtbot, desk)
+    assert "Since step 5 the data changed" in page.view.ending.headline.text()
+    page.view.ending.deed_button(NextDeed.RESUME_CHANGED).click()
+    step = controller.snapshot.step
+    qtbot.waitUntil(lambda: controller.snapshot.step > step, timeout=PATIENCE_MS)
     controller.stop()
     ended(qtbot, desk)
 

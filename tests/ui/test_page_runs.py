@@ -154,6 +154,25 @@ def test_that_a_run_that_goes_on_can_not_be_deleted(qtbot, desk: TestDesk, examp
     assert page.view.delete.isEnabled()
 
 
+def test_that_a_paused_run_goes_on_from_the_list(qtbot, desk: TestDesk, example):
+    desk.scene = "steps"
+    controller = desk.desk.controller
+    controller.start(example, example.recipe)
+    qtbot.waitUntil(lambda: bool(controller.snapshot.steps), timeout=20_000)
+    page = shown(qtbot, desk)
+    assert not page.view.go_on.isVisible()
+    controller.pause()
+    qtbot.waitUntil(lambda: not controller.is_running, timeout=20_000)
+    qtbot.waitUntil(lambda: cells(page, 0)[2] == "Paused")
+    step = controller.snapshot.step
+    page.view.go_on.click()
+    assert desk.visited[-1] == "run"
+    qtbot.waitUntil(lambda: controller.snapshot.step > step, timeout=20_000)
+    controller.stop()
+    qtbot.waitUntil(lambda: not controller.is_running, timeout=20_000)
+    settled(qtbot, page)
+
+
 def test_that_the_row_of_a_run_that_goes_on_is_kept_up_to_date(
     qtbot, desk: TestDesk, example
 ):

@@ -223,7 +223,6 @@ def test_that_each_rung_of_stopping_offers_only_those_above(
     stopping = view(
         replace(run(30), state=RunState.STOPPING),
         is_ours=True,
-        takes_commands=True,
         rung=rung,
     )
     assert (stopping.can_end_now, stopping.can_kill) == (end_now, kill)
@@ -239,11 +238,47 @@ def test_that_nothing_can_be_ordered_of_a_run_that_is_over() -> None:
     assert not any((over.can_stop, over.can_save, over.can_end_now, over.can_kill))
 
 
-def test_that_a_run_of_another_window_takes_no_orders_to_save() -> None:
-    theirs = view(run(30), is_ours=True)
-    assert theirs.can_stop
-    assert not theirs.can_save
-    assert view(run(30), is_ours=True, takes_commands=True).can_save
+def test_that_a_run_can_be_saved_paused_and_stopped_from_where_it_is_led() -> None:
+    ours = view(run(30), is_ours=True)
+    assert (ours.can_save, ours.can_pause, ours.can_stop) == (True, True, True)
+    theirs = view(run(30))
+    assert (theirs.can_save, theirs.can_pause, theirs.can_stop) == (False, False, False)
+
+
+def test_that_a_run_that_pauses_says_so() -> None:
+    pausing = view(
+        replace(run(30), state=RunState.STOPPING), is_ours=True, rung=Rung.PAUSE
+    )
+    assert pausing.course is not None
+    assert pausing.course.answer == "Pausing after this step"
+    assert pausing.can_end_now
+    assert not pausing.can_pause
+
+
+@pytest.mark.parametrize(
+    ("changes", "deeds"),
+    [
+        ({"state": RunState.PAUSED}, ("resume", "recipe")),
+        (
+            {"state": RunState.PAUSED, "checkpoints": (), "steps": ()},
+            ("resume", "recipe"),
+        ),
+        ({"state": RunState.STOPPED, "adapter": "adapter"}, ("result", "resume")),
+        ({"state": RunState.STOPPED, "checkpoints": ()}, ("recipe",)),
+        ({"state": RunState.LOST}, ("resume", "recipe", "folder")),
+        ({"state": RunState.LOST, "checkpoints": ()}, ("recipe", "folder")),
+        (
+            {"state": RunState.FAILED, "failure": error("run.changed", "It changed.")},
+            ("resume-changed", "recipe", "folder"),
+        ),
+        ({"state": RunState.FINISHED}, ("result",)),
+    ],
+)
+def test_that_a_run_can_be_gone_on_with_where_something_is_left(changes, deeds) -> None:
+    over = replace(run(30), checkpoints=((20, "checkpoints/step-20"),))
+    ending = view(replace(over, **changes)).ending
+    assert ending is not None
+    assert ending.deeds == deeds
 
 
 def test_that_only_new_points_are_handed_to_the_charts() -> None:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from studio.domain.run import RunSnapshot, RunState
 from studio.domain.time_words import duration
+from studio.services.resuming import CHANGED, can_resume
 from studio.services.run_journal import saved_words
 from studio.ui.icon_names import IconName
 from studio.ui.text import count, percent
@@ -14,6 +15,8 @@ from studio.ui.tokens import Tone
 class NextDeed(StrEnum):
     """What can be done after a run, each a button."""
 
+    RESUME = "resume"
+    RESUME_CHANGED = "resume-changed"
     RESULT = "result"
     RECIPE = "recipe"
     FOLDER = "folder"
@@ -22,6 +25,8 @@ class NextDeed(StrEnum):
     def words(self) -> str:
         """The button's text."""
         return {
+            NextDeed.RESUME: "Go on",
+            NextDeed.RESUME_CHANGED: "Go on all the same",
             NextDeed.RESULT: "Go on to the result",
             NextDeed.RECIPE: "Go to the recipe",
             NextDeed.FOLDER: "Open folder",
@@ -94,13 +99,15 @@ def _stopped(snapshot: RunSnapshot) -> Ending:
     where = (
         f"after step {snapshot.step:,}" if snapshot.steps else "before the first step"
     )
-    deeds = (NextDeed.RESULT,) if snapshot.adapter else (NextDeed.RECIPE,)
+    deeds = [NextDeed.RESULT if snapshot.adapter else NextDeed.RECIPE]
+    if can_resume(snapshot):
+        deeds.append(NextDeed.RESUME)
     return Ending(
         icon=IconName.STOP,
         tone=Tone.NORMAL,
         headline=f"Stopped {where}",
         text=f"{measured_change(snapshot)} {kept}".strip(),
-        deeds=deeds,
+        deeds=tuple(deeds),
     )
 
 
@@ -112,9 +119,21 @@ def _paused(snapshot: RunSnapshot) -> Ending:
         icon=IconName.PAUSE,
         tone=Tone.NORMAL,
         headline=f"Paused {where}",
-        text=f"{saved_words(snapshot)} Its memory is free.",
-        deeds=(NextDeed.RECIPE,),
+        text=f"{_kept(snapshot)} Its memory is free.".strip(),
+        deeds=(NextDeed.RESUME, NextDeed.RECIPE),
     )
+
+
+def _kept(snapshot: RunSnapshot) -> str:
+    """What is left of a paused run; before its first step nothing needs to be."""
+    return saved_words(snapshot) if snapshot.steps else ""
+
+
+def _ways_on(snapshot: RunSnapshot) -> tuple[NextDeed, ...]:
+    if not can_resume(snapshot):
+        return ()
+    changed = snapshot.failure is not None and snapshot.failure.code == CHANGED
+    return (NextDeed.RESUME_CHANGED if changed else NextDeed.RESUME,)
 
 
 def _broken(snapshot: RunSnapshot) -> Ending:
@@ -131,5 +150,5 @@ def _broken(snapshot: RunSnapshot) -> Ending:
         tone=Tone.WARNING if lost else Tone.DANGER,
         headline=headline,
         text=text,
-        deeds=(NextDeed.RECIPE, NextDeed.FOLDER),
+        deeds=(*_ways_on(snapshot), NextDeed.RECIPE, NextDeed.FOLDER),
     )

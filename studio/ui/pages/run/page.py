@@ -9,11 +9,14 @@ from PySide6.QtGui import (
     QHideEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from studio.domain.errors import StudioError
 from studio.domain.run import RunSnapshot
+from studio.services.library import find_run
 from studio.services.process_outcome import Ordered
+from studio.services.resuming import can_resume
 from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
@@ -34,6 +37,7 @@ _Extent = tuple[int, tuple[float, ...], PeakRange | None]
 _INTERVAL_MS = 200
 _READ_AGAIN_EVERY = 10  # turns of the clock, for a run that only the disk tells of
 _RUNGS = {
+    Ordered.PAUSE: Rung.PAUSE,
     Ordered.STOP: Rung.STOP,
     Ordered.TERMINATE: Rung.TERMINATE,
     Ordered.KILL: Rung.KILL,
@@ -91,6 +95,7 @@ class RunPage(QWidget):
 
     def _connect_view(self) -> None:
         view = self.view
+        view.pause.clicked.connect(self._on_pause)
         view.save_now.clicked.connect(self._on_save_now)
         view.stop.clicked.connect(self._on_stop)
         view.to_recipe.clicked.connect(self._on_to_recipe)
@@ -98,6 +103,7 @@ class RunPage(QWidget):
         view.end_now.clicked.connect(self._on_end_now)
         view.kill.clicked.connect(self._on_kill)
         bind_keys(self, Deed.SAVE, self._on_save_now)
+        bind_keys(self, Deed.PAUSE, self._on_pause_or_go_on)
 
     def _keep_time(self) -> None:
         """Redraw while a run goes on and is looked at; else the window stays idle."""
@@ -136,7 +142,7 @@ class RunPage(QWidget):
     def _show_nothing(self) -> None:
         view = self.view
         view.header.set_facts(READING_RUN if self._run.is_reading else "")
-        for action in (view.save_now, view.stop, view.end_now, view.kill):
+        for action in view.orders():
             action.hide()
 
     def _inputs(self, snapshot: RunSnapshot) -> RunInputs:
@@ -148,7 +154,6 @@ class RunPage(QWidget):
             estimate=self._run.estimate,
             now=time.time(),
             is_ours=is_ours,
-            takes_commands=is_ours and controller.takes_commands,
             rung=_RUNGS.get(controller.ordered, Rung.NONE) if is_ours else Rung.NONE,
             drawn=self._drawn,
         )
@@ -179,6 +184,7 @@ class RunPage(QWidget):
         view, course = self.view, shown.course
         view.progress.setVisible(course is not None)
         view.ending.setVisible(shown.ending is not None)
+        view.pause.setVisible(shown.can_pause)
         view.save_now.setVisible(shown.can_save)
         view.stop.setVisible(shown.can_stop)
         view.end_now.setVisible(shown.can_end_now)
@@ -220,6 +226,38 @@ class RunPage(QWidget):
     def _on_save_now(self) -> None:
         if self._run.is_live:
             self._desk.controller.save_now()
+
+    @Slot()
+    def _on_pause(self) -> None:
+        if self._desk.controller.is_running and self._run.is_live:
+            self._desk.controller.pause()
+            self.refresh()
+
+    @Slot()
+    def _on_pause_or_go_on(self) -> None:
+        focused = QApplication.focusWidget()
+        if isinstance(focused, QAbstractButton):
+            focused.click()  # the key is the button's own first
+            return
+        snapshot = self._run.snapshot
+        if snapshot is not None and can_resume(snapshot):
+            self._go_on(accept_changes=False)
+        elif self.view.pause.isVisible():
+            self._on_pause()
+
+    def _go_on(self, *, accept_changes: bool) -> None:
+        snapshot = self._run.snapshot
+        if snapshot is None:
+            return
+        try:
+            self._desk.controller.resume(
+                find_run(str(snapshot.directory)), accept_changes=accept_changes
+            )
+        except StudioError as refused:
+            self._desk.notices.post(refused.finding)
+        self._run.look_again()
+        self.refresh()
+        self._keep_time()
 
     @Slot()
     def _on_stop(self) -> None:
@@ -265,6 +303,10 @@ class RunPage(QWidget):
     def _on_deed_chosen(self, deed: str) -> None:
         snapshot = self._run.snapshot
         match NextDeed(deed):
+            case NextDeed.RESUME:
+                self._go_on(accept_changes=False)
+            case NextDeed.RESUME_CHANGED:
+                self._go_on(accept_changes=True)
             case NextDeed.RECIPE:
                 self._desk.go_to("recipe")
             case NextDeed.RESULT:

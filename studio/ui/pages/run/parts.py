@@ -56,7 +56,11 @@ class EndingCard(Card):
         self.text = Sentence()
         self.text.setWordWrap(True)
         self._buttons = {deed: button(deed.words) for deed in NextDeed}
-        self._primary = button(NextDeed.RESULT.words, ButtonKind.PRIMARY)
+        self._primaries = {
+            deed: button(deed.words, ButtonKind.PRIMARY)
+            for deed in (NextDeed.RESULT, NextDeed.RESUME)
+        }
+        self._deeds: tuple[NextDeed, ...] = ()
         texts = QVBoxLayout()
         texts.setSpacing(Space.HAIR)
         texts.addWidget(self.headline)
@@ -75,19 +79,22 @@ class EndingCard(Card):
         self.text.set_text(ending.text)
         self.text.setVisible(bool(ending.text))
         self.setAccessibleName(ending.headline)
-        self._primary.setVisible(NextDeed.RESULT in ending.deeds)
-        for deed, made in self._buttons.items():
-            shown = deed in ending.deeds and deed is not NextDeed.RESULT
-            made.setVisible(shown)
+        self._deeds = ending.deeds
+        for deed in NextDeed:
+            shown = self.deed_button(deed)
+            for made in (self._buttons[deed], self._primaries.get(deed)):
+                if made is not None:
+                    made.setVisible(deed in ending.deeds and made is shown)
 
     def deed_button(self, deed: NextDeed) -> QWidget:
-        """The button of a deed."""
-        return self._primary if deed is NextDeed.RESULT else self._buttons[deed]
+        """The button of a deed: the primary one, where it helps most."""
+        plain = self._buttons[deed]
+        return self._primaries.get(deed, plain) if deed in self._deeds[:1] else plain
 
     def _make_buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(Space.SMALL)
-        for deed, made in (*self._buttons.items(), (NextDeed.RESULT, self._primary)):
+        for deed, made in (*self._buttons.items(), *self._primaries.items()):
             made.setProperty("deed", deed.value)
             made.clicked.connect(self._on_clicked)
             row.addWidget(made)

@@ -33,7 +33,7 @@ class RunView(PageFrame):
     """How long still, the charts, the answers, and what happened.
 
     Attributes:
-        save_now, stop: Orders to a run that goes on.
+        pause, save_now, stop: Orders to a run that goes on.
         end_now, kill: The harder ways, while it stops.
         empty, to_recipe: Shown while there is no run.
         filled: Everything else.
@@ -48,6 +48,11 @@ class RunView(PageFrame):
     def __init__(self) -> None:
         super().__init__("Run")
         self.charts: RunCharts | None = None
+        self.pause = button("Pause", icon=IconName.PAUSE)
+        self.pause.setToolTip(
+            "Saves after this step and gives the memory back; the run goes on from "
+            f"there whenever you like ({key_of(Deed.PAUSE)})"
+        )
         self.save_now = button("Save now", icon=IconName.SAVE)
         self.save_now.setToolTip(
             f"Writes a checkpoint after this step ({key_of(Deed.SAVE)})"
@@ -57,7 +62,7 @@ class RunView(PageFrame):
         self.end_now.setToolTip("The step under way is lost; what was saved stays.")
         self.kill = button("Kill", ButtonKind.DANGER)
         self.kill.setToolTip("The process is ended by force; what was saved stays.")
-        for action in (self.save_now, self.stop, self.end_now, self.kill):
+        for action in self.orders():
             self.header.add_action_widget(action)
         self._make_empty()
         self.filled = QWidget()
@@ -71,6 +76,10 @@ class RunView(PageFrame):
         whole.addWidget(columns, 1)
         self.content.addWidget(self.empty, 0, TOP_LEFT)
         self.content.addWidget(self.filled, 1)
+
+    def orders(self) -> tuple[QWidget, ...]:
+        """The buttons that order something of a run."""
+        return self.pause, self.save_now, self.stop, self.end_now, self.kill
 
     def make_charts(self) -> "RunCharts":
         """The charts; made, and pyqtgraph imported, at the first call."""

@@ -40,6 +40,7 @@ class Rung(StrEnum):
     """How far up the ladder of stopping the user went."""
 
     NONE = "none"
+    PAUSE = "pause"
     STOP = "stop"
     TERMINATE = "terminate"
     KILL = "kill"
@@ -54,8 +55,7 @@ class RunInputs:
         recipe: It was started with; None when it can't be read.
         estimate: What was predicted for it.
         now: Seconds since the epoch.
-        is_ours: Whether this window leads the run and can stop it.
-        takes_commands: Whether it also takes orders to save.
+        is_ours: Whether this window leads the run and takes its orders.
         rung: What it was told from here.
         drawn: Which points the charts hold already.
     """
@@ -65,7 +65,6 @@ class RunInputs:
     estimate: MemoryEstimate | None = None
     now: float = 0.0
     is_ours: bool = False
-    takes_commands: bool = False
     rung: Rung = Rung.NONE
     drawn: Drawn = field(default_factory=Drawn)
 
@@ -112,7 +111,8 @@ class RunView:
         prompts: The sample prompts with their answers.
         happenings: What happened, newest first.
         can_save: Whether a checkpoint can be ordered.
-        can_stop: Whether the run can be stopped.
+        can_pause: Whether it can be paused.
+        can_stop: Whether it can be stopped.
         can_end_now: Whether its process can be asked to end, while it stops.
         can_kill: Whether its process can be ended by force, while it stops.
     """
@@ -127,6 +127,7 @@ class RunView:
     prompts: tuple[PromptAnswers, ...] = field(default=())
     happenings: tuple[Happening, ...] = field(default=())
     can_save: bool = False
+    can_pause: bool = False
     can_stop: bool = False
     can_end_now: bool = False
     can_kill: bool = False
@@ -148,10 +149,11 @@ def run_view(inputs: RunInputs) -> RunView:
         memory_mark=_memory_mark(snapshot, inputs.estimate),
         prompts=prompts_of(snapshot),
         happenings=happenings(snapshot),
-        can_save=free and inputs.takes_commands and _is_training(snapshot),
+        can_save=free and _is_training(snapshot),
+        can_pause=free,
         can_stop=free,
-        can_end_now=rung is Rung.STOP,
-        can_kill=rung in {Rung.STOP, Rung.TERMINATE},
+        can_end_now=rung in {Rung.PAUSE, Rung.STOP},
+        can_kill=rung in {Rung.PAUSE, Rung.STOP, Rung.TERMINATE},
     )
 
 
@@ -193,6 +195,9 @@ def _is_training(snapshot: RunSnapshot) -> bool:
 def _stopping_words(inputs: RunInputs) -> str:
     """What is being waited for while the run stops; empty while it doesn't."""
     match _rung(inputs):
+        case Rung.PAUSE:
+            saves = inputs.snapshot.phase is Phase.SAVING
+            return "Saving, then pausing" if saves else "Pausing after this step"
         case Rung.STOP:
             saves = inputs.snapshot.phase is Phase.SAVING
             return "Saving, then stopping" if saves else "Stopping after this step"

@@ -18,6 +18,8 @@ from typing_extensions import override
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.domain.run import RunSnapshot
+from studio.services.library import find_run
+from studio.services.resuming import can_resume
 from studio.ui.actions import bind_keys
 from studio.ui.item_models.cells import Cell
 from studio.ui.keys import Deed
@@ -110,6 +112,7 @@ class RunsPage(QWidget):
         view.table.activated.connect(self._on_open)
         view.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
         view.open_run.clicked.connect(self._on_open)
+        view.go_on.clicked.connect(self._on_go_on)
         view.open_folder.clicked.connect(self._on_open_folder)
         view.copy_recipe.clicked.connect(self._on_copy_recipe)
         view.delete.clicked.connect(self._on_delete)
@@ -158,6 +161,8 @@ class RunsPage(QWidget):
         for deed in (view.open_run, view.open_folder, view.copy_recipe):
             deed.setEnabled(run is not None)
         view.delete.setEnabled(over)
+        view.go_on.setVisible(run is not None and can_resume(run.snapshot))
+        view.go_on.setEnabled(not self._desk.controller.is_running)
         view.export.setVisible(over and saved)
         going_on = run is not None and not over
         view.note.setText("It is going on; stop it to delete it." if going_on else "")
@@ -238,6 +243,19 @@ class RunsPage(QWidget):
         if run is not None:
             self._desk.chosen_run.choose(run.snapshot.directory)
             self._desk.go_to("run")
+
+    @Slot()
+    def _on_go_on(self) -> None:
+        run = self.chosen()
+        if run is None:
+            return
+        try:
+            self._desk.controller.resume(find_run(str(run.snapshot.directory)))
+        except StudioError as refused:
+            self._on_refused(refused.finding)
+            return
+        self._desk.chosen_run.choose(run.snapshot.directory)
+        self._desk.go_to("run")
 
     @Slot()
     def _on_export(self) -> None:

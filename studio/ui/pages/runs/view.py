@@ -36,7 +36,7 @@ class RunsView(PageFrame):
         filled: Everything else.
         findings: Why a run can't be read, or a deed was refused.
         rows, table: The list.
-        open_run, open_folder, copy_recipe, delete: For the chosen run.
+        open_run, go_on, open_folder, copy_recipe, delete: For the chosen run.
         note: Why something can't be done with it.
     """
 
@@ -73,6 +73,8 @@ class RunsView(PageFrame):
 
     def _make_deeds(self) -> QHBoxLayout:
         self.open_run = button("Open", icon=IconName.PULSE)
+        self.go_on = button("Go on", icon=IconName.PLAY)
+        self.go_on.setToolTip("Trains on from its last checkpoint")
         self.open_folder = button("Open folder", icon=IconName.FOLDER)
         self.copy_recipe = button("Copy recipe’s path", icon=IconName.COPY)
         self.copy_recipe.setToolTip(key_of(Deed.COPY_RECIPE))
@@ -81,7 +83,7 @@ class RunsView(PageFrame):
         row = QHBoxLayout()
         row.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
         row.setSpacing(Space.SMALL)
-        for deed in (self.open_run, self.open_folder, self.copy_recipe):
+        for deed in (self.open_run, self.go_on, self.open_folder, self.copy_recipe):
             row.addWidget(deed)
         row.addWidget(self.note, 1)
         row.addWidget(self.delete)
