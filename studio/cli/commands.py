@@ -370,7 +370,8 @@ def _train(
     directory = new_run(recipe)
     report = training.run_training(directory)
     merged = None
-    if merge and report.finished is not None and not report.finished.stopped:
+    done = report.finished
+    if merge and done is not None and done.adapter and not done.stopped:
         merged = training.run_merge(directory, str(directory.merged_path))
     _say(report, merged, json=json)
 

@@ -90,6 +90,7 @@ def run_document(snapshot: RunSnapshot) -> dict[str, object]:
         "engine_pid": snapshot.engine.pid if snapshot.engine else None,
         "held_out_loss": {"before": losses[0], "after": losses[1]} if losses else None,
         "adapter": snapshot.adapter,
+        "model": snapshot.model,
         "merged": snapshot.merged,
         "memory": snapshot.compared.document() if snapshot.compared else None,
         "machine": snapshot.machine.document() if snapshot.machine else None,

@@ -9,7 +9,7 @@ from studio.cli.reports import run_document
 from studio.domain.memory.estimate import Level
 from studio.domain.run import RunSnapshot
 from studio.services.library import find_run
-from studio.services.run_files import adapter_sha256
+from studio.services.run_files import adapter_sha256, model_sha256
 from studio.services.run_journal import saved_words, snapshot_of
 from studio.storage.run_directory import RunDirectory
 
@@ -74,13 +74,17 @@ def _memory(told: RunSnapshot) -> dict[str, object]:
 
 
 def _final(directory: RunDirectory, told: RunSnapshot) -> dict[str, object] | None:
-    digest = adapter_sha256(directory)
-    if told.adapter is None or digest is None:
+    saved: dict[str, object] = {}
+    if told.adapter is not None and (digest := adapter_sha256(directory)):
+        saved = {"adapter": str(directory.adapter_path), "adapter_sha256": digest}
+    elif told.model is not None:
+        digests = model_sha256(directory)
+        saved = {"model": str(directory.model_path), "model_sha256": digests}
+    if not saved:
         return None
     losses = told.held_out_before_and_after()
     return {
-        "adapter": str(directory.adapter_path),
-        "adapter_sha256": digest,
+        **saved,
         "steps": told.step,
         "held_out_loss": losses[1] if losses else None,
         "merged": told.merged,

@@ -99,7 +99,7 @@ class RunReport:
         return {
             "run": self.directory.name,
             "directory": str(self.directory.path),
-            "adapter": str(self.directory.adapter_path),
+            **self.result(),
             "steps": self.finished.steps if self.finished else 0,
             "paused": self.paused is not None,
             "stopped": self.finished.stopped if self.finished else False,
@@ -111,6 +111,12 @@ class RunReport:
                 for s in self.samples
             ],
         }
+
+    def result(self) -> dict[str, str]:
+        """Where the adapter, or the model all of whose weights were trained, lies."""
+        if self.finished is not None and self.finished.model:
+            return {"model": str(self.directory.model_path)}
+        return {"adapter": str(self.directory.adapter_path)}
 
     def first_and_last_loss(self) -> tuple[float | None, float | None]:
         """Held-out losses before and after; None where none was measured."""
@@ -177,7 +183,8 @@ def say_report(report: RunReport, merged: Merged | None = None) -> None:
         _say_pause(report.directory.name, report.paused)
     terminal.say(f"Run           {report.directory.path}")
     if report.paused is None:
-        terminal.say(f"Adapter       {report.directory.adapter_path}")
+        for kind, path in report.result().items():
+            terminal.say(f"{kind.capitalize():<14}{path}")
     if merged is not None:
         terminal.say(f"Merged model  {merged.path}")
 

@@ -28,7 +28,7 @@ EXPERTS_AMONG_OTHERS = error(
 
 def expert_refusal(recipe: Recipe, model: ModelArchitecture) -> Finding | None:
     """Why this recipe can't be carried out on a mixture; None for no reason."""
-    adapts = ALL_LINEAR in recipe.lora.targets and not recipe.compat.full_training
+    adapts = ALL_LINEAR in recipe.lora.targets and not recipe.trains_all
     if model.has_experts and recipe.lora.dropout and adapts:
         return DROPOUT_ON_EXPERTS
     return None

@@ -17,6 +17,8 @@ from studio.domain.compat_options import CompatOptions
 from studio.domain.data_options import DataOptions
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, Severity, error
+from studio.domain.method_findings import method_clashes
+from studio.domain.method_options import Trained
 from studio.domain.options import Option, Value, collect
 from studio.domain.recipe_options import (
     TARGET_WORDS,
@@ -98,6 +100,11 @@ class Recipe:
             )
         key = key.strip()
         return self.with_value(key, option_for(key).parse(typed))
+
+    @property
+    def trains_all(self) -> bool:
+        """Whether every weight is trained, in the run itself or in what is priced."""
+        return self.compat.full_training or self.train.weights is Trained.ALL
 
     def effective_batch(self) -> int:
         """Rows per optimizer step."""
@@ -184,20 +191,10 @@ class Recipe:
         if precision in half and compute.value != precision.value:
             wanted = precision.value
             found.append(_clash("model.precision", "model.compute_dtype", wanted))
-        if compute is ComputeDtype.FP16 and self.lora.adapter_dtype is not (
-            AdapterDtype.FP32
-        ):
+        scaled = self.lora.adapter_dtype is AdapterDtype.FP32 or self.trains_all
+        if compute is ComputeDtype.FP16 and not scaled:
             found.append(_clash("model.compute_dtype", "lora.adapter_dtype", "fp32"))
-        if self.compat.full_training and precision.is_quantized:
-            found.append(
-                error(
-                    "recipe.contradiction",
-                    "compat.full_training and model.precision can't hold together.",
-                    why="Quantised weights have no gradients.",
-                    fix="Set model.precision to bf16, fp16 or fp32.",
-                    where="model.precision",
-                )
-            )
+        found += method_clashes(self)
         targets = self.lora.targets
         if not targets or (len(targets) > 1 and TARGET_WORDS & set(targets)):
             found.append(

@@ -7,6 +7,7 @@ memory are written here once, and form, command line, file and check follow.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from studio.domain.method_options import MethodOptions
 from studio.domain.options import (
     Level,
     choice,
@@ -198,8 +199,8 @@ class LoraOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions:
-    """How the adapter is trained."""
+class TrainOptions(MethodOptions):
+    """How the weights are trained."""
 
     sequence_length: int = integer(
         1024,

@@ -175,6 +175,7 @@ class RunSnapshot:
         findings: Warnings on the way.
         failure: Why it failed.
         adapter: Path of the adapter, relative to the run directory.
+        model: Path of the trained model, likewise, where all weights were trained.
         merged: Path of the merged model, relative; None until merged.
         started_at: When the first event happened, seconds since the epoch.
         training_at: When the first step began, likewise; None before.
@@ -200,12 +201,18 @@ class RunSnapshot:
     findings: tuple[Finding, ...] = ()
     failure: Finding | None = None
     adapter: str | None = None
+    model: str | None = None
     merged: str | None = None
     started_at: float | None = None
     training_at: float | None = None
     seconds: float = 0.0
     compared: MemoryComparison | None = None
     machine: MachineSummary | None = None
+
+    @property
+    def result(self) -> str | None:
+        """Path of what was trained, adapter or model; None until it is saved."""
+        return self.adapter or self.model
 
     @property
     def step(self) -> int:

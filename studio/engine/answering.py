@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype, ModelOptions, Precision
 from studio.domain.run import Phase
@@ -16,7 +17,7 @@ from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Generated
-from studio.storage.models import ModelPlace
+from studio.storage.models import ModelPlace, is_model_folder
 from studio.storage.run_directory import RunDirectory
 
 
@@ -41,22 +42,39 @@ def answer_by_run(
     *,
     base_alone: bool,
 ) -> None:
-    """Answer with a run's adapter on its base, held as it was in training.
+    """Answer with what a run trained, held as it was in training.
 
     Args:
         session: Where to report.
-        run: Holds the adapter.
+        run: Holds the adapter, or the model all of whose weights were trained.
         place: Its base model.
         questions: What is asked.
-        base_alone: Leave the adapter off.
+        base_alone: Ask the base as it was before.
 
     Raises:
-        StudioError: The run has no adapter, or its model is not there.
+        StudioError: The run has saved nothing, or its base is not there.
     """
+    recipe = run.read_recipe()
     with session.lifeline.open():
+        if recipe.trains_all and not base_alone:
+            _refuse_missing(run)
+            # Its own configuration holds how its positions are stretched.
+            held = recipe.with_value("model.stretch", 1.0)
+            _answer(session, run.model_path, None, held, questions)
+            return
         folder = prepared_folder(session, place)
         adapter = None if base_alone else run.adapter_path
-        _answer(session, folder, adapter, run.read_recipe(), questions)
+        _answer(session, folder, adapter, recipe, questions)
+
+
+def _refuse_missing(run: RunDirectory) -> None:
+    if not is_model_folder(run.model_path):
+        raise refusal(
+            "run.no-model",
+            "There is no trained model here: the run has not saved one.",
+            fix="Choose a run that has finished, or let this one go on.",
+            where=str(run.model_path),
+        )
 
 
 def answer_by_model(session: Session, folder: Path, questions: Questions) -> None:

@@ -2,7 +2,8 @@
 
 A checkpoint holds the adapter as it was at that step, in the same form as the final
 one, so that it can be merged or asked; beside it what `training_state` needs to go on
-from there, and a manifest. Only this module knows what a checkpoint consists of.
+from there, and a manifest. Where all weights are trained they are in that state alone,
+so that none is written twice. Only this module knows what a checkpoint consists of.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from studio.engine.adapter_files import save_adapter
 from studio.engine.adapters import trained_bytes
-from studio.engine.staging import need_space
+from studio.engine.staging import need_space, whole_folder
 from studio.protocol.events import CheckpointRemoved, CheckpointSaved
 from studio.storage.checkpoint_folders import (
     UNKNOWN,
@@ -43,16 +44,21 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
         run.keeper.write(draft)
         seal(draft, step, fingerprint)
 
-    needed = trained_bytes(run.model) + run.keeper.size_bytes()
+    whole = run.recipe.trains_all
+    needed = run.keeper.size_bytes() + (0 if whole else trained_bytes(run.model))
     need_space(parent, needed, "The checkpoint")
-    save_adapter(
-        run.model,
-        run.tokenizer,
-        run.facts(step),
-        target,
-        beside=state_and_seal,
-        replace=target.exists(),
-    )
+    if whole:
+        with whole_folder(target, replace=target.exists()) as draft:
+            state_and_seal(draft)
+    else:
+        save_adapter(
+            run.model,
+            run.tokenizer,
+            run.facts(step),
+            target,
+            beside=state_and_seal,
+            replace=target.exists(),
+        )
     path = target.relative_to(run.directory.path).as_posix()
     run.session.say(CheckpointSaved(step=step, path=path))
     best = min(run.losses, key=run.losses.__getitem__, default=0)

@@ -36,7 +36,7 @@ class Formats:
     Attributes:
         load: Of weights that aren't quantised: embeddings, norms, the output head.
         compute: Of activations and matrix products.
-        adapter: Of the LoRA weights, their gradients and optimizer states.
+        adapter: Of the trained weights, their gradients and optimizer states.
         autocast: Cast to `compute` on the fly, where the weights' own format isn't
             already that; without it nothing is cast twice and less is remembered.
     """
@@ -64,6 +64,8 @@ def formats_of(recipe: Recipe, device: torch.device) -> Formats:
     load = compute
     if not recipe.model.precision.is_quantized:
         load = DTYPES[recipe.model.precision]
+    if recipe.trains_all:
+        adapter = load  # each weight is trained in the format that it is held in
     _check(recipe, device)
     autocast = compute is not torch.float32 and {load, adapter} != {compute}
     return Formats(load=load, compute=compute, adapter=adapter, autocast=autocast)
@@ -82,7 +84,8 @@ def _check(recipe: Recipe, device: torch.device) -> None:
             "A processor doesn't train in fp16: torch can't scale its gradients there.",
             "Set model.compute_dtype to bf16 or fp32.",
         )
-    if compute is ComputeDtype.FP16 and recipe.lora.adapter_dtype is AdapterDtype.BF16:
+    casts = recipe.lora.adapter_dtype is AdapterDtype.BF16 and not recipe.trains_all
+    if compute is ComputeDtype.FP16 and casts:
         raise _impossible(
             "fp16 gradients can't be scaled into a bf16 adapter.",
             "Set lora.adapter_dtype to fp32.",

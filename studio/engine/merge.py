@@ -50,6 +50,7 @@ def merge(
     Raises:
         StudioError: No adapter, a target that is taken or is the base, or no space.
     """
+    refuse_whole(run)
     check_target(target, overwrite=overwrite)
     with session.lifeline.open():
         folder = prepared_folder(session, place)
@@ -89,6 +90,21 @@ def merged_model(
     session.enter(Phase.MERGING)
     merged: Model = adapted.merge_and_unload(progressbar=False, safe_merge=True)
     return merged
+
+
+def refuse_whole(run: RunDirectory) -> None:
+    """Refuse a run that trained all weights, and so left no adapter to merge.
+
+    Raises:
+        StudioError: It did.
+    """
+    if run.read_recipe().trains_all:
+        raise refusal(
+            "merge.whole",
+            "This run trained all weights: its result is a whole model already.",
+            fix="Use the folder model of the run as it is.",
+            where=str(run.model_path),
+        )
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:

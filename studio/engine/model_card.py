@@ -17,6 +17,7 @@ _NOT_LISTED = frozenset(
     {"model.name", "data.path", "data.format", "data.columns", "data.prompts"}
 )
 _ADAPTER = "LoRA adapter"
+_WHOLE = "Fine-tuned version"
 _PEFT = "library_name: peft"
 _TRANSFORMERS = "library_name: transformers"
 _TEMPLATE_NOTE = (
@@ -53,12 +54,17 @@ def public_name(place: ModelPlace) -> str:
 
 
 def model_card(facts: Facts) -> str:
-    """An adapter's card as Markdown with the hub's front matter."""
+    """The card of an adapter, or of a model all of whose weights were trained.
+
+    Returns:
+        Markdown with the hub's front matter.
+    """
+    kind = _WHOLE if facts.recipe.trains_all else _ADAPTER
     name = Path(facts.recipe.data.path).name
     return "\n".join(
         [
             _front_matter(facts),
-            f"# {_ADAPTER} of {public_name(facts.place)}",
+            f"# {kind} of {public_name(facts.place)}",
             "",
             f"Trained with Snugtune in {facts.steps:,} steps on {facts.rows:,} chats.",
             *_measured(facts),
@@ -92,7 +98,7 @@ def merged_card(adapter_card: str, dtype: str) -> str:
     merged = f"Merged in fp32 and saved in {dtype}."
     return (
         adapter_card.replace(_PEFT, _TRANSFORMERS, 1)
-        .replace(f"# {_ADAPTER} of", "# Fine-tuned version of", 1)
+        .replace(f"# {_ADAPTER} of", f"# {_WHOLE} of", 1)
         .replace(_TEMPLATE_NOTE, f"{merged} {_TEMPLATE_NOTE}", 1)
     )
 
@@ -103,7 +109,10 @@ def _front_matter(facts: Facts) -> str:
         lines.append(f"base_model: {json.dumps(facts.place.hub_id)}")
     if facts.place.licence:
         lines.append(f"license: {json.dumps(facts.place.licence.lower())}")
-    lines += [_PEFT, "tags:", "- snugtune", "- lora", "---", ""]
+    if facts.recipe.trains_all:
+        lines += [_TRANSFORMERS, "tags:", "- snugtune", "---", ""]
+    else:
+        lines += [_PEFT, "tags:", "- snugtune", "- lora", "---", ""]
     return "\n".join(lines)
 
 
@@ -119,7 +128,7 @@ def _measured(facts: Facts) -> list[str]:
 
 def _stretched(recipe: Recipe) -> list[str]:
     factor = recipe.model.stretch
-    if factor == 1:
+    if factor == 1 or recipe.trains_all:  # a whole model's configuration says so
         return []
     scaled = f'load it with `rope_type` "linear" and `factor` {factor:g}.'
     return ["", f"The base's rotary positions were divided by {factor:g}: {scaled}"]
@@ -129,5 +138,5 @@ def _options(recipe: Recipe) -> list[str]:
     return [
         f"| {key} | {option.show(recipe.value(key))} |"
         for key, option in OPTIONS.items()
-        if key not in _NOT_LISTED
+        if key not in _NOT_LISTED and not (recipe.trains_all and option.group == "lora")
     ]

@@ -9,19 +9,18 @@ from transformers import set_seed
 from studio.domain.errors import StudioError, refusal
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
-from studio.engine.adapters import attach
 from studio.engine.chat_rendering import TrainingRow
 from studio.engine.data_preparation import PreparedData, prepare_data
 from studio.engine.devices import choose_device
 from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.card import Card
-from studio.engine.dry_run.foreign import train_all
 from studio.engine.dry_run.subject import Subject
 from studio.engine.model_config import read_config
 from studio.engine.model_loading import load_model
 from studio.engine.packing import rows_for
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
+from studio.engine.trained_weights import made_trainable
 from studio.engine.training_run import TrainingRun
 from studio.storage.data_sets import digest_of_data
 from studio.storage.models import ModelPlace, ModelState
@@ -95,10 +94,7 @@ def load_probe_run(
     session.enter(Phase.LOADING_MODEL)
     base = load_model(folder, recipe.model, subject.formats, device)
     set_seed(recipe.train.seed)
-    if recipe.compat.full_training:
-        model = train_all(base)
-    else:
-        model = attach(base, recipe.lora)
+    model = made_trainable(base, recipe)
     tokenizer, data, digest = _data(session, recipe, folder, pads=subject.pads)
     batch = _longest(rows_for(recipe, data.training), recipe.train.micro_batch)
     cut = _cut(recipe, len(batch))

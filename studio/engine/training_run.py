@@ -3,12 +3,13 @@
 import math
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from peft import PeftModelForCausalLM
 
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
-from studio.engine.adapter_files import renew_card, save_adapter
+from studio.engine.adapter_files import renew_card
 from studio.engine.checkpoints import save_checkpoint
 from studio.engine.data_preparation import PreparedData
 from studio.engine.devices import Formats
@@ -18,6 +19,7 @@ from studio.engine.generation import answers
 from studio.engine.lifeline import Interrupted
 from studio.engine.model_card import Facts
 from studio.engine.packing import rows_for
+from studio.engine.result_files import save_result
 from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import Tokenizer
@@ -38,7 +40,8 @@ class TrainingRun:
         directory: Where it writes.
         recipe: What it does.
         place: Its base model.
-        model: The base with the adapter.
+        model: The base with the adapter; where all weights are trained, the bare
+            model.
         tokenizer: With the chat template.
         data: Its rows and prompts.
         data_sha256: Of the data file.
@@ -71,6 +74,13 @@ class TrainingRun:
         """The token that fills up what is shorter than its neighbours."""
         pad = self.tokenizer.pad_token_id
         return int(self.tokenizer.eos_token_id if pad is None else pad)
+
+    @property
+    def result_path(self) -> Path:
+        """Where what was trained is written: the adapter's folder, or the model's."""
+        if self.recipe.trains_all:
+            return self.directory.model_path
+        return self.directory.adapter_path
 
     def evaluate(self, step: int) -> None:
         """Measure the held-out loss, if rows were held out.
@@ -110,22 +120,28 @@ class TrainingRun:
         self.session.say(RunResumed(step=found.manifest.step))
 
     def finish(self, steps: int, *, stopped: bool) -> None:
-        """Save the adapter, measure what was reached, and say the last word.
+        """Save the result, measure what was reached, and say the last word.
 
-        The adapter is written before anything is measured, so that nothing that
+        The result is written before anything is measured, so that nothing that
         happens meanwhile can cost it. A run that was stopped isn't measured.
         """
-        target = self.directory.adapter_path
+        target = self.result_path
         self.session.conclude(Phase.SAVING)
-        save_adapter(
-            self.model, self.tokenizer, self.facts(steps), target, replace=True
-        )
+        save_result(self, steps, target)
         if not stopped:
             self._measure_result(steps)
         if steps >= LEAST_STEPS:
             tell_memory(self.session, self._whole())
         path = target.relative_to(self.directory.path).as_posix()
-        self.session.say(RunFinished(adapter=path, steps=steps, stopped=stopped))
+        whole = self.recipe.trains_all
+        self.session.say(
+            RunFinished(
+                adapter="" if whole else path,
+                model=path if whole else "",
+                steps=steps,
+                stopped=stopped,
+            )
+        )
 
     def facts(self, steps: int) -> Facts:
         """What a card tells when so many steps are done."""
@@ -156,5 +172,5 @@ class TrainingRun:
                 self.evaluate(steps)
                 self.sample(steps)
         except Interrupted:
-            return  # the adapter is whole; its card keeps what was known
-        renew_card(self.directory.adapter_path, self.facts(steps))
+            return  # the result is whole; its card keeps what was known
+        renew_card(self.result_path, self.facts(steps))

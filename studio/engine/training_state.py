@@ -166,7 +166,7 @@ def put_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> 
     """
     own = trained_weights(model)
     if own.keys() != weights.keys():
-        raise ValueError("the checkpoint holds the weights of another adapter")
+        raise ValueError("the checkpoint holds other weights than are trained")
     with torch.no_grad():
         for name, weight in own.items():
             given = weights[name]

@@ -346,7 +346,7 @@ def place_of(name: str) -> ModelPlace:
 
 
 def _refuse_trained(run: RunDirectory) -> None:
-    if run.adapter_path.exists():
+    if run.adapter_path.exists() or run.model_path.exists():
         raise refusal(
             "run.trained",
             "This run has been trained already.",

@@ -207,11 +207,13 @@ class RunFinished(Event, frozen=True, tag="finished"):
         adapter: The adapter's path relative to the run directory; empty if none.
         steps: How many steps were done.
         stopped: Whether the user ended it early.
+        model: The trained model's path, likewise, where all weights were trained.
     """
 
     adapter: str
     steps: int
     stopped: bool = False
+    model: str = ""
 
 
 class ModelPrepared(Event, frozen=True, tag="model-prepared"):

@@ -21,9 +21,11 @@ from studio.storage.models import ModelPlace, ModelState
 # The best rate of LoRA by the model's width, on Llama and Qwen models of 1 to 70
 # billion weights: 5e-4 x (2000 / width)^0.78 at the steepest (Thinking Machines 2025,
 # LoRA Without Regret; tinker-cookbook, hyperparam_utils.py). Ten times more than that,
-# or a hundredth, is doubted.
+# or a hundredth, is doubted. All weights take a tenth of what an adapter takes (the
+# same article).
 _BEST_RATE, _WIDTH, _POWER = 5e-4, 2000, 0.78
 _TOO_MUCH, _TOO_LITTLE = 10, 0.01
+_ALL_WEIGHTS = 0.1
 
 # Rows in a pack, below which packing is idle; rows of a step, above which it is told.
 _HARDLY = 1.1
@@ -72,6 +74,8 @@ def _length_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Findi
 def _rate_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
     rate = recipe.train.learning_rate
     best = _BEST_RATE * (_WIDTH / model.hidden) ** _POWER
+    if recipe.trains_all:
+        best *= _ALL_WEIGHTS
     if rate > best * _TOO_MUCH:
         yield warning(
             "recipe.rate-high",
@@ -83,7 +87,7 @@ def _rate_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding
     elif rate < best * _TOO_LITTLE:
         yield warning(
             "recipe.rate-low",
-            f"The learning rate {rate:g} is far below what an adapter needs.",
+            f"The learning rate {rate:g} is far below what training needs.",
             why="The run may end with the model as it was.",
             fix=f"Try {best / 4:.0e} to {best:.0e} (train.learning_rate).",
             where="train.learning_rate",

@@ -1,4 +1,4 @@
-"""What lies in a run's folder: its size, a copy of its adapter, and its deletion."""
+"""What lies in a run's folder: its size, a copy of its result, and its deletion."""
 
 import hashlib
 import os
@@ -23,6 +23,15 @@ def folder_bytes(folder: Path) -> int:
     )
 
 
+def model_sha256(run: RunDirectory) -> dict[str, str]:
+    """The digest of each file of a trained model's weights, by its name."""
+    digests = {}
+    for file in sorted(run.model_path.glob("*.safetensors")):
+        with file.open("rb") as weights:
+            digests[file.name] = hashlib.file_digest(weights, "sha256").hexdigest()
+    return digests
+
+
 def adapter_sha256(run: RunDirectory) -> str | None:
     """The digest of a saved adapter's weights, in hexadecimal; None without them."""
     try:
@@ -37,25 +46,26 @@ def free_bytes_at(folder: Path) -> int:
     return disk_free(folder)
 
 
-def copy_adapter(run: RunDirectory, parent: Path) -> Path:
-    """Copy a run's adapter into a folder of its own.
+def copy_result(run: RunDirectory, parent: Path) -> Path:
+    """Copy a run's adapter, or the model that it trained, into a folder of its own.
 
     Args:
-        run: That has saved its adapter.
+        run: That has saved one.
         parent: The folder that the copy's folder is made in.
 
     Returns:
         The copy's folder, named after the run.
 
     Raises:
-        StudioError: There is no adapter, the folder exists already, or the disk
+        StudioError: There is neither, the folder exists already, or the disk
             refuses; nothing half-written is left then.
     """
-    target = parent / f"{run.name}-adapter"
-    if not run.adapter_path.is_dir():
+    source = run.model_path if run.model_path.is_dir() else run.adapter_path
+    target = parent / f"{run.name}-{source.name}"
+    if not source.is_dir():
         raise refusal(
-            "run.no-adapter",
-            f"{run.name} has saved no adapter.",
+            "run.no-result",
+            f"{run.name} has saved no adapter and no model.",
             fix="Choose another run.",
             where=str(run.path),
         )
@@ -70,7 +80,7 @@ def copy_adapter(run: RunDirectory, parent: Path) -> Path:
     unfinished = parent / f".{target.name}.unfinished"
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(run.adapter_path, unfinished)
+        shutil.copytree(source, unfinished)
         unfinished.rename(target)
     except OSError as fault:
         shutil.rmtree(unfinished, ignore_errors=True)

@@ -100,6 +100,8 @@ def saved_words(snapshot: RunSnapshot) -> str:
     """What is left of a run that broke off, as a sentence."""
     if snapshot.adapter is not None:
         return "The adapter is saved."
+    if snapshot.model is not None:
+        return "The model is saved."
     if snapshot.checkpoints:
         return f"Saved up to step {snapshot.checkpoints[-1][0]:,}."
     return "Nothing was saved yet."
@@ -226,6 +228,7 @@ class _Draft:
                 state = RunState.STOPPED if event.stopped else RunState.FINISHED
                 self._change(state=state, progress=None)
                 self._change(adapter=event.adapter or self.base.adapter)
+                self._change(model=event.model or self.base.model)
             case RunFailed():
                 failure = error(event.kind, event.message, fix=event.advice)
                 self._change(state=RunState.FAILED, progress=None, failure=failure)

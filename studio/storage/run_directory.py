@@ -146,6 +146,11 @@ class RunDirectory:
         return self.path / "adapter"
 
     @property
+    def model_path(self) -> Path:
+        """The trained model, where all weights were trained."""
+        return self.path / "model"
+
+    @property
     def merged_path(self) -> Path:
         """The merged model, when it was made here."""
         return self.path / "merged"

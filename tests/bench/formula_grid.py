@@ -472,6 +472,24 @@ RECIPES = {
             "train.optimizer": "adamw_8bit",
         },
     ),
+    "all-weights": (
+        (9, 0),
+        {
+            "model.precision": "bf16",
+            "train.sequence_length": 1024,
+            "train.micro_batch": 2,
+            "train.weights": "all",
+        },
+    ),
+    "all-weights-mixed": (
+        (8, 9),
+        {
+            "model.precision": "fp32",
+            "train.sequence_length": 512,
+            "train.weights": "all",
+            "train.packing": True,
+        },
+    ),
 }
 
 

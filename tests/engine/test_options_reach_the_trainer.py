@@ -33,7 +33,8 @@ class Built:
         self.run = sft.load_run(self.heard.session, directory, recipe, place)
         self.trainer = sft.build_trainer(self.run)
         self.args = self.trainer.args
-        self.layer = self.run.model.get_base_model().model.layers[0].self_attn.q_proj
+        base = getattr(self.run.model, "get_base_model", lambda: self.run.model)()
+        self.layer = base.model.layers[0].self_attn.q_proj
 
     def batch(self):
         return next(iter(self.trainer.get_train_dataloader()))
@@ -133,6 +134,7 @@ CASES = {
     "data.group": ("author", lambda b: [row.input_ids for row in b.run.data.held_out]),
     "data.mix": ("OTHER", lambda b: len(b.trainer.train_dataset)),
     "data.prompts": (("Why?",), lambda b: b.run.data.prompts),
+    "train.weights": ("all", lambda b: type(b.run.model).__name__),
     "train.sequence_length": (24, lambda b: b.batch()["input_ids"].shape[1]),
     "train.micro_batch": (2, lambda b: b.batch()["input_ids"].shape[0]),
     "train.accumulation": (3, lambda b: b.args.gradient_accumulation_steps),
@@ -177,6 +179,7 @@ BESIDES = {
     "train.checkpointing": {"train__max_steps": 1},
     "train.accumulation": {"train__max_steps": 1},
     "data.group": {"data__held_out": 0.5},
+    "train.weights": {"model__precision": "fp32"},
 }
 
 

@@ -121,6 +121,16 @@ def failed(recorder):
     recorder.keep_journal("failed", run)
 
 
+def whole(recorder):
+    """A run of all weights, which leaves a model."""
+    run = recorder.run(
+        train__weights="all", model__precision="fp32", train__learning_rate=1e-3
+    )
+    with engine("train", run.path) as process:
+        process.end()
+    recorder.keep_journal("whole", run)
+
+
 def estimated(recorder, run):
     clashing = recorder.run(model__precision="bf16", lora__rank=4)
     card = ("--card-bytes", str(12 << 30), "--capability", "8.9")
@@ -182,6 +192,7 @@ def main():
         paused(recorder)
         killed(recorder)
         resumed(recorder)
+        whole(recorder)
         failed(recorder)
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")

@@ -106,6 +106,18 @@ def test_that_quantised_weights_cant_all_be_trained():
     assert not mended.contradictions()
 
 
+@pytest.mark.parametrize("precision", [Precision.NF4, Precision.INT8, Precision.FP16])
+def test_that_a_run_of_all_weights_wants_weights_that_can_be_trained(precision):
+    recipe = Recipe().with_value("train.weights", "all")
+    recipe = recipe.with_value("model.precision", precision)
+    if precision is Precision.FP16:
+        recipe = recipe.with_value("model.compute_dtype", ComputeDtype.FP16)
+    (finding,) = recipe.contradictions()
+    assert {"train.weights", "model.precision"} <= set(finding.what.split())
+    mended = recipe.with_value("model.precision", Precision.FP32)
+    assert not mended.contradictions()
+
+
 def test_that_half_precision_compute_wants_full_precision_adapters():
     recipe = Recipe().with_value("model.compute_dtype", ComputeDtype.FP16)
     assert recipe.contradictions()

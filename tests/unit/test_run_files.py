@@ -10,7 +10,7 @@ from studio.domain.recipe import Recipe
 from studio.protocol.codec import encode
 from studio.protocol.events import RunFinished
 from studio.services.library import runs_in
-from studio.services.run_files import copy_adapter, delete_run, folder_bytes
+from studio.services.run_files import copy_result, delete_run, folder_bytes
 from studio.storage.run_directory import RunDirectory
 
 
@@ -31,16 +31,16 @@ def test_that_a_folder_weighs_what_its_files_weigh(run: RunDirectory) -> None:
 
 
 def test_that_a_copy_is_named_after_its_run(run: RunDirectory, tmp_path: Path) -> None:
-    copy = copy_adapter(run, tmp_path)
+    copy = copy_result(run, tmp_path)
     assert copy == tmp_path / "cheese-1-adapter"
     assert folder_bytes(copy) == 1000
 
 
 def test_that_an_older_copy_is_left_as_it_is(run: RunDirectory, tmp_path: Path) -> None:
-    copy = copy_adapter(run, tmp_path)
+    copy = copy_result(run, tmp_path)
     (copy / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(StudioError) as refused:
-        copy_adapter(run, tmp_path)
+        copy_result(run, tmp_path)
     assert refused.value.finding.code == "copy.exists"
     assert (copy / "notes.txt").read_text(encoding="utf-8") == "mine"
 
@@ -50,7 +50,7 @@ def test_that_a_refused_copy_leaves_nothing_behind(
 ) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StudioError) as refused:
-        copy_adapter(run, tmp_path / "file")
+        copy_result(run, tmp_path / "file")
     assert refused.value.finding.code.startswith("disk.")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "project"]
 
@@ -61,7 +61,7 @@ def test_that_a_run_without_an_adapter_has_nothing_to_copy(
     (run.adapter_path / "adapter_model.safetensors").unlink()
     run.adapter_path.rmdir()
     with pytest.raises(StudioError, match="has saved no adapter"):
-        copy_adapter(run, tmp_path)
+        copy_result(run, tmp_path)
 
 
 def test_that_a_deleted_run_is_gone_with_all_its_files(run: RunDirectory) -> None:

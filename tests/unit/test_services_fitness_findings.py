@@ -36,6 +36,14 @@ def found(recipe=None, model=None, data=None):
     }
 
 
+def test_that_all_weights_bear_a_tenth_of_an_adapters_rate():
+    recipe = Recipe().with_value("train.learning_rate", 1e-3)
+    assert "recipe.rate-high" not in found(recipe)
+    whole = recipe.with_value("train.weights", "all")
+    assert "recipe.rate-high" in found(whole)
+    assert "recipe.rate-low" not in found(whole.with_value("train.learning_rate", 2e-6))
+
+
 def with_values(**values: object) -> Recipe:
     made = Recipe()
     for key, value in values.items():

@@ -46,7 +46,7 @@ INPUTS = ExportInputs(
     run=RUN,
     recipe=Recipe().with_value("model.name", "owner/Smol"),
     model=MODEL,
-    adapter_bytes=20 * MIB,
+    result_bytes=20 * MIB,
     disk_free_bytes=100 * GIB,
     target=Path("/runs/cheese-1/merged"),
 )
@@ -56,12 +56,23 @@ def test_that_a_result_names_its_run_and_where_its_adapter_lies() -> None:
     view = export_view(INPUTS)
     assert view is not None
     assert view.facts == "cheese-1 · Smol · after 1 step"
-    assert view.adapter_path == str(Path("/runs/cheese-1/adapter"))
-    assert view.adapter_size == "20 MiB"
+    assert view.result_path == str(Path("/runs/cheese-1/adapter"))
+    assert view.result_size == "20 MiB"
     assert (
         view.measured == "Held-out loss **2.000** before, **1.000** after: 50 % lower."
     )
     assert view.merged_path == ""
+
+
+def test_that_a_model_all_of_whose_weights_were_trained_needs_no_merge() -> None:
+    whole = replace(RUN, adapter=None, model="model")
+    view = export_view(replace(INPUTS, run=whole))
+    assert view is not None
+    assert view.is_whole
+    assert view.result_path == str(Path("/runs/cheese-1/model"))
+    assert "a whole model already" in view.merge_refused
+    assert not view.need
+    assert exportable([whole, RUN]) == (whole, RUN)
 
 
 def test_that_a_run_without_an_adapter_has_no_result() -> None:

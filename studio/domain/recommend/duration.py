@@ -142,7 +142,7 @@ def _operations(
 ) -> float:
     """Floating-point operations of so many tokens and pairs, there and back."""
     again = 1 if recipe.train.checkpointing else 0
-    passes = 2 + again + (1 if recipe.compat.full_training else 0)
+    passes = 2 + again + (1 if recipe.trains_all else 0)
     layers = sum(count * _active_weights(block) for block, count in model.decoder.kinds)
     head = model.vocabulary * model.hidden
     products = 2 * tokens * (passes * layers + 2 * head)

@@ -166,7 +166,7 @@ def _eased(wish: Wish, length: int) -> Iterator[Recipe]:
     fused = wish.model.decoder.fused_attention
     suited = {
         "model.attention": Attention.SDPA if fused else Attention.EAGER,
-        "train.learning_rate": 1e-4 if wish.model.parameters >= _LARGE else 2e-4,
+        "train.learning_rate": _learning_rate(wish),
         LENGTH: length,
     }
     recipe = _that_may_drop(wish, wish.with_values(wish.base, {**START, **suited}))
@@ -176,6 +176,12 @@ def _eased(wish: Wish, length: int) -> Iterator[Recipe]:
             yield recipe
         recipe = wish.with_values(recipe, ease.values)
     yield recipe
+
+
+def _learning_rate(wish: Wish) -> float:
+    """All weights take a tenth of what adapters take (`services.fitness_findings`)."""
+    rate = 1e-4 if wish.model.parameters >= _LARGE else 2e-4
+    return rate / 10 if wish.base.trains_all else rate
 
 
 def _that_may_drop(wish: Wish, recipe: Recipe) -> Recipe:

@@ -51,7 +51,7 @@ def _chosen(wish: Wish, recipe: Recipe) -> Iterator[Reason]:
             EIGHT_BIT_STATES.why,
             _saved(wish, recipe, {"train.optimizer": Optimizer.ADAMW_FUSED}),
         )
-    full = recipe.compat.full_training
+    full = recipe.trains_all
     if recipe.lora.rank < int(str(START["lora.rank"])) and not full:
         yield Reason(
             "lora.rank",
@@ -70,7 +70,9 @@ def _chosen(wish: Wish, recipe: Recipe) -> Iterator[Reason]:
         yield Reason(
             "train.learning_rate",
             f"Learning rate {recipe.train.learning_rate:g}",
-            "Models of this size learn steadily at half the usual rate (QLoRA).",
+            "All weights take a tenth of the usual rate."
+            if full
+            else "Models of this size learn steadily at half the usual rate (QLoRA).",
         )
 
 
@@ -82,7 +84,7 @@ def _saved(wish: Wish, recipe: Recipe, otherwise: Mapping[str, object]) -> int:
 
 def _precision(wish: Wish, recipe: Recipe) -> Reason:
     whole = gib(wish.model.parameters * 2)
-    if recipe.compat.full_training:
+    if recipe.trains_all:
         name = recipe.model.precision.value.upper()
         why = "Every weight is trained, which quantised ones can’t be."
         return Reason("model.precision", f"Weights in {name}", why)
@@ -218,7 +220,7 @@ def _kept(wish: Wish, recipe: Recipe, explained: set[str]) -> Iterator[Reason]:
     """What isn't the default because it was given."""
     for key, option in OPTIONS.items():
         value = recipe.value(key)
-        if recipe.compat.full_training and option.group == "lora":
+        if recipe.trains_all and option.group == "lora":
             continue
         if key in explained or key in _NOT_CHOSEN or value == option.default:
             continue

@@ -5,7 +5,6 @@ Trainer have it: no mask, all logits at once.
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from peft import PeftModelForCausalLM, prepare_model_for_kbit_training
@@ -47,16 +46,6 @@ def upcast(model: Model, recorder: Recorder, subject: Subject) -> None:
                     module.to(torch.float32)
     if compat.upcast_unquantized or compat.upcast_norms:
         recorder.recording.trace.append(EmptyCache())
-
-
-def train_all(model: Model) -> PeftModelForCausalLM:
-    """Let every weight be trained; what is returned is the bare model.
-
-    Its embeddings keep 32-bit states with an 8-bit optimizer: the trainer that makes
-    the optimizer sees to that (transformers/trainer.py, `create_optimizer`).
-    """
-    model.requires_grad_(True)
-    return cast("PeftModelForCausalLM", model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.card_functions import as_on
 from studio.engine.dry_run.corrections import CardKernels
 from studio.engine.dry_run.fake_model import make_tables, materialize, movable, outline
-from studio.engine.dry_run.foreign import ForeignSteps, train_all, upcast
+from studio.engine.dry_run.foreign import ForeignSteps, upcast
 from studio.engine.dry_run.guesses import Guesses
 from studio.engine.dry_run.recorder import Recorder, Recording
 from studio.engine.dry_run.steps import Steps
@@ -39,6 +39,7 @@ from studio.engine.dry_run.weightless import weightless
 from studio.engine.generation import SAMPLE_TOKENS, answers
 from studio.engine.methods.sft import build_trainer
 from studio.engine.model_loading import Model
+from studio.engine.trained_weights import train_all
 from studio.engine.training_run import TrainingRun
 from studio.storage.models import ModelPlace, ModelState
 from studio.storage.run_directory import RunDirectory
@@ -66,7 +67,7 @@ def rehearse(subject: Subject) -> Recording:
             with contextlib.closing(run.session.wire):
                 with recorder.purpose(LOADING):
                     trainer = build_trainer(run)
-                if not subject.recipe.compat.full_training:
+                if not subject.recipe.trains_all:
                     name_adapter(recorder, model)
                 _before_and_after(recorder, run, trainer, subject)
         # As it stands now: what ends with the rehearsal itself is no part of the run.
@@ -177,7 +178,7 @@ def load(model: Model, subject: Subject, recorder: Recorder) -> PeftModelForCaus
     is_placed = subject.recipe.model.precision.is_quantized or not subject.is_foreign
     warms_up = subject.card is not None and is_placed
     materialize(model, subject.formats, recorder, warms_up=warms_up)
-    if subject.recipe.compat.full_training:
+    if subject.recipe.trains_all:
         return train_all(model)
     upcast(model, recorder, subject)
     with recorder.purpose(LOADING):

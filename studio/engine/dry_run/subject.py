@@ -32,7 +32,7 @@ class Subject:
         formats = formats_of(self.recipe, torch.device(kind))
         if self.is_foreign:
             formats = replace(formats, autocast=self.recipe.compat.autocast)
-        if self.recipe.compat.full_training:
+        if self.recipe.trains_all:
             formats = replace(formats, adapter=formats.load)
         return formats
 

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of a LoRA adapter, from the recipe to the saved adapter.
+"""Supervised fine-tuning of an adapter or of all weights, to what is saved of them.
 
 Read `train` from top to bottom. trl's SFTTrainer runs the loop, for its output head
 computes the loss in tiles and never holds all logits. It is given rows that are ready,
@@ -16,7 +16,7 @@ from trl.trainer.sft_config import SFTConfig
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype, Optimizer
 from studio.domain.run import Phase
-from studio.engine.adapters import attach, set_dtype
+from studio.engine.adapters import set_dtype
 from studio.engine.chat_rendering import TrainingRow
 from studio.engine.data_preparation import prepare_data
 from studio.engine.devices import Formats, choose_device, formats_of
@@ -36,6 +36,7 @@ from studio.engine.row_store import RowStore
 from studio.engine.schedules import course_of
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import load_tokenizer
+from studio.engine.trained_weights import made_trainable
 from studio.engine.training_loop import begin, drive
 from studio.engine.training_run import TrainingRun
 from studio.engine.training_state import ResumableTrainer
@@ -66,7 +67,7 @@ def train(
     place: ModelPlace,
     resuming: Resuming | None = None,
 ) -> None:
-    """Train an adapter and save it in the run's directory.
+    """Train what the recipe trains and save it in the run's directory.
 
     Args:
         session: Where to report, and where orders come from.
@@ -93,7 +94,7 @@ def train(
 def load_run(
     session: Session, directory: RunDirectory, recipe: Recipe, place: ModelPlace
 ) -> TrainingRun:
-    """Load the model, put a fresh adapter on it, and read the data.
+    """Load the model, make it trainable, and read the data.
 
     Raises:
         StudioError: Bad input.
@@ -108,7 +109,7 @@ def load_run(
     with reported(session, "Loading the weights"):
         base = load_model(folder, recipe.model, formats, device)
     set_seed(recipe.train.seed)
-    model = attach(base, recipe.lora)
+    model = made_trainable(base, recipe)
 
     # What a run takes is counted from here on: converting a model and reading a file
     # that lies mapped in memory take pages that training doesn't need.

@@ -31,7 +31,7 @@ def plan_of(
     options, train, compat = recipe.model, recipe.train, recipe.compat
     quantizes = options.precision.is_quantized
     load = options.compute_dtype.value if quantizes else options.precision.value
-    adapter = load if compat.full_training else recipe.lora.adapter_dtype.value
+    adapter = load if recipe.trains_all else recipe.lora.adapter_dtype.value
     foreign = bool(recipe.compared())
     compute = options.compute_dtype.value
     autocast = compute != "fp32" and {load, adapter} != {compute}
@@ -56,7 +56,7 @@ def plan_of(
         four_bit=options.precision.is_four_bit,
         eight_bit=options.precision is Precision.INT8,
         double_quant=options.double_quant,
-        rank=0 if compat.full_training else recipe.lora.rank,
+        rank=0 if recipe.trains_all else recipe.lora.rank,
         targets=frozenset() if ALL_LINEAR in targets else frozenset(targets),
         dropout=recipe.lora.dropout > 0,
         attention=asks if fused else Attention.EAGER,
@@ -66,7 +66,7 @@ def plan_of(
         groups=not is_card or has_grouped_product(capability),
         card=is_card,
         expands_keys=foreign,
-        trains_base=compat.full_training,
+        trains_base=recipe.trains_all,
         adds=train.accumulation > 1,
     )
 

@@ -20,7 +20,7 @@ from studio.ui.pages.errand import Errand
 from studio.ui.pages.export.engine_job import TaskFor
 from studio.ui.pages.export.jobs import Asking, Merging, Side
 from studio.ui.pages.export.parts import AnswerPanel
-from studio.ui.pages.export.told import Results, copy_of_adapter, read_results
+from studio.ui.pages.export.told import Results, copy_of_result, read_results
 from studio.ui.pages.export.view import ExportPageView
 from studio.ui.pages.export.view_model import (
     ExportInputs,
@@ -133,11 +133,11 @@ class ExportPage(QWidget):
         return read_results(directory, chosen, self._parent_of_merge)
 
     def _make_copy(self) -> Path | None:
-        """Copy the adapter; called in a thread."""
+        """Copy the result; called in a thread."""
         run, parent = self._results.run, self._copy_parent
         if run is None or parent is None:
             return None
-        return copy_of_adapter(run.directory, parent)
+        return copy_of_result(run.directory, parent)
 
     def _inputs(self) -> ExportInputs:
         results = self._results
@@ -145,7 +145,7 @@ class ExportPage(QWidget):
             run=results.run,
             recipe=results.recipe,
             model=self._model,
-            adapter_bytes=results.adapter_bytes,
+            result_bytes=results.result_bytes,
             merged_bytes=results.merged_bytes,
             merged_format=MergedFormat(self.view.merged.number_format.value()),
             target=self.target(),
@@ -293,7 +293,7 @@ class ExportPage(QWidget):
 
     @Slot()
     def _on_save_copy(self) -> None:
-        self._ask_for_folder("Save a copy of the adapter in", self._on_copy_folder)
+        self._ask_for_folder("Save a copy of the result in", self._on_copy_folder)
 
     @Slot(str)
     def _on_copy_folder(self, folder: str) -> None:

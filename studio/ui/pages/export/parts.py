@@ -2,6 +2,7 @@
 
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QLabel,
     QPlainTextEdit,
     QProgressBar,
     QSizePolicy,
@@ -60,7 +61,7 @@ class AnswerPanel(QWidget):
 
 
 class AdapterPart(QWidget):
-    """The adapter: where it lies, how large it is, and a copy of it.
+    """The adapter, or the trained model: where it lies, its size, and a copy of it.
 
     Attributes:
         save_copy: Asks for a folder.
@@ -74,7 +75,9 @@ class AdapterPart(QWidget):
         self.save_copy = button("Save a copy…", icon=IconName.SAVE)
         self.note = ElidedLabel("", Role.CAPTION, Tone.SUCCESS)
         column = _padded(self)
-        column.addLayout(_headed("Adapter", "for peft and vLLM", self._size))
+        self._title = label("", Role.STRONG)
+        self._use = label("", Role.CAPTION, Tone.MUTED)
+        column.addLayout(_headed(self._title, self._use, self._size))
         column.addWidget(self._path)
         row = QHBoxLayout()
         row.setSpacing(Space.SMALL)
@@ -84,8 +87,11 @@ class AdapterPart(QWidget):
 
     def show_adapter(self, shown: ExportView) -> None:
         """Show where it lies."""
-        self._size.setText(shown.adapter_size)
-        _show_path(self._path, "", shown.adapter_path)
+        self._title.setText("Trained model" if shown.is_whole else "Adapter")
+        use = "safetensors, all weights" if shown.is_whole else "for peft and vLLM"
+        self._use.setText(use)
+        self._size.setText(shown.result_size)
+        _show_path(self._path, "", shown.result_path)
 
     def show_copy(self, path: str) -> None:
         """Tell where the last copy was made; empty before the first."""
@@ -165,8 +171,9 @@ class MergedPart(QWidget):
 
     def _lay_out(self) -> None:
         column = _padded(self)
-        caption = "safetensors, needs no adapter"
-        column.addLayout(_headed("Merged model", caption, self._size))
+        title = label("Merged model", Role.STRONG)
+        use = label("safetensors, needs no adapter", Role.CAPTION, Tone.MUTED)
+        column.addLayout(_headed(title, use, self._size))
         result = QHBoxLayout()
         result.setSpacing(Space.SMALL)
         result.addWidget(self._result, 1)
@@ -290,11 +297,11 @@ def _show_path(where: ElidedLabel, words: str, path: str) -> None:
     where.setAccessibleName(f"{words}{path}")
 
 
-def _headed(title: str, caption: str, at_right: QWidget) -> QHBoxLayout:
+def _headed(title: QLabel, caption: QLabel, at_right: QWidget) -> QHBoxLayout:
     texts = QVBoxLayout()
     texts.setSpacing(2)
-    texts.addWidget(label(title, Role.STRONG))
-    texts.addWidget(label(caption, Role.CAPTION, Tone.MUTED))
+    texts.addWidget(title)
+    texts.addWidget(caption)
     row = QHBoxLayout()
     row.addLayout(texts, 1)
     row.addWidget(at_right)

@@ -6,20 +6,20 @@ from pathlib import Path
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot
 from studio.services.library import find_run
-from studio.services.run_files import copy_adapter, folder_bytes, free_bytes_at
+from studio.services.run_files import copy_result, folder_bytes, free_bytes_at
 from studio.ui.pages.export.view_model import exportable
 from studio.ui.pages.runs.told import recipe_of, told_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """The runs that left an adapter, and the files of the one that is looked at.
+    """The runs that left a result, and the files of the one that is looked at.
 
     Attributes:
         runs: Newest first.
         run: The one looked at; None when there is none.
         recipe: It was started with; None when it can't be read.
-        adapter_bytes: Of its adapter's files.
+        result_bytes: Of its files: the adapter's, or the trained model's.
         merged_bytes: Of the merged model in the run; None without one.
         disk_free_bytes: Where the next merge will be written.
     """
@@ -27,7 +27,7 @@ class Results:
     runs: tuple[RunSnapshot, ...] = ()
     run: RunSnapshot | None = None
     recipe: Recipe | None = None
-    adapter_bytes: int = 0
+    result_bytes: int = 0
     merged_bytes: int | None = None
     disk_free_bytes: int | None = None
 
@@ -45,23 +45,23 @@ def read_results(
     runs = exportable([run.snapshot for run in told_runs(project).runs])
     run = next((run for run in runs if run.directory == chosen), None)
     run = run or next(iter(runs), None)
-    if run is None or run.adapter is None:
+    if run is None or run.result is None:
         return Results(runs=runs)
     merged = None if run.merged is None else folder_bytes(run.directory / run.merged)
     return Results(
         runs=runs,
         run=run,
         recipe=recipe_of(run),
-        adapter_bytes=folder_bytes(run.directory / run.adapter),
+        result_bytes=folder_bytes(run.directory / run.result),
         merged_bytes=merged,
         disk_free_bytes=free_bytes_at(target or run.directory),
     )
 
 
-def copy_of_adapter(directory: Path, parent: Path) -> Path:
-    """Copy a run's adapter into a folder of its own below another.
+def copy_of_result(directory: Path, parent: Path) -> Path:
+    """Copy a run's adapter or trained model into a folder of its own below another.
 
     Raises:
         StudioError: The run is gone, a copy is there already, or the disk refuses.
     """
-    return copy_adapter(find_run(str(directory)), parent)
+    return copy_result(find_run(str(directory)), parent)

@@ -16,7 +16,7 @@ from studio.ui.text import count, gib, size
 
 NOTHING_YET: Final = (
     "Nothing to export yet",
-    "A run that has saved its adapter can be copied, merged into its model, and asked.",
+    "A run that has saved its result can be copied, merged into its model, and asked.",
 )
 _PARTS_SHOWN: Final = 3
 _REST_OF_A_MODEL: Final = 32 * (1 << 20)
@@ -50,7 +50,7 @@ class ExportInputs:
         run: The run whose result is shown; None when there is none.
         recipe: It was started with.
         model: Its base model's shape; None when that isn't known.
-        adapter_bytes: Of the adapter's files.
+        result_bytes: Of the adapter's files, or the trained model's.
         merged_bytes: Of the merged model's files in the run; None without one.
         merged_format: Chosen for the next merge.
         target: The folder that the next merge writes.
@@ -62,7 +62,7 @@ class ExportInputs:
     run: RunSnapshot | None = None
     recipe: Recipe | None = None
     model: ModelArchitecture | None = None
-    adapter_bytes: int = 0
+    result_bytes: int = 0
     merged_bytes: int | None = None
     merged_format: MergedFormat = MergedFormat.BF16
     target: Path | None = None
@@ -78,8 +78,9 @@ class ExportView:
     Attributes:
         facts: The line below the title.
         measured: Held-out loss before and after.
-        adapter_path: Where the adapter lies.
-        adapter_size: Of its files.
+        is_whole: Whether all weights were trained, so that the result is a model.
+        result_path: Where the result lies.
+        result_size: Of its files.
         merged_path: Where the merged model lies in the run; empty without one.
         merged_size: Of its files.
         need: What a merge takes of the disk, and what is free.
@@ -91,8 +92,9 @@ class ExportView:
 
     facts: str
     measured: str
-    adapter_path: str
-    adapter_size: str
+    is_whole: bool
+    result_path: str
+    result_size: str
     merged_path: str
     merged_size: str
     need: str
@@ -105,17 +107,18 @@ class ExportView:
 def export_view(inputs: ExportInputs) -> ExportView | None:
     """Put a run's result into words; None when there is nothing to export."""
     run = inputs.run
-    if run is None or run.adapter is None:
+    if run is None or run.result is None:
         return None
     merged = run.directory / run.merged if run.merged is not None else None
     return ExportView(
         facts=_facts(run, inputs.recipe),
         measured=measured_change(run),
-        adapter_path=str(run.directory / run.adapter),
-        adapter_size=size(inputs.adapter_bytes) if inputs.adapter_bytes else "",
+        is_whole=run.model is not None,
+        result_path=str(run.directory / run.result),
+        result_size=size(inputs.result_bytes) if inputs.result_bytes else "",
         merged_path="" if merged is None else str(merged),
         merged_size="" if inputs.merged_bytes is None else size(inputs.merged_bytes),
-        need=_need(inputs),
+        need="" if run.model is not None else _need(inputs),
         target="" if inputs.target is None else str(inputs.target),
         merge_refused=_merge_refused(inputs),
         ask_refused=_busy(inputs),
@@ -124,8 +127,8 @@ def export_view(inputs: ExportInputs) -> ExportView | None:
 
 
 def exportable(runs: Sequence[RunSnapshot]) -> tuple[RunSnapshot, ...]:
-    """The runs that left an adapter, in the order given."""
-    return tuple(run for run in runs if run.state.is_over and run.adapter is not None)
+    """The runs that left a result, in the order given."""
+    return tuple(run for run in runs if run.state.is_over and run.result is not None)
 
 
 def merge_bytes(inputs: ExportInputs) -> int | None:
@@ -170,6 +173,8 @@ def _need(inputs: ExportInputs) -> str:
 
 
 def _merge_refused(inputs: ExportInputs) -> str:
+    if inputs.run is not None and inputs.run.model is not None:
+        return "All weights were trained: the result is a whole model already."
     if busy := _busy(inputs):
         return busy
     need, free = merge_bytes(inputs), inputs.disk_free_bytes

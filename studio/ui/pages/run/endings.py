@@ -99,7 +99,7 @@ def _stopped(snapshot: RunSnapshot) -> Ending:
     where = (
         f"after step {snapshot.step:,}" if snapshot.steps else "before the first step"
     )
-    deeds = [NextDeed.RESULT if snapshot.adapter else NextDeed.RECIPE]
+    deeds = [NextDeed.RESULT if snapshot.result else NextDeed.RECIPE]
     if can_resume(snapshot):
         deeds.append(NextDeed.RESUME)
     return Ending(

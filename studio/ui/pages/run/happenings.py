@@ -78,6 +78,8 @@ def _end(snapshot: RunSnapshot) -> Iterator[tuple[int, Happening]]:
             said = IconName.PAUSE, Tone.NORMAL, "Paused"
         case RunState.PAUSED if snapshot.failure is not None:
             said = IconName.WARNING, Tone.WARNING, snapshot.failure.what
+        case RunState.STOPPED if snapshot.model:
+            said = IconName.STOP, Tone.NORMAL, "Stopped, model saved"
         case RunState.STOPPED if snapshot.adapter:
             said = IconName.STOP, Tone.NORMAL, "Stopped, adapter saved"
         case RunState.STOPPED:

@@ -157,7 +157,7 @@ class RunsPage(QWidget):
     def _show_deeds(self) -> None:
         view, run = self.view, self.chosen()
         over = run is not None and run.snapshot.state.is_over
-        saved = run is not None and run.snapshot.adapter is not None
+        saved = run is not None and run.snapshot.result is not None
         for deed in (view.open_run, view.open_folder, view.copy_recipe):
             deed.setEnabled(run is not None)
         view.delete.setEnabled(over)
