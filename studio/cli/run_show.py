@@ -16,8 +16,9 @@ from studio.storage.run_directory import RunDirectory
 JSON_HELP: Final = """\
 --json prints: run, directory, state, step, total_steps, engine_pid (while it runs), \
 losses and held_out (step and nats a token), checkpoints (step and path), memory \
-(predicted and actual bytes), final (adapter, adapter_sha256, steps, held_out_loss; \
-null before an adapter is saved), findings, failure, started_at."""
+(predicted and actual bytes), final (adapter and adapter_sha256, or model and \
+model_sha256 by file; steps, held_out_loss; null before one is saved), findings, \
+failure, started_at."""
 
 
 def show(
