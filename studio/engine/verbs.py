@@ -143,12 +143,13 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
         session.warn(remark)
     place = place_of(recipe.model.name)
 
+    from studio.engine.awake import awake
     from studio.engine.machine_recorder import recorded
     from studio.engine.methods import sft
     from studio.engine.resuming import Resuming
 
     going_on = Resuming(arguments.accept_changes) if arguments.resume else None
-    with recorded(run):
+    with recorded(run), awake(session):
         sft.train(session, run, recipe, place, going_on)
 
 

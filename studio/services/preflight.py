@@ -22,6 +22,7 @@ from studio.services.disk_need import merge_bytes, run_bytes
 from studio.services.fitness_findings import fitness_findings
 from studio.services.model_findings import architecture_findings
 from studio.services.model_places import store
+from studio.services.outage_findings import outages_now
 from studio.services.pricing import price, trained_lengths
 from studio.storage.checkpoint_folders import LEAST_KEPT
 from studio.storage.data_sets import read_data
@@ -40,6 +41,7 @@ def preflight(
     device: TrainingDevice | None,
     disk_free_bytes: int | None,
     data: ChatFile | Finding | None = None,
+    outages: Sequence[Finding] = (),
 ) -> list[Finding]:
     """Everything that speaks against training by a recipe, errors first.
 
@@ -50,6 +52,7 @@ def preflight(
         disk_free_bytes: Where the run will lie; None while that is unknown.
         data: The data file as read, or why it can't be; None while it is not read,
             when only its presence is looked at.
+        outages: What may end the run from outside.
     """
     found = [
         *recipe.contradictions(),
@@ -57,6 +60,7 @@ def preflight(
         *_model_findings(place),
         *_data_findings(recipe, data),
         *(device_findings(recipe, device) if device else ()),
+        *outages,
     ]
     if isinstance(place, ModelPlace):
         found += architecture_findings(recipe, place)
@@ -84,6 +88,7 @@ def refuse_errors(recipe: Recipe) -> Sequence[Finding]:
         read_machine_once().device(),
         disk_free(data_dir()),
         _data_of(recipe),
+        outages_now(),
     )
     raise_first_error(found)
     return found

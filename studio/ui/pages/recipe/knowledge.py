@@ -16,6 +16,7 @@ from studio.domain.recommend.wish import Wish
 from studio.services.dry_runs import Question
 from studio.services.measured import taught
 from studio.services.model_shelf import ModelPlace
+from studio.services.outage_findings import outages_now
 from studio.services.preflight import preflight
 from studio.services.pricing import price, price_by_formula, propose_for, wish_for
 from studio.services.recommending import time_of_step
@@ -261,7 +262,7 @@ class Knowledge:
         reading, data = self._desk.hardware.latest, self._desk.data
         free = None if reading is None else reading.disk_free_bytes
         read = data.finding or data.chat_file
-        return tuple(preflight(recipe, place, device, free, read))
+        return tuple(preflight(recipe, place, device, free, read, outages_now()))
 
     def _busy(self) -> str:
         controller = self._desk.controller
