@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
 
+from studio.domain.adapter_findings import adapter_clashes
 from studio.domain.attention_findings import attention_clashes
 from studio.domain.compat_options import CompatOptions
 from studio.domain.data_options import DataOptions
@@ -216,7 +217,12 @@ class Recipe:
                     where="train.eval_steps",
                 )
             )
-        return [*found, *attention_clashes(self), *schedule_clashes(self.train)]
+        return [
+            *found,
+            *attention_clashes(self),
+            *adapter_clashes(self.model, self.lora),
+            *schedule_clashes(self.train),
+        ]
 
 
 _ALL: Mapping[str, Option] = collect(Recipe)

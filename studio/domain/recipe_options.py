@@ -71,10 +71,11 @@ class AdapterDtype(StrEnum):
 
 
 class LoraVariant(StrEnum):
-    """How the adapter's product is scaled before it is added."""
+    """How the adapter's product is scaled, and what is trained beside it."""
 
     LORA = "lora"
     RSLORA = "rslora"
+    DORA = "dora"
 
 
 class Schedule(StrEnum):
@@ -170,10 +171,12 @@ class LoraOptions:
     )
     variant: LoraVariant = choice(
         LoraVariant.LORA,
-        titles=("LoRA", "rsLoRA"),
+        titles=("LoRA", "rsLoRA", "DoRA"),
         title="Kind of adapter",
         help="rsLoRA scales by alpha / √rank, which suits high ranks; with the same "
-        "alpha the adapter counts for more.",
+        "alpha the adapter counts for more. DoRA trains each output’s length apart "
+        "from its direction, and takes longer.",
+        effect="DoRA unpacks each adapted layer’s weights on its way.",
     )
     dropout: float = number(
         0.0,

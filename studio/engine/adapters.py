@@ -1,11 +1,13 @@
 """The LoRA adapter: attached to a model, in the format that the recipe names."""
 
+import gc
 from typing import cast
 
 import torch
 from peft import LoraConfig, PeftModelForCausalLM, get_peft_model
 from peft.tuners.lora.layer import ParamWrapper
 
+from studio.domain.adapter_findings import DORA_ON_EXPERTS
 from studio.domain.errors import StudioError
 from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
 from studio.domain.recipe_options import LoraOptions, LoraVariant
@@ -24,15 +26,23 @@ def attach(model: Model, options: LoraOptions) -> PeftModelForCausalLM:
 
     Raises:
         StudioError: A target is no linear layer of this model, or an adapter on
-            experts shall drop its inputs.
+            experts shall drop its inputs or be DoRA.
     """
     config = lora_config(options, targets_for(model, options.targets))
     try:
         adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as fault:
-        if options.dropout and ParamWrapper.__name__ in str(fault):
+        if ParamWrapper.__name__ not in str(fault):
+            raise
+        if options.variant is LoraVariant.DORA:
+            raise StudioError(DORA_ON_EXPERTS) from fault
+        if options.dropout:
             raise StudioError(DROPOUT_ON_EXPERTS) from fault
         raise
+    if options.variant is LoraVariant.DORA:
+        # peft measures copies of 4-bit layers, which hold themselves by a cycle
+        # (tuners/lora/dora.py, `update_layer`).
+        gc.collect()
     return cast("PeftModelForCausalLM", adapted)
 
 
@@ -43,6 +53,7 @@ def lora_config(options: LoraOptions, targets: str | list[str]) -> LoraConfig:
         r=options.rank,
         lora_alpha=options.alpha,
         use_rslora=options.variant is LoraVariant.RSLORA,
+        use_dora=options.variant is LoraVariant.DORA,
         lora_dropout=options.dropout,
         target_modules=targets,
     )

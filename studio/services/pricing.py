@@ -88,13 +88,24 @@ def wish_for(
     goal: Goal,
     kept: AbstractSet[str],
 ) -> Wish | Finding:
-    """What is sought, or why this model can't be priced; as `propose_for` takes it."""
+    """What is sought, or why it can't be priced; as `propose_for` takes it.
+
+    A search goes by the formula: what it can't price can't be kept in one.
+    """
     model = shape_of(place)
     if isinstance(model, Finding):
         return model
+    refused = unsearchable(base, kept)
+    if refused is not None:
+        return refused
     known = with_context(device)
     named = base.with_value("model.name", place.name)
     return Wish(model, known, named, lengths_of(data), goal, kept)
+
+
+def unsearchable(base: Recipe, kept: AbstractSet[str]) -> Finding | None:
+    """Why no search can keep these options; None where it can."""
+    return outside_formula(Recipe().with_values({k: base.value(k) for k in kept}))
 
 
 @lru_cache(maxsize=2)  # a window asks at every keystroke and every second

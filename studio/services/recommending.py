@@ -23,7 +23,7 @@ from studio.services.model_findings import shape_findings
 from studio.services.model_places import store
 from studio.services.model_shapes import architecture_of
 from studio.services.preflight import device_findings, raise_first_error
-from studio.services.pricing import lengths_of, trained_lengths
+from studio.services.pricing import lengths_of, trained_lengths, unsearchable
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,14 @@ def recommend(
         kept: Options that stay as `base` has them.
 
     Raises:
-        StudioError: The model isn't known, its kind can't be priced by formula, or
-            kept options contradict each other, the model or the device.
+        StudioError: The model isn't known, it or a kept option can't be priced by
+            formula, or kept options contradict each other, the model or the device.
     """
     model = ModelArchitecture.from_config(store().config_of(base.model.name))
     known = with_context(device)
+    refused = unsearchable(base, kept)
+    if refused is not None:
+        raise StudioError(refused)
     wish = Wish(model, known, base, lengths_of(data), goal, kept)
     proposal = propose(wish)
     raise_first_error(

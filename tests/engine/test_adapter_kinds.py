@@ -23,6 +23,7 @@ PLAIN = {"model__precision": "fp32", "lora__adapter_dtype": "fp32"}
 KINDS = {
     "attention": {"lora__targets": ("attention-only",)},
     "mlp": {"lora__targets": ("mlp-only",)},
+    "dora": {"lora__variant": "dora"},
 }
 # Precision of the base, and how far 32-bit arithmetic in another order may be off.
 BASES = {"fp32": PLAIN, "nf4": {"lora__adapter_dtype": "fp32"}}

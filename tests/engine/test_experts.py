@@ -4,9 +4,12 @@ import pytest
 import torch
 from transformers.integrations import moe
 
+from studio.domain.adapter_findings import DORA_ON_EXPERTS
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
+from studio.domain.recipe_options import LoraOptions, LoraVariant
 from studio.engine.adapter_files import put_adapter
+from studio.engine.adapters import attach
 from studio.engine.dry_run.rehearsal import rehearse
 from studio.engine.model_loading import load_model, load_plain
 from studio.protocol.events import EvalFinished, RunFailed
@@ -72,6 +75,17 @@ def test_that_an_old_card_s_way_learns_the_same(
     monkeypatch.setattr(moe, "_can_use_grouped_mm", lambda *_: False)
     _, looped = trained(tmp_path, mixtures["mixtral"], chat_file, **options)
     assert looped == pytest.approx(grouped, abs=1e-4)
+
+
+def test_that_dora_is_refused_on_experts_and_taken_on_attention(mixtures):
+    model = load_plain(mixtures["mixtral"], torch.float32)
+    with pytest.raises(StudioError) as refused:
+        attach(model, LoraOptions(variant=LoraVariant.DORA))
+    assert refused.value.finding == DORA_ON_EXPERTS
+    model = load_plain(mixtures["mixtral"], torch.float32)
+    options = LoraOptions(variant=LoraVariant.DORA, targets=("attention-only",))
+    names = dict(attach(model, options).named_parameters())
+    assert any("lora_magnitude_vector" in name for name in names)
 
 
 STEPS = [

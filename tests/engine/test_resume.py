@@ -50,6 +50,7 @@ WAYS = {
         "train__optimizer": "adamw_8bit",
         "lora__rank": 128,  # smaller tensors keep their states in 32 bits
     },
+    "dora": {"model__precision": "nf4", "lora__variant": "dora"},
     "packed": {"train__packing": True, "train__sequence_length": 128},
 }
 

@@ -69,6 +69,7 @@ def test_that_recipes_which_take_the_same_memory_share_a_key(key, value):
     [
         ("model.precision", "bf16"),
         ("lora.rank", 8),
+        ("lora.variant", "dora"),
         ("train.micro_batch", 2),
         ("train.sequence_length", 512),
         ("train.optimizer", "adamw_8bit"),

@@ -108,6 +108,17 @@ def test_that_a_word_for_a_kind_of_layer_is_no_unknown_name():
         assert found(config, lora__targets=(word,)) == []
 
 
+def test_that_dora_is_refused_on_experts_and_beside_8_bit_weights():
+    codes = [each.code for each in found(MIXTRAL, lora__variant="dora")]
+    assert "recipe.dora-on-experts" in codes
+    attends = {"lora__variant": "dora", "lora__targets": ("attention-only",)}
+    assert "recipe.dora-on-experts" not in [x.code for x in found(MIXTRAL, **attends)]
+    recipe = Recipe().with_value("lora.variant", "dora")
+    assert not recipe.contradictions()
+    (clash,) = recipe.with_value("model.precision", "int8").contradictions()
+    assert clash.where == "lora.variant"
+
+
 def test_that_experts_alone_are_refused():
     findings = found(MIXTRAL, lora__targets=("mlp-only",))
     assert "recipe.targets" in [finding.code for finding in findings]

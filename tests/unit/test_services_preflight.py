@@ -233,6 +233,19 @@ def test_that_a_proposal_is_for_the_model_and_the_longest_row(recipe):
     assert isinstance(propose_for(recipe, replace(PLACE, config=None), CARD), Finding)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("lora.variant", "dora"), ("model.attention", "shifted")]
+)
+def test_that_no_search_keeps_what_no_formula_prices(recipe, key, value):
+    asked = recipe.with_value(key, value)
+    refused = propose_for(asked, PLACE, CARD, kept=frozenset({key}))
+    assert isinstance(refused, Finding)
+    assert refused.where == key
+    proposal = propose_for(asked, PLACE, CARD)
+    assert isinstance(proposal, Proposal)
+    assert proposal.recipe.value(key) != value
+
+
 def test_that_an_engine_is_started_by_this_python_and_tied_to_its_starter(monkeypatch):
     import os
     import sys

@@ -19,6 +19,7 @@ from studio.domain.memory.estimate import (
     MemoryEstimate,
 )
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import LoraVariant
 
 # Options that change nothing about the memory of a step: names, places, and what
 # decides how often and how far it is taken. The data counts by its content, for the
@@ -29,7 +30,6 @@ _ASIDE = frozenset(
         "model.stretch",
         "data.path",
         "lora.alpha",
-        "lora.variant",
         "train.epochs",
         "train.max_steps",
         "train.learning_rate",
@@ -46,6 +46,8 @@ _ASIDE = frozenset(
         "train.seed",
     }
 )
+# Kinds of adapter that take the same memory.
+_ALIKE = frozenset({LoraVariant.LORA, LoraVariant.RSLORA})
 # What a config.json says of its own history.
 _HISTORY = frozenset({"_name_or_path", "transformers_version"})
 
@@ -270,8 +272,10 @@ def architecture_key(config: Mapping[str, object]) -> str:
 
 def recipe_key(recipe: Recipe) -> str:
     """A digest of the options that decide memory."""
-    values = recipe.to_values()
-    return _digest({k: v for k, v in values.items() if k not in _ASIDE})
+    values = {k: v for k, v in recipe.to_values().items() if k not in _ASIDE}
+    if recipe.lora.variant in _ALIKE:
+        del values["lora.variant"]
+    return _digest(values)
 
 
 def _digest(document: Mapping[str, object]) -> str:

@@ -2,13 +2,17 @@
 
 from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import Attention
+from studio.domain.recipe_options import Attention, LoraVariant
+
+_UNPRICED_VARIANTS = {LoraVariant.DORA: "DoRA"}
 
 
 def outside_formula(recipe: Recipe) -> Finding | None:
     """Why the formula can't price this recipe; None where it can."""
     if recipe.model.attention is Attention.SHIFTED:
         return _unpriced("attention in shifted groups", "model.attention")
+    if recipe.lora.variant in _UNPRICED_VARIANTS:
+        return _unpriced(_UNPRICED_VARIANTS[recipe.lora.variant], "lora.variant")
     return None
 
 

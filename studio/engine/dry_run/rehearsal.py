@@ -14,8 +14,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from bitsandbytes import functional
+from bitsandbytes.nn.modules import Linear4bit
 from bitsandbytes.optim.optimizer import GlobalOptimManager
 from peft import PeftModelForCausalLM
+from peft.tuners.lora import dora
+from peft.utils.integrations import dequantize_module_weight
 from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers import masking_utils
 from transformers.utils import logging
@@ -49,6 +53,8 @@ from studio.storage.run_directory import RunDirectory
 _PROMPT_SHARE = 4
 _DEFAULT_PROMPTS = 3
 _ANSWER_STEPS = 2
+_UNPACK = "dequantize_module_weight"
+_UNPACK_ITSELF = dequantize_module_weight
 _FIND = "find_packed_sequence_indices"
 _FIND_ITSELF = masking_utils.find_packed_sequence_indices
 
@@ -86,6 +92,7 @@ def without_memory(subject: Subject) -> Iterator[Recorder]:
         stack.enter_context(_tensors_for(subject))
         stack.enter_context(movable())
         stack.enter_context(_forgetting_overrides())
+        stack.enter_context(patch.object(dora, _UNPACK, _unpacked))
         stack.enter_context(_named_loss(recorder))
         stack.enter_context(_masked_as(pads=subject.pads, packs=subject.packs))
         if card is not None:
@@ -104,6 +111,17 @@ def _tensors_for(subject: Subject) -> AbstractContextManager[object]:
     if subject.card is None or subject.formats.autocast:
         return FakeTensorMode(allow_non_fake_inputs=True)
     return weightless()
+
+
+def _unpacked(module: torch.nn.Module) -> torch.Tensor:
+    """A layer's weight as DoRA asks for it.
+
+    peft knows a 4-bit weight by its class (utils/integrations.py,
+    `dequantize_module_weight`), which one without memory hasn't.
+    """
+    if not isinstance(module, Linear4bit):
+        return _UNPACK_ITSELF(module)
+    return functional.dequantize_4bit(module.weight.data, module.quant_state)
 
 
 @contextmanager

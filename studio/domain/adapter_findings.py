@@ -1,0 +1,35 @@
+"""What a kind of adapter can't go with: each clash names both options and a way out."""
+
+from studio.domain.finding import Finding, error
+from studio.domain.recipe_options import (
+    LoraOptions,
+    LoraVariant,
+    ModelOptions,
+    Precision,
+)
+
+# peft refuses it so (tuners/lora/layer.py, `ParamWrapper`).
+DORA_ON_EXPERTS = error(
+    "recipe.dora-on-experts",
+    "DoRA can’t adapt the experts of a mixture.",
+    why="peft knows it for linear layers, and experts lie in larger tensors.",
+    fix="Set lora.targets to attention-only, or lora.variant to lora.",
+    where="lora.variant",
+)
+
+
+def adapter_clashes(model: ModelOptions, lora: LoraOptions) -> list[Finding]:
+    """Every option that the kind of adapter can't hold together with."""
+    if lora.variant is not LoraVariant.DORA or model.precision is not Precision.INT8:
+        return []
+    return [
+        error(
+            "recipe.contradiction",
+            "lora.variant and model.precision can't hold together: DoRA doesn’t go "
+            "with 8-bit weights.",
+            why="peft loses the scales of an 8-bit layer when it unpacks it on a "
+            "processor.",
+            fix="Set model.precision to nf4 or bf16, or lora.variant to lora.",
+            where="lora.variant",
+        )
+    ]
