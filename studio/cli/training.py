@@ -6,6 +6,7 @@ from studio.cli import terminal
 from studio.cli.engine_run import run_engine
 from studio.domain.errors import ExitCode
 from studio.domain.memory.measurement import MemoryComparison
+from studio.domain.pauses import exit_code_of
 from studio.domain.run import HeldOutPoint, Phase, Sample
 from studio.protocol.codec import heard, heard_comparison
 from studio.protocol.events import (
@@ -197,9 +198,9 @@ def _say_pause(name: str, paused: RunPaused) -> None:
 
 
 def verdict_code(report: RunReport) -> ExitCode:
-    """A run that was paused or ended by hand has its own code."""
+    """A run that was paused or ended by hand has its own code; so has each fault."""
     if report.paused is not None:
-        return ExitCode.PAUSED
+        return exit_code_of(report.paused.kind)
     if report.finished is not None and report.finished.stopped:
         return ExitCode.STOPPED
     return ExitCode.OK

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+# Faults that a test asks for; `studio.engine.faults` is loaded for it alone.
+FAULTS = "SNUGTUNE_FAULTS"
 # As long as an answer to a sample prompt.
 _ANSWER_TOKENS = 96
 
@@ -27,6 +29,11 @@ def main(arguments: Sequence[str]) -> int:
     # Read by OpenMP when torch loads it. Threads that wait by spinning lose their core
     # to any other program, and a step then takes ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+    if os.environ.get(FAULTS):
+        from studio.engine.faults import arm_from_environment
+
+        arm_from_environment()
 
     from studio.engine.session import Session
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from peft import PeftModelForCausalLM
 
 from studio.domain.errors import refusal
+from studio.domain.waypoints import passing
 from studio.engine.adapters import trained_bytes
 from studio.engine.model_card import Facts, model_card, public_name
 from studio.engine.model_loading import Model
@@ -51,9 +52,12 @@ def save_adapter(
     with whole_folder(target, replace=replace) as draft:
         # Asked to look for itself, peft would fetch the base model's config.
         model.save_pretrained(str(draft), save_embedding_layers=False)
+        passing("save.weights")
         tokenizer.save_pretrained(draft)
+        passing("save.tokenizer")
         _name_base_in_public(draft / _CONFIG, public_name(facts.place))
         write_card(draft, model_card(facts))
+        passing("save.card")
         beside(draft)
 
 

@@ -9,6 +9,7 @@ so that none is written twice. Only this module knows what a checkpoint consists
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.domain.waypoints import passing
 from studio.engine.adapter_files import save_adapter
 from studio.engine.adapters import trained_bytes
 from studio.engine.staging import need_space, whole_folder
@@ -42,7 +43,9 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
 
     def state_and_seal(draft: Path) -> None:
         run.keeper.write(draft)
+        passing("save.state")
         seal(draft, step, fingerprint)
+        passing("save.manifest")
 
     whole = run.recipe.trains_all
     needed = run.keeper.size_bytes() + (0 if whole else trained_bytes(run.model))
@@ -61,6 +64,7 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
         )
     path = target.relative_to(run.directory.path).as_posix()
     run.session.say(CheckpointSaved(step=step, path=path))
+    passing("rotate.begun")
     best = min(run.losses, key=run.losses.__getitem__, default=0)
     for gone in rotate(parent, run.recipe.train.keep_checkpoints, (best,)):
         run.session.say(CheckpointRemoved(step=gone))

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import error
-from studio.protocol.events import RunFailed
+from studio.domain.hardware import gib
+from studio.domain.pauses import NON_FINITE, OUT_OF_MEMORY, Cause
+from studio.protocol.events import RunFailed, RunPaused
 
 _OUT_OF_MEMORY_ADVICE = (
     "Set train.micro_batch lower and train.accumulation higher, turn "
@@ -24,12 +26,12 @@ class Failure:
     """How a verb ends badly.
 
     Attributes:
-        word: The last event.
+        word: The last event; a pause where the run can be gone on with.
         exit_code: Of the process.
         is_foreseen: Whether the words tell all; if not, the log needs the traceback.
     """
 
-    word: RunFailed
+    word: RunFailed | RunPaused
     exit_code: ExitCode
     is_foreseen: bool = True
 
@@ -40,6 +42,8 @@ def put_into_words(fault: Exception) -> Failure:
         return _told(fault)
     if is_out_of_memory(fault):
         return _out_of_memory(fault)
+    if is_card_lost(fault):
+        return _card_lost(fault)
     if isinstance(fault, ImportError):
         return _missing_library(fault)
     return Failure(
@@ -53,19 +57,22 @@ def put_into_words(fault: Exception) -> Failure:
     )
 
 
-def broken_down(step: int, loss: float, norm: float | None = None) -> StudioError:
-    """The error for a loss or gradient that is no number.
+def broken_down(
+    step: int, loss: float | None = None, norm: float | None = None
+) -> StudioError:
+    """The error for a loss, gradient or weight that is no number.
 
     Args:
         step: Where it was met.
-        loss: Of the step.
+        loss: Of the step; None when a weight is what is none.
         norm: Of its gradient; None when only the loss is known.
     """
     gradient = "" if norm is None else f", its gradient {norm:g}"
+    met = "a weight is no number" if loss is None else f"its loss is {loss:g}{gradient}"
     return StudioError(
         error(
-            "non-finite",
-            f"Training broke down at step {step:,}: its loss is {loss:g}{gradient}.",
+            NON_FINITE,
+            f"Training broke down at step {step:,}: {met}.",
             why="Weights that follow from such a step are worthless; checkpoints "
             "written before it are good.",
             fix="Set train.learning_rate to a third, train.warmup to 0.1, or "
@@ -102,6 +109,17 @@ def is_out_of_memory(fault: Exception) -> bool:
     return isinstance(fault, RuntimeError) and _CPU_ALLOCATOR in str(fault)
 
 
+def is_card_lost(fault: Exception) -> bool:
+    """Whether an exception says that a card doesn't answer any more.
+
+    What lies on such a card can't be read back; a new process may find it again.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or is_out_of_memory(fault):
+        return False
+    return isinstance(fault, torch.AcceleratorError)
+
+
 def asked_bytes(fault: Exception) -> int | None:
     """How much was asked for when memory was refused; None where it isn't said.
 
@@ -115,11 +133,30 @@ def asked_bytes(fault: Exception) -> int | None:
 def _out_of_memory(fault: Exception) -> Failure:
     return Failure(
         RunFailed(
-            kind="out-of-memory",
-            message=f"The memory did not suffice: {_first_sentence(fault)}.",
+            kind=OUT_OF_MEMORY,
+            message=f"The memory did not suffice: {_asked_for(fault)}.",
             advice=_OUT_OF_MEMORY_ADVICE,
         ),
         ExitCode.OUT_OF_MEMORY,
+        is_foreseen=False,
+    )
+
+
+def _asked_for(fault: Exception) -> str:
+    asked = asked_bytes(fault)
+    if asked is None:
+        return _first_sentence(fault) or "it was refused"
+    return f"{gib(asked)} more were asked for in vain"
+
+
+def _card_lost(fault: Exception) -> Failure:
+    return Failure(
+        RunFailed(
+            kind=Cause.CARD_LOST,
+            message=f"The card stopped answering: {_first_sentence(fault)}.",
+            advice="Go on with the run; if that fails, restart the machine first.",
+        ),
+        ExitCode.FAILED,
         is_foreseen=False,
     )
 

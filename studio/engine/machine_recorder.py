@@ -17,6 +17,7 @@ from typing import IO, Final
 import psutil
 
 from studio.domain.hardware import GpuReading, MachineReading
+from studio.domain.waypoints import passing
 from studio.protocol.machine_sample import MachineSample, encode_sample
 from studio.storage.run_directory import RunDirectory
 from studio.system.bounded import Bounded
@@ -108,6 +109,7 @@ def _held_by(card: GpuReading, pid: int) -> int | None:
 def _asked(nvml: Nvml) -> Callable[[], GpuSurvey]:
     def ask() -> GpuSurvey:
         try:
+            passing("nvml")
             return nvml.survey()
         except Exception as fault:  # noqa: BLE001 - a binding may raise anything
             return GpuSurvey(finding=broken_binding(fault))

@@ -23,7 +23,6 @@ from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype
 from studio.domain.run import Phase
 from studio.domain.spill import SpillWatch
-from studio.engine.failures import broken_down
 from studio.engine.session import Session
 from studio.protocol.events import MemorySample, StepFinished
 from studio.system.platform_words import platform_of_driver
@@ -94,8 +93,6 @@ class StepReporter(TrainerCallback):
         scales = self._recipe.model.compute_dtype is ComputeDtype.FP16
         if norm is not None and scales and not math.isfinite(norm):
             norm = None  # the gradient scaler skips such a step and scales lower
-        if not math.isfinite(loss) or not math.isfinite(norm or 0.0):
-            raise broken_down(step, loss, norm)
         tokens = logs["num_tokens"]
         seconds = max(time.monotonic() - self._began, 1e-6)
         self._session.say(

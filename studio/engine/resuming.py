@@ -11,7 +11,7 @@ from studio.domain.recipe import Recipe
 from studio.engine.devices import choose_device
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Session
-from studio.protocol.events import RunPaused, RunResumed
+from studio.protocol.events import CheckpointSaved, RunPaused, RunResumed
 from studio.storage.checkpoint_folders import Fingerprint, Found, newest_whole
 from studio.storage.data_sets import digest_of_data
 from studio.storage.disk import unreadable
@@ -81,13 +81,13 @@ def take_up(
     Nothing is loaded for it.
 
     Returns:
-        None for a run that was paused before its first step, which begins anew.
+        None for a run that was paused before a step was kept, which begins anew.
 
     Raises:
         StudioError: There is none, something that the run depends on has changed and
             that isn't accepted, or the data or the model can't be read.
     """
-    if _was_paused_before_a_step(run):
+    if _was_paused_with_nothing(run):
         session.say(RunResumed(step=0))
         return None
     found = checkpoint_to_resume(session, run)
@@ -178,9 +178,10 @@ def changes(then: Fingerprint, now: Fingerprint) -> list[str]:
     return found
 
 
-def _was_paused_before_a_step(run: RunDirectory) -> bool:
-    pauses = [event for event in run.events() if isinstance(event, RunPaused)]
-    return bool(pauses) and not pauses[-1].step and not pauses[-1].kind
+def _was_paused_with_nothing(run: RunDirectory) -> bool:
+    """Whether the run's last word but for attempts is a pause that kept no step."""
+    told = [e for e in run.events() if isinstance(e, RunPaused | CheckpointSaved)]
+    return bool(told) and isinstance(told[-1], RunPaused) and not told[-1].step
 
 
 def _model_digest(folder: Path) -> str:

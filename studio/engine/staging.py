@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import error
 from studio.domain.hardware import gib
+from studio.domain.waypoints import passing
 from studio.storage.disk import disk_refusal
 from studio.storage.documents import sync_folder
 
@@ -44,8 +45,10 @@ def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)
         draft.mkdir()
+        passing("save.begun")
         yield draft
         _sync(draft)
+        passing("save.synced")
         _publish(draft, target, replace=replace)
     except (OSError, SafetensorError) as fault:
         shutil.rmtree(draft, ignore_errors=True)
@@ -100,11 +103,14 @@ def _publish(draft: Path, target: Path, *, replace: bool) -> None:
     if replace and target.exists():
         old = target.with_name(f".{target.name}-old.unfinished-{os.getpid()}")
         target.rename(old)
+        passing("save.moved-aside")
         draft.rename(target)
         shutil.rmtree(old, ignore_errors=True)
     else:
         draft.rename(target)
+    passing("save.renamed")
     sync_folder(target.parent)
+    passing("save.published")
 
 
 def _in_words(fault: OSError | SafetensorError, target: Path) -> StudioError:

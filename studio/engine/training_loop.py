@@ -1,7 +1,9 @@
 """From a trainer that is ready to a run's last word: the same for every method."""
 
 from studio.domain.run import Phase
+from studio.domain.waypoints import passing
 from studio.engine.lifeline import SAVE_S, Interrupted
+from studio.engine.pausing import keep
 from studio.engine.training_run import TrainingRun
 from studio.engine.training_state import Resumable
 from studio.protocol.events import RunFinished, RunPaused
@@ -31,9 +33,19 @@ def drive(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
         trainer: Ready to train.
         found: The checkpoint that it goes on from; None to begin.
 
+    What ends a run that can be gone on with leaves a checkpoint of the last whole step.
+
     Raises:
         StudioError: Numbers that broke down, or a disk that refuses.
     """
+    try:
+        _drive(run, trainer, found)
+    except Exception as fault:
+        keep(run, fault)
+        raise
+
+
+def _drive(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
     session = run.session
     try:
         with session.lifeline.open():
@@ -44,8 +56,10 @@ def drive(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
     steps, total = trainer.state.global_step, trainer.state.max_steps
     stopped = steps < total
     if stopped and session.orders.pauses:
+        passing("pause.begun")
         if steps:
             run.save(steps)
+        passing("pause.saved")
         session.say(RunPaused(step=steps))
     elif steps and (session.orders.keeps_work or not stopped):
         if stopped:

@@ -9,6 +9,7 @@ from peft import PeftModelForCausalLM
 
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
+from studio.domain.waypoints import passing
 from studio.engine.adapter_files import renew_card
 from studio.engine.checkpoints import save_checkpoint
 from studio.engine.data_preparation import PreparedData
@@ -23,7 +24,12 @@ from studio.engine.result_files import save_result
 from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import Tokenizer
-from studio.engine.training_state import Resumable, StateKeeper, read_state
+from studio.engine.training_state import (
+    Resumable,
+    StateKeeper,
+    read_state,
+    refuse_broken_weights,
+)
 from studio.protocol.events import EvalFinished, RunFinished, RunResumed, SampleProduced
 from studio.storage.checkpoint_folders import Fingerprint, Found
 from studio.storage.models import ModelPlace
@@ -92,10 +98,12 @@ class TrainingRun:
         if not rows:
             return
         self.session.enter(Phase.EVALUATING)
+        passing("evaluate.begun", step)
         loss = held_out_loss(
             self.session, self.model, rows, self.formats, self.recipe.train.micro_batch
         )
         if not math.isfinite(loss):
+            self.keeper.disown()
             raise broken_down(step, loss)
         self.losses[step] = loss
         self.session.say(EvalFinished(step=step, loss=loss, rows=len(rows)))
@@ -109,12 +117,19 @@ class TrainingRun:
             self.session.say(SampleProduced(step=step, prompt=prompt, text=text))
 
     def save(self, step: int) -> None:
-        """Write a checkpoint, and let surplus ones go."""
+        """Write a checkpoint, and let surplus ones go.
+
+        Raises:
+            StudioError: The disk refuses, or a weight is no number.
+        """
+        refuse_broken_weights(self.model, step)
         save_checkpoint(self, step)
 
     def take_up(self, found: Found, trainer: Resumable) -> None:
         """Know again what a checkpoint knows, and say from where on it goes."""
+        passing("resume.found")
         state = read_state(found.path)
+        passing("resume.read")
         self.losses.update(state.pop("losses"))
         trainer.state_read = state
         self.session.say(RunResumed(step=found.manifest.step))

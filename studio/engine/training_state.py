@@ -18,7 +18,9 @@ from transformers.trainer_callback import TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 from trl.trainer.sft_trainer import SFTTrainer
 
+from studio.domain.waypoints import passing
 from studio.engine.chance import Chance, put_chance, take_chance
+from studio.engine.failures import broken_down
 from studio.engine.state_tree import read_tree, write_tree
 
 State = dict[str, Any]
@@ -44,14 +46,28 @@ class Resumable:
     train: Any
     state_read: State | None = None
 
+    def _clip_grad_norm(self, model: Any) -> Any:  # noqa: ANN401 - as in the superclass
+        passing("step.gradients", self.state.global_step + 1, self)
+        return super()._clip_grad_norm(model)  # type: ignore[misc]  # of the trainer that follows in the order
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:  # noqa: ANN401 - as in the superclass
+        """Called once a step, before the optimizer uses the gradient."""
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[misc]  # as above
+        scaler = getattr(self.accelerator, "scaler", None)
+        step = self.state.global_step + 1
+        refuse_broken(step, vars(self)["_tr_loss"], None if scaler else norm)
+        return norm
+
     def _load_from_checkpoint(self, folder: str, model: object = None) -> None:
         del folder, model
         put_weights(self.model, self._taken("weights"))
+        passing("resume.weights")
 
     def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
         if folder is not None:
             self.optimizer.load_state_dict(self._taken("optimizer"))
             self.lr_scheduler.load_state_dict(self._taken("schedule"))
+            passing("resume.optimizer")
 
     def _load_scaler(self, folder: str | None) -> None:
         scaler = getattr(self.accelerator, "scaler", None)
@@ -62,10 +78,31 @@ class Resumable:
         if folder is not None:
             put_chance(self._taken("chance"))
             self.state_read = None
+            passing("resume.chance")
 
     def _taken(self, part: str) -> Any:  # noqa: ANN401 - each part is of another kind
         assert self.state_read is not None
         return self.state_read.pop(part)
+
+
+def refuse_broken(step: int, loss: torch.Tensor, norm: Any) -> None:  # noqa: ANN401 - a tensor or a number, as the trainer has it
+    """Refuse a step whose numbers are none, before weights follow from it.
+
+    Asked of the device once for both. A gradient scaler finds by itself gradients that
+    are none, skips such a step and scales lower, which is how it works.
+
+    Args:
+        step: From 1.
+        loss: Of the step.
+        norm: Of its gradient; None where a scaler looks after it.
+
+    Raises:
+        StudioError: One is no number.
+    """
+    seen = loss if norm is None else torch.stack([loss, torch.as_tensor(norm).to(loss)])
+    if bool(torch.isfinite(seen).all()):
+        return
+    raise broken_down(step, loss.item(), None if norm is None else float(norm))
 
 
 class ResumableTrainer(Resumable, SFTTrainer):
@@ -85,6 +122,20 @@ class StateKeeper(TrainerCallback):
         self._trainer: Any = None
         self._order: Chance = {}
         self._now: Chance = {}
+        self._is_whole = False
+
+    @property
+    def whole_step(self) -> int | None:
+        """The step whose state `write` would write; None while there is none.
+
+        There is none before the first step of this process, and while the optimizer
+        changes weights.
+        """
+        return int(self._trainer.state.global_step) if self._is_whole else None
+
+    def disown(self) -> None:
+        """Don't keep the state at hand: it measures as nothing."""
+        self._is_whole = False
 
     def watch(self, trainer: SFTTrainer) -> None:
         """Take part in a trainer's run from now on."""
@@ -102,6 +153,21 @@ class StateKeeper(TrainerCallback):
             put_chance(read["order"] if within else read["chance"])
         self._order = take_chance()
 
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, *_: object, **__: object
+    ) -> None:
+        """Tell that a step begins."""
+        del args
+        passing("step.begun", state.global_step + 1, self._trainer)
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, *_: object, **__: object
+    ) -> None:
+        """From here on weights belong to no step."""
+        del args
+        self._is_whole = False
+        passing("step.optimizer", state.global_step + 1, self._trainer)
+
     def on_step_end(
         self,
         args: TrainingArguments,
@@ -110,8 +176,10 @@ class StateKeeper(TrainerCallback):
         **_: object,
     ) -> None:
         """Remember the random numbers behind a step."""
-        del args, state, control
+        del args, control
         self._now = take_chance()
+        self._is_whole = True
+        passing("step.done", state.global_step, self._trainer)
 
     def size_bytes(self) -> int:
         """What `write` takes at most: the weights and two states of each in FP32."""
@@ -156,6 +224,17 @@ def trained_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
         for name, weight in model.named_parameters()
         if weight.requires_grad
     }
+
+
+def refuse_broken_weights(model: torch.nn.Module, step: int) -> None:
+    """Refuse to keep trained weights of which one is no number.
+
+    Raises:
+        StudioError: One is none.
+    """
+    weights = trained_weights(model).values()
+    if not all(bool(torch.isfinite(each).all()) for each in weights):
+        raise broken_down(step)
 
 
 def put_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

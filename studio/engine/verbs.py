@@ -12,7 +12,7 @@ from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
 from studio.domain.hub_names import HubName
 from studio.domain.recipe import Recipe
-from studio.engine.failures import put_into_words
+from studio.engine.failures import Failure, put_into_words
 from studio.engine.lifeline import Interrupted
 from studio.engine.post import delivered
 from studio.engine.session import Session
@@ -71,7 +71,7 @@ def _carry_out(
     except Interrupted:
         _say_interrupted(session, verb)
     except Exception as fault:  # noqa: BLE001 - the engine's top: every end is told
-        return _fail(session, fault)
+        return _end_badly(session, arguments, fault)
     return session.lifeline.exit_code if session.lifeline.is_cut else ExitCode.OK
 
 
@@ -122,15 +122,30 @@ def _say_interrupted(session: Session, verb: str) -> None:
         )
 
 
-def _fail(session: Session, fault: Exception) -> ExitCode:
-    failure = put_into_words(fault)
+def _end_badly(
+    session: Session, arguments: argparse.Namespace, fault: Exception
+) -> ExitCode:
+    failure = _pause(arguments, fault) or put_into_words(fault)
     if not failure.is_foreseen:
         traceback.print_exception(fault, file=sys.stderr)
     try:
         session.say(failure.word)
     except StudioError as refused:  # the disk that failed is the journal's too
         print(refused, file=sys.stderr)  # noqa: T201 - stderr is the run's log
+    if session.wire.lost_its_journal:
+        # Where nobody listens, the log is left to tell it.
+        print(failure.word.message, file=sys.stderr)  # noqa: T201 - as above
     return failure.exit_code
+
+
+def _pause(arguments: argparse.Namespace, fault: Exception) -> Failure | None:
+    """The fault as a pause, where a run can be gone on with behind it."""
+    if arguments.verb != "train":
+        return None
+
+    from studio.engine.pausing import paused_by
+
+    return paused_by(RunDirectory(arguments.run.absolute()), fault)
 
 
 def _train(session: Session, arguments: argparse.Namespace) -> None:

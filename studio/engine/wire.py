@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Self
 
 from studio.domain.errors import StudioError
+from studio.domain.waypoints import passing
 from studio.protocol.codec import encode
 from studio.protocol.events import EngineEvent
 from studio.storage.disk import disk_refusal
 
 # How long the last words may take to reach a slow reader at the engine's end.
 _FLUSH_S = 5.0
+_LOOK_BACK_BYTES = 65536
 
 
 class Wire:
@@ -33,6 +35,7 @@ class Wire:
         self._lock = threading.Lock()
         self._listener = listener
         self._journal: int | None = None
+        self._lost = False
         self._journal_path = Path()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._sender = threading.Thread(target=self._pump, name="wire", daemon=True)
@@ -51,12 +54,18 @@ class Wire:
         Raises:
             StudioError: The file can't be opened for writing.
         """
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         try:
             self._journal = os.open(path, flags, 0o644)
+            _cut_half_a_line(self._journal)
         except OSError as fault:
             raise disk_refusal(fault, path) from fault
         self._journal_path = path
+
+    @property
+    def lost_its_journal(self) -> bool:
+        """Whether a journal was kept, and can't be written any more."""
+        return self._lost
 
     def send(self, event: EngineEvent) -> None:
         """Say something.
@@ -87,7 +96,7 @@ class Wire:
             _append_whole(self._journal, line)
         except OSError as fault:
             os.close(self._journal)
-            self._journal = None
+            self._journal, self._lost = None, True
             return disk_refusal(fault, self._journal_path)
         return None
 
@@ -98,8 +107,24 @@ class Wire:
                 self._listener = None
 
 
+def _cut_half_a_line(journal: int) -> None:
+    """Take away what a machine that went down left of a line; it is no event."""
+    size = end = os.fstat(journal).st_size
+    while end:
+        begin = max(0, end - _LOOK_BACK_BYTES)
+        os.lseek(journal, begin, os.SEEK_SET)
+        newline = os.read(journal, end - begin).rfind(b"\n")
+        if newline >= 0:
+            end = begin + newline + 1
+            break
+        end = begin
+    if end < size:
+        os.ftruncate(journal, end)
+
+
 def _append_whole(journal: int, line: bytes) -> None:
     before = os.fstat(journal).st_size
+    passing("journal", subject=(journal, line))
     if os.write(journal, line) < len(line):
         os.ftruncate(journal, before)  # half a line is no event
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

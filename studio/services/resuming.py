@@ -2,7 +2,8 @@
 
 from studio.domain.errors import refusal
 from studio.domain.run import RunSnapshot, RunState
-from studio.storage.run_directory import RunDirectory
+from studio.storage.checkpoint_folders import all_of
+from studio.storage.run_directory import CHECKPOINTS, RunDirectory
 from studio.storage.run_lock import is_held, taken
 
 CHANGED = "run.changed"
@@ -13,7 +14,10 @@ def can_resume(run: RunSnapshot) -> bool:
     """Whether a run that is over has something to go on from."""
     if not run.state.is_over or run.state is RunState.FINISHED:
         return False
-    return bool(run.checkpoints) or (run.state is RunState.PAUSED and not run.step)
+    if run.checkpoints or run.state is RunState.PAUSED:
+        return True
+    # A journal whose disk was full doesn't tell of what was kept meanwhile.
+    return bool(all_of(run.directory / CHECKPOINTS))
 
 
 def refuse_resuming(run: RunSnapshot) -> None:

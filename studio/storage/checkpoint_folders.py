@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from studio.domain.waypoints import passing
 from studio.storage.data_digest import sha256_of
 
 MANIFEST = "manifest.json"
@@ -164,6 +165,7 @@ def rotate(parent: Path, keep: int, spared: Iterable[int] = ()) -> list[int]:
             missing -= isinstance(read(folder), Found)
         elif step not in kept and (folder / MANIFEST).is_file():
             _remove(folder)
+            passing("rotate.removed")
             gone.append(step)
     return gone
 
@@ -190,4 +192,5 @@ def _remove(folder: Path) -> None:
     doomed = folder.with_name(f".{folder.name}-old.unfinished-{os.getpid()}")
     with contextlib.suppress(OSError):
         folder.rename(doomed)
+        passing("rotate.renamed")
         shutil.rmtree(doomed, ignore_errors=True)

@@ -23,6 +23,8 @@ from studio.storage.names import slug
 from studio.storage.post_box import PostBox
 from studio.storage.recipes import load_recipe, save_recipe, with_absolute_paths
 
+CHECKPOINTS = "checkpoints"
+
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
@@ -138,7 +140,7 @@ class RunDirectory:
     @property
     def checkpoints_path(self) -> Path:
         """Holds step-<n>/ for each checkpoint."""
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     @property
     def adapter_path(self) -> Path:
