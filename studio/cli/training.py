@@ -18,6 +18,7 @@ from studio.protocol.events import (
     Merged,
     PhaseChanged,
     Progress,
+    RunAdapted,
     RunFinished,
     RunPaused,
     RunResumed,
@@ -26,6 +27,7 @@ from studio.protocol.events import (
     Stopping,
     Warned,
 )
+from studio.services.leading import AGAIN, goes_on_by_itself, resume_arguments
 from studio.services.resuming import refuse_resuming
 from studio.services.run_journal import snapshot_of
 from studio.storage.run_directory import RunDirectory
@@ -42,6 +44,8 @@ class RunReport:
         samples: Answers, first those before training.
         finished: The engine's last word, if it ended by itself or was stopped.
         paused: Its last word, if it was paused.
+        is_stopping: Whether its end was ordered.
+        helped: How often it went on in less memory by itself.
         compared: Its memory beside the prediction; None while it isn't told.
     """
 
@@ -51,6 +55,8 @@ class RunReport:
     samples: list[Sample] = field(default_factory=list)
     finished: RunFinished | None = None
     paused: RunPaused | None = None
+    is_stopping: bool = False
+    helped: int = 0
     compared: MemoryComparison | None = None
 
     def hear(self, event: EngineEvent) -> None:
@@ -68,14 +74,21 @@ class RunReport:
                 self.display.show("Training", step, total, note)
             case EvalFinished(step=step, loss=loss):
                 self.display.line(f"Held-out loss at step {step}: {loss:.4f}")
+            case Warned(finding=finding):
+                terminal.say_finding(heard(finding))
+            case _:
+                self._tell_course(event)
+
+    def _tell_course(self, event: EngineEvent) -> None:
+        match event:
             case CheckpointSaved(step=step):
                 self.display.line(f"Saved at step {step}")
             case RunResumed(step=step):
                 self.display.line(f"Goes on behind step {step}")
+            case RunAdapted(step=step):
+                self.display.line(f"Memory ran out behind step {step}: {_saved(event)}")
             case Stopping():
                 self.display.line("Ends after this step. Ctrl+C again ends it now.")
-            case Warned(finding=finding):
-                terminal.say_finding(heard(finding))
 
     def _keep(self, event: EngineEvent) -> None:
         match event:
@@ -92,6 +105,12 @@ class RunReport:
                 self.finished = event
             case RunPaused():
                 self.paused = event
+            case Hello():
+                self.paused = None
+            case Stopping():
+                self.is_stopping = True
+            case RunAdapted():
+                self.helped += 1
 
     def document(self) -> dict[str, object]:
         """The report for programs."""
@@ -134,13 +153,34 @@ def run_training(directory: RunDirectory) -> RunReport:
     """
     with terminal.ProgressDisplay() as display:
         report = RunReport(directory, display)
+        _lead(report)
+    return report
+
+
+def _lead(report: RunReport, *options: str) -> None:
+    """Run the engine, and again in less memory for as long as that helps."""
+    directory = report.directory
+    while True:
         run_engine(
             "train",
             str(directory.path),
+            *options,
             listener=report.hear,
             log_path=directory.log_path,
         )
-    return report
+        if report.is_stopping or not goes_on_by_itself(
+            directory, report.paused, report.helped
+        ):
+            return
+        options = AGAIN
+
+
+def _saved(adapted: RunAdapted) -> str:
+    changes = (
+        f"{key} {adapted.before.get(key)} → {value}"
+        for key, value in adapted.after.items()
+    )
+    return ", ".join(changes).lower()
 
 
 def run_merge(directory: RunDirectory, out: str, *options: str) -> Merged:
@@ -217,12 +257,9 @@ def resume_training(directory: RunDirectory, *, accepts_changes: bool) -> RunRep
     refuse_resuming(told)
     with terminal.ProgressDisplay() as display:
         report = RunReport(directory, display, list(told.held_out), list(told.samples))
-        run_engine(
-            "train",
-            str(directory.path),
-            "--resume",
+        _lead(
+            report,
+            *resume_arguments(told),
             *(["--accept-changes"] if accepts_changes else []),
-            listener=report.hear,
-            log_path=directory.log_path,
         )
     return report

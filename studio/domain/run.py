@@ -136,6 +136,30 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Adaptation:
+    """What a run changed by itself when memory ran out.
+
+    Attributes:
+        step: Behind which it went on.
+        changes: (option, before, after) each.
+    """
+
+    step: int
+    changes: tuple[tuple[str, int, int], ...]
+
+    @property
+    def words(self) -> str:
+        """Which options changed, as a part of a sentence."""
+        return ", ".join(
+            f"{key} is {_said(after)}" for key, _before, after in self.changes
+        )
+
+
+def _said(value: int) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:,}"
+
+
+@dataclass(frozen=True, slots=True)
 class StageProgress:
     """How far a countable stage has come; eta in seconds, None when unknown."""
 
@@ -173,6 +197,7 @@ class RunSnapshot:
         samples: Answers, in order.
         checkpoints: (step, path relative to the run directory).
         findings: Warnings on the way.
+        adaptations: What it changed by itself when memory ran out, in order.
         failure: Why it failed.
         adapter: Path of the adapter, relative to the run directory.
         model: Path of the trained model, likewise, where all weights were trained.
@@ -199,6 +224,7 @@ class RunSnapshot:
     samples: tuple[Sample, ...] = ()
     checkpoints: tuple[tuple[int, str], ...] = ()
     findings: tuple[Finding, ...] = ()
+    adaptations: tuple[Adaptation, ...] = ()
     failure: Finding | None = None
     adapter: str | None = None
     model: str | None = None

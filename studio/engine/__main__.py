@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("run", type=Path, metavar="RUN_DIR")
     train.add_argument("--resume", action="store_true", help="go on with it")
     train.add_argument("--accept-changes", action="store_true")
+    train.add_argument(
+        "--save-memory", action="store_true", help="go on in less than before"
+    )
 
     merge = verbs.add_parser("merge", help="work a run's adapter into its base")
     merge.add_argument("run", type=Path, metavar="RUN_DIR")

@@ -13,10 +13,12 @@ from studio.domain.errors import StudioError
 from studio.domain.pauses import NON_FINITE, Cause
 from studio.engine.failures import (
     Failure,
+    asked_bytes,
     is_card_lost,
     is_out_of_memory,
     put_into_words,
 )
+from studio.engine.run_memory import tell_ran_out
 from studio.protocol.events import RunPaused
 from studio.storage.checkpoint_folders import newest_whole
 from studio.storage.run_directory import RunDirectory
@@ -34,6 +36,8 @@ _DISK_KINDS = frozenset({Cause.DISK_FULL, Cause.DISK_READ_ONLY, Cause.DISK_FAILE
 def keep(run: "TrainingRun", fault: Exception) -> None:
     """Save the last whole step, if the state is whole and the disk allows it.
 
+    That memory ran out is kept too, in the table that predictions learn from.
+
     What speaks against it is left to the fault that ends the run; checkpoints that
     were written before stay.
 
@@ -42,10 +46,13 @@ def keep(run: "TrainingRun", fault: Exception) -> None:
         fault: What ends it.
     """
     step = run.keeper.whole_step
-    if step is None or not is_pause(fault):
+    if not is_pause(fault):
         return
     try:
-        run.save(step)
+        if step is not None:
+            run.save(step)
+        if is_out_of_memory(fault):
+            tell_ran_out(run.session, run.whole(), asked_bytes(fault))
     except Exception as refused:  # noqa: BLE001 - the first fault is the one to tell
         print(f"The last step couldn't be kept: {refused}", file=sys.stderr)  # noqa: T201 - stderr is the run's log
 

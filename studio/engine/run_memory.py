@@ -4,15 +4,22 @@ torch keeps the highest of a process by itself, so nothing is added to the steps
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from studio.domain.errors import StudioError
-from studio.domain.memory.measurement import Measurement, Peaks, Source, subject_of
+from studio.domain.memory.measurement import (
+    Measurement,
+    Peaks,
+    RanOut,
+    Source,
+    subject_of,
+)
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import PAGED_OPTIMIZERS
+from studio.domain.run import Phase
 from studio.engine.measured_rows import config_for, keep_row, known_predictions, like
 from studio.engine.memory_meters import Counters
 from studio.engine.session import Session
@@ -54,6 +61,22 @@ def tell_memory(session: Session, run: WholeRun) -> None:
         session.warn(refused.finding)
     else:
         keep_row(session, row, run.seconds)
+
+
+def tell_ran_out(session: Session, run: WholeRun, asked: int | None) -> None:
+    """Keep that a run's memory didn't suffice, so that it is predicted from now on.
+
+    Args:
+        session: Told of the row.
+        run: As far as it came.
+        asked: Bytes that were asked for in vain; None where nobody says.
+    """
+    held = torch.cuda.memory_allocated() if torch.cuda.is_available() else None
+    try:
+        row = replace(_row(run), ran_out=RanOut(Phase.TRAINING, asked, held))
+        keep_row(session, row, run.seconds)
+    except StudioError as refused:
+        session.warn(refused.finding)
 
 
 def peaks_on_card(counters: Counters, driver: CardMemory) -> tuple[Peaks, int | None]:

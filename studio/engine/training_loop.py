@@ -1,5 +1,8 @@
 """From a trainer that is ready to a run's last word: the same for every method."""
 
+import contextlib
+from collections.abc import Iterator
+
 from studio.domain.run import Phase
 from studio.domain.waypoints import passing
 from studio.engine.lifeline import SAVE_S, Interrupted
@@ -17,12 +20,13 @@ def begin(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
         StudioError: The held-out loss is no number.
         Interrupted: The engine was told to end.
     """
-    if found is None:
-        run.evaluate(0)
-        run.sample(0)
-    else:
-        run.take_up(found, trainer)
-    run.session.enter(Phase.TRAINING)
+    with _kept(run):
+        if found is None:
+            run.evaluate(0)
+            run.sample(0)
+        else:
+            run.take_up(found, trainer)
+        run.session.enter(Phase.TRAINING)
 
 
 def drive(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
@@ -38,8 +42,14 @@ def drive(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
     Raises:
         StudioError: Numbers that broke down, or a disk that refuses.
     """
-    try:
+    with _kept(run):
         _drive(run, trainer, found)
+
+
+@contextlib.contextmanager
+def _kept(run: TrainingRun) -> Iterator[None]:
+    try:
+        yield
     except Exception as fault:
         keep(run, fault)
         raise

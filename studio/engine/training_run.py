@@ -146,7 +146,7 @@ class TrainingRun:
         if not stopped:
             self._measure_result(steps)
         if steps >= LEAST_STEPS:
-            tell_memory(self.session, self._whole())
+            tell_memory(self.session, self.whole())
         path = target.relative_to(self.directory.path).as_posix()
         whole = self.recipe.trains_all
         self.session.say(
@@ -170,7 +170,8 @@ class TrainingRun:
             versions=versions(),
         )
 
-    def _whole(self) -> WholeRun:
+    def whole(self) -> WholeRun:
+        """The run as far as it came, for the table of measurements."""
         rows = rows_for(self.recipe, self.data.training)
         return WholeRun(
             recipe=self.recipe,

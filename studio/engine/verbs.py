@@ -27,6 +27,7 @@ from studio.protocol.events import (
     RunPaused,
 )
 from studio.storage.draft_making import DraftOrder
+from studio.storage.in_force import forget_in_force, recipe_in_force
 from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
@@ -152,7 +153,7 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
     run = RunDirectory.at(arguments.run)
     if not arguments.resume:
         _refuse_trained(run)
-    recipe = run.read_recipe()
+    recipe = _recipe_of(session, run, arguments)
     _refuse_contradictions(recipe)
     for remark in recipe.remarks():
         session.warn(remark)
@@ -166,6 +167,19 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
     going_on = Resuming(arguments.accept_changes) if arguments.resume else None
     with recorded(run), awake(session):
         sft.train(session, run, recipe, place, going_on)
+
+
+def _recipe_of(
+    session: Session, run: RunDirectory, arguments: argparse.Namespace
+) -> Recipe:
+    if not arguments.resume:
+        forget_in_force(run)
+        return run.read_recipe()
+    if arguments.save_memory:
+        from studio.engine.relieving import relieve
+
+        return relieve(session, run)
+    return recipe_in_force(run)
 
 
 def _merge(session: Session, arguments: argparse.Namespace) -> None:

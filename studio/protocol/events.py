@@ -182,6 +182,20 @@ class RunResumed(Event, frozen=True, tag="resumed"):
     step: int
 
 
+class RunAdapted(Event, frozen=True, tag="adapted"):
+    """The run goes on in less memory than it ran out of, and learns the same.
+
+    Attributes:
+        step: Behind which it goes on.
+        before: Options that change, by their keys.
+        after: What they are from now on.
+    """
+
+    step: int
+    before: dict[str, bool | int]
+    after: dict[str, bool | int]
+
+
 class RunPaused(Event, frozen=True, tag="paused"):
     """The engine ended and gave all memory back; the run can be gone on with.
 
@@ -325,6 +339,7 @@ EngineEvent = (
     | RunFailed
     | RunFinished
     | RunPaused
+    | RunAdapted
     | RunResumed
     | ModelPrepared
     | Merged

@@ -22,6 +22,7 @@ from studio.services.engine_process import EngineProcess
 from studio.services.hardware_monitor import HardwareMonitor
 from studio.services.journal_tail import JournalTail
 from studio.services.launch import engine_command
+from studio.services.leading import AGAIN, goes_on_by_itself
 from studio.services.machine_record import with_machine
 from studio.services.preferences import KeepRunning, Preferences
 from studio.services.preflight import model_of, preflight, raise_first_error
@@ -245,6 +246,7 @@ class RunController(QObject):
                 self._worker.let_go()
             else:
                 self._worker.stop_within(_CLOSING_GRACE_S)
+            self._ordered = Ordered.LET_GO if keep_running else Ordered.STOP
             self._thread.join()
             # The worker's last words lie in this thread's queue.
             QCoreApplication.sendPostedEvents(self)
@@ -287,8 +289,22 @@ class RunController(QObject):
         assert self._thread is not None
         self._thread.join()
         self._worker = self._thread = None
+        if self._goes_on(outcome):
+            return
         self._tell(self._final(outcome))
         self.run_ended.emit(outcome.sentence())
+
+    def _goes_on(self, outcome: ProcessOutcome) -> bool:
+        """Start another engine if memory ran out and the run can do with less."""
+        directory = self._directory
+        wished = (self._ordered, outcome.ordered) != (Ordered.NOTHING, Ordered.NOTHING)
+        if directory is None or wished:
+            return False
+        helped = len(self._told().adaptations)
+        if not goes_on_by_itself(directory, outcome.last_word, helped):
+            return False
+        self._run_engine(directory, AGAIN)
+        return True
 
     def _final(self, outcome: ProcessOutcome) -> RunSnapshot:
         """The story from the journal, which holds what the wire may have lost."""

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from studio.domain.finding import Finding, error
+from studio.domain.finding import Finding, error, warning
 from studio.domain.run import (
+    Adaptation,
     EngineIdentity,
     HeldOutPoint,
     MemoryPoint,
@@ -35,6 +36,7 @@ from studio.protocol.events import (
     Merged,
     PhaseChanged,
     Progress,
+    RunAdapted,
     RunFailed,
     RunFinished,
     RunPaused,
@@ -214,6 +216,8 @@ class _Draft:
                 self._change(state=RunState.STOPPING)
             case RunResumed():
                 self._go_back(event.step)
+            case RunAdapted():
+                self._adapt(event)
             case MemoryMeasured():
                 self._change(compared=heard_comparison(event))
             case Merged():
@@ -255,6 +259,22 @@ class _Draft:
         self.memory = [each for each in self.memory if each.step <= step]
         self.samples = [each for each in self.samples if each.step <= step]
         self.checkpoints = [each for each in self.checkpoints if each[0] <= step]
+
+    def _adapt(self, event: RunAdapted) -> None:
+        changes = tuple(
+            (key, event.before[key], after)
+            for key, after in event.after.items()
+            if key in event.before
+        )
+        adapted = Adaptation(event.step, changes)
+        self._change(adaptations=(*self.base.adaptations, adapted))
+        self.findings.append(
+            warning(
+                "run.adapted",
+                f"Memory ran out, so behind step {event.step:,} {adapted.words}.",
+                why="Each step still learns from the same rows.",
+            )
+        )
 
     def _begin_phase(self, event: PhaseChanged) -> None:
         known = event.phase in set(Phase)

@@ -75,9 +75,13 @@ def carry_out(verb, **arguments):
     return code, heard.events()
 
 
-def train(run, *, resume=False, accept_changes=False):
+def train(run, *, resume=False, accept_changes=False, save_memory=False):
     return carry_out(
-        "train", run=run.path, resume=resume, accept_changes=accept_changes
+        "train",
+        run=run.path,
+        resume=resume,
+        accept_changes=accept_changes,
+        save_memory=save_memory,
     )
 
 

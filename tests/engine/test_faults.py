@@ -245,7 +245,7 @@ def test_that_memory_that_is_refused_keeps_the_step_before(
     code, events = train(run)
     assert code is ExitCode.OUT_OF_MEMORY
     assert (events[-1].step, events[-1].kind) == (7, "out-of-memory")
-    assert "3.0 GiB more" in events[-1].message
+    assert "3.00 GiB more" in events[-1].message
     happens("")
     ends_like(run, straight)
 

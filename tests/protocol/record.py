@@ -113,6 +113,13 @@ def resumed(recorder):
     recorder.keep_wire("resumed", "train", run.path, "--resume")
 
 
+def adapted(recorder):
+    run = recorder.run(train__max_steps=6, train__save_steps=2)
+    with engine("train", run.path, SNUGTUNE_FAULTS="step:oom@4") as process:
+        process.end()
+    recorder.keep_wire("adapted", "train", run.path, "--resume", "--save-memory")
+
+
 def failed(recorder):
     run = recorder.run(data__path=str(recorder.folder / "missing.jsonl"))
     with engine("train", run.path) as process:
@@ -193,6 +200,7 @@ def main():
         killed(recorder)
         resumed(recorder)
         whole(recorder)
+        adapted(recorder)
         failed(recorder)
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")

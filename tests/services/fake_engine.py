@@ -177,6 +177,23 @@ def garbage() -> None:
     os.write(1, b'{"event": "st')
 
 
+def runs_out() -> None:
+    """Memory is refused in the third step, until less of it is asked for."""
+    if "--save-memory" in ASIDE:
+        before, after = {"train.micro_batch": 4}, {"train.micro_batch": 2}
+        say(event="adapted", step=2, before=before, after=after)
+        say(event="resumed", step=2)
+        for number in range(3, 6):
+            step(number, 5)
+        finish(5, stopped=False)
+        return
+    for number in range(1, 3):
+        step(number, 5)
+    checkpoint(2)
+    say(event="paused", step=2, kind="out-of-memory", message="Full.", advice="Less.")
+    os._exit(11)
+
+
 def deaf() -> None:
     while True:
         time.sleep(0.05)
@@ -299,6 +316,7 @@ SCENES = {
     "killed": killed,
     "crash": crash,
     "garbage": garbage,
+    "runs-out": runs_out,
     "deaf": deaf,
     "stuck": stuck,
     "grandchild": grandchild,

@@ -41,6 +41,7 @@ from studio.engine.training_loop import begin, drive
 from studio.engine.training_run import TrainingRun
 from studio.engine.training_state import ResumableTrainer
 from studio.storage.data_sets import digest_of_data
+from studio.storage.in_force import chosen_recipe
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
 from studio.system.resident_memory import set_back
@@ -128,7 +129,9 @@ def load_run(
         data=data,
         data_sha256=sha256,
         formats=formats,
-        fingerprint=fingerprint_of(recipe, sha256, folder, device.type),
+        fingerprint=fingerprint_of(
+            chosen_recipe(directory, recipe), sha256, folder, device.type
+        ),
     )
 
 

@@ -1,0 +1,69 @@
+"""What a run does by itself when memory ran out, in which order, and how often.
+
+First the micro-batch shrinks and the accumulation grows, so that each optimizer step
+sees the same rows and weighs them the same; sums come out in another order, which
+changes the last digits alone. When one row at a time is still too much, options are
+turned on that save memory and learn the same. What would change what is learnt, such
+as shorter rows, is left to the user.
+"""
+
+from collections.abc import Iterator
+
+from studio.domain.errors import StudioError
+from studio.domain.recipe import OPTIONS, Recipe
+
+MOST_TIMES = 8
+"""So often a run helps itself; a batch of 128 rows comes down to one in seven."""
+
+IN_ORDER: tuple[tuple[str, object], ...] = (("train.checkpointing", True),)
+"""What is turned on behind the micro-batch, one at a time."""
+
+
+def relieved(recipe: Recipe) -> Recipe | None:
+    """The recipe with the next thing that saves memory; None when there is none."""
+    micro = recipe.train.micro_batch
+    if micro > 1:
+        smaller = _largest_divisor(micro)
+        return _allowed(
+            recipe,
+            {
+                "train.micro_batch": smaller,
+                "train.accumulation": recipe.train.accumulation * micro // smaller,
+            },
+        )
+    for key, value in IN_ORDER:
+        if recipe.value(key) != value:
+            return _allowed(recipe, {key: value})
+    return None
+
+
+def reliefs(recipe: Recipe) -> Iterator[Recipe]:
+    """Every recipe that a run may come to by itself, the recipe first."""
+    now: Recipe | None = recipe
+    for _ in range(MOST_TIMES + 1):
+        if now is None:
+            return
+        yield now
+        now = relieved(now)
+
+
+def changes_between(before: Recipe, after: Recipe) -> dict[str, tuple[object, object]]:
+    """What differs, by key: (before, after)."""
+    return {
+        key: (before.value(key), after.value(key))
+        for key in OPTIONS
+        if before.value(key) != after.value(key)
+    }
+
+
+def _allowed(recipe: Recipe, values: dict[str, object]) -> Recipe | None:
+    try:
+        changed = recipe.with_values(values)
+    except StudioError:
+        return None  # out of an option's range
+    return None if changed.contradictions() else changed
+
+
+def _largest_divisor(number: int) -> int:
+    """The largest that is less than the number itself: a half of an even one."""
+    return next(n for n in range(number // 2, 0, -1) if number % n == 0)

@@ -1,0 +1,53 @@
+"""Who leads a run restarts it when memory ran out; window and command line alike.
+
+The engine ends cleanly, gives all memory back and says `RunPaused`. A new engine is
+started with `AGAIN`: it takes the next step of `studio.domain.relief`, tells it by
+`RunAdapted`, and goes on from the last good checkpoint.
+"""
+
+from collections.abc import Sequence
+
+from studio.domain.errors import StudioError
+from studio.domain.pauses import OUT_OF_MEMORY
+from studio.domain.relief import MOST_TIMES, relieved
+from studio.domain.run import RunSnapshot, RunState
+from studio.protocol.events import EngineEvent, RunPaused
+from studio.storage.in_force import recipe_in_force
+from studio.storage.run_directory import RunDirectory
+
+RESUME = ("--resume",)
+AGAIN = (*RESUME, "--save-memory")
+
+
+def goes_on_by_itself(
+    directory: RunDirectory, last_word: EngineEvent | None, times: int
+) -> bool:
+    """Whether a run whose engine ended is to be gone on with at once.
+
+    Args:
+        directory: Of the run.
+        last_word: Of its engine.
+        times: How often it has helped itself already.
+    """
+    if not isinstance(last_word, RunPaused) or last_word.kind != OUT_OF_MEMORY:
+        return False
+    return times < MOST_TIMES and _has_relief(directory)
+
+
+def resume_arguments(run: RunSnapshot) -> Sequence[str]:
+    """How the engine is told to go on with a run.
+
+    A run that memory ran out for is gone on with in less of it, where that can be.
+    """
+    failure = run.failure
+    ran_out = run.state is RunState.PAUSED and (
+        failure is not None and failure.code == OUT_OF_MEMORY
+    )
+    return AGAIN if ran_out and _has_relief(RunDirectory(run.directory)) else RESUME
+
+
+def _has_relief(directory: RunDirectory) -> bool:
+    try:
+        return relieved(recipe_in_force(directory)) is not None
+    except StudioError:
+        return False

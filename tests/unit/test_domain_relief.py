@@ -1,0 +1,54 @@
+"""What a run does by itself when memory ran out."""
+
+import pytest
+
+from studio.domain.recipe import Recipe
+from studio.domain.relief import MOST_TIMES, changes_between, reliefs, relieved
+
+
+def recipe_of(micro, accumulation=1, *, checkpointing=False):
+    return Recipe().with_values(
+        {
+            "train.micro_batch": micro,
+            "train.accumulation": accumulation,
+            "train.checkpointing": checkpointing,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("micro", "smaller"), [(8, 4), (2, 1), (6, 3), (9, 3), (7, 1), (1, None)]
+)
+def test_that_the_micro_batch_shrinks_and_each_step_keeps_its_rows(micro, smaller):
+    before = recipe_of(micro, 3, checkpointing=True)
+    after = relieved(before)
+    if smaller is None:
+        assert after is None
+        return
+    assert after.train.micro_batch == smaller
+    assert after.effective_batch() == before.effective_batch()
+    changed = set(changes_between(before, after))
+    assert changed == {"train.micro_batch", "train.accumulation"}
+
+
+def test_that_options_follow_when_one_row_is_still_too_much():
+    order = [each for _, each in zip(range(9), reliefs(recipe_of(4)), strict=False)]
+    told = [(r.train.micro_batch, r.train.checkpointing) for r in order]
+    assert told == [(4, False), (2, False), (1, False), (1, True)]
+
+
+def test_that_the_largest_batch_comes_down_to_one_row_with_an_option_to_spare():
+    *_, last = reliefs(recipe_of(128))
+    assert (last.train.micro_batch, last.train.checkpointing) == (1, True)
+    assert len(tuple(reliefs(recipe_of(128)))) <= MOST_TIMES + 1
+
+
+def test_that_an_accumulation_beyond_its_range_is_no_relief():
+    most = 1
+    for accumulation in (1 << n for n in range(24)):
+        try:
+            recipe_of(2, accumulation)
+        except Exception:  # noqa: BLE001 - whatever the table refuses
+            break
+        most = accumulation
+    assert relieved(recipe_of(2, most)) is None
