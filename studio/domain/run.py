@@ -46,6 +46,7 @@ class Phase(StrEnum):
     PREPARING_DATA = "preparing-data"
     EVALUATING = "evaluating"
     SAMPLING = "sampling"
+    TRYING = "trying"
     TRAINING = "training"
     SAVING = "saving"
     MERGING = "merging"
@@ -61,6 +62,7 @@ class Phase(StrEnum):
             Phase.PREPARING_DATA: "Reading the data",
             Phase.EVALUATING: "Measuring the held-out loss",
             Phase.SAMPLING: "Asking the sample prompts",
+            Phase.TRYING: "Trying the longest rows",
             Phase.TRAINING: "Training",
             Phase.SAVING: "Saving",
             Phase.MERGING: "Merging",

@@ -96,8 +96,7 @@ def load_probe_run(
     set_seed(recipe.train.seed)
     model = made_trainable(base, recipe)
     tokenizer, data, digest = _data(session, recipe, folder, pads=subject.pads)
-    batch = _longest(rows_for(recipe, data.training), recipe.train.micro_batch)
-    cut = _cut(recipe, len(batch))
+    cut, worst = worst_of(recipe, data)
     run = TrainingRun(
         session=quiet,
         directory=RunDirectory(scratch),
@@ -105,15 +104,27 @@ def load_probe_run(
         place=ModelPlace(name=folder.name, title=folder.name, state=ModelState.READY),
         model=model,
         tokenizer=tokenizer,
-        data=replace(
-            data,
-            training=batch * (STEPS * cut.train.accumulation),
-            held_out=_longest(data.held_out, len(batch)),
-        ),
+        data=worst,
         data_sha256=digest,
         formats=subject.formats,
     )
-    return ProbeRun(run, len(batch[0].input_ids), digest)
+    return ProbeRun(run, len(worst.training[0].input_ids), digest)
+
+
+def worst_of(recipe: Recipe, data: PreparedData) -> tuple[Recipe, PreparedData]:
+    """A run cut down to its costliest batch, as often as `STEPS` steps need it.
+
+    Returns:
+        (the recipe of the short run, its rows)
+    """
+    batch = _longest(rows_for(recipe, data.training), recipe.train.micro_batch)
+    cut = _cut(recipe, len(batch))
+    worst = replace(
+        data,
+        training=batch * (STEPS * cut.train.accumulation),
+        held_out=_longest(data.held_out, len(batch)),
+    )
+    return cut, worst
 
 
 def _cut(recipe: Recipe, rows: int) -> Recipe:

@@ -40,6 +40,7 @@ from studio.engine.trained_weights import made_trainable
 from studio.engine.training_loop import begin, drive
 from studio.engine.training_run import TrainingRun
 from studio.engine.training_state import ResumableTrainer
+from studio.engine.trial import try_worst
 from studio.storage.data_sets import digest_of_data
 from studio.storage.in_force import chosen_recipe
 from studio.storage.models import ModelPlace
@@ -85,6 +86,7 @@ def train(
     with session.lifeline.open():
         found = take_up(session, directory, place, resuming) if resuming else None
         run = load_run(session, directory, recipe, place)
+        try_worst(run, build_trainer)
         trainer = build_trainer(run)
         if recipe.train.packing:
             refuse_leaks(trainer, run.formats)
