@@ -54,7 +54,9 @@ def test_that_a_trial_leaves_no_trace(way, tmp_path, tiny_model, monkeypatch):
     assert course(events) == course(told)
     names = [{p.name for p in each.path.iterdir()} for each in (run, straight)]
     assert names[0] == names[1]
-    kept = [{p.name for p in each.checkpoints_path.iterdir()} for each in (run, straight)]
+    kept = [
+        {p.name for p in each.checkpoints_path.iterdir()} for each in (run, straight)
+    ]
     assert kept[0] == kept[1] == {"step-3"}
 
 
