@@ -157,6 +157,9 @@ def run_training(directory: RunDirectory) -> RunReport:
     return report
 
 
+ACCEPT_CHANGES = "--accept-changes"
+
+
 def _lead(report: RunReport, *options: str) -> None:
     """Run the engine, and again in less memory for as long as that helps."""
     directory = report.directory
@@ -172,7 +175,8 @@ def _lead(report: RunReport, *options: str) -> None:
             directory, report.paused, report.helped
         ):
             return
-        options = AGAIN
+        accepted = [option for option in options if option == ACCEPT_CHANGES]
+        options = (*AGAIN, *accepted)
 
 
 def _saved(adapted: RunAdapted) -> str:
@@ -260,6 +264,6 @@ def resume_training(directory: RunDirectory, *, accepts_changes: bool) -> RunRep
         _lead(
             report,
             *resume_arguments(told),
-            *(["--accept-changes"] if accepts_changes else []),
+            *([ACCEPT_CHANGES] if accepts_changes else []),
         )
     return report

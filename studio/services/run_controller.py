@@ -22,7 +22,7 @@ from studio.services.engine_process import EngineProcess
 from studio.services.hardware_monitor import HardwareMonitor
 from studio.services.journal_tail import JournalTail
 from studio.services.launch import engine_command
-from studio.services.leading import AGAIN, goes_on_by_itself
+from studio.services.leading import AGAIN, goes_on_by_itself, resume_arguments
 from studio.services.machine_record import with_machine
 from studio.services.preferences import KeepRunning, Preferences
 from studio.services.preflight import model_of, preflight, raise_first_error
@@ -167,7 +167,7 @@ class RunController(QObject):
         begins = replace(told, state=RunState.STARTING, engine=None, failure=None)
         self._begin(directory, replace(begins, phase=Phase.STARTING))
         options = ["--accept-changes"] if accept_changes else []
-        self._run_engine(directory, ("--resume", *options))
+        self._run_engine(directory, (*resume_arguments(told), *options))
         return self._told()
 
     def pause(self) -> None:
