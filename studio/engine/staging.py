@@ -20,9 +20,13 @@ from studio.domain.hardware import gib
 from studio.domain.waypoints import passing
 from studio.storage.disk import disk_refusal
 from studio.storage.documents import sync_folder
+from studio.storage.run_directory import CHECKPOINTS
 
 # safetensors writes in Rust and hides the number in its text.
 _OS_ERROR = re.compile(r"os error (\d+)")
+# Before a name for what is tried in a run's folder and belongs to nobody else: one
+# engine alone trains a run.
+SCRATCH = ".trial-"
 _UNFINISHED = re.compile(r"\.(.+)\.unfinished-(\d+)")
 
 
@@ -64,6 +68,14 @@ def sweep(parent: Path) -> None:
         name = _UNFINISHED.fullmatch(leftover.name)
         if name is not None and not psutil.pid_exists(int(name[2])):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def sweep_run(run: Path) -> None:
+    """Remove what engines that were killed left half-written of a run."""
+    for parent in (run, run / CHECKPOINTS):
+        sweep(parent)
+    for scratch in run.glob(f"{SCRATCH}*"):
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def need_space(where: Path, needed: int, what: str) -> None:

@@ -25,6 +25,7 @@ from studio.engine.chance import put_chance, take_chance
 from studio.engine.pausing import keep
 from studio.engine.probe_run import STEPS, worst_of
 from studio.engine.session import Session
+from studio.engine.staging import SCRATCH
 from studio.engine.training_run import TrainingRun
 from studio.engine.wire import Wire
 from studio.storage.run_directory import RunDirectory
@@ -66,7 +67,7 @@ def _try(run: TrainingRun, build: Build) -> None:
     place = run.directory.path
     with (
         contextlib.closing(quiet.wire),
-        tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as scratch,
+        tempfile.TemporaryDirectory(prefix=SCRATCH, dir=place) as scratch,
         untouched(run.model),
     ):
         recipe, data = worst_of(run.recipe, run.data)
@@ -99,7 +100,8 @@ def untouched(model: torch.nn.Module) -> Iterator[None]:
     hung = [(module, _shallow(module)) for module in model.modules()]
     trains = {name: each.requires_grad for name, each in model.named_parameters()}
     weights = {
-        name: each.detach().clone()
+        # On the card, a copy of a whole model's weights would take what is measured.
+        name: each.detach().to("cpu", copy=True)
         for name, each in model.named_parameters()
         if each.requires_grad
     }
@@ -113,7 +115,7 @@ def untouched(model: torch.nn.Module) -> Iterator[None]:
             each.grad = None
             each.requires_grad_(trains[name])
             if name in weights:
-                each.data = weights[name]
+                each.data = weights[name].to(each.device)
         put_chance(chance)
 
 

@@ -128,6 +128,19 @@ def test_that_a_disk_that_refuses_is_told_before_the_first_step(
     assert not of_kind(events, StepFinished)
 
 
+def test_that_what_a_killed_engine_left_is_swept_away(tmp_path, tiny_model):
+    run = make_run(tmp_path, tiny_model, train__max_steps=1)
+    gone = [
+        run.path / ".trial-abc" / "checkpoints",
+        run.checkpoints_path / ".step-4-old.unfinished-999999999",
+        run.path / ".adapter.unfinished-999999999",
+    ]
+    for each in gone:
+        each.mkdir(parents=True)
+    assert train(run)[0] is ExitCode.OK
+    assert not any(each.exists() for each in gone)
+
+
 def test_that_a_processor_is_spared_the_trial(tmp_path, tiny_model):
     _, events = train(make_run(tmp_path, tiny_model, train__max_steps=1))
     assert Phase.TRYING not in {event.phase for event in of_kind(events, PhaseChanged)}
