@@ -8,8 +8,28 @@ from studio.domain.relief import changes_between, relieved
 from studio.engine.session import Session
 from studio.protocol.events import RunAdapted
 from studio.storage.checkpoint_folders import newest_whole
-from studio.storage.in_force import put_in_force, recipe_in_force
+from studio.storage.in_force import forget_in_force, put_in_force, recipe_in_force
 from studio.storage.run_directory import RunDirectory
+
+
+def recipe_of(
+    session: Session, run: RunDirectory, *, resumes: bool, saves_memory: bool
+) -> Recipe:
+    """What a run trains by.
+
+    Args:
+        session: Told of what changes.
+        run: Whose it is.
+        resumes: It is gone on with; else it begins with what the user chose.
+        saves_memory: It goes on in less memory than before.
+
+    Raises:
+        StudioError: The recipe is missing or malformed; otherwise as `relieve`.
+    """
+    if not resumes:
+        forget_in_force(run)
+        return run.read_recipe()
+    return relieve(session, run) if saves_memory else recipe_in_force(run)
 
 
 def relieve(session: Session, run: RunDirectory) -> Recipe:

@@ -15,6 +15,7 @@ from studio.domain.recipe import Recipe
 from studio.engine.failures import Failure, put_into_words
 from studio.engine.lifeline import Interrupted
 from studio.engine.post import delivered
+from studio.engine.relieving import recipe_of
 from studio.engine.session import Session
 from studio.protocol.codec import told, told_estimate
 from studio.protocol.events import (
@@ -27,7 +28,6 @@ from studio.protocol.events import (
     RunPaused,
 )
 from studio.storage.draft_making import DraftOrder
-from studio.storage.in_force import forget_in_force, recipe_in_force
 from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
@@ -153,7 +153,9 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
     run = RunDirectory.at(arguments.run)
     if not arguments.resume:
         _refuse_trained(run)
-    recipe = _recipe_of(session, run, arguments)
+    recipe = recipe_of(
+        session, run, resumes=arguments.resume, saves_memory=arguments.save_memory
+    )
     _refuse_contradictions(recipe)
     for remark in recipe.remarks():
         session.warn(remark)
@@ -169,19 +171,6 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
     sweep_run(run.path)
     with recorded(run), awake(session):
         sft.train(session, run, recipe, place, going_on)
-
-
-def _recipe_of(
-    session: Session, run: RunDirectory, arguments: argparse.Namespace
-) -> Recipe:
-    if not arguments.resume:
-        forget_in_force(run)
-        return run.read_recipe()
-    if arguments.save_memory:
-        from studio.engine.relieving import relieve
-
-        return relieve(session, run)
-    return recipe_in_force(run)
 
 
 def _merge(session: Session, arguments: argparse.Namespace) -> None:
