@@ -1,7 +1,7 @@
 """The options that say what a run learns from its rows, and which weights learn it.
 
-They are declared as those in `studio.domain.recipe_options` are, and are a part of its
-`TrainOptions`.
+They are declared as those in `studio.domain.recipe_options` are, and are a part of
+`studio.domain.train_options.TrainOptions`.
 """
 
 from dataclasses import dataclass

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import TrainOptions
 from studio.domain.token_lengths import TokenLengths
+from studio.domain.train_options import TrainOptions
 
 _ENOUGH_ROWS = 500  # of a long file every so manieth row tells how many fit
 

@@ -28,9 +28,9 @@ from studio.domain.recipe_options import (
     LoraOptions,
     ModelOptions,
     Precision,
-    TrainOptions,
 )
-from studio.domain.schedule_findings import schedule_clashes
+from studio.domain.schedule_findings import schedule_clashes, schedule_remarks
+from studio.domain.train_options import TrainOptions
 
 RECIPE_VERSION = 1
 
@@ -170,10 +170,11 @@ class Recipe:
 
     def remarks(self) -> list[Finding]:
         """What training will not do although the recipe says so."""
-        keys = self.compared()
+        keys, found = self.compared(), schedule_remarks(self.train)
         if not keys:
-            return []
+            return found
         return [
+            *found,
             Finding(
                 code="recipe.compared",
                 severity=Severity.INFO,
@@ -181,7 +182,7 @@ class Recipe:
                 why="They only price how other programs train.",
                 how_to_fix="Remove them from the recipe of a run.",
                 where=keys[0],
-            )
+            ),
         ]
 
     def contradictions(self) -> list[Finding]:

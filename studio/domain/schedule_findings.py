@@ -1,7 +1,7 @@
 """What a schedule can't be asked for: each clash names both options and a way out."""
 
-from studio.domain.finding import Finding, error
-from studio.domain.recipe_options import Schedule, TrainOptions
+from studio.domain.finding import Finding, Severity, error
+from studio.domain.train_options import Schedule, TrainOptions
 
 _ENDS_AT_A_FLOOR = frozenset({Schedule.COSINE, Schedule.LINEAR, Schedule.POLYNOMIAL})
 
@@ -37,7 +37,7 @@ def schedule_clashes(train: TrainOptions) -> list[Finding]:
                 "Set one of them to 0.",
             )
         )
-    if train.schedule is Schedule.INVERSE_SQRT and not train.warmup:
+    if train.schedule is Schedule.INVERSE_SQRT and not train.warming_up:
         found.append(
             _clash(
                 "train.warmup",
@@ -46,7 +46,32 @@ def schedule_clashes(train: TrainOptions) -> list[Finding]:
                 "Set train.warmup to 0.05, or train.schedule to cosine.",
             )
         )
+    if 0 < train.max_steps <= train.warmup_steps:
+        found.append(
+            _clash(
+                "train.warmup_steps",
+                "train.max_steps",
+                "The run would end before its learning rate has risen.",
+                "Set train.warmup_steps lower than train.max_steps.",
+            )
+        )
     return found
+
+
+def schedule_remarks(train: TrainOptions) -> list[Finding]:
+    """What of a schedule is not followed although it is set."""
+    if not train.warmup_steps or train.warmup in {0.0, TrainOptions().warmup}:
+        return []
+    return [
+        Finding(
+            code="recipe.warmup",
+            severity=Severity.INFO,
+            what="train.warmup_steps takes the place of train.warmup.",
+            why="A warm-up has one length.",
+            how_to_fix="Set train.warmup_steps to 0 to go by the share.",
+            where="train.warmup",
+        )
+    ]
 
 
 def _clash(first: str, second: str, why: str, fix: str) -> Finding:

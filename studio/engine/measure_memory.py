@@ -32,8 +32,8 @@ from studio.domain.memory.measurement import (
     subject_of,
 )
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import PAGED_OPTIMIZERS
 from studio.domain.run import Phase
+from studio.domain.train_options import PAGED_OPTIMIZERS
 from studio.engine.failures import asked_bytes, is_out_of_memory
 from studio.engine.measured_rows import by_formula, config_for, keep_row, like
 from studio.engine.memory_estimate import Target, estimate_memory

@@ -18,8 +18,8 @@ from studio.domain.memory.measurement import (
     subject_of,
 )
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import PAGED_OPTIMIZERS
 from studio.domain.run import Phase
+from studio.domain.train_options import PAGED_OPTIMIZERS
 from studio.engine.measured_rows import config_for, keep_row, known_predictions, like
 from studio.engine.memory_meters import Counters
 from studio.engine.session import Session

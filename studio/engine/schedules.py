@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from studio.domain.recipe_options import Schedule, TrainOptions
+from studio.domain.train_options import Schedule, TrainOptions
 
 # How sharply a polynomial falls, and the share of a run over which warm-up, hold and
 # decay decays: 20 % does as well as a longer fall (Hägele et al. 2024, section 3).

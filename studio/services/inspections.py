@@ -11,7 +11,7 @@ from typing import Final
 from studio.domain.data_report import DataReport
 from studio.domain.errors import StudioError
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import TrainOptions
+from studio.domain.train_options import TrainOptions
 from studio.protocol.data_events import DataInspected
 from studio.services.model_places import store
 from studio.storage.data_index import DataIndex, find_index, key_of, report_of

@@ -15,8 +15,9 @@ from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.memory.estimate import MemoryEstimate, Verdict
 from studio.domain.packing import rows_as_trained
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import Attention, ComputeDtype, Optimizer
+from studio.domain.recipe_options import Attention, ComputeDtype
 from studio.domain.recommend.proposal import headroom_bytes
+from studio.domain.train_options import Optimizer
 from studio.services.data_set_findings import set_findings
 from studio.services.disk_need import merge_bytes, run_bytes
 from studio.services.fitness_findings import fitness_findings

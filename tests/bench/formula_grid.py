@@ -327,6 +327,10 @@ RECIPES = {
         (8, 9),
         {"train.sequence_length": 1024, "train.micro_batch": 2, "lora.dropout": 0.05},
     ),
+    "noise": (
+        (8, 9),
+        {"train.sequence_length": 1024, "train.micro_batch": 2, "train.neftune": 5.0},
+    ),
     "attn-only": (
         (8, 9),
         {"train.sequence_length": 1024, "lora.targets": "some targets"},

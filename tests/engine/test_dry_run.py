@@ -86,6 +86,8 @@ def real_step(subject, base, folder):
         {"model__precision": "fp32", "model__double_quant": False},
         {"model__attention": "eager", "train__optimizer": "adamw_foreach"},
         {"lora__dropout": 0.1, "lora__targets": ("q_proj", "down_proj")},
+        {"train__neftune": 5.0},
+        {"train__label_smoothing": 0.1},
         {"train__packing": True},
         {"train__packing": True, "train__micro_batch": 2, "model__attention": "eager"},
     ],

@@ -32,6 +32,7 @@ SAMPLE = [
     ("gemma-2-9b", "eager-nodq"),
     ("gemma-3-4b", "fp32-adapter"),
     ("phi-4", "dropout"),
+    ("qwen2.5-7b", "noise"),
     ("phi-4-mini", "attn-only"),
     ("gpt2-xl", "attention"),
     ("olmoe-7b", "attention"),

@@ -16,7 +16,7 @@ from studio.domain.recipe import OPTIONS
 from studio.engine import progress
 from studio.engine.methods import sft
 from studio.engine.verbs import place_of
-from studio.protocol.events import CheckpointSaved, EvalFinished
+from studio.protocol.events import CheckpointSaved, EvalFinished, StepFinished
 from studio.storage.models import ModelState
 from tests.engine import tiny
 from tests.engine.helpers import Heard, new_run, of_kind, recipe_for
@@ -88,6 +88,10 @@ def steps_done(built):
     return built.trainer.state.global_step
 
 
+def first_loss(built):
+    return of_kind(built.trained(), StepFinished)[0].loss
+
+
 def checkpoints_left(built):
     built.trained()
     return len(list(built.run.directory.checkpoints_path.iterdir()))
@@ -146,6 +150,9 @@ CASES = {
     "train.floor": (0.5, lambda b: b.rates()),
     "train.restarts": (1, lambda b: b.rates()),
     "train.warmup": (0.5, lambda b: b.rates()),
+    "train.warmup_steps": (3, lambda b: b.rates()),
+    "train.neftune": (50.0, first_loss),
+    "train.label_smoothing": (0.2, first_loss),
     "train.weight_decay": (
         0.5,
         lambda b: [group["weight_decay"] for group in b.optimizer().param_groups],

@@ -51,6 +51,11 @@ WAYS = {
         "lora__rank": 128,  # smaller tensors keep their states in 32 bits
     },
     "dora": {"model__precision": "nf4", "lora__variant": "dora"},
+    "noise and smoothed": {
+        "train__neftune": 5.0,
+        "train__label_smoothing": 0.1,
+        "train__warmup_steps": 4,
+    },
     "packed": {"train__packing": True, "train__sequence_length": 128},
 }
 

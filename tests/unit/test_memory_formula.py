@@ -8,7 +8,8 @@ from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.estimate import Group, Level
 from studio.domain.memory.formula import adapter_weights, estimate_memory
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import ComputeDtype, Optimizer
+from studio.domain.recipe_options import ComputeDtype
+from studio.domain.train_options import Optimizer
 from tests.published import published_config, published_weights
 
 # Each from the model's published config.json.

@@ -9,7 +9,7 @@ from studio.domain.memory.estimate import Group, Level, MemoryPhase
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.memory.on_paper.weights import state_tensors
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import Optimizer
+from studio.domain.train_options import Optimizer
 from tests.bench.formula_grid import ARCHITECTURES, config_of
 
 LLAMA_65B = {

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.domain.packing import best_fit, rows_as_trained, rows_in_a_pack
-from studio.domain.recipe_options import TrainOptions
 from studio.domain.token_lengths import TokenLengths
+from studio.domain.train_options import TrainOptions
 
 LENGTHS = st.lists(st.integers(1, 400), max_size=200)
 PACKING = TrainOptions(packing=True, sequence_length=256)

@@ -148,6 +148,11 @@ def test_that_half_precision_compute_wants_full_precision_adapters():
             "train.warmup",
             {"train.warmup": 0.05},
         ),
+        (
+            {"train.warmup_steps": 30, "train.max_steps": 30},
+            "train.warmup_steps",
+            {"train.warmup_steps": 29},
+        ),
     ],
 )
 def test_that_a_schedule_is_not_asked_for_what_it_lacks(values, named, mend):
@@ -194,3 +199,14 @@ def test_that_an_option_for_comparisons_survives_and_is_remarked_on():
 def test_that_every_option_for_comparisons_says_that_it_is_priced_only():
     for option in COMPARISONS.values():
         assert option.help.startswith("Priced only: ")
+
+
+def test_that_steps_take_the_place_of_a_share_of_warm_up():
+    recipe = Recipe().with_value("train.warmup_steps", 10)
+    assert recipe.train.warming_up == 10
+    assert not recipe.remarks()
+    both = recipe.with_value("train.warmup", 0.2)
+    assert both.train.warming_up == 10
+    (told,) = both.remarks()
+    assert "train.warmup_steps" in told.what
+    assert both.with_value("train.warmup_steps", 0).train.warming_up == 0.2

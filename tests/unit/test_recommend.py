@@ -18,9 +18,7 @@ from studio.domain.recipe_options import (
     Attention,
     ComputeDtype,
     LoraVariant,
-    Optimizer,
     Precision,
-    Schedule,
 )
 from studio.domain.recommend.duration import step_seconds
 from studio.domain.recommend.policy import EFFECTIVE_BATCH, POLICIES, Goal, Way
@@ -28,6 +26,7 @@ from studio.domain.recommend.proposal import headroom_bytes
 from studio.domain.recommend.propose import PROPOSED, propose
 from studio.domain.recommend.wish import STOPS, Wish
 from studio.domain.token_lengths import TokenLengths
+from studio.domain.train_options import Optimizer, Schedule
 from studio.services.cards import known_cards
 from studio.services.model_findings import shape_findings
 from studio.services.preflight import device_findings

@@ -59,7 +59,7 @@ from studio.domain.memory.part_names import (
     WORKSPACES,
 )
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import Optimizer
+from studio.domain.train_options import Optimizer
 
 # Against the dry run (the grid in BENCHMARKS.md) 95 % of the allocated peaks are within
 # 1.2 % and of the reserved ones within 5 %. The dry run's own 2 % and 7 % against

@@ -39,6 +39,7 @@ _ASIDE = frozenset(
         "train.weight_decay",
         "train.clipping",
         "train.warmup",
+        "train.warmup_steps",
         "train.save_steps",
         "train.save_minutes",
         "train.keep_checkpoints",

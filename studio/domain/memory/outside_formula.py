@@ -13,6 +13,8 @@ def outside_formula(recipe: Recipe) -> Finding | None:
         return _unpriced("attention in shifted groups", "model.attention")
     if recipe.lora.variant in _UNPRICED_VARIANTS:
         return _unpriced(_UNPRICED_VARIANTS[recipe.lora.variant], "lora.variant")
+    if recipe.train.label_smoothing:
+        return _unpriced("label smoothing", "train.label_smoothing")
     return None
 
 

@@ -10,9 +10,9 @@ from studio.domain.recipe_options import (
     AdapterDtype,
     Attention,
     ComputeDtype,
-    Optimizer,
     Precision,
 )
+from studio.domain.train_options import Optimizer
 
 _LEAST_LENGTH, _LEAST_RANK = 256, 4
 # Saves in fewer bytes than anybody plans with.

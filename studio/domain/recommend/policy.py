@@ -29,7 +29,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from studio.domain.recipe_options import ALL_LINEAR, LoraVariant, Optimizer, Schedule
+from studio.domain.recipe_options import ALL_LINEAR, LoraVariant
+from studio.domain.train_options import Optimizer, Schedule
 
 EFFECTIVE_BATCH = 16
 """Rows per optimizer step, as QLoRA trained models of 7 to 13 billion (table 9)."""

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from studio.domain.hardware import gib
 from studio.domain.packing import rows_in_a_pack, rows_of_a_step
 from studio.domain.recipe import OPTIONS, Recipe
-from studio.domain.recipe_options import ComputeDtype, Optimizer, Precision
+from studio.domain.recipe_options import ComputeDtype, Precision
 from studio.domain.recommend.policy import EIGHT_BIT_STATES, SMALL_ADAPTER, START, Goal
 from studio.domain.recommend.proposal import Reason
 from studio.domain.recommend.wish import Wish
+from studio.domain.train_options import Optimizer
 
 LENGTH = "train.sequence_length"
 _NOT_CHOSEN = frozenset({"model.name", "data.path", "data.format", "data.columns"})

@@ -7,11 +7,12 @@ from unittest.mock import patch
 import torch
 from accelerate.utils import convert_outputs_to_fp32
 from peft import PeftModelForCausalLM
+from transformers.integrations.neftune import activate_neftune
 from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.memory.estimate import MemoryPhase
 from studio.domain.memory.part_names import BATCH, GRADIENTS, STATES
-from studio.domain.recipe_options import Optimizer
+from studio.domain.train_options import Optimizer
 from studio.engine.devices import Formats
 from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.recorder import Recorder
@@ -43,6 +44,7 @@ class Steps:
         recording = self.recorder.recording
         accumulation = self.subject.recipe.train.accumulation
         enable_checkpointing(self.model, self.trainer)
+        add_noise(self.model, self.trainer)
         wrap_autocast(self.model, self.subject.formats)
         optimizer = self.trainer.create_optimizer()
         suit_card(optimizer, self.subject)
@@ -86,6 +88,12 @@ def enable_checkpointing(model: PeftModelForCausalLM, trainer: SFTTrainer) -> No
         model.activation_checkpointing_enable(
             activation_checkpointing_kwargs=arguments.activation_checkpointing_kwargs
         )
+
+
+def add_noise(model: PeftModelForCausalLM, trainer: SFTTrainer) -> None:
+    """As `Trainer` does before the first step."""
+    if trainer.neftune_noise_alpha is not None:
+        activate_neftune(model, trainer.neftune_noise_alpha)
 
 
 def suit_card(optimizer: torch.optim.Optimizer, subject: Subject) -> None:

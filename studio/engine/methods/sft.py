@@ -14,8 +14,9 @@ from trl.trainer import utils as trl_utils
 from trl.trainer.sft_config import SFTConfig
 
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import ComputeDtype, Optimizer
+from studio.domain.recipe_options import ComputeDtype
 from studio.domain.run import Phase
+from studio.domain.train_options import Optimizer
 from studio.engine.adapters import set_dtype
 from studio.engine.chat_rendering import TrainingRow
 from studio.engine.data_preparation import prepare_data
@@ -35,6 +36,7 @@ from studio.engine.resuming import Resuming, fingerprint_of, take_up
 from studio.engine.row_store import RowStore
 from studio.engine.schedules import course_of
 from studio.engine.session import Session
+from studio.engine.smoothing import smooth
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.trained_weights import made_trainable
 from studio.engine.training_loop import begin, drive
@@ -154,6 +156,8 @@ def build_trainer(run: TrainingRun) -> ResumableTrainer:
         processing_class=run.tokenizer,
         callbacks=[StepReporter(run.session, run.recipe, run)],
     )
+    if run.recipe.train.label_smoothing:
+        smooth(trainer, run.recipe.train.label_smoothing)
     trainer.remove_callback(PrinterCallback)
     run.keeper.watch(trainer)
     # After trl, which casts the adapter of a quantised model to bf16 by itself.
@@ -184,7 +188,8 @@ def training_arguments(
         learning_rate=train.learning_rate,
         lr_scheduler_type=course.name,
         lr_scheduler_kwargs=dict(course.arguments),
-        warmup_steps=train.warmup,
+        warmup_steps=train.warming_up,
+        neftune_noise_alpha=train.neftune or None,
         weight_decay=train.weight_decay,
         max_grad_norm=train.clipping,
         optim=_OPTIMIZERS[train.optimizer],

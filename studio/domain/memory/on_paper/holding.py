@@ -32,7 +32,8 @@ from studio.domain.memory.on_paper.weights import (
     state_tensors,
     trained_tensors,
 )
-from studio.domain.recipe_options import Attention, Optimizer
+from studio.domain.recipe_options import Attention
+from studio.domain.train_options import Optimizer
 
 # Names by whose order attention's weights are loaded before the feed-forward block's,
 # and the head behind all blocks (transformers sorts by name).

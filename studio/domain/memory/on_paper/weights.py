@@ -11,7 +11,7 @@ from studio.domain.decoder.block import Block, Experts, LinearShape
 from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import BLOCK
-from studio.domain.recipe_options import Optimizer
+from studio.domain.train_options import Optimizer
 
 NESTED_BLOCK = 256  # bitsandbytes functional.py:938
 EIGHT_BIT_BLOCK = 256  # bitsandbytes optim/optimizer.py:414

@@ -8,8 +8,9 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import Optimizer, Precision
+from studio.domain.recipe_options import Precision
 from studio.domain.recommend.proposal import Proposal, headroom_bytes
+from studio.domain.train_options import Optimizer
 from studio.ui.pages.recipe.ladders import RANKS, sequence_lengths
 from studio.ui.text import count
 
