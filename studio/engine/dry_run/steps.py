@@ -93,7 +93,7 @@ def enable_checkpointing(model: PeftModelForCausalLM, trainer: SFTTrainer) -> No
 def add_noise(model: PeftModelForCausalLM, trainer: SFTTrainer) -> None:
     """As `Trainer` does before the first step."""
     if trainer.neftune_noise_alpha is not None:
-        activate_neftune(model, trainer.neftune_noise_alpha)
+        activate_neftune(model, trainer.neftune_noise_alpha)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
 
 
 def suit_card(optimizer: torch.optim.Optimizer, subject: Subject) -> None:
