@@ -177,6 +177,45 @@ def garbage() -> None:
     os.write(1, b'{"event": "st')
 
 
+def fated() -> None:
+    """Two steps, a checkpoint, a third step; then what the run's folder says."""
+    assert JOURNAL is not None
+    begun = "--resume" in ASIDE and '"event": "checkpoint"' in JOURNAL.read_text()
+    number = take_up() if begun else 0
+    if "--resume" in ASIDE and not begun:
+        say(event="resumed", step=0)
+    fate = JOURNAL.with_name("fate").read_text()
+    if fate == "disk full at once":
+        step(number + 1, 1000)
+        say(event="paused", step=number, kind="disk.full", message="Full.")
+        os._exit(13)
+    for _ in range(2):
+        number += 1
+        step(number, 1000)
+    checkpoint(number)
+    step(number + 1, 1000)
+    match fate:
+        case "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "disk full":
+            say(event="paused", step=number, kind="disk.full", message="Full.")
+            os._exit(13)
+        case "card lost":
+            say(event="paused", step=number, kind="card.lost", message="Lost.")
+            os._exit(1)
+        case "finish":
+            checkpoint(number + 1)
+            finish(number + 1, stopped=False)
+        case _:
+            while not {"stop", "pause"}.intersection(ORDERS):
+                time.sleep(0.01)
+            checkpoint(number + 1)
+            if "pause" in ORDERS:
+                say(event="paused", step=number + 1)
+            else:
+                finish(number + 1, stopped=True)
+
+
 def runs_out() -> None:
     """Memory is refused in the third step, until less of it is asked for."""
     if "--save-memory" in ASIDE:
@@ -316,6 +355,7 @@ SCENES = {
     "killed": killed,
     "crash": crash,
     "garbage": garbage,
+    "fated": fated,
     "runs-out": runs_out,
     "deaf": deaf,
     "stuck": stuck,
