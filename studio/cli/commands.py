@@ -15,6 +15,7 @@ from studio.cli import (
     measuring,
     models,
     pricing,
+    queue,
     recommending,
     reports,
     run_orders,
@@ -64,6 +65,7 @@ app = typer.Typer(
 )
 
 app.add_typer(data.app, name="data")
+app.add_typer(queue.app, name="queue")
 
 
 def _option_lines() -> str:

@@ -29,6 +29,11 @@ def projects_dir() -> Path:
     return data_dir() / "projects"
 
 
+def queue_dir() -> Path:
+    """Runs that wait for their turn."""
+    return data_dir() / "queue"
+
+
 def models_dir() -> Path:
     """Models that were converted from another format."""
     return cache_dir() / "models"

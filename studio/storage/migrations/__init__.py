@@ -17,6 +17,7 @@ MIGRATIONS: Mapping[str, Sequence[Step]] = {
     "models": (),
     "gpus": (),
     "programs": (),
+    "queue": (),
 }
 
 

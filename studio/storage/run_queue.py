@@ -1,0 +1,128 @@
+"""The queue on disk: one document for the order, one recipe a run beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from studio.domain.recipe import Recipe
+from studio.domain.run_queue import Queue, QueuedRun
+from studio.storage.documents import read_toml, write_toml_atomically
+from studio.storage.recipes import load_recipe, save_recipe, with_absolute_paths
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFolder:
+    """Where the queue lies.
+
+    Attributes:
+        path: The folder; it need not exist.
+    """
+
+    path: Path
+
+    @property
+    def lock_path(self) -> Path:
+        """Held while the document is changed."""
+        return self.path / ".lock"
+
+    @property
+    def driver_lock_path(self) -> Path:
+        """Held by the program that starts the queue's runs."""
+        return self.path / ".driver.lock"
+
+    def recipe_path(self, number: int) -> Path:
+        """The recipe of a run that waits."""
+        return self.path / f"{number}.toml"
+
+    def read(self) -> Queue:
+        """The queue; an empty one where there is none yet.
+
+        Raises:
+            StudioError: It can't be read, or was written by a newer Snugtune.
+        """
+        if not self._document_path.exists():
+            return Queue()
+        document = read_toml(self._document_path, "queue")
+        listed = document.get("runs")
+        runs = (
+            [each for each in listed if isinstance(each, dict)]
+            if isinstance(listed, list)
+            else []
+        )
+        found = tuple(run for run in map(_queued, runs) if run is not None)
+        highest = max((run.number for run in found), default=0)
+        said = document.get("next_number")
+        return Queue(
+            found,
+            next_number=max(highest + 1, said if isinstance(said, int) else 1),
+            goes_on=document.get("goes_on") is True,
+        )
+
+    def write(self, queue: Queue) -> None:
+        """Replace the document.
+
+        Raises:
+            StudioError: The disk refuses; what was there stays.
+        """
+        document = {
+            "next_number": queue.next_number,
+            "goes_on": queue.goes_on,
+            "runs": [_document(run) for run in queue.runs],
+        }
+        write_toml_atomically(self._document_path, "queue", document)
+
+    def read_recipe(self, number: int) -> Recipe:
+        """The recipe of a run that waits.
+
+        Raises:
+            StudioError: It is missing or malformed.
+        """
+        return load_recipe(self.recipe_path(number))
+
+    def write_recipe(self, number: int, recipe: Recipe) -> None:
+        """Keep a recipe; relative paths in it are taken from the working directory.
+
+        Raises:
+            StudioError: The disk refuses.
+        """
+        save_recipe(self.recipe_path(number), with_absolute_paths(recipe, Path.cwd()))
+
+    def drop_recipe(self, number: int) -> None:
+        """Let the recipe of a run go that doesn't wait any more."""
+        self.recipe_path(number).unlink(missing_ok=True)
+
+    @property
+    def _document_path(self) -> Path:
+        return self.path / "queue.toml"
+
+
+def _document(run: QueuedRun) -> dict[str, object]:
+    said: dict[str, object] = {
+        "number": run.number,
+        "project": run.project,
+        "title": run.title,
+    }
+    if run.start_at is not None:
+        said["start_at"] = run.start_at
+    if run.trouble:
+        said["trouble"] = run.trouble
+    return said
+
+
+def _queued(said: Mapping[str, object]) -> QueuedRun | None:
+    """A run of the document; None for what was written by hand and is none."""
+    number, start_at = said.get("number"), said.get("start_at")
+    if not isinstance(number, int):
+        return None
+    if not isinstance(start_at, datetime):
+        start_at = None
+    elif start_at.tzinfo is None:
+        start_at = start_at.astimezone()
+    return QueuedRun(
+        number,
+        str(said.get("project", "")),
+        str(said.get("title", "")),
+        start_at,
+        str(said.get("trouble", "")),
+    )
