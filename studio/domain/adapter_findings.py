@@ -2,6 +2,7 @@
 
 from studio.domain.finding import Finding, error
 from studio.domain.recipe_options import (
+    AdapterDtype,
     LoraOptions,
     LoraVariant,
     ModelOptions,
@@ -20,16 +21,31 @@ DORA_ON_EXPERTS = error(
 
 def adapter_clashes(model: ModelOptions, lora: LoraOptions) -> list[Finding]:
     """Every option that the kind of adapter can't hold together with."""
-    if lora.variant is not LoraVariant.DORA or model.precision is not Precision.INT8:
+    if lora.variant is not LoraVariant.DORA:
         return []
-    return [
-        error(
-            "recipe.contradiction",
-            "lora.variant and model.precision can't hold together: DoRA doesn’t go "
-            "with 8-bit weights.",
-            why="peft loses the scales of an 8-bit layer when it unpacks it on a "
-            "processor.",
-            fix="Set model.precision to nf4 or bf16, or lora.variant to lora.",
-            where="lora.variant",
+    found: list[Finding] = []
+    if model.precision is Precision.INT8:
+        found.append(
+            error(
+                "recipe.contradiction",
+                "lora.variant and model.precision can't hold together: DoRA doesn’t go "
+                "with 8-bit weights.",
+                why="peft loses the scales of an 8-bit layer when it unpacks it on a "
+                "processor.",
+                fix="Set model.precision to nf4 or bf16, or lora.variant to lora.",
+                where="lora.variant",
+            )
         )
-    ]
+    if lora.adapter_dtype is AdapterDtype.BF16:
+        found.append(
+            error(
+                "recipe.contradiction",
+                "lora.variant and lora.adapter_dtype can't hold together: DoRA learns "
+                "nothing of lengths in BF16.",
+                why="A step moves them by less than BF16 can tell apart, so they stand "
+                "still.",
+                fix="Set lora.adapter_dtype to fp32, or lora.variant to lora.",
+                where="lora.adapter_dtype",
+            )
+        )
+    return found

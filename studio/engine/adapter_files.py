@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from peft import PeftModelForCausalLM
+from safetensors.torch import load_file
 
 from studio.domain.errors import refusal
 from studio.domain.waypoints import passing
@@ -98,8 +99,23 @@ def put_adapter(model: Model, folder: Path) -> PeftModelForCausalLM:
         model, str(folder), autocast_adapter_dtype=False
     )
     assert isinstance(adapted, PeftModelForCausalLM)
+    _hold_as_saved(adapted, folder / _WEIGHTS)
     adapted.eval()
     return adapted
+
+
+def _hold_as_saved(adapted: PeftModelForCausalLM, weights: Path) -> None:
+    """Give an adapter's weights back the digits that they were saved with.
+
+    peft casts those beside weights in 16 bits to that format as it reads them. Ones
+    that it made wider lost nothing, and merging adds them up so.
+    """
+    saved = load_file(weights)
+    for name, parameter in adapted.named_parameters():
+        key = name.replace(".default", "")
+        read = saved.get(key, saved.get(key.removesuffix(".weight")))
+        if read is not None and read.itemsize > parameter.itemsize:
+            parameter.data = read.to(parameter.device)
 
 
 def _name_base_in_public(config: Path, name: str) -> None:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from studio.domain.errors import ExitCode
 from studio.engine.adapter_files import put_adapter
@@ -13,7 +14,7 @@ from studio.engine.model_loading import load_model, load_plain
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.verbs import place_of
 from studio.protocol.events import Merged, RunFinished
-from tests.engine.helpers import Heard, carry_out, new_run, of_kind, recipe_for
+from tests.engine.helpers import Heard, carry_out, new_run, of_kind, recipe_for, train
 
 pytestmark = pytest.mark.torch
 
@@ -121,3 +122,34 @@ def test_that_the_card_names_the_kind_of_adapter(trained, kind):
         (row,) = [line for line in card.splitlines() if line.startswith(f"| {key} ")]
         told = trained.recipe.value(key)
         assert (value[0] if isinstance(value, tuple) else str(told)) in row
+
+
+@pytest.mark.parametrize("base", ["nf4", "bf16"])
+@pytest.mark.parametrize("kind_", ["attention", "dora"])
+def test_that_an_adapter_is_read_back_with_the_digits_it_was_saved_with(
+    base, kind_, tmp_path, tiny_qwen, chats_once
+):
+    options = {
+        "model__precision": base,
+        "model__compute_dtype": "bf16",
+        "lora__adapter_dtype": "fp32",
+        **KINDS[kind_],
+    }
+    recipe = recipe_for(tiny_qwen, chats_once, **options)
+    run = new_run(tmp_path, recipe)
+    code, events = train(run)
+    assert code is ExitCode.OK, events[-1]
+    saved = load_file(run.adapter_path / "adapter_model.safetensors")
+    model = put_adapter(
+        load_model(tiny_qwen, recipe.model, formats_of(recipe, CPU), CPU),
+        run.adapter_path,
+    )
+    read = {
+        name.replace(".default", ""): weight
+        for name, weight in model.named_parameters()
+        if ".lora_" in name
+    }
+    assert len(read) == len(saved)
+    for name, weight in saved.items():
+        held = read[name] if name in read else read[f"{name}.weight"]
+        assert torch.equal(held, weight), name

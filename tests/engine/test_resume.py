@@ -50,7 +50,11 @@ WAYS = {
         "train__optimizer": "adamw_8bit",
         "lora__rank": 128,  # smaller tensors keep their states in 32 bits
     },
-    "dora": {"model__precision": "nf4", "lora__variant": "dora"},
+    "dora": {
+        "model__precision": "nf4",
+        "lora__variant": "dora",
+        "lora__adapter_dtype": "fp32",
+    },
     "noise and smoothed": {
         "train__neftune": 5.0,
         "train__label_smoothing": 0.1,

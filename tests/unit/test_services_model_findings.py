@@ -108,12 +108,15 @@ def test_that_a_word_for_a_kind_of_layer_is_no_unknown_name():
         assert found(config, lora__targets=(word,)) == []
 
 
-def test_that_dora_is_refused_on_experts_and_beside_8_bit_weights():
+def test_that_dora_is_refused_on_experts_8_bit_weights_and_in_bf16():
     codes = [each.code for each in found(MIXTRAL, lora__variant="dora")]
     assert "recipe.dora-on-experts" in codes
     attends = {"lora__variant": "dora", "lora__targets": ("attention-only",)}
     assert "recipe.dora-on-experts" not in [x.code for x in found(MIXTRAL, **attends)]
     recipe = Recipe().with_value("lora.variant", "dora")
+    (clash,) = recipe.contradictions()
+    assert clash.where == "lora.adapter_dtype"
+    recipe = recipe.with_value("lora.adapter_dtype", "fp32")
     assert not recipe.contradictions()
     (clash,) = recipe.with_value("model.precision", "int8").contradictions()
     assert clash.where == "lora.variant"
