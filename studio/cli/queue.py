@@ -148,11 +148,13 @@ def _next(queue: RunQueue) -> RunDirectory | None:
 
 def _obstacle(queue: RunQueue) -> str:
     """What a run has to wait for, as a sentence; empty for nothing."""
+    told, now = queue.read(), _now()
+    moment = told.next_time()
+    if told.due(now) is None and moment is None:
+        return ""
     busy = run_in_progress()
     if busy is not None:
         return f"Waits for {busy.name} to end."
-    told, now = queue.read(), _now()
-    moment = told.next_time()
     if told.due(now) is None and moment is not None and moment > now:
         return f"Waits until {_time_words(moment)}."
     return ""

@@ -87,6 +87,13 @@ def test_that_a_run_waits_while_another_trains(recipe, scenes, monkeypatch, caps
     assert waiting() == []
 
 
+def test_that_an_empty_queue_waits_for_nobody(home, scenes, capsys):
+    example = ensure_example()
+    with held(example.new_run(example.recipe)):
+        assert cli.main(["queue", "run"]) == ExitCode.OK
+    assert "Waits" not in capsys.readouterr().err
+
+
 def test_that_an_unreadable_recipe_is_told_and_stays(recipe, scenes, capsys):
     cli.main(["queue", "add", recipe])
     folder = RunQueue()._folder
