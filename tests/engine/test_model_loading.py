@@ -174,7 +174,7 @@ def test_that_unknown_targets_are_answered_with_the_possible_ones(tiny_qwen, tar
 
 
 def test_that_no_target_at_all_is_refused(tiny_model):
-    with pytest.raises(StudioError, match="a list of names"):
+    with pytest.raises(StudioError, match="one word for all, or names"):
         attach(loaded(tiny_model), LoraOptions(targets=()))
 
 

@@ -42,7 +42,7 @@ def course(events):
 
 @pytest.mark.parametrize("way", MORE_WAYS)
 def test_that_a_trial_leaves_no_trace(way, tmp_path, tiny_model, monkeypatch):
-    options = {"train__max_steps": 4, **MORE_WAYS[way]}
+    options = {"train__max_steps": 5, **MORE_WAYS[way]}
     straight = make_run(tmp_path, tiny_model, **options)
     code, told = train(straight)
     assert code is ExitCode.OK, told[-1]
