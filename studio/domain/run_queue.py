@@ -44,12 +44,10 @@ class Queue:
     Attributes:
         runs: The next one first.
         next_number: Of the run that is added next.
-        goes_on: Whether a window starts the next one by itself.
     """
 
     runs: tuple[QueuedRun, ...] = ()
     next_number: int = 1
-    goes_on: bool = False
 
     def due(self, now: datetime) -> QueuedRun | None:
         """The first run that may start; one that waits for its time holds up none."""

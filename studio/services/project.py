@@ -5,12 +5,10 @@ changed is on disk when the call returns; two windows on one project see each ot
 changes, because each change is applied to what lies on disk, under a lock.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
@@ -20,8 +18,8 @@ from studio.domain.run import RunSnapshot
 from studio.services.hub_data import with_data_here
 from studio.services.library import RUNS, runs_in
 from studio.services.run_journal import newest_first, snapshot_of, with_liveness
-from studio.storage.disk import disk_refusal
 from studio.storage.documents import read_toml, write_toml_atomically
+from studio.storage.locks import locked
 from studio.storage.recipes import load_recipe, save_recipe, with_absolute_others
 from studio.storage.run_directory import RunDirectory
 
@@ -169,20 +167,9 @@ class Project:
     def _recipe_path(self) -> Path:
         return self.directory / "recipe.toml"
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         path = self.directory / ".lock"
-        lock = FileLock(path, timeout=_LOCK_PATIENCE_S)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise _busy(self.directory) from None
-        except OSError as fault:
-            raise disk_refusal(fault, path) from fault
-        try:
-            yield
-        finally:
-            lock.release()
+        return locked(path, _LOCK_PATIENCE_S, _busy(self.directory))
 
     def _store(self, recipe: Recipe) -> None:
         # A window has no folder of its own; other files are sought by the data file.

@@ -5,21 +5,19 @@ terminal may both change it. Whoever starts the runs holds a second lock; the sy
 lets go of it when that program ends.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
 from studio.domain.recipe import Recipe
 from studio.domain.run_queue import Queue, QueuedRun
 from studio.services.library import all_runs
-from studio.storage.disk import disk_refusal
+from studio.storage.locks import locked
 from studio.storage.run_directory import RunDirectory
 from studio.storage.run_lock import is_held
 from studio.storage.run_queue import QueueFolder
@@ -93,14 +91,6 @@ class RunQueue:
                     self._folder.drop_recipe(run.number)
         return after
 
-    def set_goes_on(self, *, goes_on: bool) -> None:
-        """Choose whether a window starts the next run by itself.
-
-        Raises:
-            StudioError: The disk refuses.
-        """
-        self.change(lambda queue: replace(queue, goes_on=goes_on))
-
     def take(self, now: datetime, start: Starter) -> RunDirectory | None:
         """Start the first run that is due; those that can't start are marked so.
 
@@ -126,18 +116,13 @@ class RunQueue:
             return directory
         return None
 
-    @contextlib.contextmanager
-    def driven(self) -> Iterator[None]:
+    def driven(self) -> AbstractContextManager[None]:
         """Be the only program that starts the queue's runs.
 
         Raises:
             StudioError: Another one does, or the disk refuses.
         """
-        lock = _take(self._folder.driver_lock_path, 0.0, _driven_elsewhere())
-        try:
-            yield
-        finally:
-            lock.release()
+        return locked(self._folder.driver_lock_path, 0.0, _driven_elsewhere())
 
     def _mark(self, number: int, trouble: str) -> None:
         def mark(queue: Queue) -> Queue:
@@ -146,14 +131,9 @@ class RunQueue:
 
         self.change(mark)
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        path = self._folder.lock_path
-        lock = _take(path, _LOCK_PATIENCE_S, _busy(self._folder.path))
-        try:
-            yield
-        finally:
-            lock.release()
+    def _locked(self) -> AbstractContextManager[None]:
+        folder = self._folder
+        return locked(folder.lock_path, _LOCK_PATIENCE_S, _busy(folder.path))
 
 
 def _without(queue: Queue, number: int) -> Queue:
@@ -164,18 +144,6 @@ def _without(queue: Queue, number: int) -> Queue:
 def run_in_progress() -> RunDirectory | None:
     """A run of any project that a process trains just now."""
     return next(filter(is_held, all_runs()), None)
-
-
-def _take(path: Path, patience_s: float, refused: StudioError) -> FileLock:
-    lock = FileLock(path, timeout=patience_s)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise refused from None
-    except OSError as fault:
-        raise disk_refusal(fault, path) from fault
-    return lock
 
 
 def _busy(folder: Path) -> StudioError:

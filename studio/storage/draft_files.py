@@ -5,21 +5,20 @@ drafts appends, who reviews them replaces single lines; a lock beside the file k
 the two apart.
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from filelock import FileLock, Timeout
 
 from studio.domain.drafts import Draft, draft_of
 from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
 from studio.storage.disk import disk_refusal, unreadable
 from studio.storage.documents import write_bytes_atomically
+from studio.storage.locks import locked
 from studio.storage.tables.text_lines import Line, lines_of
 
 _PATIENCE_S: Final = 10.0
@@ -127,20 +126,9 @@ class DraftFile:
             file.seek(size - 1)
             return b"" if file.read(1) == b"\n" else b"\n"
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=_PATIENCE_S)
-        except Timeout:
-            raise _busy(self.path) from None
-        except OSError as fault:
-            raise disk_refusal(fault, self.path) from fault
-        try:
-            yield
-        finally:
-            lock.release()
+    def _locked(self) -> AbstractContextManager[None]:
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        return locked(lock, _PATIENCE_S, _busy(self.path))
 
 
 def _drafts(lines: Iterator[Line], path: Path) -> Iterator[StoredDraft]:

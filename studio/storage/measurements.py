@@ -4,19 +4,18 @@ Engines write to it, several at a time perhaps, so each takes the lock for its l
 line that was torn by a power cut is closed by the next writer and left out by readers.
 """
 
-import errno
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, warning
 from studio.domain.memory.measurement import Measurement
+from studio.storage.appending import append_line
 from studio.storage.disk import disk_refusal, unreadable
+from studio.storage.locks import locked
 
 VERSION = 1
 _LOCK_PATIENCE_S = 5.0
@@ -54,15 +53,12 @@ class MeasurementTable:
                 keeps the table locked.
         """
         line = _encoder.encode(_Line(VERSION, row)) + b"\n"
-        lock = FileLock(f"{self.path}.lock", timeout=_LOCK_PATIENCE_S)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with lock:
-                _append(self.path, line)
-        except Timeout:
-            raise _busy(self.path) from None
-        except OSError as fault:
-            raise disk_refusal(fault, self.path) from fault
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        with locked(lock, _LOCK_PATIENCE_S, _busy(self.path)):
+            try:
+                append_line(self.path, line)
+            except OSError as fault:
+                raise disk_refusal(fault, self.path) from fault
 
     def read(self) -> tuple[Sequence[Measurement], Sequence[Finding]]:
         """Every row, and a finding if lines had to be left out.
@@ -95,26 +91,6 @@ class MeasurementTable:
             return _lines.decode(line).row
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-
-
-def _append(path: Path, line: bytes) -> None:
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    table = os.open(path, flags, 0o644)
-    try:
-        before = os.fstat(table).st_size
-        if before and _last_byte(table, before) != b"\n":
-            line = b"\n" + line
-        if os.write(table, line) < len(line):
-            os.ftruncate(table, before)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(table)
-    finally:
-        os.close(table)
-
-
-def _last_byte(table: int, size: int) -> bytes:
-    os.lseek(table, size - 1, os.SEEK_SET)
-    return os.read(table, 1)
 
 
 def _busy(path: Path) -> StudioError:

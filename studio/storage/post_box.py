@@ -5,7 +5,6 @@ began. A file needs no address, port or rights beyond those of the folder, works
 every system, and shows afterwards what was ordered.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from studio.domain.run import EngineIdentity
 from studio.protocol.codec import WireError, decode_command, encode
 from studio.protocol.commands import Cancel, EngineCommand
+from studio.storage.appending import append_line
 from studio.storage.disk import disk_refusal
 
 
@@ -39,15 +39,8 @@ class PostBox:
         Raises:
             StudioError: The disk is full or may not be written.
         """
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         try:
-            box = os.open(self.path, flags, 0o644)
-            try:
-                # One write, so that two who order at once don't mix their lines; a
-                # newline first where somebody's write broke off.
-                os.write(box, _newline_after(box) + encode(order))
-            finally:
-                os.close(box)
+            append_line(self.path, encode(order))
         except OSError as fault:
             raise disk_refusal(fault, self.path) from fault
 
@@ -80,14 +73,6 @@ class PostBox:
         lines, _ = self.lines_from(0)
         cancel = Cancel(pid=engine.pid, started_at=engine.started_at)
         return cancel in map(_read, lines)
-
-
-def _newline_after(box: int) -> bytes:
-    size = os.fstat(box).st_size
-    if not size:
-        return b""
-    os.lseek(box, size - 1, os.SEEK_SET)
-    return b"" if os.read(box, 1) == b"\n" else b"\n"
 
 
 def _read(line: bytes) -> EngineCommand | None:

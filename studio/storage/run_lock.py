@@ -4,13 +4,12 @@ The system lets go of the lock when its holder ends, however that was, so a cras
 leaves nothing to clear away. The file stays and means nothing by itself.
 """
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from filelock import FileLock, Timeout
 
 from studio.domain.errors import StudioError, refusal
-from studio.storage.disk import disk_refusal
+from studio.storage.locks import locked
 from studio.storage.run_directory import RunDirectory
 
 # Somebody who only asks whether it is held takes it for a moment, and a process that
@@ -18,24 +17,13 @@ from studio.storage.run_directory import RunDirectory
 _PATIENCE_S = 3.0
 
 
-@contextlib.contextmanager
-def held(run: RunDirectory) -> Iterator[None]:
+def held(run: RunDirectory) -> AbstractContextManager[None]:
     """Be the only one that trains a run.
 
     Raises:
         StudioError: Another process does, or the folder may not be written.
     """
-    lock = FileLock(run.lock_path, timeout=_PATIENCE_S)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise taken(run) from None
-    except OSError as fault:
-        raise disk_refusal(fault, run.lock_path) from fault
-    try:
-        yield
-    finally:
-        lock.release()
+    return locked(run.lock_path, _PATIENCE_S, taken(run))
 
 
 def is_held(run: RunDirectory) -> bool:

@@ -56,7 +56,6 @@ class QueueFolder:
         return Queue(
             found,
             next_number=max(highest + 1, said if isinstance(said, int) else 1),
-            goes_on=document.get("goes_on") is True,
         )
 
     def write(self, queue: Queue) -> None:
@@ -67,7 +66,6 @@ class QueueFolder:
         """
         document = {
             "next_number": queue.next_number,
-            "goes_on": queue.goes_on,
             "runs": [_document(run) for run in queue.runs],
         }
         write_toml_atomically(self._document_path, "queue", document)

@@ -108,10 +108,8 @@ def test_that_the_queue_survives_a_restart(kept, tmp_path):
     recipe = Recipe().with_value("lora.rank", 8)
     kept.add("Words", [("a", recipe), ("b", Recipe())])
     kept.change(lambda queue: queue.timed(2, LATER).troubled(1, "No."))
-    kept.set_goes_on(goes_on=True)
     again = RunQueue(tmp_path / "queue")
     assert again.read() == kept.read()
-    assert again.read().goes_on
     assert again.recipe(1).lora.rank == 8
     assert again.read().run(2).start_at == LATER
 

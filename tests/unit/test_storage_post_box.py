@@ -1,5 +1,7 @@
 """Orders in a file: whole lines, from a place on, whoever wrote them."""
 
+import os
+
 import pytest
 
 from studio.domain.errors import ExitCode, StudioError
@@ -66,3 +68,14 @@ def test_that_a_box_that_may_not_be_written_is_told(tmp_path):
     with pytest.raises(StudioError) as refused:
         PostBox(tmp_path / "gone" / "orders.jsonl").post(Stop())
     assert refused.value.exit_code is ExitCode.DISK
+
+
+def test_that_half_an_order_on_a_full_disk_is_told_and_taken_back(box, monkeypatch):
+    box.post(Stop())
+    before = box.path.read_bytes()
+    whole = os.write
+    monkeypatch.setattr(os, "write", lambda file, line: whole(file, line[:5]))
+    with pytest.raises(StudioError) as refused:
+        box.post(Pause())
+    assert refused.value.exit_code is ExitCode.DISK
+    assert box.path.read_bytes() == before
