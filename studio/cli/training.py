@@ -27,7 +27,12 @@ from studio.protocol.events import (
     Stopping,
     Warned,
 )
-from studio.services.leading import AGAIN, goes_on_by_itself, resume_arguments
+from studio.services.leading import (
+    ACCEPT_CHANGES,
+    again,
+    goes_on_by_itself,
+    resume_arguments,
+)
 from studio.services.resuming import refuse_resuming
 from studio.services.run_journal import snapshot_of
 from studio.storage.run_directory import RunDirectory
@@ -157,9 +162,6 @@ def run_training(directory: RunDirectory) -> RunReport:
     return report
 
 
-ACCEPT_CHANGES = "--accept-changes"
-
-
 def _lead(report: RunReport, *options: str) -> None:
     """Run the engine, and again in less memory for as long as that helps."""
     directory = report.directory
@@ -175,8 +177,7 @@ def _lead(report: RunReport, *options: str) -> None:
             directory, report.paused, report.helped
         ):
             return
-        accepted = [option for option in options if option == ACCEPT_CHANGES]
-        options = (*AGAIN, *accepted)
+        options = tuple(again(options))
 
 
 def _saved(adapted: RunAdapted) -> str:

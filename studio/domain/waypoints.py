@@ -7,6 +7,9 @@ other, nor who watches.
 
 from collections.abc import Callable
 
+FAULTS = "SNUGTUNE_FAULTS"
+"""The variable that asks for faults; `studio.engine.faults` is loaded for it alone."""
+
 Watcher = Callable[[str, int, object], None]
 
 _watcher: Watcher | None = None

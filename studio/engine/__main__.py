@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# Faults that a test asks for; `studio.engine.faults` is loaded for it alone.
-FAULTS = "SNUGTUNE_FAULTS"
+from studio.domain.waypoints import FAULTS
+
 # As long as an answer to a sample prompt.
 _ANSWER_TOKENS = 96
 

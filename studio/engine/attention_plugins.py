@@ -1,7 +1,8 @@
 """Ways of attention that plug-ins bring, made known to transformers."""
 
 import importlib.util
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -9,6 +10,9 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from studio.domain.errors import refusal
 from studio.storage.plugins import AttentionPlugin, attention_plugin
 from studio.system.resources import plugin_root
+
+if TYPE_CHECKING:
+    from studio.plugin_api.attention import AttentionModule
 
 
 def register_attention(name: str) -> None:
@@ -26,7 +30,7 @@ def register_attention(name: str) -> None:
     AttentionMaskInterface.register(name, _padding)
 
 
-def _attend_of(plugin: AttentionPlugin) -> Any:  # noqa: ANN401 - transformers' own signature
+def _attend_of(plugin: AttentionPlugin) -> Callable[..., tuple[Any, Any]]:
     try:
         spec = importlib.util.spec_from_file_location(
             f"snugtune_plugin_{plugin.name}", plugin.module
@@ -35,7 +39,7 @@ def _attend_of(plugin: AttentionPlugin) -> Any:  # noqa: ANN401 - transformers' 
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        attend = module.attend
+        attend = cast("AttentionModule", module).attend
     except Exception as fault:
         raise refusal(
             "plugin.code",

@@ -25,9 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from studio.domain.errors import refusal
-from studio.domain.waypoints import watch
+from studio.domain.waypoints import FAULTS, watch
 
-FAULTS = "SNUGTUNE_FAULTS"
 NOTED = "SNUGTUNE_FAULTS_NOTED"
 ASKED = 3 << 30
 

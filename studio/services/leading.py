@@ -1,7 +1,7 @@
 """Who leads a run restarts it when memory ran out; window and command line alike.
 
 The engine ends cleanly, gives all memory back and says `RunPaused`. A new engine is
-started with `AGAIN`: it takes the next step of `studio.domain.relief`, tells it by
+started by `again`: it takes the next step of `studio.domain.relief`, tells it by
 `RunAdapted`, and goes on from the last good checkpoint.
 """
 
@@ -16,7 +16,13 @@ from studio.storage.in_force import recipe_in_force
 from studio.storage.run_directory import RunDirectory
 
 RESUME = ("--resume",)
+ACCEPT_CHANGES = "--accept-changes"
 AGAIN = (*RESUME, "--save-memory")
+
+
+def again(options: Sequence[str]) -> Sequence[str]:
+    """How an engine is told to go on in less memory than one that had these options."""
+    return (*AGAIN, *(each for each in options if each == ACCEPT_CHANGES))
 
 
 def goes_on_by_itself(

@@ -22,7 +22,12 @@ from studio.services.engine_process import EngineProcess
 from studio.services.hardware_monitor import HardwareMonitor
 from studio.services.journal_tail import JournalTail
 from studio.services.launch import engine_command
-from studio.services.leading import AGAIN, goes_on_by_itself, resume_arguments
+from studio.services.leading import (
+    ACCEPT_CHANGES,
+    again,
+    goes_on_by_itself,
+    resume_arguments,
+)
 from studio.services.machine_record import with_machine
 from studio.services.preferences import KeepRunning, Preferences
 from studio.services.preflight import model_of, preflight, raise_first_error
@@ -86,6 +91,7 @@ class RunController(QObject):
         self._thread: WorkerThread | None = None
         self._tail: JournalTail | None = None
         self._ordered = Ordered.NOTHING
+        self._options: Sequence[str] = ()  # of the engine that runs, or ran last
 
     @property
     def snapshot(self) -> RunSnapshot | None:
@@ -166,7 +172,7 @@ class RunController(QObject):
         refuse_resuming(told)
         begins = replace(told, state=RunState.STARTING, engine=None, failure=None)
         self._begin(directory, replace(begins, phase=Phase.STARTING))
-        options = ["--accept-changes"] if accept_changes else []
+        options = [ACCEPT_CHANGES] if accept_changes else []
         self._run_engine(directory, (*resume_arguments(told), *options))
         return self._told()
 
@@ -269,6 +275,7 @@ class RunController(QObject):
         self._tell(snapshot)
 
     def _run_engine(self, directory: RunDirectory, more: Sequence[str] = ()) -> None:
+        self._options = tuple(more)
         engine = EngineProcess(
             (*self._command_for(directory), *more),
             log_path=directory.log_path,
@@ -303,7 +310,7 @@ class RunController(QObject):
         helped = len(self._told().adaptations)
         if not goes_on_by_itself(directory, outcome.last_word, helped):
             return False
-        self._run_engine(directory, AGAIN)
+        self._run_engine(directory, again(self._options))
         return True
 
     def _final(self, outcome: ProcessOutcome) -> RunSnapshot:

@@ -1,12 +1,12 @@
 """What lies in a run's folder: its size, a copy of its result, and its deletion."""
 
-import hashlib
 import os
 import shutil
 from pathlib import Path
 
 from studio.domain.errors import refusal
 from studio.services.run_journal import snapshot_of
+from studio.storage.data_digest import sha256_of
 from studio.storage.disk import disk_refusal
 from studio.storage.run_directory import RunDirectory
 from studio.storage.run_lock import is_held
@@ -25,18 +25,14 @@ def folder_bytes(folder: Path) -> int:
 
 def model_sha256(run: RunDirectory) -> dict[str, str]:
     """The digest of each file of a trained model's weights, by its name."""
-    digests = {}
-    for file in sorted(run.model_path.glob("*.safetensors")):
-        with file.open("rb") as weights:
-            digests[file.name] = hashlib.file_digest(weights, "sha256").hexdigest()
-    return digests
+    files = sorted(run.model_path.glob("*.safetensors"))
+    return {file.name: sha256_of(file) for file in files}
 
 
 def adapter_sha256(run: RunDirectory) -> str | None:
     """The digest of a saved adapter's weights, in hexadecimal; None without them."""
     try:
-        with (run.adapter_path / "adapter_model.safetensors").open("rb") as weights:
-            return hashlib.file_digest(weights, "sha256").hexdigest()
+        return sha256_of(run.adapter_path / "adapter_model.safetensors")
     except OSError:
         return None
 

@@ -3,7 +3,7 @@
     python -m tests.bench.survival [--faults 200] [--seed 1] [--json OUT.json]
 
 A tiny model is trained again and again. In each trial a fault of `studio.engine.faults`
-happens at a place in save, rotation, resume, pause, step, measurement or journal; in
+happens at a place in save, rotation, resume, pause, step or journal; in
 some a second one happens while it goes on. Then the run is gone on with, until it has
 ended with the very bytes of the undisturbed run, or refuses for a reason that is
 checked. Each life of a run is a process of its own, forked from one that has loaded the

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from studio.engine.progress import StepReporter
 from tests.engine import tiny
 
 # The real engine writes such warnings to its log; here they would end the test.
@@ -64,3 +65,25 @@ def broken_model(tmp_path_factory, tiny_model):
 @pytest.fixture
 def chat_file(tmp_path):
     return tiny.write_chats(tmp_path / "chats.jsonl")
+
+
+class PowerCutError(Exception):
+    """Ends a run as if the machine had gone."""
+
+
+@pytest.fixture
+def cut_at(monkeypatch):
+    """Let the next run end behind a step, before anything else is done there."""
+
+    def arrange(step):
+        report = StepReporter._report
+
+        def cut(self, state, logs):
+            report(self, state, logs)
+            if state.global_step == step:
+                monkeypatch.setattr(StepReporter, "_report", report)
+                raise PowerCutError
+
+        monkeypatch.setattr(StepReporter, "_report", cut)
+
+    return arrange

@@ -9,7 +9,6 @@ from safetensors.torch import load_file
 from studio.domain.errors import ExitCode
 from studio.engine import checkpoints
 from studio.engine.model_loading import load_plain
-from studio.engine.progress import StepReporter
 from studio.protocol.events import (
     EvalFinished,
     Generated,
@@ -49,26 +48,6 @@ def make_run(folder, model, **options):
 
 def weights(run):
     return (run.model_path / "model.safetensors").read_bytes()
-
-
-class PowerCutError(Exception):
-    """Ends a run as if the machine had gone."""
-
-
-@pytest.fixture
-def cut_at(monkeypatch):
-    def arrange(step):
-        report = StepReporter._report
-
-        def cut(self, state, logs):
-            report(self, state, logs)
-            if state.global_step == step:
-                monkeypatch.setattr(StepReporter, "_report", report)
-                raise PowerCutError
-
-        monkeypatch.setattr(StepReporter, "_report", cut)
-
-    return arrange
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import pytest
 from studio.domain.errors import ExitCode
 from studio.domain.run import Phase, RunState
 from studio.engine import checkpoints, training_state
-from studio.engine.progress import StepReporter
 from studio.protocol.commands import Pause, Stop
 from studio.protocol.events import (
     CheckpointSaved,
@@ -62,28 +61,6 @@ WAYS = {
     },
     "packed": {"train__packing": True, "train__sequence_length": 128},
 }
-
-
-class PowerCutError(Exception):
-    """Ends a run as if the machine had gone."""
-
-
-@pytest.fixture
-def cut_at(monkeypatch):
-    """Let the next run end behind a step, before anything else is done there."""
-
-    def arrange(step):
-        report = StepReporter._report
-
-        def cut(self, state, logs):
-            report(self, state, logs)
-            if state.global_step == step:
-                monkeypatch.setattr(StepReporter, "_report", report)
-                raise PowerCutError
-
-        monkeypatch.setattr(StepReporter, "_report", cut)
-
-    return arrange
 
 
 def go_on(run, **more):

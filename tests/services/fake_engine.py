@@ -272,6 +272,22 @@ def changed() -> None:
     steps_until_told()
 
 
+def runs_out_when_changed() -> None:
+    """Dies, runs out of memory when gone on with, and minds what changed throughout."""
+    if "--resume" not in ASIDE:
+        step(1, 5)
+        checkpoint(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "--accept-changes" not in ASIDE:
+        say(event="failed", kind="run.changed", message="It changed.", advice="No.")
+        os._exit(10)
+    if "--save-memory" not in ASIDE:
+        say(event="paused", step=1, kind="out-of-memory", message="Full.")
+        os._exit(11)
+    say(event="resumed", step=1)
+    finish(5, stopped=False)
+
+
 def hangs_at_exit() -> None:
     finish(1, stopped=False)
     time.sleep(300)
@@ -362,6 +378,7 @@ SCENES = {
     "grandchild": grandchild,
     "family": family,
     "changed": changed,
+    "runs-out-when-changed": runs_out_when_changed,
     "hangs-at-exit": hangs_at_exit,
 }
 

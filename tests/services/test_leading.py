@@ -3,6 +3,7 @@
 import pytest
 
 from studio.domain.run import RunState
+from studio.services.leading import ACCEPT_CHANGES, AGAIN, RESUME, again
 from studio.services.process_outcome import Ordered
 from tests.services.test_run_controller import control, example, wait_for_end
 
@@ -55,3 +56,20 @@ def test_that_an_order_to_end_stands_when_memory_runs_out(
     assert controller.ordered is Ordered.STOP
     assert controller.snapshot.state is RunState.PAUSED
     assert not controller.snapshot.adaptations
+
+
+def test_that_changes_which_were_accepted_stay_accepted_in_less_memory():
+    assert again(()) == AGAIN
+    assert again(("--resume",)) == AGAIN
+    assert again((*RESUME, ACCEPT_CHANGES)) == (*AGAIN, ACCEPT_CHANGES)
+    assert again((*AGAIN, ACCEPT_CHANGES)) == (*AGAIN, ACCEPT_CHANGES)
+
+
+def test_that_the_window_keeps_them_accepted_too(qtbot, control, example, wide):
+    controller = control("runs-out-when-changed")
+    controller.start(example, wide)
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.state is RunState.LOST
+    controller.resume(controller.directory, accept_changes=True)
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.state is RunState.FINISHED
