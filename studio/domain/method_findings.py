@@ -25,7 +25,7 @@ def _weight_clashes(recipe: "Recipe") -> list[Finding]:
                 key,
                 "model.precision",
                 "Quantised weights have no gradients.",
-                "Set model.precision to bf16, fp16 or fp32.",
+                "Set model.precision to bf16 or fp32.",
             )
         ]
     if precision is Precision.FP16 and not recipe.compared():

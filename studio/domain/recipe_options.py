@@ -121,6 +121,7 @@ class ModelOptions:
         "positions are drawn closer together.",
         low=1.0,
         high=64.0,
+        unit="×",
     )
 
 

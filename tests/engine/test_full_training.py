@@ -161,7 +161,7 @@ def test_that_the_file_of_the_base_stays_as_it_was(tmp_path, tiny_model):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"model__precision": "nf4"}, "Set model.precision to bf16, fp16 or fp32"),
+        ({"model__precision": "nf4"}, "Set model.precision to bf16 or fp32"),
         ({"model__precision": "fp16", "model__compute_dtype": "fp16"}, "fp32"),
     ],
 )
