@@ -1,4 +1,6 @@
+import mmap
 import os
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pynvml
@@ -85,25 +87,38 @@ def test_that_pynvml_has_every_function_that_is_asked():
         assert callable(getattr(pynvml, name))
 
 
+@contextmanager
+def held(size):
+    """Pages of their own, which the system has back for certain at the end."""
+    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for at in range(0, size, mmap.PAGESIZE):
+        block[at] = 1
+    yield
+    block.close()
+
+
+@pytest.fixture
+def mark_set_back():
+    if not set_back():
+        pytest.skip("the system keeps no mark that can be set back")
+
+
+@pytest.mark.usefixtures("mark_set_back")
 def test_that_the_high_water_mark_keeps_what_was_given_back():
     # Linux counts pages by processor and is off by some hundred KiB.
-    block = bytearray(64 * MIB)
-    block[::4096] = b"x" * len(block[::4096])
-    at_most = highest_resident_bytes()
-    del block
+    with held(64 * MIB):
+        at_most = highest_resident_bytes()
     assert highest_resident_bytes() >= at_most - MIB
-    if set_back():
-        assert highest_resident_bytes() < at_most - 32 * MIB
+    assert set_back()
+    assert highest_resident_bytes() < at_most - 32 * MIB
     assert resident_bytes() <= highest_resident_bytes() + MIB
 
 
+@pytest.mark.usefixtures("mark_set_back")
 def test_that_what_was_held_between_two_readings_is_told_once():
-    if not set_back():
-        pytest.skip("the system keeps no mark that can be set back")
     highest_since_last()
-    block = bytearray(96 * MIB)
-    block[::4096] = b"x" * len(block[::4096])
-    del block
+    with held(96 * MIB):
+        pass
     first, second = highest_since_last(), highest_since_last()
     assert first > second + 64 * MIB
     assert highest_resident_bytes() >= first
