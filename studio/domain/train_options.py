@@ -91,7 +91,8 @@ class TrainOptions(MethodOptions):
     learning_rate: float = number(
         2e-4,
         title="Learning rate",
-        help="2e-4 suits LoRA; large models take half of it.",
+        help="2e-4 suits LoRA on some billion weights; wide models take half of it, "
+        "small ones several times as much.",
         low=1e-8,
         high=1.0,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding, error, warning
+from studio.domain.learning_rates import best_rate
 from studio.domain.packing import rows_in_a_pack, rows_of_a_step
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.policy import EFFECTIVE_BATCH
@@ -18,14 +19,8 @@ from studio.services.model_shapes import architecture_of
 from studio.services.pricing import lengths_of, trained_lengths
 from studio.storage.models import ModelPlace, ModelState
 
-# The best rate of LoRA by the model's width, on Llama and Qwen models of 1 to 70
-# billion weights: 5e-4 x (2000 / width)^0.78 at the steepest (Thinking Machines 2025,
-# LoRA Without Regret; tinker-cookbook, hyperparam_utils.py). Ten times more than that,
-# or a hundredth, is doubted. All weights take a tenth of what an adapter takes (the
-# same article).
-_BEST_RATE, _WIDTH, _POWER = 5e-4, 2000, 0.78
+# Ten times more than the best rate, or a hundredth of it, is doubted.
 _TOO_MUCH, _TOO_LITTLE = 10, 0.01
-_ALL_WEIGHTS = 0.1
 
 # Rows in a pack, below which packing is idle; rows of a step, above which it is told.
 _HARDLY = 1.1
@@ -73,9 +68,7 @@ def _length_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Findi
 
 def _rate_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
     rate = recipe.train.learning_rate
-    best = _BEST_RATE * (_WIDTH / model.hidden) ** _POWER
-    if recipe.trains_all:
-        best *= _ALL_WEIGHTS
+    best = best_rate(model, recipe)
     if rate > best * _TOO_MUCH:
         yield warning(
             "recipe.rate-high",

@@ -16,8 +16,8 @@ What costs how much is taken from publications:
   2016, arXiv 1604.06174, section 4).
 - Paged states are on the card as long as it has room, so they lower no peak and are
   not among the eases.
-- QLoRA trained 7 and 13 billion weights at 2e-4, 33 and 65 billion at half of it (table
-  9). Three passes and a cosine after a short warm-up are Alpaca's (Taori et al. 2023).
+- The learning rate follows the model's width (`domain/learning_rates.py`). Three passes
+  and a cosine after a short warm-up are Alpaca's (Taori et al. 2023).
 - Drop-out in adapters helped up to 13 billion weights a little and larger models not at
   all (QLoRA, appendix A); it takes memory, so it is left to the user.
 - Rows that are cut lose their ends, which in a chat are the answers; nothing else here

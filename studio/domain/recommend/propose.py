@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from studio.domain.hardware import TrainingDevice
+from studio.domain.learning_rates import steady_rate
 from studio.domain.memory.estimate import Verdict
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ALL_LINEAR, Attention, Precision
@@ -45,8 +46,6 @@ PROPOSED = (
     "train.checkpointing",
 )
 """The options that a proposal decides, whatever they were; the others stay."""
-
-_LARGE = 20_000_000_000  # weights; QLoRA halves the rate from 33 billion on
 
 
 def propose(wish: Wish) -> Proposal:
@@ -166,7 +165,7 @@ def _eased(wish: Wish, length: int) -> Iterator[Recipe]:
     fused = wish.model.decoder.fused_attention
     suited = {
         "model.attention": Attention.SDPA if fused else Attention.EAGER,
-        "train.learning_rate": _learning_rate(wish),
+        "train.learning_rate": steady_rate(wish.model, wish.base),
         LENGTH: length,
     }
     recipe = _that_may_drop(wish, wish.with_values(wish.base, {**START, **suited}))
@@ -176,12 +175,6 @@ def _eased(wish: Wish, length: int) -> Iterator[Recipe]:
             yield recipe
         recipe = wish.with_values(recipe, ease.values)
     yield recipe
-
-
-def _learning_rate(wish: Wish) -> float:
-    """All weights take a tenth of what adapters take (`services.fitness_findings`)."""
-    rate = 1e-4 if wish.model.parameters >= _LARGE else 2e-4
-    return rate / 10 if wish.base.trains_all else rate
 
 
 def _that_may_drop(wish: Wish, recipe: Recipe) -> Recipe:

@@ -16,6 +16,7 @@ from studio.domain.recommend.wish import Wish
 from studio.domain.train_options import Optimizer
 
 LENGTH = "train.sequence_length"
+_USUAL_RATE = float(str(OPTIONS["train.learning_rate"].default))
 _NOT_CHOSEN = frozenset({"model.name", "data.path", "data.format", "data.columns"})
 
 
@@ -67,14 +68,19 @@ def _chosen(wish: Wish, recipe: Recipe) -> Iterator[Reason]:
             f"Adapter on {', '.join(recipe.lora.targets)}",
             "Drop-out was given, and the inputs of experts can’t be dropped.",
         )
-    if recipe.train.learning_rate != OPTIONS["train.learning_rate"].default:
-        yield Reason(
-            "train.learning_rate",
-            f"Learning rate {recipe.train.learning_rate:g}",
-            "All weights take a tenth of the usual rate."
-            if full
-            else "Models of this size learn steadily at half the usual rate (QLoRA).",
-        )
+    if recipe.train.learning_rate != _USUAL_RATE:
+        yield _rate(recipe)
+
+
+def _rate(recipe: Recipe) -> Reason:
+    rate = recipe.train.learning_rate
+    if recipe.trains_all:
+        why = "All weights take a tenth of the usual rate."
+    elif rate > _USUAL_RATE:
+        why = "Narrow models bear a higher rate than wide ones."
+    else:
+        why = "Wide models learn steadily at a lower rate."
+    return Reason("train.learning_rate", f"Learning rate {rate:g}", why)
 
 
 def _saved(wish: Wish, recipe: Recipe, otherwise: Mapping[str, object]) -> int:

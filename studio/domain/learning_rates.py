@@ -1,0 +1,29 @@
+"""How fast a model bears to learn, by its width: for proposals and for doubts."""
+
+import math
+
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.recipe import Recipe
+
+# The best rate of LoRA on Llama and Qwen models of 1 to 70 billion weights, at the
+# steepest: 5e-4 x (2000 / width)^0.78 (Thinking Machines 2025, LoRA Without Regret;
+# tinker-cookbook, hyperparam_utils.py). All weights take a tenth of what an adapter
+# takes (the same article).
+_BEST, _WIDTH, _POWER = 5e-4, 2000, 0.78
+_ALL_WEIGHTS = 0.1
+
+# Rounded to one digit, two thirds of the best are the very rates that QLoRA took: 2e-4
+# for 7 and 13 billion weights, 1e-4 for 33 and 65 billion (Dettmers et al. 2023,
+# arXiv 2305.14314, table 9; widths 4,096, 5,120, 6,656 and 8,192).
+_STEADY = 2 / 3
+
+
+def best_rate(model: ModelArchitecture, recipe: Recipe) -> float:
+    """The rate that was found to teach the most; above it, training grows unsteady."""
+    best = _BEST * math.pow(_WIDTH / model.hidden, _POWER)
+    return best * _ALL_WEIGHTS if recipe.trains_all else best
+
+
+def steady_rate(model: ModelArchitecture, recipe: Recipe) -> float:
+    """A rate to propose, a little below the best; of one digit."""
+    return float(f"{best_rate(model, recipe) * _STEADY:.0e}")
