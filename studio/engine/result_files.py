@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.domain.waypoints import passing
 from studio.engine.adapter_files import save_adapter, write_card
 from studio.engine.adapters import trained_bytes
 from studio.engine.model_card import model_card
@@ -36,5 +37,8 @@ def save_result(run: "TrainingRun", steps: int, target: Path) -> None:
     with whole_folder(target, replace=True) as draft:
         with reported(run.session, "Writing the weights", "files"):
             run.model.save_pretrained(str(draft))
+        passing("save.weights")
         run.tokenizer.save_pretrained(draft)
+        passing("save.tokenizer")
         write_card(draft, model_card(facts))
+        passing("save.card")

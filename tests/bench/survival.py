@@ -41,11 +41,13 @@ from tests.engine import tiny
 from tests.engine.helpers import new_run, recipe_for
 
 STEPS = 8  # a pass takes four
+SAVES = 5  # a checkpoint every other step, and the result
 WAYS = {
     "fp32": {},
     "nf4": {"model__precision": "nf4", "lora__adapter_dtype": "bf16"},
     "packed": {"train__packing": True},
     "accumulated": {"train__micro_batch": 2, "train__accumulation": 2},
+    "whole": {"train__weights": "all", "lora__dropout": 0.0},
 }
 COMMON = {
     "model__precision": "fp32",
@@ -85,7 +87,7 @@ class Trial:
 def drawn(chance):
     """A trial of a way of training, with one fault or two."""
     first = chance.choice(
-        [saving, saving, saving, rotating, stepping, journal, pausing]
+        [saving, saving, saving, rotating, stepping, measuring, journal, pausing]
     )
     trial = Trial(chance.choice(sorted(WAYS)), [first(chance)])
     if trial.faults[0].startswith("pause"):
@@ -101,7 +103,11 @@ def drawn(chance):
 def saving(chance):
     place = chance.choice([*SAVING, *NAMED])
     deeds = ("kill",) if place in NAMED else ("kill", "kill", *DISK)
-    return f"save.{place}:{chance.choice(deeds)}@{chance.randint(1, 4)}"
+    return f"save.{place}:{chance.choice(deeds)}@{chance.randint(1, SAVES)}"
+
+
+def measuring(chance):
+    return f"evaluate.begun:{chance.choice(['kill', 'oom'])}@{chance.choice([4, 8])}"
 
 
 def rotating(chance):
@@ -228,7 +234,9 @@ def _pause_behind(session, step):
 
 
 def weights(run):
-    return (run.adapter_path / "adapter_model.safetensors").read_bytes()
+    adapter = run.adapter_path / "adapter_model.safetensors"
+    kept = adapter if adapter.exists() else run.model_path / "model.safetensors"
+    return kept.read_bytes()
 
 
 def untrue(run, spelt, code):
