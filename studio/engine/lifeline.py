@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from studio.domain.errors import ExitCode
+from studio.system.windows_job import tie_children
 
 KEEP_RUNNING = "SNUGTUNE_KEEP_RUNNING"
 PARENT_PID = "SNUGTUNE_PARENT_PID"
@@ -58,6 +59,7 @@ class Lifeline:
     def install(self) -> None:
         """Listen to signals and to the parent; only the main thread may call this."""
         self.install_handlers()
+        tie_children()
         if sys.platform == "linux" and not self._keep_running:
             # A signal of its own: SIGTERM must still end an engine that was let go.
             signal.signal(signal.SIGHUP, self._on_parent_died)
