@@ -82,11 +82,11 @@ def write_card(folder: Path, card: str) -> None:
     (folder / _CARD).write_text(card, encoding="utf-8")
 
 
-def put_adapter(model: Model, folder: Path) -> PeftModelForCausalLM:
-    """Put a saved adapter on its base model, in the format it was saved in.
+def refuse_without_adapter(folder: Path) -> None:
+    """Refuse a folder that holds no adapter in safetensors.
 
     Raises:
-        StudioError: The folder holds no adapter in safetensors.
+        StudioError: It doesn't.
     """
     if not (folder / _WEIGHTS).is_file() or not (folder / _CONFIG).is_file():
         raise refusal(
@@ -95,6 +95,15 @@ def put_adapter(model: Model, folder: Path) -> PeftModelForCausalLM:
             fix="Choose a run that has finished, or let this one go on.",
             where=str(folder),
         )
+
+
+def put_adapter(model: Model, folder: Path) -> PeftModelForCausalLM:
+    """Put a saved adapter on its base model, in the format it was saved in.
+
+    Raises:
+        StudioError: The folder holds no adapter in safetensors.
+    """
+    refuse_without_adapter(folder)
     adapted = PeftModelForCausalLM.from_pretrained(
         model, str(folder), autocast_adapter_dtype=False
     )

@@ -174,7 +174,7 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
 
 
 def _merge(session: Session, arguments: argparse.Namespace) -> None:
-    from studio.engine.merge import merge
+    from studio.engine.merging.verb import merge
 
     run = RunDirectory.at(arguments.run)
     place = place_of(run.read_recipe().model.name)

@@ -40,13 +40,18 @@ class Header:
 
     Attributes:
         entries: Entries of its tensors, by format, such as ``BF16``.
-        names: Its tensors.
+        tensors: By name, in the order in which they lie in the file.
         size_bytes: Of the file.
     """
 
     entries: Mapping[str, int]
-    names: frozenset[str]
+    tensors: Mapping[str, "TensorPlace"]
     size_bytes: int
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of its tensors."""
+        return frozenset(self.tensors)
 
 
 def read_header(path: Path) -> Header:
@@ -65,22 +70,36 @@ def read_header(path: Path) -> Header:
             raw = file.read(length)
     except OSError as fault:
         raise unreadable(fault, path) from fault
-    tensors = _tensors(path, raw)
-    _check_places(path, tensors, status.st_size - _LENGTH_BYTES - length)
+    tensors = _tensors(path, raw, _LENGTH_BYTES + length)
+    tensors = _in_order(path, tensors, _LENGTH_BYTES + length, status.st_size)
     entries: Counter[str] = Counter()
     for tensor in tensors.values():
         entries[tensor.format] += tensor.entries
-    return Header(dict(entries), frozenset(tensors), status.st_size)
+    return Header(dict(entries), tensors, status.st_size)
 
 
 @dataclass(frozen=True, slots=True)
-class _Tensor:
-    """One tensor of a header: entries, and its place in bytes behind the header."""
+class TensorPlace:
+    """One tensor of a file.
+
+    Attributes:
+        format: Such as ``BF16``.
+        shape: Its sizes.
+        entries: Their product.
+        begin: Where its bytes begin, from the file's own beginning.
+        end: Where they end.
+    """
 
     format: str
+    shape: tuple[int, ...]
     entries: int
     begin: int
     end: int
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes."""
+        return self.end - self.begin
 
 
 def _check_length(path: Path, length: int, size: int) -> None:
@@ -94,7 +113,7 @@ def _check_length(path: Path, length: int, size: int) -> None:
         raise _broken(path, f"its header takes {length:,} bytes, which no model needs")
 
 
-def _tensors(path: Path, raw: bytes) -> dict[str, _Tensor]:
+def _tensors(path: Path, raw: bytes, start: int) -> dict[str, TensorPlace]:
     try:
         read = json.loads(raw)
     except (ValueError, RecursionError):
@@ -102,13 +121,13 @@ def _tensors(path: Path, raw: bytes) -> dict[str, _Tensor]:
     if not isinstance(read, dict):
         raise _broken(path, "its header names no tensors")
     return {
-        name: _tensor(path, name, told)
+        name: _tensor(path, name, told, start)
         for name, told in read.items()
         if name != _METADATA
     }
 
 
-def _tensor(path: Path, name: str, told: object) -> _Tensor:
+def _tensor(path: Path, name: str, told: object, start: int) -> TensorPlace:
     known = told if isinstance(told, dict) else {}
     form = known.get("dtype")
     shape, place = _sizes(known.get("shape")), _sizes(known.get("data_offsets"))
@@ -119,7 +138,8 @@ def _tensor(path: Path, name: str, told: object) -> _Tensor:
     entries = math.prod(shape)
     if entries * _BITS[form] != 8 * (place[1] - place[0]):
         raise _broken(path, f"shape and place of “{_shortened(name)}” differ in size")
-    return _Tensor(form, entries, place[0], place[1])
+    begin, end = start + place[0], start + place[1]
+    return TensorPlace(form, tuple(shape), entries, begin, end)
 
 
 def _sizes(told: object) -> list[int] | None:
@@ -130,18 +150,24 @@ def _sizes(told: object) -> list[int] | None:
     return told if right else None
 
 
-def _check_places(path: Path, tensors: Mapping[str, _Tensor], held: int) -> None:
-    """All tensors stand behind each other, and the file ends with the last one."""
-    end = 0
-    for tensor in sorted(tensors.values(), key=lambda each: (each.begin, each.end)):
+def _in_order(
+    path: Path, tensors: Mapping[str, TensorPlace], start: int, size: int
+) -> dict[str, TensorPlace]:
+    """As they stand behind each other; the file ends with the last one."""
+    end = start
+    ordered = sorted(tensors.items(), key=lambda each: (each[1].begin, each[1].end))
+    for _, tensor in ordered:
         if tensor.begin != end:
             raise _broken(path, "its tensors overlap or leave gaps")
         end = tensor.end
-    if end > held:
-        what = f"it holds {held:,} of the {end:,} bytes of weights that it names"
-        raise _broken(path, what, cut=True)
-    if end < held:
-        raise _broken(path, f"{held - end:,} bytes behind its weights are unexplained")
+    if end > size:
+        what = (
+            f"it holds {size - start:,} of the {end - start:,} bytes of weights that "
+        )
+        raise _broken(path, f"{what}it names", cut=True)
+    if end < size:
+        raise _broken(path, f"{size - end:,} bytes behind its weights are unexplained")
+    return dict(ordered)
 
 
 def _shortened(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, error, warning
 from studio.storage.bounded_files import read_object
-from studio.storage.safetensors_headers import Header, read_header
+from studio.storage.safetensors_headers import Header, TensorPlace, read_header
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 """Names of weights in a format that can run code when it is loaded."""
@@ -20,7 +20,7 @@ _PLAIN_NAME = re.compile(r"[\w.+-]+", re.ASCII)
 def read_weights(folder: Path) -> tuple[Header, list[Finding]]:
     """All headers of a folder as one, and what is wrong with its files."""
     entries: Counter[str] = Counter()
-    names: set[str] = set()
+    tensors: dict[str, TensorPlace] = {}
     size, findings = 0, []
     files = sorted(folder.glob("*.safetensors"))
     for file in files:
@@ -31,12 +31,12 @@ def read_weights(folder: Path) -> tuple[Header, list[Finding]]:
             size += file.stat().st_size if file.is_file() else 0
         else:
             entries.update(header.entries)
-            names |= header.names
+            tensors |= header.tensors
             size += header.size_bytes
     findings += _shard_findings(folder)
     if not files:
         findings += _without_safetensors(folder)
-    return Header(dict(entries), frozenset(names), size), findings
+    return Header(dict(entries), tensors, size), findings
 
 
 def _shard_findings(folder: Path) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from studio.engine.adapter_files import put_adapter
 from studio.engine.model_loading import load_plain
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Generated, Merged, RunFailed
+from studio.storage.safetensors_writing import SafetensorsWriter
 from tests.engine import tiny
 from tests.engine.helpers import carry_out, new_run, of_kind, recipe_for, train
 
@@ -155,13 +156,10 @@ def test_that_a_full_disk_is_noticed_before_anything_is_written(
 
 
 def test_that_a_disk_that_fills_up_leaves_nothing(trained, tmp_path, monkeypatch):
-    from transformers import PreTrainedModel
-
-    def fill_up(self, folder, **_):
-        (folder / "model.safetensors").write_bytes(b"half")
+    def fill_up(self, name, chunks):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(PreTrainedModel, "save_pretrained", fill_up)
+    monkeypatch.setattr(SafetensorsWriter, "write", fill_up)
     code, failed = merge(trained, tmp_path / "merged")
     assert code is ExitCode.DISK
     assert isinstance(failed, RunFailed)

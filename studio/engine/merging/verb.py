@@ -1,23 +1,29 @@
-"""An adapter is worked into its base model: one model that needs no adapter.
+"""What ``merge`` does, from a run to a model that needs no adapter.
 
-The base is loaded afresh and unquantised, in fp32, and the product is added there:
-merged into 4-bit weights the answers would change visibly. Only the result is rounded
-to the format that was asked for.
+The product is added to the unquantised base in fp32: merged into 4-bit weights the
+answers would change visibly. Only the result is rounded to the format that was asked
+for.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from transformers import GenerationConfig, PretrainedConfig
 
 from studio.domain.errors import StudioError, refusal
 from studio.domain.run import Phase
-from studio.engine.adapter_files import card_of, put_adapter, write_card
+from studio.engine.adapter_files import card_of, refuse_without_adapter, write_card
 from studio.engine.devices import DTYPES
+from studio.engine.long_context import stretched
+from studio.engine.merging.arithmetic import AdapterParts
+from studio.engine.merging.in_memory import merge_whole
+from studio.engine.merging.plan import Shard, plan_of
+from studio.engine.merging.streaming import merge_shard, merged_bytes, write_index
 from studio.engine.model_card import merged_card
-from studio.engine.model_loading import Model, load_plain
+from studio.engine.model_config import read_config
 from studio.engine.model_preparation import prepared_folder
-from studio.engine.progress_bars import reported
-from studio.engine.session import Session
+from studio.engine.session import Count, Session
 from studio.engine.staging import need_space, whole_folder
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Merged
@@ -25,7 +31,8 @@ from studio.storage.models import ModelPlace, is_model_folder
 from studio.storage.run_directory import RunDirectory
 
 # Tokenizer, configuration and card.
-_REST_BYTES = 32 << 20
+REST_BYTES = 32 << 20
+_GENERATION = "generation_config.json"
 
 
 def merge(
@@ -55,41 +62,49 @@ def merge(
     with session.lifeline.open():
         folder = prepared_folder(session, place)
         _spare_base(target, folder)
-        stretch = run.read_recipe().model.stretch
-        model = merged_model(session, folder, run.adapter_path, stretch)
-        session.enter(Phase.SAVING)
-        rounded = _rounded(model, DTYPES[dtype])
-        size = sum(tensor.nbytes for tensor in rounded.parameters())
-        need_space(target.parent, size + _REST_BYTES, "The merged model")
+        refuse_without_adapter(run.adapter_path)
+        config = stretched(read_config(folder), run.read_recipe().model.stretch)
+        session.enter(Phase.MERGING)
+        shards = plan_of(folder, run.adapter_path)
         with whole_folder(target, replace=True) as draft:
-            with reported(session, "Writing the weights", "files"):
-                rounded.save_pretrained(draft)
+            if shards is None:
+                merge_whole(session, folder, run.adapter_path, draft, dtype, config)
+            else:
+                _stream(session, shards, run.adapter_path, draft, DTYPES[dtype])
+                _write_configuration(folder, config, draft, DTYPES[dtype])
             load_tokenizer(run.adapter_path).save_pretrained(draft)
             write_card(draft, merged_card(card_of(run.adapter_path), dtype))
     written = sum(file.stat().st_size for file in target.iterdir())
     session.say(Merged(path=str(target), dtype=dtype, size_bytes=written))
 
 
-def merged_model(
-    session: Session, base: Path, adapter: Path, stretch: float = 1.0
-) -> Model:
-    """The base in fp32 with the adapter worked in.
+def _stream(
+    session: Session,
+    shards: Sequence[Shard],
+    adapter: Path,
+    draft: Path,
+    dtype: torch.dtype,
+) -> None:
+    size = merged_bytes(shards, dtype)
+    need_space(draft.parent, size + REST_BYTES, "The merged model")
+    read = sum(piece.place.size_bytes for shard in shards for piece in shard.pieces)
+    count = Count(session, "Merging the weights", read, "bytes")
+    parts = AdapterParts(adapter)
+    for shard in shards:
+        merge_shard(shard, parts, draft / shard.path.name, dtype, count)
+    write_index(shards, draft, dtype)
 
-    Args:
-        session: Where to report.
-        base: The base model's folder.
-        adapter: The adapter's folder.
-        stretch: Of the base's positions while it was trained.
 
-    Raises:
-        StudioError: Either is not there.
-    """
-    session.enter(Phase.LOADING_MODEL)
-    with reported(session, "Loading the weights"):
-        adapted = put_adapter(load_plain(base, torch.float32, stretch), adapter)
-    session.enter(Phase.MERGING)
-    merged: Model = adapted.merge_and_unload(progressbar=False, safe_merge=True)
-    return merged
+def _write_configuration(
+    base: Path, config: PretrainedConfig, draft: Path, dtype: torch.dtype
+) -> None:
+    config.dtype = str(dtype).removeprefix("torch.")
+    config.save_pretrained(draft)
+    if (base / _GENERATION).is_file():
+        generation = GenerationConfig.from_pretrained(base, local_files_only=True)
+    else:
+        generation = GenerationConfig.from_model_config(config)
+    generation.save_pretrained(draft)
 
 
 def refuse_whole(run: RunDirectory) -> None:
@@ -130,20 +145,6 @@ def _spare_base(target: Path, base: Path) -> None:
             fix="Choose another folder.",
             where=str(target),
         )
-
-
-def _rounded(model: Model, dtype: torch.dtype) -> Model:
-    rounded = torch.nn.Module.to(model, dtype=dtype)
-    if dtype is torch.float16:
-        for name, tensor in rounded.named_parameters():
-            if not torch.isfinite(tensor).all():
-                raise refusal(
-                    "merge.overflow",
-                    f"The weights of {name} are too large for fp16.",
-                    fix="Merge to bf16 or fp32.",
-                    where="--dtype",
-                )
-    return rounded
 
 
 def _taken(target: Path, more: str, fix: str) -> StudioError:

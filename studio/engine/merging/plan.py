@@ -1,0 +1,156 @@
+"""Which tensor of which file of the base each part of an adapter belongs to.
+
+A merged model keeps its base's files, names and layout, whatever transformers makes of
+them while it loads: so it loads as its base does. Only where an adapted weight lies in
+the files as it lies in the model can it be merged there.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.conversion_mapping import get_model_conversion_mapping
+from transformers.core_model_loading import (
+    WeightConverter,
+    WeightRenaming,
+    rename_source_key,
+)
+from transformers.pytorch_utils import Conv1D
+
+from studio.engine.random_weights import outline_of
+from studio.storage.safetensors_headers import TensorPlace, read_header
+
+WEIGHTS = "model.safetensors"
+INDEX = f"{WEIGHTS}.index.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+FLOATS: Mapping[str, torch.dtype] = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+}
+"""The formats, in safetensors' words, whose tensors are given another one."""
+
+_ADAPTED = re.compile(
+    r"base_model\.model\.(.+)\.(?:lora_[AB]|lora_magnitude_vector)(?:\.weight)?"
+)
+_MATRIX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One tensor on its way from the base to the merged model.
+
+    Attributes:
+        name: In the file.
+        place: There.
+        module: Of the model, whose adapter is added; None for what is copied.
+        transposed: Whether it is held as inputs x outputs (GPT-2's Conv1D).
+    """
+
+    name: str
+    place: TensorPlace
+    module: str | None = None
+    transposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One file of the base.
+
+    Attributes:
+        path: Of the base's file; the merged model's has the same name.
+        pieces: In the order in which they lie in it.
+    """
+
+    path: Path
+    pieces: tuple[Piece, ...]
+
+
+def plan_of(base: Path, adapter: Path) -> tuple[Shard, ...] | None:
+    """Find where each part of an adapter belongs.
+
+    Args:
+        base: The base model's folder.
+        adapter: The adapter's folder.
+
+    Returns:
+        The base's files; None where a part belongs to nothing that lies in them as it
+        is, so that the model has to be put together in memory.
+
+    Raises:
+        StudioError: A file can't be read.
+    """
+    modules = _adapted_modules(adapter)
+    files = {path: read_header(path).tensors for path in _files(base)}
+    if modules is None or not files:
+        return None
+    model = outline_of(base)
+    names = _names_in_files(model, (name for held in files.values() for name in held))
+    adapted: dict[str, tuple[str, bool]] = {}
+    for module in modules:
+        name = names.get(f"{module}.weight")
+        layer = model.get_submodule(module) if name else None
+        if name is None or not isinstance(layer, nn.Linear | Conv1D):
+            return None
+        adapted[name] = module, isinstance(layer, Conv1D)
+    shards = tuple(
+        Shard(path, tuple(_piece(name, held[name], adapted) for name in held))
+        for path, held in files.items()
+    )
+    pieces = [piece for shard in shards for piece in shard.pieces]
+    return shards if all(map(_is_matrix, filter(_is_adapted, pieces))) else None
+
+
+def _piece(
+    name: str, place: TensorPlace, adapted: Mapping[str, tuple[str, bool]]
+) -> Piece:
+    module, transposed = adapted.get(name, (None, False))
+    return Piece(name, place, module, transposed)
+
+
+def _is_adapted(piece: Piece) -> bool:
+    return piece.module is not None
+
+
+def _is_matrix(piece: Piece) -> bool:
+    return piece.place.format in FLOATS and len(piece.place.shape) == _MATRIX
+
+
+def _adapted_modules(adapter: Path) -> set[str] | None:
+    """Modules with a part in the adapter; None if it holds parts of other kinds."""
+    found = [
+        _ADAPTED.fullmatch(name)
+        for name in read_header(adapter / ADAPTER_WEIGHTS).tensors
+    ]
+    return None if None in found else {each[1] for each in found if each}
+
+
+def _files(base: Path) -> list[Path]:
+    index = base / INDEX
+    if not index.is_file():
+        return [base / WEIGHTS] if (base / WEIGHTS).is_file() else []
+    told = json.loads(index.read_text(encoding="utf-8"))
+    # A name from a stranger's index never leads out of the folder.
+    return sorted({base / Path(str(name)).name for name in told["weight_map"].values()})
+
+
+def _names_in_files(model: PreTrainedModel, names: Iterator[str]) -> dict[str, str]:
+    """Names of the files by those of the model, for what is only renamed on loading."""
+    transforms = get_model_conversion_mapping(model)
+    renamings = [each for each in transforms if isinstance(each, WeightRenaming)]
+    converters = [each for each in transforms if isinstance(each, WeightConverter)]
+    known, prefix = model.state_dict(), model.base_model_prefix
+    found = {}
+    for name in names:
+        renamed, converted = rename_source_key(
+            name, renamings, converters, prefix, known
+        )
+        if converted is None:
+            found[renamed] = name
+    return found
