@@ -5,6 +5,8 @@ an adapter, a checkpoint or a model finds all of it, even after a power cut.
 """
 
 import contextlib
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -14,19 +16,22 @@ from pathlib import Path
 import psutil
 from safetensors import SafetensorError
 
-from studio.domain.errors import ExitCode, StudioError
+from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
 from studio.domain.hardware import gib
 from studio.domain.waypoints import passing
 from studio.storage.disk import disk_refusal
-from studio.storage.documents import sync_folder
+from studio.storage.documents import sync_folder, write_bytes_atomically
+from studio.storage.locks import locked
 from studio.storage.run_directory import CHECKPOINTS
+from studio.system.paths import data_dir
 
 # safetensors writes in Rust and hides the number in its text.
 _OS_ERROR = re.compile(r"os error (\d+)")
 # Before a name for what is tried in a run's folder and belongs to nobody else: one
 # engine alone trains a run.
 SCRATCH = ".trial-"
+_NOTE = ".unfinished.json"
 _UNFINISHED = re.compile(r"\.(.+)\.unfinished-(\d+)")
 
 
@@ -60,6 +65,99 @@ def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+class Unfinished:
+    """A folder that is being filled, perhaps by several processes in turn.
+
+    Attributes:
+        path: Where to write.
+    """
+
+    def __init__(self, path: Path, making: str) -> None:
+        """Go on with what lies there if it is the same thing; else begin anew.
+
+        Args:
+            path: Of the folder.
+            making: All that decides what will be in it.
+
+        Raises:
+            OSError: The disk refuses.
+        """
+        self.path = path
+        self._making = making
+        self._note = path / _NOTE
+        self._done = self._kept()
+        if self._done is None:
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(parents=True)
+            self._done = []
+            self._write_down()
+
+    def has(self, name: str) -> bool:
+        """Whether a file is there and whole."""
+        return self._done is not None and name in self._done
+
+    def keep(self, name: str) -> None:
+        """Say that a file is whole; it is from now on, even after a power cut."""
+        assert self._done is not None
+        _sync_file(self.path / name)
+        self._done.append(name)
+        self._write_down()
+
+    def seal(self) -> None:
+        """Remove what doesn't belong to the result."""
+        self._note.unlink()
+
+    def _write_down(self) -> None:
+        told = {"making": self._making, "done": self._done}
+        write_bytes_atomically(self._note, json.dumps(told).encode())
+
+    def _kept(self) -> list[str] | None:
+        try:
+            told = json.loads(self._note.read_text(encoding="utf-8"))
+            done = [str(name) for name in told["done"]]
+            same = told["making"] == self._making
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        present = all((self.path / name).is_file() for name in done)
+        return done if same and present else None
+
+
+@contextlib.contextmanager
+def resumable_folder(target: Path, making: str) -> Iterator[Unfinished]:
+    """Give a folder to fill file by file, and make it `target` when it is whole.
+
+    What a killed process had finished is gone on with. What is cancelled or fails is
+    removed.
+
+    Args:
+        target: Its final place; what lies there makes room at the end.
+        making: All that decides what will be in it; another thing begins anew.
+
+    Yields:
+        The folder, beside `target`.
+
+    Raises:
+        StudioError: Another process is making it, or the disk refuses.
+    """
+    draft = target.with_name(f".{target.name}.unfinished")
+    name = hashlib.sha256(str(target).encode()).hexdigest()[:16]
+    with locked(data_dir() / "locks" / name, 0, _in_the_making(target)):
+        try:
+            unfinished = Unfinished(draft, making)
+            passing("save.begun")
+            yield unfinished
+            unfinished.seal()
+            _sync(draft)
+            passing("save.synced")
+            _publish(draft, target, replace=True)
+        except (OSError, SafetensorError) as fault:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise _in_words(fault, target) from fault
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
 
 
 def sweep(parent: Path) -> None:
@@ -106,9 +204,13 @@ def need_space(where: Path, needed: int, what: str) -> None:
 def _sync(folder: Path) -> None:
     for file in folder.rglob("*"):
         if file.is_file():
-            with file.open("rb+") as opened:
-                os.fsync(opened.fileno())
+            _sync_file(file)
     sync_folder(folder)
+
+
+def _sync_file(file: Path) -> None:
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
 
 
 def _publish(draft: Path, target: Path, *, replace: bool) -> None:
@@ -123,6 +225,15 @@ def _publish(draft: Path, target: Path, *, replace: bool) -> None:
     passing("save.renamed")
     sync_folder(target.parent)
     passing("save.published")
+
+
+def _in_the_making(target: Path) -> StudioError:
+    return refusal(
+        "export.busy",
+        "Another window or terminal is writing to this folder.",
+        fix="Wait until it has ended, or choose another folder.",
+        where=str(target),
+    )
 
 
 def _in_words(fault: OSError | SafetensorError, target: Path) -> StudioError:

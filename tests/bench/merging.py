@@ -22,7 +22,6 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModelForCausalLM, get_peft_model
-from tests.unit.published_configs import published_config
 from transformers import AutoModelForCausalLM
 
 from studio.domain.hardware import MIB
@@ -31,6 +30,7 @@ from studio.engine.merging.plan import plan_of
 from studio.engine.merging.streaming import merge_shard, write_index
 from studio.engine.random_weights import outline_of, write_random_model
 from studio.system.resident_memory import highest_resident_bytes
+from tests.bench.formula_grid import ARCHITECTURES
 
 DTYPE = torch.bfloat16
 WAYS = ("nothing", "copy", "arithmetic", "streamed", "peft")
@@ -42,7 +42,7 @@ class _Uncounted:
 
 
 def write_model(folder, layers):
-    config = dict(published_config("Llama-3.1-8B"), num_hidden_layers=layers)
+    config = dict(ARCHITECTURES["llama-3.1-8b"], num_hidden_layers=layers)
     described = folder / "described"
     described.mkdir()
     (described / "config.json").write_text(json.dumps(config))

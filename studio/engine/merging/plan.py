@@ -28,6 +28,7 @@ from studio.storage.safetensors_headers import TensorPlace, read_header
 WEIGHTS = "model.safetensors"
 INDEX = f"{WEIGHTS}.index.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
 FLOATS: Mapping[str, torch.dtype] = {
     "F64": torch.float64,
     "F32": torch.float32,

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import torch
 
 from studio.domain.errors import StudioError, refusal
+from studio.domain.waypoints import passing
 from studio.engine.merging.arithmetic import AdapterParts
 from studio.engine.merging.plan import FLOATS, INDEX, Piece, Shard
 from studio.engine.session import Count
@@ -52,6 +53,7 @@ def merge_shard(
         for piece in shard.pieces:
             chunks = _merged(piece, source, parts, dtype)
             writer.write(piece.name, map(_bytes_of, chunks))
+            passing("merge.tensor")
             count.add(piece.place.size_bytes)
 
 

@@ -8,6 +8,7 @@ for.
 from collections.abc import Sequence
 from pathlib import Path
 
+import peft
 import torch
 from transformers import GenerationConfig, PretrainedConfig
 
@@ -18,15 +19,26 @@ from studio.engine.devices import DTYPES
 from studio.engine.long_context import stretched
 from studio.engine.merging.arithmetic import AdapterParts
 from studio.engine.merging.in_memory import merge_whole
-from studio.engine.merging.plan import Shard, plan_of
+from studio.engine.merging.plan import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    Shard,
+    plan_of,
+)
 from studio.engine.merging.streaming import merge_shard, merged_bytes, write_index
 from studio.engine.model_card import merged_card
 from studio.engine.model_config import read_config
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Count, Session
-from studio.engine.staging import need_space, whole_folder
+from studio.engine.staging import (
+    Unfinished,
+    need_space,
+    resumable_folder,
+    whole_folder,
+)
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Merged
+from studio.storage.data_digest import sha256_of
 from studio.storage.models import ModelPlace, is_model_folder
 from studio.storage.run_directory import RunDirectory
 
@@ -66,14 +78,16 @@ def merge(
         config = stretched(read_config(folder), run.read_recipe().model.stretch)
         session.enter(Phase.MERGING)
         shards = plan_of(folder, run.adapter_path)
-        with whole_folder(target, replace=True) as draft:
-            if shards is None:
+        if shards is None:
+            with whole_folder(target, replace=True) as draft:
                 merge_whole(session, folder, run.adapter_path, draft, dtype, config)
-            else:
-                _stream(session, shards, run.adapter_path, draft, DTYPES[dtype])
-                _write_configuration(folder, config, draft, DTYPES[dtype])
-            load_tokenizer(run.adapter_path).save_pretrained(draft)
-            write_card(draft, merged_card(card_of(run.adapter_path), dtype))
+                _complete(run.adapter_path, draft, dtype)
+        else:
+            making = _fingerprint(shards, run.adapter_path, dtype)
+            with resumable_folder(target, making) as unfinished:
+                _stream(session, shards, run.adapter_path, unfinished, DTYPES[dtype])
+                _write_configuration(folder, config, unfinished.path, DTYPES[dtype])
+                _complete(run.adapter_path, unfinished.path, dtype)
     written = sum(file.stat().st_size for file in target.iterdir())
     session.say(Merged(path=str(target), dtype=dtype, size_bytes=written))
 
@@ -82,17 +96,36 @@ def _stream(
     session: Session,
     shards: Sequence[Shard],
     adapter: Path,
-    draft: Path,
+    unfinished: Unfinished,
     dtype: torch.dtype,
 ) -> None:
-    size = merged_bytes(shards, dtype)
-    need_space(draft.parent, size + REST_BYTES, "The merged model")
-    read = sum(piece.place.size_bytes for shard in shards for piece in shard.pieces)
+    left = [shard for shard in shards if not unfinished.has(shard.path.name)]
+    size = merged_bytes(left, dtype)
+    need_space(unfinished.path.parent, size + REST_BYTES, "The merged model")
+    read = sum(piece.place.size_bytes for shard in left for piece in shard.pieces)
     count = Count(session, "Merging the weights", read, "bytes")
     parts = AdapterParts(adapter)
+    for shard in left:
+        target = unfinished.path / shard.path.name
+        target.unlink(missing_ok=True)  # begun by a process that was killed
+        merge_shard(shard, parts, target, dtype, count)
+        unfinished.keep(target.name)
+    write_index(shards, unfinished.path, dtype)
+
+
+def _fingerprint(shards: Sequence[Shard], adapter: Path, dtype: str) -> str:
+    """All that decides what a merged model's files hold."""
+    told = [dtype, torch.__version__, peft.__version__]
+    told += [sha256_of(adapter / name) for name in (ADAPTER_WEIGHTS, ADAPTER_CONFIG)]
     for shard in shards:
-        merge_shard(shard, parts, draft / shard.path.name, dtype, count)
-    write_index(shards, draft, dtype)
+        status = shard.path.stat()
+        told.append(f"{shard.path.name} {status.st_size} {status.st_mtime_ns}")
+    return "\n".join(told)
+
+
+def _complete(adapter: Path, draft: Path, dtype: str) -> None:
+    load_tokenizer(adapter).save_pretrained(draft)
+    write_card(draft, merged_card(card_of(adapter), dtype))
 
 
 def _write_configuration(
