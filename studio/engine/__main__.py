@@ -69,6 +69,10 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--dtype", choices=["bf16", "fp16", "fp32"], default="bf16")
     merge.add_argument("--overwrite", action="store_true")
 
+    verify = verbs.add_parser("verify", help="compare an export with its run")
+    verify.add_argument("artefact", type=Path, metavar="MODEL_DIR")
+    verify.add_argument("--run", type=Path, required=True, metavar="RUN_DIR")
+
     generate = verbs.add_parser("generate", help="answer prompts")
     generate.add_argument("source", type=Path, metavar="RUN_OR_MODEL_DIR")
     generate.add_argument("--prompt", action="append", required=True, metavar="TEXT")

@@ -179,14 +179,16 @@ def _merge(session: Session, arguments: argparse.Namespace) -> None:
     run = RunDirectory.at(arguments.run)
     place = place_of(run.read_recipe().model.name)
     target = arguments.out.expanduser().absolute()
-    merge(
-        session,
-        run,
-        place,
-        target,
-        dtype=arguments.dtype,
-        overwrite=arguments.overwrite,
-    )
+    form = {"dtype": arguments.dtype, "overwrite": arguments.overwrite}
+    merge(session, run, place, target, **form)
+
+
+def _verify(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.parity.verb import verify
+
+    run = RunDirectory.at(arguments.run)
+    place = place_of(run.read_recipe().model.name)
+    verify(session, run, place, arguments.artefact.expanduser().absolute())
 
 
 def _generate(session: Session, arguments: argparse.Namespace) -> None:
@@ -335,6 +337,7 @@ def _doctor(session: Session, _: argparse.Namespace) -> None:
 VERBS: Mapping[str, Verb] = {
     "train": _train,
     "merge": _merge,
+    "verify": _verify,
     "generate": _generate,
     "make-data": _make_data,
     "prepare-model": _prepare_model,

@@ -250,6 +250,25 @@ class Merged(Event, frozen=True, tag="merged"):
     size_bytes: int
 
 
+class ParityMeasured(Event, frozen=True, tag="parity"):
+    """An exported model was compared with what was trained.
+
+    Attributes:
+        path: Of the exported model, absolute.
+        report: Of the page that tells all of it.
+        is_proven: Whether it says what was trained, as far as its format can.
+        agreement: The share of places at which both expect the same token.
+        mean_kl: How far what both expect is apart, in nats; None where that is no
+            finite number.
+    """
+
+    path: str
+    report: str
+    is_proven: bool
+    agreement: float
+    mean_kl: float | None
+
+
 class Generated(Event, frozen=True, tag="generated"):
     """An answer, whole."""
 
@@ -343,6 +362,7 @@ EngineEvent = (
     | RunResumed
     | ModelPrepared
     | Merged
+    | ParityMeasured
     | Generated
     | DraftsMade
     | Diagnosed

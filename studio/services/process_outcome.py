@@ -23,6 +23,7 @@ from studio.protocol.events import (
     MemoryNotEstimated,
     Merged,
     ModelPrepared,
+    ParityMeasured,
     RunFailed,
     RunFinished,
     RunPaused,
@@ -162,6 +163,7 @@ def is_last_word(event: EngineEvent) -> bool:
         | RunFailed
         | RunPaused
         | Merged
+        | ParityMeasured
         | Generated
         | DraftsMade
         | ModelPrepared

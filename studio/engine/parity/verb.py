@@ -1,0 +1,203 @@
+"""What ``verify`` does: a trained run and what was exported from it, side by side.
+
+Both are held unquantised in fp32, so that nothing but the export itself is compared.
+One is in memory at a time. Where the base was quantised while it was trained, that one
+is heard too: how far it is from its unquantised self is told and not judged.
+"""
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from studio.domain.dataset import Turn
+from studio.domain.errors import StudioError, refusal
+from studio.domain.parity import AnswerPair, Distance, Parity
+from studio.domain.recipe import Recipe
+from studio.domain.run import Phase
+from studio.engine.adapter_files import put_adapter
+from studio.engine.data_preparation import prepare_data
+from studio.engine.devices import Formats, choose_device, formats_of
+from studio.engine.generation import answers
+from studio.engine.merging.verb import refuse_whole
+from studio.engine.model_loading import load_model, load_plain
+from studio.engine.model_preparation import prepared_folder
+from studio.engine.parity import texts as reading
+from studio.engine.parity.hearing import Heard, distance_between, heard, places_for
+from studio.engine.parity.page import finite, write_report
+from studio.engine.parity.words import ends_of, lost_ends, other_prompts
+from studio.engine.progress_bars import reported
+from studio.engine.session import Session
+from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
+from studio.protocol.events import ParityMeasured
+from studio.storage.models import ModelPlace, is_model_folder
+from studio.storage.run_directory import RunDirectory
+from studio.storage.weight_files import read_weights
+
+_PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
+_NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
+_ANSWER_TOKENS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a model said: of texts, of prompts, and what ends its answers."""
+
+    texts: list[reading.Text]
+    expected: list[torch.Tensor]
+    learnt: Distance
+    answers: dict[str, str]
+    ends: set[int]
+
+
+def verify(
+    session: Session, run: RunDirectory, place: ModelPlace, artefact: Path
+) -> Parity:
+    """Compare an exported model with the run that it was made from.
+
+    Args:
+        session: Where to report.
+        run: Holds the adapter.
+        place: Its base model.
+        artefact: A merged model's folder, which gets the report.
+
+    Returns:
+        What was found; its report lies in the folder.
+
+    Raises:
+        StudioError: One of the two is not there.
+    """
+    refuse_whole(run)
+    if not is_model_folder(artefact):
+        raise refusal(
+            "parity.no-model",
+            "There is no model in this folder.",
+            fix="Give the folder of a merged model.",
+            where=str(artefact),
+        )
+    with session.lifeline.open():
+        parity = _compared(session, run, prepared_folder(session, place), artefact)
+        report = write_report(artefact, run.name, parity)
+    session.say(
+        ParityMeasured(
+            path=str(artefact),
+            report=str(report),
+            is_proven=parity.is_proven,
+            agreement=parity.distance.agreement,
+            mean_kl=finite(parity.distance.mean_kl),
+        )
+    )
+    return parity
+
+
+def _compared(
+    session: Session, run: RunDirectory, base: Path, artefact: Path
+) -> Parity:
+    recipe = run.read_recipe()
+    ours, theirs = load_tokenizer(run.adapter_path), load_tokenizer(artefact)
+    rows, prompts = _material(session, recipe, ours)
+    told = _hear_trained(session, run, base, ours, rows, prompts)
+    session.enter(Phase.LOADING_MODEL)
+    with reported(session, "Loading the exported model"):
+        exported = load_plain(artefact, torch.float32)
+    session.enter(Phase.EVALUATING)
+    distance = _distance(session, exported, told, "Hearing the export")
+    answered = dict(answers(exported, theirs, prompts, _PLAIN, _ANSWER_TOKENS))
+    ends = ends_of(theirs, _own_ends(exported))
+    del exported
+    return Parity(
+        format=_format_of(artefact),
+        distance=distance,
+        learnt=told.learnt,
+        other_prompts=other_prompts(ours, theirs, prompts),
+        lost_ends=lost_ends(ours, told.ends, ends),
+        answers=tuple(
+            AnswerPair(prompt, told.answers[prompt], answered[prompt])
+            for prompt in prompts
+        ),
+        as_trained=_as_trained(session, run, base, told),
+    )
+
+
+def _material(
+    session: Session, recipe: Recipe, tokenizer: Tokenizer
+) -> tuple[list[reading.Text], list[str]]:
+    """Held-out rows and prompts; the data may be gone, the fixed prompts never are."""
+    fixed = reading.FIXED_PROMPTS
+    session.enter(Phase.PREPARING_DATA)
+    try:
+        data = prepare_data(session, recipe, tokenizer)
+    except StudioError as fault:
+        session.warn(fault.finding)
+        return [], list(dict.fromkeys((*recipe.data.prompts, *fixed)))
+    rows = list(reading.held_out(data.held_out))
+    return rows, list(dict.fromkeys((*data.prompts, *fixed)))
+
+
+def _hear_trained(
+    session: Session,
+    run: RunDirectory,
+    base: Path,
+    tokenizer: Tokenizer,
+    rows: Sequence[reading.Text],
+    prompts: Sequence[str],
+) -> _Told:
+    """What base and adapter say, unquantised."""
+    session.enter(Phase.LOADING_MODEL)
+    stretch = run.read_recipe().model.stretch
+    with reported(session, "Loading the weights"):
+        model = put_adapter(load_plain(base, torch.float32, stretch), run.adapter_path)
+    session.enter(Phase.EVALUATING)
+    said = dict(answers(model, tokenizer, prompts, _PLAIN, _ANSWER_TOKENS))
+    whole = [*rows, *(_answered(tokenizer, each, said[each]) for each in prompts)]
+    texts = reading.within(whole, places_for(model.config.vocab_size))
+    expected = list(heard(session, model, texts, "Hearing what was trained"))
+    with model.disable_adapter():
+        alone = heard(session, model, texts, "Hearing the base alone")
+        learnt = distance_between(texts, expected, alone)
+    ends = ends_of(tokenizer, _own_ends(model))
+    return _Told(texts, expected, learnt, said, ends)
+
+
+def _answered(tokenizer: Tokenizer, prompt: str, answer: str) -> reading.Text:
+    asked = reading.tokens_of(tokenizer, [Turn("user", prompt)])
+    said = list(tokenizer(answer, add_special_tokens=False).input_ids)
+    end = tokenizer.eos_token_id
+    return reading.answered(asked, [*said, *([end] if isinstance(end, int) else [])])
+
+
+def _distance(session: Session, model: Heard, told: _Told, stage: str) -> Distance:
+    said = heard(session, model, told.texts, stage)
+    return distance_between(told.texts, told.expected, said)
+
+
+def _as_trained(
+    session: Session, run: RunDirectory, base: Path, told: _Told
+) -> Distance | None:
+    """How far the quantised base, as it was trained on, is from its plain self."""
+    recipe = run.read_recipe()
+    if not recipe.model.precision.is_quantized:
+        return None
+    gc.collect()
+    session.enter(Phase.LOADING_MODEL)
+    device = choose_device()
+    formats = formats_of(recipe, device)
+    with reported(session, "Loading the weights as they were trained on"):
+        quantized = load_model(base, recipe.model, formats, device)
+    model = put_adapter(quantized, run.adapter_path)
+    session.enter(Phase.EVALUATING)
+    with formats.casting(device):
+        return _distance(session, model, told, "Hearing it as it was trained")
+
+
+def _own_ends(model: Heard) -> object:
+    return model.generation_config.eos_token_id
+
+
+def _format_of(artefact: Path) -> str:
+    """The narrowest format that weights of a folder have."""
+    header, _ = read_weights(artefact)
+    found = [_NAMES[each] for each in header.entries if each in _NAMES]
+    return next((name for name in ("bf16", "fp16") if name in found), "fp32")
