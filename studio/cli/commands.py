@@ -22,6 +22,7 @@ from studio.cli import (
     run_show,
     terminal,
     training,
+    verifying,
 )
 from studio.cli.engine_run import run_engine
 from studio.domain.errors import EXIT_CODES, refusal
@@ -290,6 +291,7 @@ def resume(
 for _command in (run_orders.pause, run_orders.stop, run_orders.cancel):
     app.command()(_command)
 app.command(epilog=run_show.JSON_HELP)(run_show.show)
+app.command()(verifying.verify)
 
 
 @app.command()

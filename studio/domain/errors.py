@@ -22,12 +22,13 @@ class ExitCode(IntEnum):
     ORPHANED = 14
     STOPPED = 15
     PAUSED = 16
+    DIFFERENT = 17
 
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 misused, 10 bad input, 11 out of memory, "
     "12 a loss that is no number, 13 disk, 14 its window went, 15 stopped by you, "
-    "16 paused."
+    "16 paused, 17 an export that says something else."
 )
 """What a command's exit code means, for its help."""
 

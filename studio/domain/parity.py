@@ -76,18 +76,18 @@ class Limits:
 
 LIMITS: Mapping[str, Limits] = MappingProxyType(
     {
-        "fp32": Limits(0.995, 1e-5, 0.001, 1.001),
-        "fp16": Limits(0.98, 1e-3, 0.02, 1.01),
-        "bf16": Limits(0.95, 1e-2, 0.1, 1.02),
+        "fp32": Limits(0.995, 1e-6, 1e-4, 1.001),
+        "fp16": Limits(0.99, 5e-5, 2e-3, 1.005),
+        "bf16": Limits(0.98, 2e-3, 0.02, 1.02),
     }
 )
 """By the format of a merged model's weights.
 
 In fp32 nothing but the order of sums differs, which turns a token only where two are
 equally likely. Rounding a weight to fp16 moves it by up to 2^-11 of itself, to bf16 by
-2^-8, sixteen times as far in the square that a divergence goes by; the limits leave
-some ten times what was measured (BENCHMARKS.md), and what is wrong lies beyond them by
-orders: a layer without its adapter, a matrix turned over, another template.
+2^-8; a divergence goes by the square of that. The limits leave some fifty times what
+was measured (BENCHMARKS.md), and what is wrong lies beyond them by orders: a layer
+without its adapter, a matrix turned over, another template.
 """
 
 

@@ -96,6 +96,7 @@ def test_that_a_merged_model_is_whole_and_of_its_format(
         "config.json",
         "generation_config.json",
         "model.safetensors",
+        "snugtune.json",
         "tokenizer.json",
         "tokenizer_config.json",
     }

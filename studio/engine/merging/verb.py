@@ -38,6 +38,7 @@ from studio.engine.staging import (
 )
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Merged
+from studio.storage.artefacts import Origin, write_origin
 from studio.storage.data_digest import sha256_of
 from studio.storage.models import ModelPlace, is_model_folder
 from studio.storage.run_directory import RunDirectory
@@ -81,13 +82,13 @@ def merge(
         if shards is None:
             with whole_folder(target, replace=True) as draft:
                 merge_whole(session, folder, run.adapter_path, draft, dtype, config)
-                _complete(run.adapter_path, draft, dtype)
+                _complete(run, draft, dtype)
         else:
             making = _fingerprint(shards, run.adapter_path, dtype)
             with resumable_folder(target, making) as unfinished:
                 _stream(session, shards, run.adapter_path, unfinished, DTYPES[dtype])
                 _write_configuration(folder, config, unfinished.path, DTYPES[dtype])
-                _complete(run.adapter_path, unfinished.path, dtype)
+                _complete(run, unfinished.path, dtype)
     written = sum(file.stat().st_size for file in target.iterdir())
     session.say(Merged(path=str(target), dtype=dtype, size_bytes=written))
 
@@ -123,9 +124,12 @@ def _fingerprint(shards: Sequence[Shard], adapter: Path, dtype: str) -> str:
     return "\n".join(told)
 
 
-def _complete(adapter: Path, draft: Path, dtype: str) -> None:
+def _complete(run: RunDirectory, draft: Path, dtype: str) -> None:
+    adapter = run.adapter_path
     load_tokenizer(adapter).save_pretrained(draft)
     write_card(draft, merged_card(card_of(adapter), dtype))
+    digest = sha256_of(adapter / ADAPTER_WEIGHTS)
+    write_origin(draft, Origin(run.name, dtype, digest))
 
 
 def _write_configuration(

@@ -1,0 +1,51 @@
+"""What an exported model's folder says of where it comes from."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from studio.domain.errors import refusal
+
+ORIGIN = "snugtune.json"
+_MOST_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an exported model comes from.
+
+    Attributes:
+        run: The run's name.
+        format: Of its weights.
+        adapter_sha256: Of the adapter's weight file that was merged.
+    """
+
+    run: str
+    format: str
+    adapter_sha256: str
+
+
+def write_origin(folder: Path, origin: Origin) -> None:
+    """Write it into a folder that is being filled."""
+    text = json.dumps(asdict(origin), indent=2) + "\n"
+    (folder / ORIGIN).write_text(text, encoding="utf-8")
+
+
+def read_origin(folder: Path) -> Origin:
+    """Read it.
+
+    Raises:
+        StudioError: The folder doesn't say where it comes from.
+    """
+    try:
+        with (folder / ORIGIN).open("rb") as file:
+            told = json.loads(file.read(_MOST_BYTES))
+        run, form, digest = told["run"], told["format"], told["adapter_sha256"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise refusal(
+            "parity.no-origin",
+            "This folder doesn’t say which run it was made from.",
+            fix="Name the run: snugtune verify FOLDER --run RUN.",
+            where=str(folder),
+        ) from None
+    return Origin(str(run), str(form), str(digest))

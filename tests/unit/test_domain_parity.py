@@ -1,0 +1,69 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from studio.domain.parity import LIMITS, AnswerPair, Distance, Parity
+
+SAME = Distance(500, 1.0, 1e-8, 1e-7, 4.0, 4.0)
+LEARNT = Distance(500, 0.5, 1.0, 9.0, 4.0, 90.0)
+ANSWERS = (AnswerPair("Hello", "Hi.", "Hi."), AnswerPair("Bye", "Bye.", "Ciao."))
+
+
+def parity(form="bf16", **changes):
+    return replace(Parity(form, SAME, LEARNT, (), (), ANSWERS), **changes)
+
+
+def codes(found):
+    return [finding.code for finding in found.findings]
+
+
+@pytest.mark.parametrize("form", LIMITS)
+def test_that_what_says_the_same_is_proven(form):
+    assert parity(form).is_proven
+    assert parity(form).same_answers == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"distance": replace(SAME, agreement=0.9)}, "parity.agreement"),
+        ({"distance": replace(SAME, agreement=math.nan)}, "parity.agreement"),
+        ({"distance": replace(SAME, exported_perplexity=5.0)}, "parity.perplexity"),
+        ({"other_prompts": ("Hello",)}, "parity.prompt"),
+        ({"lost_ends": ("</s>",)}, "parity.ends"),
+    ],
+)
+def test_that_each_difference_is_told(changes, code):
+    found = parity(**changes)
+    assert codes(found) == [code]
+    assert not found.is_proven
+
+
+def test_that_a_coarser_format_may_be_further_away():
+    away = replace(SAME, mean_kl=1e-3)
+    assert codes(parity("bf16", distance=away)) == []
+    assert codes(parity("fp32", distance=away)) == ["parity.divergence", "parity.lost"]
+
+
+def test_that_little_learning_makes_a_small_distance_matter():
+    away = replace(SAME, mean_kl=1e-3)
+    weak = replace(LEARNT, mean_kl=5e-3)
+    assert codes(parity(distance=away, learnt=weak)) == ["parity.lost"]
+
+
+def test_that_noise_loses_nothing_of_a_model_that_learnt_nothing():
+    found = parity("fp32", learnt=replace(LEARNT, mean_kl=0.0))
+    assert found.lost == 0
+    assert found.is_proven
+
+
+def test_that_numbers_that_are_none_are_never_proven():
+    broken = Distance(500, 0.0, math.inf, math.inf, 4.0, math.nan)
+    assert "parity.divergence" in codes(parity(distance=broken))
+
+
+def test_that_without_held_out_rows_perplexity_says_nothing():
+    found = parity(distance=Distance(500, 1.0, 1e-8, 1e-7))
+    assert math.isnan(found.distance.perplexity_ratio)
+    assert found.is_proven
