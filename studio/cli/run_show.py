@@ -17,7 +17,8 @@ JSON_HELP: Final = """\
 --json prints: run, directory, state, step, total_steps, engine_pid (while it runs), \
 losses and held_out (step and nats a token), checkpoints (step and path), memory \
 (predicted and actual bytes), final (adapter and adapter_sha256, or model and \
-model_sha256 by file; steps, held_out_loss; null before one is saved), findings, \
+model_sha256 by file; steps that were done, of_step whose weights these are, \
+held_out_loss of them; null before one is saved), findings, \
 failure, started_at."""
 
 
@@ -87,6 +88,7 @@ def _final(directory: RunDirectory, told: RunSnapshot) -> dict[str, object] | No
     return {
         **saved,
         "steps": told.step,
+        "of_step": told.saved_step or told.step,
         "held_out_loss": losses[1] if losses else None,
         "merged": told.merged,
     }
@@ -103,8 +105,8 @@ def _say(told: RunSnapshot) -> None:
     ]
     if told.steps:
         rows.append(("Training loss", f"{told.steps[-1].loss:.4f}"))
-    if told.held_out:
-        rows.append(("Held-out loss", f"{told.held_out[-1].loss:.4f}"))
+    if told.held_out_loss is not None:
+        rows.append(("Held-out loss", f"{told.held_out_loss:.4f}"))
     if told.compared is not None and told.compared.sentence():
         rows.append(("Memory", told.compared.sentence()))
     rows.append(("Folder", str(told.directory)))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
+from studio.domain.best_step import ended_words
 from studio.domain.errors import ExitCode
 from studio.domain.memory.measurement import MemoryComparison
 from studio.domain.pauses import exit_code_of
@@ -128,6 +129,7 @@ class RunReport:
             "steps": self.finished.steps if self.finished else 0,
             "paused": self.paused is not None,
             "stopped": self.finished.stopped if self.finished else False,
+            "saved_step": self.saved_step,
             "held_out_loss": {"before": first, "after": last},
             "memory": self.compared.document() if self.compared else None,
             "machine": machine.document() if machine else None,
@@ -143,11 +145,20 @@ class RunReport:
             return {"model": str(self.directory.model_path)}
         return {"adapter": str(self.directory.adapter_path)}
 
+    @property
+    def saved_step(self) -> int:
+        """The step whose weights were saved; 0 before any were."""
+        if self.finished is None:
+            return 0
+        return self.finished.saved_step or self.finished.steps
+
     def first_and_last_loss(self) -> tuple[float | None, float | None]:
-        """Held-out losses before and after; None where none was measured."""
+        """Held-out losses before and of the result; None where none was measured."""
         if not self.held_out:
             return None, None
-        return self.held_out[0].loss, self.held_out[-1].loss
+        of_result = {point.step: point.loss for point in self.held_out}
+        last = self.held_out[-1].loss
+        return self.held_out[0].loss, of_result.get(self.saved_step, last)
 
 
 def run_training(directory: RunDirectory) -> RunReport:
@@ -204,20 +215,8 @@ def run_merge(directory: RunDirectory, out: str, *options: str) -> Merged:
 
 def say_report(report: RunReport, merged: Merged | None = None) -> None:
     """Print what a run came to: losses, answers, and where things lie."""
-    before, after = report.first_and_last_loss()
     terminal.say()
-    if before is not None and after is not None:
-        verdict = "lower" if after < before else "not lower"
-        terminal.say(
-            f"Held-out loss: {before:.4f} before, {after:.4f} after: {verdict}."
-        )
-    for prompt in dict.fromkeys(sample.prompt for sample in report.samples):
-        answers = [s for s in report.samples if s.prompt == prompt]
-        terminal.say()
-        terminal.say(f"“{prompt}”")
-        terminal.say_block("before", answers[0].text)
-        if len(answers) > 1:
-            terminal.say_block("after", answers[-1].text)
+    _say_learning(report)
     if report.compared is not None:
         terminal.say()
         terminal.say(report.compared.sentence())
@@ -233,6 +232,35 @@ def say_report(report: RunReport, merged: Merged | None = None) -> None:
             terminal.say(f"{kind.capitalize():<14}{path}")
     if merged is not None:
         terminal.say(f"Merged model  {merged.path}")
+
+
+def _say_learning(report: RunReport) -> None:
+    before, after = report.first_and_last_loss()
+    if (done := report.finished) is not None and (done.waited or done.saved_step):
+        terminal.say(_ended(done))
+    if before is not None and after is not None:
+        verdict = "lower" if after < before else "not lower"
+        terminal.say(
+            f"Held-out loss: {before:.4f} before, {after:.4f} after: {verdict}."
+        )
+    for prompt in dict.fromkeys(sample.prompt for sample in report.samples):
+        answers = [s for s in report.samples if s.prompt == prompt]
+        terminal.say()
+        terminal.say(f"“{prompt}”")
+        terminal.say_block("before", answers[0].text)
+        later = answers[1:]
+        later = [s for s in later if s.step == report.saved_step] or later
+        if later:
+            terminal.say_block("after", later[-1].text)
+
+
+def _ended(done: RunFinished) -> str:
+    if not done.stopped:
+        return ended_words(done.steps, done.waited, done.saved_step)
+    return (
+        f"Stopped after step {done.steps:,}; the best, of step {done.saved_step:,}, "
+        "is what was saved."
+    )
 
 
 def _say_pause(name: str, paused: RunPaused) -> None:

@@ -18,6 +18,7 @@ from studio.domain.compat_options import CompatOptions
 from studio.domain.data_options import DataOptions
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, Severity, error
+from studio.domain.measuring_findings import measuring_clashes, measuring_remarks
 from studio.domain.method_findings import method_clashes
 from studio.domain.method_options import Trained
 from studio.domain.options import Option, Value, collect
@@ -170,7 +171,11 @@ class Recipe:
 
     def remarks(self) -> list[Finding]:
         """What training will not do although the recipe says so."""
-        keys, found = self.compared(), schedule_remarks(self.train)
+        keys = self.compared()
+        found = [
+            *schedule_remarks(self.train),
+            *measuring_remarks(self.train, self.data),
+        ]
         if not keys:
             return found
         return [
@@ -208,18 +213,9 @@ class Recipe:
                     where="lora.targets",
                 )
             )
-        if self.train.eval_steps and not self.data.measures:
-            found.append(
-                error(
-                    "recipe.contradiction",
-                    "train.eval_steps measures on held-out rows, "
-                    "but data.held_out keeps none.",
-                    fix="Set data.held_out to 0.05, or train.eval_steps to 0.",
-                    where="train.eval_steps",
-                )
-            )
         return [
             *found,
+            *measuring_clashes(self.train, self.data),
             *attention_clashes(self),
             *adapter_clashes(self.model, self.lora),
             *schedule_clashes(self.train),

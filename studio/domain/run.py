@@ -203,6 +203,10 @@ class RunSnapshot:
         failure: Why it failed.
         adapter: Path of the adapter, relative to the run directory.
         model: Path of the trained model, likewise, where all weights were trained.
+        saved_step: The step whose weights these are, because it measured best; 0 for
+            the last.
+        waited: Measurements without a better held-out loss that ended it; 0 where
+            something else did.
         merged: Path of the merged model, relative; None until merged.
         started_at: When the first event happened, seconds since the epoch.
         training_at: When the first step began, likewise; None before.
@@ -230,6 +234,8 @@ class RunSnapshot:
     failure: Finding | None = None
     adapter: str | None = None
     model: str | None = None
+    saved_step: int = 0
+    waited: int = 0
     merged: str | None = None
     started_at: float | None = None
     training_at: float | None = None
@@ -257,8 +263,16 @@ class RunSnapshot:
         """The most memory the engine was seen to hold on its device."""
         return max((point.highest_bytes for point in self.memory), default=None)
 
+    @property
+    def held_out_loss(self) -> float | None:
+        """Of the weights that were saved, else the newest; None until measured."""
+        saved = (p.loss for p in self.held_out if p.step == self.saved_step != 0)
+        newest = self.held_out[-1].loss if self.held_out else None
+        return next(saved, newest)
+
     def held_out_before_and_after(self) -> tuple[float, float] | None:
-        """First and last held-out loss, when both were measured."""
-        if len(self.held_out) < 2:  # noqa: PLR2004 - a before and an after
+        """First held-out loss and that of the result, when both were measured."""
+        after = self.held_out_loss
+        if after is None or len(self.held_out) < 2:  # noqa: PLR2004 - before and after
             return None
-        return self.held_out[0].loss, self.held_out[-1].loss
+        return self.held_out[0].loss, after

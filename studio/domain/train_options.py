@@ -222,6 +222,21 @@ class TrainOptions(MethodOptions):
         high=10_000_000,
         unit="steps",
     )
+    patience: int = integer(
+        0,
+        title="Patience",
+        help="Ends the run after so many measurements in a row without a better "
+        "held-out loss, and leaves the best; 0 goes on to the last step.",
+        low=0,
+        high=10_000,
+        unit="measurements",
+    )
+    keep_best: bool = flag(
+        default=False,
+        title="Leave the best",
+        help="What is saved at the end is the step that measured best, not the last; "
+        "patience does so by itself.",
+    )
     seed: int = integer(
         42,
         title="Seed",
@@ -229,6 +244,11 @@ class TrainOptions(MethodOptions):
         low=0,
         high=2**31 - 1,
     )
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the run leaves the step that measured best."""
+        return self.keep_best or self.patience > 0
 
     @property
     def warming_up(self) -> float:

@@ -9,6 +9,7 @@ so that none is written twice. Only this module knows what a checkpoint consists
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.domain.best_step import best_step
 from studio.domain.waypoints import passing
 from studio.engine.adapter_files import save_adapter
 from studio.engine.adapters import trained_bytes
@@ -65,6 +66,6 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
     path = target.relative_to(run.directory.path).as_posix()
     run.session.say(CheckpointSaved(step=step, path=path))
     passing("rotate.begun")
-    best = min(run.losses, key=run.losses.__getitem__, default=0)
-    for gone in rotate(parent, run.recipe.train.keep_checkpoints, (best,)):
+    best = (best_step(run.losses),)
+    for gone in rotate(parent, run.recipe.train.keep_checkpoints, best):
         run.session.say(CheckpointRemoved(step=gone))

@@ -34,7 +34,8 @@ class Facts:
         recipe: Of the run.
         data_sha256: Of the data file.
         rows: Trained on.
-        steps: That were done.
+        steps: That were done for these weights.
+        of: That the whole run did, where they are the best of these.
         losses: Held-out losses by step, nats a token.
         versions: Of the libraries, by name.
     """
@@ -44,6 +45,7 @@ class Facts:
     data_sha256: str
     rows: int
     steps: int
+    of: int
     losses: Mapping[int, float]
     versions: Mapping[str, str]
 
@@ -66,7 +68,8 @@ def model_card(facts: Facts) -> str:
             _front_matter(facts),
             f"# {kind} of {public_name(facts.place)}",
             "",
-            f"Trained with Snugtune in {facts.steps:,} steps on {facts.rows:,} chats.",
+            f"Trained with Snugtune in {facts.steps:,} steps on {facts.rows:,} chats."
+            + _best_of(facts),
             *_measured(facts),
             *_stretched(facts.recipe),
             "",
@@ -116,10 +119,18 @@ def _front_matter(facts: Facts) -> str:
     return "\n".join(lines)
 
 
+def _best_of(facts: Facts) -> str:
+    if facts.of == facts.steps:
+        return ""
+    return f" Of the {facts.of:,} steps of its run, this one measured best."
+
+
 def _measured(facts: Facts) -> list[str]:
-    if len(facts.losses) < 2:  # noqa: PLR2004 - a before and an after
+    losses = facts.losses
+    if len(losses) < 2:  # noqa: PLR2004 - a before and an after
         return []
-    before, after = facts.losses[min(facts.losses)], facts.losses[max(facts.losses)]
+    before, last = losses[min(losses)], losses[max(losses)]
+    after = losses.get(facts.steps, last)
     return [
         "",
         f"Held-out loss: {before:.4f} nats a token before, {after:.4f} after.",

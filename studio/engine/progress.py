@@ -44,6 +44,13 @@ class BetweenSteps(Protocol):
     def sample(self, step: int) -> None:
         """Answer the sample prompts."""
 
+    def is_to_keep(self, step: int) -> bool:
+        """Whether a step just measured best of all and must not be lost."""
+
+    @property
+    def has_waited_enough(self) -> bool:
+        """Whether so many measurements weren't better that training ends."""
+
 
 class StepReporter(TrainerCallback):
     """Reports every optimizer step and carries out what is due behind it."""
@@ -85,7 +92,7 @@ class StepReporter(TrainerCallback):
         finally:
             self._updating.close()
         self._carry_out(state.global_step, state.max_steps)
-        if self._session.orders.stop_is_ordered:
+        if self._session.orders.stop_is_ordered or self._between.has_waited_enough:
             control.should_training_stop = True
 
     def _report(self, state: TrainerState, logs: dict[str, float]) -> None:
@@ -121,19 +128,24 @@ class StepReporter(TrainerCallback):
         orders, train = self._session.orders, self._recipe.train
         minutes = (time.monotonic() - self._saved_at) / _MINUTE_S
         late = 0 < train.save_minutes <= minutes
-        if orders.take_save() or _is_due(step, train.save_steps) or late:
-            with self._session.lifeline.held():
-                self._between.save(step)
-            self._saved_at = time.monotonic()
-        evaluates = _is_due(step, train.eval_steps)
+        if orders.take_save() or is_due(step, train.save_steps) or late:
+            self._save(step)
+        evaluates = is_due(step, train.eval_steps)
         samples = orders.take_sample()
         if step >= total or orders.stop_is_ordered:
             return  # the run's end measures or leaves it
         if evaluates:
             self._between.evaluate(step)
+            if self._between.is_to_keep(step):
+                self._save(step)
         if evaluates or samples:
             self._between.sample(step)
             self._session.enter(Phase.TRAINING)
+
+    def _save(self, step: int) -> None:
+        with self._session.lifeline.held():
+            self._between.save(step)
+        self._saved_at = time.monotonic()
 
 
 class MemoryMeter:
@@ -168,5 +180,6 @@ def _used_on_card() -> int:
     return total - free
 
 
-def _is_due(step: int, every: int) -> bool:
+def is_due(step: int, every: int) -> bool:
+    """Whether something is done behind a step that is done every so many."""
     return every > 0 and step % every == 0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from studio.domain.waypoints import passing
 from studio.engine.adapter_files import save_adapter, write_card
 from studio.engine.adapters import trained_bytes
-from studio.engine.model_card import model_card
+from studio.engine.model_card import Facts, model_card
 from studio.engine.progress_bars import reported
 from studio.engine.staging import need_space, whole_folder
 
@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 _REST_BYTES = 32 << 20
 
 
-def save_result(run: "TrainingRun", steps: int, target: Path) -> None:
-    """Write what was trained so far, whole or not at all, over what lies there.
+def save_result(run: "TrainingRun", facts: Facts, target: Path) -> None:
+    """Write the weights at hand, whole or not at all, over what lies there.
 
     Args:
         run: Whose it is.
-        steps: That were done.
+        facts: For its card.
         target: The folder to make: of an adapter or of a model.
 
     Raises:
         StudioError: The disk is full or may not be written.
     """
-    facts = run.facts(steps)
     if not run.recipe.trains_all:
         save_adapter(run.model, run.tokenizer, facts, target, replace=True)
         return

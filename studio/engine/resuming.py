@@ -25,7 +25,9 @@ _WITHOUT_EFFECT = frozenset(
     {
         "data.prompts",
         "train.eval_steps",
+        "train.keep_best",
         "train.keep_checkpoints",
+        "train.patience",
         "train.save_minutes",
         "train.save_steps",
     }

@@ -7,10 +7,12 @@ as the map that all 8-bit states share, stay one tensor.
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 _TENSOR, _TUPLE, _PAIRS, _BYTES = "__tensor__", "__tuple__", "__pairs__", "__bytes__"
@@ -45,6 +47,30 @@ def read_tree(folder: Path, name: str) -> Any:  # noqa: ANN401 - whatever was wr
     tensors = load_file(folder / f"{name}.safetensors")
     plain = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
     return _joined(plain, tensors)
+
+
+def read_branch(folder: Path, name: str, branch: str) -> Any:  # noqa: ANN401 - whatever was written
+    """Read one branch of a tree, and no other branch's tensors.
+
+    Raises:
+        KeyError: There is no such branch.
+        OSError, ValueError, SafetensorError: Something is missing or damaged.
+    """
+    plain = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))[branch]
+    with safe_open(folder / f"{name}.safetensors", framework="pt") as opened:
+        return _joined(plain, _Lazily(opened))
+
+
+class _Lazily(dict[str, torch.Tensor]):
+    """Tensors of an open file, read when they are asked for."""
+
+    def __init__(self, opened: Any) -> None:  # noqa: ANN401 - safetensors names no type
+        super().__init__()
+        self._opened = opened
+
+    def __missing__(self, key: str) -> torch.Tensor:
+        tensor: torch.Tensor = self._opened.get_tensor(key)
+        return self.setdefault(key, tensor)
 
 
 def _parted(
@@ -87,7 +113,7 @@ def _named(
     return names[known]
 
 
-def _joined(plain: Any, tensors: dict[str, torch.Tensor]) -> Any:  # noqa: ANN401 - JSON
+def _joined(plain: Any, tensors: Mapping[str, torch.Tensor]) -> Any:  # noqa: ANN401 - JSON
     if isinstance(plain, list):
         return [_joined(each, tensors) for each in plain]
     if not isinstance(plain, dict):

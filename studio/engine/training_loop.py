@@ -26,6 +26,7 @@ def begin(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
             run.sample(0)
         else:
             run.take_up(found, trainer)
+            run.catch_up(found.manifest.step, trainer)
         run.session.enter(Phase.TRAINING)
 
 
@@ -56,21 +57,25 @@ def _kept(run: TrainingRun) -> Iterator[None]:
 
 
 def _drive(run: TrainingRun, trainer: Resumable, found: Found | None) -> None:
-    session = run.session
+    session, resumed_at = run.session, found.manifest.step if found else 0
     try:
         with session.lifeline.open():
-            trainer.train(resume_from_checkpoint=str(found.path) if found else None)
+            if not run.has_waited_enough:
+                trainer.train(resume_from_checkpoint=str(found.path) if found else None)
     except Interrupted:
         session.lifeline.grant(SAVE_S)
 
     steps, total = trainer.state.global_step, trainer.state.max_steps
+    if run.has_waited_enough:
+        run.finish(steps or resumed_at, stopped=False)
+        return
     stopped = steps < total
     if stopped and session.orders.pauses:
         passing("pause.begun")
         if steps:
             run.save(steps)
         passing("pause.saved")
-        session.say(RunPaused(step=steps))
+        session.say(RunPaused(step=steps or resumed_at))
     elif steps and (session.orders.keeps_work or not stopped):
         if stopped:
             run.save(steps)  # to go on from, should the user wish to

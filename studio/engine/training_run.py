@@ -7,6 +7,7 @@ from pathlib import Path
 
 from peft import PeftModelForCausalLM
 
+from studio.domain.best_step import best_step, measured_since_best
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
 from studio.domain.waypoints import passing
@@ -17,9 +18,11 @@ from studio.engine.devices import Formats
 from studio.engine.evaluation import held_out_loss
 from studio.engine.failures import broken_down
 from studio.engine.generation import answers
+from studio.engine.leaving_best import losses_told, put_best
 from studio.engine.lifeline import Interrupted
 from studio.engine.model_card import Facts
 from studio.engine.packing import rows_for
+from studio.engine.progress import is_due
 from studio.engine.result_files import save_result
 from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
@@ -27,6 +30,7 @@ from studio.engine.tokenizer_loading import Tokenizer
 from studio.engine.training_state import (
     Resumable,
     StateKeeper,
+    put_weights,
     read_state,
     refuse_broken_weights,
 )
@@ -88,6 +92,16 @@ class TrainingRun:
             return self.directory.model_path
         return self.directory.adapter_path
 
+    @property
+    def has_waited_enough(self) -> bool:
+        """Whether so many measurements weren't better that training ends."""
+        patience = self.recipe.train.patience
+        return 0 < patience <= measured_since_best(self.losses)
+
+    def is_to_keep(self, step: int) -> bool:
+        """Whether a step just measured best of all, and the best is what is left."""
+        return self.recipe.train.keeps_best and best_step(self.losses) == step
+
     def evaluate(self, step: int) -> None:
         """Measure the held-out loss, if rows were held out.
 
@@ -131,23 +145,51 @@ class TrainingRun:
         state = read_state(found.path)
         passing("resume.read")
         self.losses.update(state.pop("losses"))
+        self.losses.update(losses_told(self.directory.events(), found.manifest.step))
         trainer.state_read = state
         self.session.say(RunResumed(step=found.manifest.step))
+
+    def catch_up(self, step: int, trainer: Resumable) -> None:
+        """Do what was due behind the step that a run goes on from, and wasn't done.
+
+        So it ends where it would have ended, had it never been interrupted.
+
+        Raises:
+            StudioError: The held-out loss is no number.
+            Interrupted: The engine was told to end.
+        """
+        due = is_due(step, self.recipe.train.eval_steps)
+        due = due and step not in self.losses and step < self._total_steps()
+        if not due and not self.has_waited_enough:
+            return
+        assert trainer.state_read is not None
+        put_weights(self.model, trainer.state_read["weights"])
+        if due:
+            self.evaluate(step)
+            self.sample(step)
 
     def finish(self, steps: int, *, stopped: bool) -> None:
         """Save the result, measure what was reached, and say the last word.
 
         The result is written before anything is measured, so that nothing that
-        happens meanwhile can cost it. A run that was stopped isn't measured.
+        happens meanwhile can cost it; a better one that was measured takes its place.
+        A run that was stopped isn't measured.
         """
-        target = self.result_path
+        has_trained = self.keeper.whole_step is not None
+        waited = measured_since_best(self.losses) if self.has_waited_enough else 0
+        measures = not stopped and steps not in self.losses
         self.session.conclude(Phase.SAVING)
-        save_result(self, steps, target)
-        if not stopped:
+        if measures:
+            save_result(self, self.facts(steps), self.result_path)
             self._measure_result(steps)
-        if steps >= LEAST_STEPS:
+        saved = put_best(self, steps)
+        if measures and saved != steps:
+            self.session.conclude(Phase.SAVING)
+        if not measures or saved != steps:
+            save_result(self, self.facts(saved, steps), self.result_path)
+        if has_trained and steps >= LEAST_STEPS:
             tell_memory(self.session, self.whole())
-        path = target.relative_to(self.directory.path).as_posix()
+        path = self.result_path.relative_to(self.directory.path).as_posix()
         whole = self.recipe.trains_all
         self.session.say(
             RunFinished(
@@ -155,20 +197,31 @@ class TrainingRun:
                 model=path if whole else "",
                 steps=steps,
                 stopped=stopped,
+                saved_step=saved if saved != steps else 0,
+                waited=waited,
             )
         )
 
-    def facts(self, steps: int) -> Facts:
-        """What a card tells when so many steps are done."""
+    def facts(self, steps: int, of: int | None = None) -> Facts:
+        """What a card tells of the weights of a step.
+
+        Args:
+            steps: That were done for them.
+            of: That the whole run did, where they are told to be the best of these.
+        """
         return Facts(
             place=self.place,
             recipe=self.recipe,
             data_sha256=self.data_sha256,
             rows=len(self.data.training),
             steps=steps,
+            of=of or steps,
             losses=dict(self.losses),
             versions=versions(),
         )
+
+    def _total_steps(self) -> int:
+        return self.recipe.total_steps(len(rows_for(self.recipe, self.data.training)))
 
     def whole(self) -> WholeRun:
         """The run as far as it came, for the table of measurements."""

@@ -21,7 +21,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from studio.domain.waypoints import passing
 from studio.engine.chance import Chance, put_chance, take_chance
 from studio.engine.failures import broken_down
-from studio.engine.state_tree import read_tree, write_tree
+from studio.engine.state_tree import read_branch, read_tree, write_tree
 
 State = dict[str, Any]
 
@@ -215,6 +215,16 @@ def read_state(folder: Path) -> State:
     """
     state: State = read_tree(folder, _STATE)
     return state
+
+
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The trained weights alone of what `StateKeeper.write` wrote, by name.
+
+    Raises:
+        OSError, ValueError, SafetensorError: Something is missing or damaged.
+    """
+    weights: dict[str, torch.Tensor] = read_branch(folder, _STATE, "weights")
+    return weights
 
 
 def trained_weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -27,6 +27,7 @@ from studio.protocol.events import (
     RunFinished,
     RunPaused,
 )
+from studio.storage.checkpoint_folders import all_of
 from studio.storage.draft_making import DraftOrder
 from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
 from studio.storage.recipes import load_recipe
@@ -70,7 +71,7 @@ def _carry_out(
         _greet(session, verb)
         VERBS[verb](session, arguments)
     except Interrupted:
-        _say_interrupted(session, verb)
+        _say_interrupted(session, arguments)
     except Exception as fault:  # noqa: BLE001 - the engine's top: every end is told
         return _end_badly(session, arguments, fault)
     return session.lifeline.exit_code if session.lifeline.is_cut else ExitCode.OK
@@ -109,9 +110,11 @@ def _device() -> str:
     return device_in_words(choose_device())
 
 
-def _say_interrupted(session: Session, verb: str) -> None:
+def _say_interrupted(session: Session, arguments: argparse.Namespace) -> None:
+    verb: str = arguments.verb
     if verb == "train" and session.orders.pauses:
-        session.say(RunPaused(step=0))
+        kept = all_of(RunDirectory(arguments.run).checkpoints_path)
+        session.say(RunPaused(step=kept[-1][0] if kept else 0))
     elif verb == "train":
         session.say(RunFinished(adapter="", steps=0, stopped=True))
     else:

@@ -222,12 +222,18 @@ class RunFinished(Event, frozen=True, tag="finished"):
         steps: How many steps were done.
         stopped: Whether the user ended it early.
         model: The trained model's path, likewise, where all weights were trained.
+        saved_step: The step whose weights were saved, because it measured best; 0
+            where that is the last.
+        waited: Measurements without a better held-out loss that ended the run; 0
+            where something else did.
     """
 
     adapter: str
     steps: int
     stopped: bool = False
     model: str = ""
+    saved_step: int = 0
+    waited: int = 0
 
 
 class ModelPrepared(Event, frozen=True, tag="model-prepared"):

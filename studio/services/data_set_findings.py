@@ -34,16 +34,21 @@ def set_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
 
 def _nothing_held_out(recipe: Recipe, data: ChatFile) -> Finding:
     rows, group = len(data.chats), recipe.data.group
+    train = recipe.train
+    waits = {"train.eval_steps": train.eval_steps, "train.patience": train.patience}
+    keys = ["data.held_out", *(key for key in waits if waits[key])]
+    without = " and ".join(filter(None, (", ".join(keys[:-1]), keys[-1])))
     if data.groups and rows > 1:
         what = f"All rows share one “{group}”, so none can be held back."
-        fix = "Choose another column (data.group), or set data.held_out to 0."
+        fix = f"Choose another column (data.group), or set {without} to 0."
     else:
         what = f"{rows} row is too few to hold one back."
-        fix = "Add rows, or set data.held_out and train.eval_steps to 0."
+        fix = f"Add rows, or set {without} to 0."
     return warning(
         "data.nothing-held-out",
         what,
-        why="The run can't tell whether it learned more than the rows by heart.",
+        why="The run can't tell whether it learned more than the rows by heart"
+        + (", and its patience never ends it." if train.patience else "."),
         fix=fix,
         where="data.held_out",
     )

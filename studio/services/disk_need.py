@@ -44,7 +44,8 @@ def _checkpoints(recipe: Recipe, rows: int) -> int:
     """At once: those that are kept, the best, and the one being written."""
     train = recipe.train
     most = train.keep_checkpoints + 2
-    if train.save_minutes or not train.save_steps:
-        return most if train.save_minutes else 2
+    if train.save_minutes:
+        return most
     steps = recipe.total_steps(rows) if rows or train.max_steps else 0
-    return min(most, steps // train.save_steps + 2)
+    every = (train.save_steps, train.eval_steps if train.keeps_best else 0)
+    return min(most, sum(steps // each for each in every if each) + 2)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from studio.domain.best_step import ended_words
 from studio.domain.errors import ExitCode
 from studio.domain.finding import Finding, error
 from studio.domain.memory.measurement import Source
@@ -77,8 +78,8 @@ class ProcessOutcome:
         match self.last_word:
             case RunFinished(stopped=True, steps=steps):
                 return f"Stopped after step {steps:,}."
-            case RunFinished(steps=steps):
-                return f"Finished after {steps:,} {'step' if steps == 1 else 'steps'}."
+            case RunFinished(steps=steps, waited=waited, saved_step=saved):
+                return ended_words(steps, waited, saved)
             case RunPaused(message="", step=step):
                 return f"Paused behind step {step:,}."
             case RunFailed(message=message) | RunPaused(message=message):

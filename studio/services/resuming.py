@@ -1,5 +1,6 @@
 """Whether a run can be gone on with, told from its journal."""
 
+from studio.domain.best_step import waited_words
 from studio.domain.errors import refusal
 from studio.domain.run import RunSnapshot, RunState
 from studio.storage.checkpoint_folders import all_of
@@ -37,8 +38,9 @@ def refuse_resuming(run: RunSnapshot) -> None:
     if run.state is RunState.FINISHED:
         raise refusal(
             "run.finished",
-            f"{run.name} has finished: all {run.step:,} steps are done.",
-            fix="Start another run with more passes.",
+            _finished_words(run),
+            fix="Start another run with more "
+            f"{'patience' if run.waited else 'passes'}.",
         )
     if not can_resume(run):
         raise refusal(
@@ -47,3 +49,9 @@ def refuse_resuming(run: RunSnapshot) -> None:
             fix="Start a new run with its recipe; train.save_steps or "
             "train.save_minutes write checkpoints.",
         )
+
+
+def _finished_words(run: RunSnapshot) -> str:
+    if run.waited:
+        return f"{run.name} has finished. {waited_words(run.step, run.waited)}."
+    return f"{run.name} has finished: all {run.step:,} steps are done."

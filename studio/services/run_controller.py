@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 
+from studio.domain.best_step import ended_words
 from studio.domain.errors import StudioError, refusal
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase, RunSnapshot, RunState
@@ -368,7 +369,7 @@ def _ending_of(snapshot: RunSnapshot) -> str:
     """How a run that was only read about ended, as a sentence."""
     match snapshot.state:
         case RunState.FINISHED:
-            return f"Finished after {snapshot.step:,} steps."
+            return ended_words(snapshot.step, snapshot.waited, snapshot.saved_step)
         case RunState.PAUSED if snapshot.failure is None:
             return f"Paused behind step {snapshot.step:,}."
         case RunState.STOPPED:

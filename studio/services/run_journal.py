@@ -100,10 +100,11 @@ def lost(snapshot: RunSnapshot, failure: Finding) -> RunSnapshot:
 
 def saved_words(snapshot: RunSnapshot) -> str:
     """What is left of a run that broke off, as a sentence."""
-    if snapshot.adapter is not None:
-        return "The adapter is saved."
-    if snapshot.model is not None:
-        return "The model is saved."
+    if snapshot.result is not None:
+        kind = "model" if snapshot.adapter is None else "adapter"
+        step = snapshot.saved_step
+        best = f" of step {step:,}, which measured best," if step else ""
+        return f"The {kind}{best} is saved."
     if snapshot.checkpoints:
         return f"Saved up to step {snapshot.checkpoints[-1][0]:,}."
     return "Nothing was saved yet."
@@ -233,6 +234,7 @@ class _Draft:
                 self._change(state=state, progress=None)
                 self._change(adapter=event.adapter or self.base.adapter)
                 self._change(model=event.model or self.base.model)
+                self._change(saved_step=event.saved_step, waited=event.waited)
             case RunFailed():
                 failure = error(event.kind, event.message, fix=event.advice)
                 self._change(state=RunState.FAILED, progress=None, failure=failure)
@@ -254,6 +256,7 @@ class _Draft:
 
     def _go_back(self, step: int) -> None:
         """Forget what happened behind the step that the run goes on from."""
+        self._change(saved_step=0, waited=0)
         self.steps = [each for each in self.steps if each.step <= step]
         self.held_out = [each for each in self.held_out if each.step <= step]
         self.memory = [each for each in self.memory if each.step <= step]

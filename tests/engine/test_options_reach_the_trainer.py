@@ -164,6 +164,8 @@ CASES = {
     "train.save_minutes": (1, checkpoints_of_two_minutes_a_step),
     "train.keep_checkpoints": (2, checkpoints_left),
     "train.eval_steps": (1, lambda b: len(of_kind(b.trained(), EvalFinished))),
+    "train.patience": (1, steps_done),
+    "train.keep_best": (True, lambda b: len(of_kind(b.trained(), CheckpointSaved))),
     "train.seed": (7, lambda b: b.adapter()),
 }
 # Rows that several formats, and several columns, could be read from.
@@ -183,6 +185,13 @@ BESIDES = {
     "train.save_steps": {"train__max_steps": 2},
     "train.keep_checkpoints": {"train__save_steps": 1},
     "train.eval_steps": {"train__max_steps": 3},
+    # At such a rate the loss soon rises.
+    "train.patience": {
+        "train__eval_steps": 1,
+        "train__max_steps": 12,
+        "train__learning_rate": 1.0,
+    },
+    "train.keep_best": {"train__eval_steps": 1, "train__max_steps": 3},
     "train.checkpointing": {"train__max_steps": 1},
     "train.accumulation": {"train__max_steps": 1},
     "data.group": {"data__held_out": 0.5},

@@ -59,6 +59,7 @@ WAYS = {
         "train__label_smoothing": 0.1,
         "train__warmup_steps": 4,
     },
+    "leaving the best": {"train__eval_steps": 3, "train__keep_best": True},
     "packed": {"train__packing": True, "train__sequence_length": 128},
 }
 

@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 
+from studio.engine import state_tree
 from studio.engine.chance import put_chance, take_chance
 from studio.engine.state_tree import read_tree, write_tree
 
@@ -68,3 +69,19 @@ def test_that_chance_goes_on_as_from_the_moment_it_was_taken(tmp_path):
     assert draw() != drawn
     put_chance(read_tree(tmp_path, "chance"))
     assert draw() == drawn
+
+
+def test_that_a_branch_is_read_without_the_tensors_of_others(tmp_path, monkeypatch):
+    weight, state = torch.arange(4.0), torch.ones(3)
+    tree = {"weights": {"a": weight, 2: "plain"}, "optimizer": [state]}
+    write_tree(tmp_path, "state", tree)
+    read, lookup = [], state_tree._Lazily.__missing__
+    monkeypatch.setattr(
+        state_tree._Lazily,
+        "__missing__",
+        lambda self, key: read.append(key) or lookup(self, key),
+    )
+    branch = state_tree.read_branch(tmp_path, "state", "weights")
+    assert branch.keys() == {"a", 2}
+    assert torch.equal(branch["a"], weight)
+    assert len(read) == 1

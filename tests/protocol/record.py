@@ -138,6 +138,21 @@ def whole(recorder):
     recorder.keep_journal("whole", run)
 
 
+def patient(recorder):
+    """A run that ends when it measures no better, at a rate at which it soon does."""
+    run = recorder.run(
+        train__max_steps=40,
+        train__eval_steps=2,
+        train__patience=2,
+        train__save_steps=0,
+        train__learning_rate=0.05,
+        train__schedule="constant",
+    )
+    with engine("train", run.path) as process:
+        process.end()
+    recorder.keep_journal("patient", run)
+
+
 def estimated(recorder, run):
     clashing = recorder.run(model__precision="bf16", lora__rank=4)
     card = ("--card-bytes", str(12 << 30), "--capability", "8.9")
@@ -200,6 +215,7 @@ def main():
         killed(recorder)
         resumed(recorder)
         whole(recorder)
+        patient(recorder)
         adapted(recorder)
         failed(recorder)
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)

@@ -175,6 +175,16 @@ def test_that_saving_often_and_converting_need_more_disk(recipe):
     assert run_bytes(passes, PLACE, 1000) > run_bytes(passes, PLACE, 10)
 
 
+def test_that_leaving_the_best_needs_room_for_it_as_often_as_is_measured(recipe):
+    recipe = recipe.with_values({"train.save_minutes": 0, "train.max_steps": 100})
+    measured = recipe.with_value("train.eval_steps", 100)
+    best = measured.with_value("train.keep_best", True)
+    often = best.with_value("train.eval_steps", 10)
+    sizes = [run_bytes(each, PLACE, 100) for each in (measured, best, often)]
+    assert sizes == sorted(set(sizes))
+    assert run_bytes(recipe, PLACE, 100) == sizes[0]
+
+
 def test_that_no_more_disk_is_needed_than_for_the_checkpoints_that_are_kept(recipe):
     often = recipe.with_value("train.save_steps", 1)
     assert run_bytes(often, PLACE, 1000) == run_bytes(often, PLACE, 100_000)
@@ -191,6 +201,29 @@ def test_that_what_the_reader_found_is_told(recipe):
     one = replace(data, chats=(CHAT,), findings=())
     codes = {finding.code for finding in preflight(recipe, PLACE, CARD, ROOM, one)}
     assert codes == {"data.nothing-held-out", "data.less-than-a-batch"}
+
+
+@pytest.mark.parametrize(
+    ("options", "fix", "why"),
+    [
+        ({}, "set data.held_out to 0.", "by heart."),
+        (
+            {"train.eval_steps": 5, "train.patience": 2},
+            "set data.held_out, train.eval_steps and train.patience to 0.",
+            "and its patience never ends it.",
+        ),
+    ],
+)
+def test_that_a_way_out_of_holding_nothing_back_is_not_refused_next(
+    recipe, options, fix, why
+):
+    recipe = recipe.with_values(options)
+    data = ChatFile("chats.jsonl", (CHAT,), (), 1, "Chats", 1)
+    found = {each.code: each for each in preflight(recipe, PLACE, CARD, ROOM, data)}
+    assert fix in found["data.nothing-held-out"].how_to_fix
+    assert found["data.nothing-held-out"].why.endswith(why)
+    mended = recipe.with_values({"data.held_out": 0.0, **dict.fromkeys(options, 0)})
+    assert not mended.contradictions()
 
 
 def test_that_errors_stand_before_warnings(recipe):

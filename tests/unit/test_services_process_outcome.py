@@ -31,6 +31,29 @@ FAILED = RunFailed(kind="data.empty", message="No rows.", advice="Add some.")
             ),
             "Stopped after step 1,200.",
         ),
+        (
+            ProcessOutcome(
+                last_word=RunFinished(
+                    adapter="adapter", steps=120, waited=3, saved_step=90
+                )
+            ),
+            (
+                "Stopped at step 120: no better held-out loss in 3 measurements; the "
+                "best, of step 90, is what was saved."
+            ),
+        ),
+        (
+            ProcessOutcome(last_word=RunFinished(adapter="", steps=12, waited=1)),
+            "Stopped at step 12: no better held-out loss in 1 measurement.",
+        ),
+        (
+            ProcessOutcome(last_word=RunFinished(adapter="", steps=1, saved_step=0)),
+            "Finished after 1 step.",
+        ),
+        (
+            ProcessOutcome(last_word=RunFinished(adapter="", steps=40, saved_step=8)),
+            "Finished after 40 steps; the best, of step 8, is what was saved.",
+        ),
         (ProcessOutcome(exit_code=10, last_word=FAILED), "No rows."),
         (
             ProcessOutcome(exit_code=-9, saved_step=200),

@@ -26,6 +26,7 @@ from studio.protocol.events import (
     Progress,
     RunFailed,
     RunFinished,
+    RunResumed,
     SampleProduced,
     StepFinished,
     Stopping,
@@ -260,3 +261,11 @@ def test_that_runs_are_sorted_by_their_beginning(run):
     )
     names = [snapshot.name for snapshot in newest_first([never, early, late])]
     assert names == ["late", "early", "never"]
+
+
+def test_that_going_on_forgets_which_step_was_the_best(run):
+    end = RunFinished(adapter="adapter", steps=2, stopped=True, saved_step=1, waited=1)
+    told = fold_all(empty_snapshot(run), [*STORY[:-1], end])
+    assert (told.saved_step, told.waited) == (1, 1)
+    on = fold(told, RunResumed(step=2))
+    assert (on.saved_step, on.waited) == (0, 0)

@@ -157,6 +157,48 @@ def test_that_the_end_tells_both_held_out_losses() -> None:
     assert view(done).course is None
 
 
+def patient(**changes):
+    """A run that measured best at step 20 and waited for better until step 40."""
+    losses = (HeldOutPoint(0, 2.5), HeldOutPoint(20, 1.25), HeldOutPoint(40, 1.5))
+    found = replace(
+        run(40), state=RunState.FINISHED, adapter="adapter", held_out=losses
+    )
+    return replace(found, **{"saved_step": 20, "waited": 3, **changes})
+
+
+def test_that_a_run_that_measured_no_better_says_why_it_ended_and_what_is_left():
+    shown = view(patient())
+    assert shown.ending is not None
+    assert shown.ending.headline == (
+        "Stopped at step 40: no better held-out loss in 3 measurements"
+    )
+    assert shown.ending.text == (
+        "Held-out loss **2.500** before, **1.250** after: 50 % lower. "
+        "The adapter of step 20, which measured best, is saved."
+    )
+    assert shown.ending.deeds == (NextDeed.RESULT,)
+    figures = {tile.caption: tile.value for tile in shown.tiles}
+    assert figures["Held-out loss"] == "1.250"
+    assert shown.happenings[0].words == "Adapter of step 20, the best, saved"
+
+
+def test_that_a_run_that_leaves_its_best_did_all_its_steps():
+    ending = view(patient(waited=0)).ending
+    assert ending is not None
+    assert ending.headline == "Finished 40 steps in 1 min 20 s"
+    assert "of step 20, which measured best" in ending.text
+
+
+def test_that_answers_behind_the_best_are_not_those_of_the_result():
+    samples = tuple(Sample(step, "Why?", f"At {step}.") for step in (0, 20, 40))
+    (asked,) = view(patient(samples=samples)).prompts
+    assert asked.now is not None
+    assert asked.now.text == "At 20."
+    (asked,) = view(patient(samples=samples, saved_step=0)).prompts
+    assert asked.now is not None
+    assert asked.now.text == "At 40."
+
+
 def test_that_a_loss_that_rose_is_called_higher() -> None:
     worse = replace(
         run(40, total=40),

@@ -44,6 +44,8 @@ _ASIDE = frozenset(
         "train.save_minutes",
         "train.keep_checkpoints",
         "train.eval_steps",
+        "train.patience",
+        "train.keep_best",
         "train.seed",
     }
 )

@@ -298,7 +298,12 @@ class RecipePage(QWidget):
         self._share = project.recipe.data.held_out or self._share
         # Without held-out rows there is nothing to measure between steps.
         self.change(
-            {"data.held_out": 0.0, "data.held_out_file": "", "train.eval_steps": 0}
+            {
+                "data.held_out": 0.0,
+                "data.held_out_file": "",
+                "train.eval_steps": 0,
+                "train.patience": 0,
+            }
         )
 
     @Slot(str, object)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from studio.domain.best_step import waited_words
 from studio.domain.run import RunSnapshot, RunState
 from studio.domain.time_words import duration
 from studio.services.resuming import CHANGED, can_resume
@@ -88,7 +89,9 @@ def _finished(snapshot: RunSnapshot) -> Ending:
     return Ending(
         icon=IconName.CHECK_CIRCLE,
         tone=Tone.SUCCESS,
-        headline=f"Finished {steps} in {duration(snapshot.seconds)}",
+        headline=waited_words(snapshot.step, snapshot.waited)
+        if snapshot.waited
+        else f"Finished {steps} in {duration(snapshot.seconds)}",
         text=f"{measured} {saved_words(snapshot)}",
         deeds=(NextDeed.RESULT,),
     )

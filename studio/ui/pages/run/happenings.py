@@ -73,7 +73,7 @@ def _line(step: int, icon: IconName, tone: Tone, words: str) -> Happening:
 def _end(snapshot: RunSnapshot) -> Iterator[tuple[int, Happening]]:
     match snapshot.state:
         case RunState.FINISHED:
-            said = IconName.CHECK_CIRCLE, Tone.SUCCESS, "Adapter saved"
+            said = IconName.CHECK_CIRCLE, Tone.SUCCESS, _saved(snapshot)
         case RunState.PAUSED if snapshot.failure is None:
             said = IconName.PAUSE, Tone.NORMAL, "Paused"
         case RunState.PAUSED if snapshot.failure is not None:
@@ -89,3 +89,9 @@ def _end(snapshot: RunSnapshot) -> Iterator[tuple[int, Happening]]:
         case _:
             return
     yield _LAST, Happening("end", *said)
+
+
+def _saved(snapshot: RunSnapshot) -> str:
+    step = snapshot.saved_step
+    best = f" of step {step:,}, the best," if step else ""
+    return f"{'Model' if snapshot.model else 'Adapter'}{best} saved"

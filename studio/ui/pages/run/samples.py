@@ -39,9 +39,13 @@ class PromptAnswers:
 
 
 def prompts_of(snapshot: RunSnapshot) -> tuple[PromptAnswers, ...]:
-    """The run's prompts in the order they were first asked."""
+    """The run's prompts in the order they were first asked.
+
+    Answers behind the step whose weights were saved aren't those of the result.
+    """
     by_prompt: dict[str, list[Answer]] = {}
-    for sample in snapshot.samples:
+    last = snapshot.saved_step or snapshot.step
+    for sample in (each for each in snapshot.samples if each.step <= last):
         answers = by_prompt.setdefault(sample.prompt, [])
         answers.append(Answer(sample.step, sample.text))
     return tuple(PromptAnswers(p, tuple(a)) for p, a in by_prompt.items())

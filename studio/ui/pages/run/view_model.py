@@ -281,9 +281,8 @@ def _rung(inputs: RunInputs) -> Rung:
 
 
 def _tiles(snapshot: RunSnapshot) -> Iterator[Tile]:
-    held_out = snapshot.held_out[-1].loss if snapshot.held_out else None
     yield Tile("Training loss", _figure(smoothed_loss(snapshot)))
-    yield Tile("Held-out loss", _figure(held_out))
+    yield Tile("Held-out loss", _figure(snapshot.held_out_loss))
     speeds = [p.tokens_per_s for p in snapshot.steps[-_RECENT:] if p.tokens_per_s]
     speed = f"{sum(speeds) / len(speeds):,.0f}" if speeds else ""
     yield Tile("Tokens / s", speed)
