@@ -37,8 +37,10 @@ def report_of(tmp_path):
     [
         (
             "patient",
-            "Stopped at step 8: no better held-out loss in 1 measurement; the best, "
-            "of step 4, is what was saved.",
+            (
+                "Stopped at step 8: no better held-out loss in 1 measurement; the "
+                "best, of step 4, is what was saved."
+            ),
             2.0,
             4,
         ),
