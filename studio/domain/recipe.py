@@ -21,6 +21,7 @@ from studio.domain.finding import Finding, Severity, error
 from studio.domain.measuring_findings import measuring_clashes, measuring_remarks
 from studio.domain.method_findings import method_clashes
 from studio.domain.method_options import Trained
+from studio.domain.offloading import offload_clashes
 from studio.domain.options import Option, Value, collect
 from studio.domain.recipe_options import (
     TARGET_WORDS,
@@ -216,6 +217,7 @@ class Recipe:
         return [
             *found,
             *measuring_clashes(self.train, self.data),
+            *offload_clashes(self.train),
             *attention_clashes(self),
             *adapter_clashes(self.model, self.lora),
             *schedule_clashes(self.train),

@@ -190,6 +190,13 @@ class TrainOptions(MethodOptions):
         help="Gradient checkpointing: layers run twice, their insides aren't kept.",
         effect="Cuts activations to one hidden state a layer.",
     )
+    offload: bool = flag(
+        default=False,
+        title="Remember in main memory",
+        help="What recomputed layers remember lies in main memory until the backward "
+        "pass; copying it there and back takes time.",
+        effect="Takes that one hidden state a layer off the card.",
+    )
     save_steps: int = integer(
         0,
         title="Save every",

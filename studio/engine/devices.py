@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from studio.domain.errors import StudioError, refusal
+from studio.domain.offloading import ON_PROCESSOR
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import AdapterDtype, ComputeDtype, Precision
 from studio.system.machine import processor_name
@@ -69,6 +70,16 @@ def formats_of(recipe: Recipe, device: torch.device) -> Formats:
     _check(recipe, device)
     autocast = compute is not torch.float32 and {load, adapter} != {compute}
     return Formats(load=load, compute=compute, adapter=adapter, autocast=autocast)
+
+
+def refuse_on_processor(recipe: Recipe, device: torch.device) -> None:
+    """Refuse what a processor can't do as a card does.
+
+    Raises:
+        StudioError: It can't.
+    """
+    if device.type == "cpu" and recipe.train.offload:
+        raise StudioError(ON_PROCESSOR)
 
 
 def _check(recipe: Recipe, device: torch.device) -> None:

@@ -11,7 +11,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
 from studio.engine.chat_rendering import TrainingRow
 from studio.engine.data_preparation import PreparedData, prepare_data
-from studio.engine.devices import choose_device
+from studio.engine.devices import choose_device, refuse_on_processor
 from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.subject import Subject
@@ -89,6 +89,7 @@ def load_probe_run(
         StudioError: Bad input.
     """
     device = choose_device()
+    refuse_on_processor(recipe, device)
     card = Card.of(read_machine_once().device()) if device.type == "cuda" else None
     subject = Subject(read_config(folder), recipe, card)
     session.enter(Phase.LOADING_MODEL)

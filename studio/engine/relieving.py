@@ -40,7 +40,7 @@ def relieve(session: Session, run: RunDirectory) -> Recipe:
             refuses.
     """
     before = recipe_in_force(run)
-    after = relieved(before)
+    after = relieved(before, on_card=_on_card())
     if after is None:
         raise StudioError(
             error(
@@ -68,3 +68,9 @@ def relieve(session: Session, run: RunDirectory) -> Recipe:
 def _plain(value: object) -> int | bool:
     assert isinstance(value, int)
     return value
+
+
+def _on_card() -> bool:
+    from studio.engine.devices import choose_device  # torch takes seconds to load
+
+    return choose_device().type == "cuda"

@@ -20,13 +20,15 @@ from studio.storage.run_directory import RunDirectory
 from studio.storage.tables.opening import missing
 from studio.system.versions import versions
 
-# Options that decide when something is written or measured, not what is learnt.
+# Options that decide when something is written or measured, or where something lies
+# meanwhile, not what is learnt.
 _WITHOUT_EFFECT = frozenset(
     {
         "data.prompts",
         "train.eval_steps",
         "train.keep_best",
         "train.keep_checkpoints",
+        "train.offload",
         "train.patience",
         "train.save_minutes",
         "train.save_steps",

@@ -14,6 +14,7 @@ from studio.domain.run import RunSnapshot, RunState
 from studio.protocol.events import EngineEvent, RunPaused
 from studio.storage.in_force import recipe_in_force
 from studio.storage.run_directory import RunDirectory
+from studio.system.machine import read_machine_once
 
 RESUME = ("--resume",)
 ACCEPT_CHANGES = "--accept-changes"
@@ -54,6 +55,7 @@ def resume_arguments(run: RunSnapshot) -> Sequence[str]:
 
 def _has_relief(directory: RunDirectory) -> bool:
     try:
-        return relieved(recipe_in_force(directory)) is not None
+        in_force, device = recipe_in_force(directory), read_machine_once().device()
     except StudioError:
         return False
+    return relieved(in_force, on_card=device.kind == "cuda") is not None

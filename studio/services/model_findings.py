@@ -9,6 +9,7 @@ from studio.domain.expert_findings import (
     expert_refusal,
 )
 from studio.domain.finding import Finding, error
+from studio.domain.offloading import main_memory_findings
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import MLP_ONLY, TARGET_WORDS, Attention
 from studio.services.model_shapes import architecture_of
@@ -30,6 +31,7 @@ def shape_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding
     yield from _target_findings(recipe, model)
     yield from _attention_findings(recipe, model)
     yield from _expert_findings(recipe, model)
+    yield from main_memory_findings(model, recipe)
 
 
 def _target_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:

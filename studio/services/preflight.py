@@ -13,6 +13,7 @@ from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.memory.estimate import MemoryEstimate, Verdict
+from studio.domain.offloading import ON_PROCESSOR
 from studio.domain.packing import rows_as_trained
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, ComputeDtype
@@ -175,6 +176,8 @@ def device_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]
     """What a device can't do, or does slowly, of what a recipe asks."""
     yield from _format_findings(recipe, device)
     yield from _attention_findings(recipe, device)
+    if device.kind == "cpu" and recipe.train.offload:
+        yield ON_PROCESSOR
     if device.kind == "cpu" and recipe.train.optimizer in _PAGED:
         yield warning(
             "device.paged-on-processor",

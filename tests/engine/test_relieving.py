@@ -1,5 +1,7 @@
 """When memory ran out, a run goes on in less of it and learns the same."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from studio.cli import engine_run, training
 from studio.domain.errors import ExitCode
 from studio.domain.memory.measurement import Source
 from studio.domain.run import RunState
-from studio.engine import faults
+from studio.engine import faults, relieving
 from studio.engine.methods import sft
 from studio.protocol.events import (
     EvalFinished,
@@ -18,6 +20,7 @@ from studio.protocol.events import (
     RunPaused,
     RunResumed,
 )
+from studio.services import leading
 from studio.services.leading import AGAIN, RESUME, goes_on_by_itself, resume_arguments
 from studio.services.run_journal import snapshot_of
 from studio.storage.in_force import IN_FORCE, recipe_in_force
@@ -171,7 +174,7 @@ def test_that_nothing_goes_on_by_itself_for_ever(tmp_path, tiny_model, happens):
     ("word", "times", "goes_on"),
     [
         (RunPaused(step=3, kind="out-of-memory"), 0, True),
-        (RunPaused(step=3, kind="out-of-memory"), 8, False),
+        (RunPaused(step=3, kind="out-of-memory"), 9, False),
         (RunPaused(step=3, kind="disk.full"), 0, False),
         (RunPaused(step=3), 0, False),
         (None, 0, False),
@@ -181,6 +184,24 @@ def test_that_a_run_goes_on_by_itself_for_want_of_memory_alone(
     word, times, goes_on, tmp_path, tiny_model
 ):
     assert goes_on_by_itself(make_run(tmp_path, tiny_model), word, times) is goes_on
+
+
+def test_that_a_card_may_move_what_a_processor_can_not(
+    tmp_path, tiny_model, happens, monkeypatch
+):
+    run, events = ran_out(
+        tmp_path, tiny_model, happens, train__micro_batch=1, train__checkpointing=True
+    )
+    machine = SimpleNamespace(device=lambda: SimpleNamespace(kind="cuda"))
+    monkeypatch.setattr(leading, "read_machine_once", lambda: machine)
+    monkeypatch.setattr(relieving, "_on_card", lambda: True)
+    assert goes_on_by_itself(run, events[-1], 0)
+    heard = Heard()
+    assert relieving.relieve(heard.session, run).train.offload
+    (adapted,) = of_kind(heard.events(), RunAdapted)
+    assert adapted.after == {"train.offload": True}
+    assert recipe_in_force(run).train.offload
+    assert not goes_on_by_itself(run, events[-1], 1)
 
 
 def test_that_the_prediction_is_corrected(tmp_path, tiny_model, happens):

@@ -20,6 +20,7 @@ BF16 = {"model__precision": "bf16"}
 PLAIN = {"train__checkpointing": False}
 LONG = {"train__sequence_length": 4096}
 PACKED = {"train__packing": True}
+OFFLOADED = {"train__offload": True}
 EAGER = {"model__attention": "eager"}
 FULL = {**BF16, "compat__full_training": True}
 
@@ -32,6 +33,7 @@ CASES = (
     case("Llama-3.2-1B", **FULL, train__optimizer="adamw_8bit"),
     case("Llama-3.2-1B", **LONG, train__micro_batch=2),
     case("Llama-3.2-1B", **LONG, **PACKED),
+    case("Llama-3.2-1B", **LONG, **OFFLOADED, train__micro_batch=4),
     case("Qwen2.5-1.5B"),
     case("Qwen2.5-1.5B", **PACKED, **EAGER),
     case("Qwen2.5-1.5B", **BF16, **PLAIN),
@@ -53,6 +55,7 @@ CASES = (
     case("Llama-3.1-8B"),
     case("Llama-3.1-8B", **LONG, model__double_quant=False),
     case("Llama-3.1-8B", **BF16, **LONG),
+    case("Llama-3.1-8B", **LONG, **OFFLOADED),
     case("Llama-3.1-8B", **PLAIN, train__sequence_length=2048),
     case("Llama-3.1-8B", train__optimizer="paged_adamw_8bit", lora__rank=128),
     case("Phi-4-14B"),

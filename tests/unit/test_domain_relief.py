@@ -22,7 +22,7 @@ def recipe_of(micro, accumulation=1, *, checkpointing=False):
 )
 def test_that_the_micro_batch_shrinks_and_each_step_keeps_its_rows(micro, smaller):
     before = recipe_of(micro, 3, checkpointing=True)
-    after = relieved(before)
+    after = relieved(before, on_card=False)
     if smaller is None:
         assert after is None
         return
@@ -34,13 +34,30 @@ def test_that_the_micro_batch_shrinks_and_each_step_keeps_its_rows(micro, smalle
 
 def test_that_options_follow_when_one_row_is_still_too_much():
     order = [each for _, each in zip(range(9), reliefs(recipe_of(4)), strict=False)]
-    told = [(r.train.micro_batch, r.train.checkpointing) for r in order]
-    assert told == [(4, False), (2, False), (1, False), (1, True)]
+    told = [
+        (r.train.micro_batch, r.train.checkpointing, r.train.offload) for r in order
+    ]
+    assert told == [
+        (4, False, False),
+        (2, False, False),
+        (1, False, False),
+        (1, True, False),
+        (1, True, True),
+    ]
+    assert not any(each.contradictions() for each in order)
+
+
+def test_that_nothing_is_moved_off_a_processor_into_its_own_memory():
+    recomputing = recipe_of(1, checkpointing=True)
+    assert relieved(recomputing, on_card=False) is None
+    moved = relieved(recomputing, on_card=True)
+    assert changes_between(recomputing, moved) == {"train.offload": (False, True)}
+    assert relieved(moved, on_card=True) is None
 
 
 def test_that_the_largest_batch_comes_down_to_one_row_with_an_option_to_spare():
     *_, last = reliefs(recipe_of(128))
-    assert (last.train.micro_batch, last.train.checkpointing) == (1, True)
+    assert (last.train.micro_batch, last.train.offload) == (1, True)
     assert len(tuple(reliefs(recipe_of(128)))) <= MOST_TIMES + 1
 
 
@@ -52,4 +69,4 @@ def test_that_an_accumulation_beyond_its_range_is_no_relief():
         except StudioError:  # beyond the option's range
             break
         most = accumulation
-    assert relieved(recipe_of(2, most)) is None
+    assert relieved(recipe_of(2, most), on_card=True) is None

@@ -340,3 +340,17 @@ def test_that_a_files_lengths_are_worked_out_once():
     again = ChatFile("chats.jsonl", (CHAT, CHAT), (), 1, "Chats")
     assert lengths_of(data) is lengths_of(data)
     assert lengths_of(again).rows == 2
+
+
+def test_that_what_lies_in_main_memory_is_told_on_cards_and_refused_on_a_processor(
+    recipe,
+):
+    recipe = recipe.with_value("train.offload", True)
+    (told,) = [
+        finding
+        for finding in preflight(recipe, PLACE, CARD, ROOM)
+        if finding.code == "recipe.offload"
+    ]
+    assert told.severity is Severity.INFO
+    found = preflight(recipe, PLACE, PROCESSOR, ROOM)
+    assert (Severity.ERROR, "device.no-offload") in codes(found)

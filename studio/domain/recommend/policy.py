@@ -119,6 +119,7 @@ START: Mapping[str, object] = MappingProxyType(
         "train.restarts": 0,
         "train.warmup": 0.05,
         "train.optimizer": Optimizer.ADAMW_FUSED,
+        "train.offload": False,
     }
 )
 """What every search begins with, beside what the device and the data decide."""

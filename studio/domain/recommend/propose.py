@@ -44,6 +44,7 @@ PROPOSED = (
     "train.warmup",
     "train.optimizer",
     "train.checkpointing",
+    "train.offload",
 )
 """The options that a proposal decides, whatever they were; the others stay."""
 

@@ -14,12 +14,14 @@ import torch
 from bitsandbytes.autograd import _functions as bnb_functions
 from bitsandbytes.optim.optimizer import Optimizer8bit
 from torch.nn import functional
+from transformers import modeling_utils
 from transformers.integrations import moe
 from trl.kernels import chunked_logprob
 from trl.trainer import utils as trl_utils
 
 from studio.engine.dry_run.attention import attention_on
 from studio.engine.dry_run.card import Card
+from studio.engine.dry_run.leaving import leaving
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.methods import sft
 
@@ -50,6 +52,7 @@ def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[Non
             (sft, "TILE_ON_PROCESSOR", _HEAD_TILE),
             (torch, "is_autocast_enabled", _is_autocast_enabled),
             (moe, "_can_use_grouped_mm", groups),
+            (modeling_utils, "save_on_cpu", leaving(recorder)),
         ):
             stack.enter_context(patch.object(place, name, stand_in))
         paging = patch.object(

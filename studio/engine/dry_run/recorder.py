@@ -83,12 +83,14 @@ class Recording:
         phases: (position in the trace, phase that began there).
         paged_bytes: Memory that the driver moves between card and main memory, beside
             torch's allocator.
+        main_bytes: The most that was held in main memory instead of the card's.
     """
 
     trace: list[TraceEvent] = field(default_factory=list)
     entries: dict[int, Entry] = field(default_factory=dict)
     phases: list[tuple[int, MemoryPhase]] = field(default_factory=list)
     paged_bytes: int = 0
+    main_bytes: int = 0
 
     def repeat(self, start: int, stop: int, passing: str = "") -> None:
         """Append what happened between two positions once more, with fresh tensors.

@@ -30,6 +30,7 @@ from studio.domain.memory.estimate import MemoryPhase
 from studio.domain.memory.part_names import ADAPTER, LOADING, LOGITS
 from studio.engine.adapters import attach
 from studio.engine.data_preparation import PreparedData
+from studio.engine.devices import refuse_on_processor
 from studio.engine.dry_run import stand_ins
 from studio.engine.dry_run.card_functions import as_on
 from studio.engine.dry_run.corrections import CardKernels
@@ -65,6 +66,8 @@ def rehearse(subject: Subject) -> Recording:
     Raises:
         StudioError: The model can't be built, or the recipe can't be carried out.
     """
+    if subject.card is None:
+        refuse_on_processor(subject.recipe, torch.device("cpu"))
     bare = outline(subject.config, subject.recipe.model, subject.formats)
     with without_memory(subject) as recorder:
         model = load(bare, subject, recorder)

@@ -85,9 +85,9 @@ def enable_checkpointing(model: PeftModelForCausalLM, trainer: SFTTrainer) -> No
     """As `Trainer` does before the first step."""
     arguments = trainer.args
     if arguments.activation_checkpointing:
-        model.activation_checkpointing_enable(
-            activation_checkpointing_kwargs=arguments.activation_checkpointing_kwargs
-        )
+        others = arguments.activation_checkpointing_kwargs
+        assert isinstance(others, dict | None)
+        model.activation_checkpointing_enable(**(others or {}))
 
 
 def add_noise(model: PeftModelForCausalLM, trainer: SFTTrainer) -> None:

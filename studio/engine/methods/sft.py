@@ -20,7 +20,12 @@ from studio.domain.train_options import Optimizer
 from studio.engine.adapters import set_dtype
 from studio.engine.chat_rendering import TrainingRow
 from studio.engine.data_preparation import prepare_data
-from studio.engine.devices import Formats, choose_device, formats_of
+from studio.engine.devices import (
+    Formats,
+    choose_device,
+    formats_of,
+    refuse_on_processor,
+)
 from studio.engine.model_loading import load_model
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.packing import (
@@ -85,6 +90,7 @@ def train(
             broke down.
         Interrupted: The engine was told to end before the first step.
     """
+    refuse_on_processor(recipe, choose_device())
     with session.lifeline.open():
         found = take_up(session, directory, place, resuming) if resuming else None
         run = load_run(session, directory, recipe, place)
@@ -195,6 +201,7 @@ def training_arguments(
         optim=_OPTIMIZERS[train.optimizer],
         activation_checkpointing=train.checkpointing,
         gradient_checkpointing=train.checkpointing,
+        activation_checkpointing_kwargs={"offload": True} if train.offload else None,
         max_length=train.sequence_length,
         seed=train.seed,
         bf16=formats.autocast and compute is ComputeDtype.BF16,
