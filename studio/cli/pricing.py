@@ -67,7 +67,8 @@ def estimate(
     raise_first_error(recipe.contradictions())
     config = _config_of(recipe)
     device = device_named(gpu, read_machine_once())
-    turned = switches(recipe) if explain else ()
+    on_card = device.kind == "cuda"
+    turned = switches(recipe, on_card=on_card) if explain else ()
     recipes = (recipe, *(switch.recipe for switch in turned))
     found = _taught(_PRICERS[basis](Question(config, device, recipes)), device)
     now = found[recipe]

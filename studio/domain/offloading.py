@@ -7,7 +7,7 @@ memory: one hidden state a layer and micro-batch.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from studio.domain.finding import Finding, Severity, error
+from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import gib
 from studio.domain.train_options import TrainOptions
 
@@ -56,6 +56,24 @@ def main_memory_findings(
             why="It is pinned: no other program has it meanwhile.",
             where=OPTION,
         )
+
+
+def short_of_main_memory(held: int, free: int) -> Finding | None:
+    """The doubt that main memory is short; None where it isn't.
+
+    Args:
+        held: What a micro-batch holds there, bytes.
+        free: What is available there, bytes.
+    """
+    if held <= free:
+        return None
+    return warning(
+        "recipe.offload-short",
+        f"train.offload holds {gib(held)} of main memory, and {gib(free)} are free.",
+        why="Pinned memory can't be swapped out: the system may end a program.",
+        fix="Close other programs, or lower train.sequence_length.",
+        where=OPTION,
+    )
 
 
 def offload_clashes(train: TrainOptions) -> list[Finding]:

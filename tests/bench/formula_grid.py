@@ -282,6 +282,7 @@ _FUSED = {
 # Compute capability, and what differs from the recipe of a new project.
 RECIPES = {
     "default-2k": ((8, 9), {"train.sequence_length": 2048}),
+    "offloaded": ((8, 9), {"train.sequence_length": 2048, "train.offload": True}),
     "padded": ((8, 9), {"train.sequence_length": 512, "train.micro_batch": 4}),
     "packed": ((8, 9), {"train.sequence_length": 2048, "train.packing": True}),
     "packed-rows": (

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 SAMPLE = [
     ("llama-3.1-8b", "default-2k"),
     ("llama-3.1-8b", "full"),
+    ("llama-3.1-8b", "offloaded"),
+    ("gpt2-xl", "offloaded"),
     ("qwen2.5-7b", "padded"),
     ("llama-3.1-8b", "packed"),
     ("gemma-3-4b", "packed"),

@@ -6,6 +6,7 @@ tests/gpu/test_offloading.py tries the same on a card.
 """
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,9 +16,9 @@ from transformers import modeling_utils
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.memory.estimate import MemoryPhase
-from studio.domain.memory.outside_formula import outside_formula
 from studio.domain.offloading import main_memory_bytes
 from studio.domain.recipe import Recipe
+from studio.engine import main_memory
 from studio.engine.adapters import attach
 from studio.engine.dry_run.fake_model import outline
 from studio.engine.dry_run.leaving import leaving
@@ -26,7 +27,7 @@ from studio.engine.dry_run.rehearsal import load, rehearse, without_memory
 from studio.engine.model_loading import load_model
 from studio.engine.probe_run import load_probe_run
 from studio.engine.resuming import fingerprint_of
-from studio.protocol.events import RunFailed, StepFinished
+from studio.protocol.events import RunFailed, StepFinished, Warned
 from tests.engine.helpers import Heard, of_kind, recipe_for, train
 from tests.engine.test_dry_run import CARD, estimate, subject_of, take_step
 from tests.engine.test_options_reach_the_trainer import Built
@@ -161,13 +162,6 @@ def test_that_all_but_one_state_is_gone_from_a_card_and_counted_in_main_memory(
     assert rehearse(plain).main_bytes == main_memory_bytes(model, plain.recipe) == 0
 
 
-def test_that_the_dry_run_alone_prices_it():
-    assert outside_formula(Recipe()) is None
-    finding = outside_formula(Recipe().with_value("train.offload", True))
-    assert finding is not None
-    assert finding.where == "train.offload"
-
-
 def test_that_a_processor_refuses_it_before_anything_is_loaded(tmp_path, tiny_model):
     options = {"train__offload": True, "train__checkpointing": True}
     code, events = train(make_run(tmp_path, tiny_model, **options))
@@ -187,6 +181,23 @@ def test_that_nothing_is_rehearsed_or_measured_for_a_processor(tmp_path, tiny_mo
     with pytest.raises(StudioError, match="without effect on a processor"):
         load_probe_run(session, session, subject.recipe, tiny_model, tmp_path)
     heard.close()
+
+
+@pytest.mark.parametrize(("free", "told"), [(1 << 40, []), (1000, ["0.00 GiB"])])
+def test_that_main_memory_that_is_short_is_told(
+    free, told, tmp_path, tiny_model, chat_file, monkeypatch
+):
+    options = {"train__offload": True, "train__checkpointing": True}
+    built = Built(tmp_path, recipe_for(tiny_model, chat_file, **options))
+    memory = SimpleNamespace(available=free)
+    monkeypatch.setattr(main_memory.psutil, "virtual_memory", lambda: memory)
+    main_memory.warn_of_main_memory(built.run)
+    warned = of_kind(built.heard.events(), Warned)
+    assert [each.finding.code for each in warned] == ["recipe.offload-short"] * len(
+        told
+    )
+    for each, words in zip(warned, told, strict=True):
+        assert f"and {words} are free" in each.finding.what
 
 
 def test_that_layers_that_are_not_recomputed_are_no_candidates():

@@ -80,3 +80,17 @@ def test_that_savings_stand_first_and_what_changes_nothing_is_left_out():
     )
     assert [saving.switch for saving in found] == [second, first]
     assert [saving.saves_bytes for saving in found] == [1 << 30, -(1 << 30)]
+
+
+@pytest.mark.parametrize(
+    ("options", "on_card", "words"),
+    [
+        ({}, True, ["Remember in main memory"]),
+        ({}, False, []),
+        ({"train.checkpointing": False}, True, []),
+        ({"train.offload": True}, True, ["Remember on the card"]),
+    ],
+)
+def test_that_what_is_remembered_can_leave_a_card_alone(options, on_card, words):
+    found = switches(Recipe().with_values(options), on_card=on_card)
+    assert [each.words for each in found if each.key == "train.offload"] == words

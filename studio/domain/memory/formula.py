@@ -156,7 +156,7 @@ def _passing(
     held: Trained,
 ) -> tuple[dict[MemoryPhase, Passing], int]:
     """The highest point of each phase, and what the allocator holds at the highest."""
-    habits = habits_of(recipe)
+    habits = habits_of(recipe, on_card=device.kind == "cuda")
     made = training(model, of_training(plan, recipe), habits)
     found = dict(made.highest)
     backward, step = MemoryPhase.BACKWARD.value, MemoryPhase.OPTIMIZER_STEP

@@ -15,8 +15,6 @@ def outside_formula(recipe: Recipe) -> Finding | None:
         return _unpriced(_UNPRICED_VARIANTS[recipe.lora.variant], "lora.variant")
     if recipe.train.label_smoothing:
         return _unpriced("label smoothing", "train.label_smoothing")
-    if recipe.train.offload:
-        return _unpriced("what lies in main memory meanwhile", "train.offload")
     return None
 
 

@@ -54,11 +54,16 @@ class Saving:
     saves_bytes: int
 
 
-def switches(recipe: Recipe) -> tuple[Switch, ...]:
-    """Every switch that can be turned in a recipe, whether it saves or costs."""
+def switches(recipe: Recipe, *, on_card: bool = False) -> tuple[Switch, ...]:
+    """Every switch that can be turned in a recipe, whether it saves or costs.
+
+    Args:
+        recipe: That is changed.
+        on_card: Whether it runs on one, so that something can leave it.
+    """
     return tuple(
         switch
-        for switch in _all_switches(recipe)
+        for switch in _all_switches(recipe, on_card=on_card)
         if switch.recipe != recipe and not switch.recipe.contradictions()
     )
 
@@ -77,10 +82,10 @@ def savings(
     return tuple(sorted(telling, key=lambda saving: -saving.saves_bytes))
 
 
-def _all_switches(recipe: Recipe) -> Iterator[Switch]:
+def _all_switches(recipe: Recipe, *, on_card: bool) -> Iterator[Switch]:
     yield from _of_weights(recipe)
     yield from _of_adapter(recipe)
-    yield from _of_training(recipe)
+    yield from _of_training(recipe, on_card=on_card)
 
 
 def _of_weights(recipe: Recipe) -> Iterator[Switch]:
@@ -118,12 +123,15 @@ def _of_adapter(recipe: Recipe) -> Iterator[Switch]:
         yield _switch(recipe, "train.optimizer", Optimizer.ADAMW_FUSED, words)
 
 
-def _of_training(recipe: Recipe) -> Iterator[Switch]:
+def _of_training(recipe: Recipe, *, on_card: bool) -> Iterator[Switch]:
     train = recipe.train
     words = "Remember instead of recomputing"
     if not train.checkpointing:
         words = "Recompute instead of remembering"
     yield _switch(recipe, "train.checkpointing", not train.checkpointing, words)
+    if on_card:
+        words = "Remember on the card" if train.offload else "Remember in main memory"
+        yield _switch(recipe, "train.offload", not train.offload, words)
     if train.micro_batch > 1:
         # The batch of a step stays, so that nothing but the memory changes.
         alone = _switch(recipe, "train.micro_batch", 1, "One row at a time")

@@ -26,6 +26,7 @@ from studio.engine.devices import (
     formats_of,
     refuse_on_processor,
 )
+from studio.engine.main_memory import warn_of_main_memory
 from studio.engine.model_loading import load_model
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.packing import (
@@ -94,6 +95,7 @@ def train(
     with session.lifeline.open():
         found = take_up(session, directory, place, resuming) if resuming else None
         run = load_run(session, directory, recipe, place)
+        warn_of_main_memory(run)
         try_worst(run, build_trainer)
         trainer = build_trainer(run)
         if recipe.train.packing:

@@ -76,17 +76,18 @@ def of_training(plan: Plan, recipe: Recipe) -> Plan:
 
     Their masks keep texts apart; the package flash-attn is told where they begin.
     """
-    if not recipe.train.packing or habits_of(recipe).full_logits:
+    if not recipe.train.packing or habits_of(recipe, on_card=plan.card).full_logits:
         return plan
     needs_mask = recipe.model.attention is not Attention.FLASH
     return replace(plan, packs=True, masks=needs_mask)
 
 
-def habits_of(recipe: Recipe) -> Habits:
+def habits_of(recipe: Recipe, *, on_card: bool) -> Habits:
     """How the loop goes: the engine's own, or another program's."""
     compat = recipe.compat
     return Habits(
         checkpoints=recipe.train.checkpointing,
+        offloads=recipe.train.offload and on_card,
         full_logits=compat.full_logits or compat.shifted_logits_copy,
         shifts=compat.shifted_logits_copy,
         upcasts=compat.early_logits_upcast,

@@ -40,6 +40,7 @@ class Habits:
 
     Attributes:
         checkpoints: Blocks are computed anew in the backward pass.
+        offloads: What goes into them lies in main memory until then.
         full_logits: The model's own loss, not trl's.
         shifts: The loss copies its logits.
         upcasts: The model itself makes its logits fp32.
@@ -47,6 +48,7 @@ class Habits:
     """
 
     checkpoints: bool
+    offloads: bool
     full_logits: bool
     shifts: bool
     upcasts: bool
@@ -237,7 +239,9 @@ def _blocks(
     if habits.checkpoints:
         given = names.given(block)
         through = partial(
-            tape.checkpointed, lambda x: (given, passed(tape, plan, block, x))[1]
+            tape.checkpointed,
+            lambda x: (given, passed(tape, plan, block, x))[1],
+            offloads=habits.offloads,
         )
     often(tape, stream, kinds, through)
 

@@ -9,6 +9,7 @@ Only storages of more than a few bytes a token are written down.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
+from functools import partial
 
 BF16, FP32 = 2, 4  # bytes of an entry
 BLOCK = 512  # c10/core/AllocatorConfig.h: what the allocator rounds to
@@ -280,13 +281,36 @@ class Tape:
         yield
         self._mode = _Mode.PLAIN
 
-    def checkpointed(self, layer: Callable[[Tensor], Tensor], entry: Tensor) -> Tensor:
-        """Go through a layer and keep its input alone."""
-        self._frame = Frame(self, lambda: layer(entry))
+    def checkpointed(
+        self, layer: Callable[[Tensor], Tensor], entry: Tensor, *, offloads: bool
+    ) -> Tensor:
+        """Go through a layer and keep its input alone.
+
+        Args:
+            layer: Is computed anew in the backward pass.
+            entry: What goes into it.
+            offloads: It is kept in main memory, and another comes back.
+        """
+        count, width, node = entry.count, entry.width, entry.node
+        again = partial(layer, entry)
+        if offloads:
+            again = partial(self._come_back, layer, count, width, node)
+        self._frame = Frame(self, again)
         self._mode = _Mode.CHECKPOINT
         left = layer(entry)
         self._mode, self._frame = _Mode.GRAPH, None
         return left
+
+    def _come_back(
+        self,
+        layer: Callable[[Tensor], Tensor],
+        count: int,
+        width: int,
+        node: Node | None,
+    ) -> Tensor:
+        entry = self.new(count, width)
+        entry.node = node
+        return layer(entry)
 
     def recover(self, frame: Frame, again: Callable[[], object]) -> None:
         """Go through a checkpointed layer once more, up to what it lacks."""

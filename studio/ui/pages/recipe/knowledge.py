@@ -65,7 +65,8 @@ class Knowledge:
         recipe, place = self._recipe(), self._model_place()
         device = self._device()
         here = place if isinstance(place, ModelPlace) else None
-        turned = switches(recipe) if self.explains else ()
+        on_card = device is not None and device.kind == "cuda"
+        turned = switches(recipe, on_card=on_card) if self.explains else ()
         self._ask(recipe, here, device, turned)
         return RecipeInputs(
             recipe=recipe,

@@ -56,7 +56,8 @@ def remedies(
     missed = 0 if estimate is None else estimate.peak_bytes - now
     judged = replace(device, free_bytes=device.free_bytes - missed)
     found: list[Remedy] = []
-    for words, changed in _candidates(recipe, model, proposal):
+    on_card = device.kind == "cuda"
+    for words, changed in _candidates(recipe, model, proposal, on_card=on_card):
         then = estimate_memory(model, changed, device)
         fits = then.verdict(judged, headroom_bytes(device))
         if fits is not Verdict.DOES_NOT_FIT:
@@ -75,7 +76,11 @@ def _first_of_each_kind(found: list[Remedy]) -> Iterator[Remedy]:
 
 
 def _candidates(
-    recipe: Recipe, model: ModelArchitecture, proposal: Proposal | None
+    recipe: Recipe,
+    model: ModelArchitecture,
+    proposal: Proposal | None,
+    *,
+    on_card: bool,
 ) -> Iterator[tuple[str, Recipe]]:
     if proposal is not None and proposal.recipe != recipe:
         yield "Use the proposal", proposal.recipe
@@ -85,6 +90,8 @@ def _candidates(
             recipe.with_value("train.checkpointing", True),
         )
     yield from _fewer_rows(recipe)
+    if on_card and recipe.train.checkpointing and not recipe.train.offload:
+        yield "Remember in main memory", recipe.with_value("train.offload", True)
     if not recipe.model.precision.is_four_bit:
         yield "4-bit weights", recipe.with_value("model.precision", Precision.NF4)
     if recipe.train.optimizer is not Optimizer.ADAMW_8BIT:
