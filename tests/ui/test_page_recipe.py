@@ -139,9 +139,11 @@ def test_that_moving_the_passes_lets_them_decide(page, desk: TestDesk):
 
 
 def test_that_holding_nothing_back_also_measures_nothing_between(page, desk: TestDesk):
+    for key in ("train.eval_steps", "train.patience"):
+        desk.desk.projects.current.set_value(key, 2)
     page.view.simple.hold_back.click()
     assert recipe(desk).data.held_out == 0
-    assert recipe(desk).train.eval_steps == 0
+    assert recipe(desk).train.eval_steps == recipe(desk).train.patience == 0
     assert cards(page) == []
     page.view.simple.hold_back.click()
     assert recipe(desk).data.held_out == 0.1
