@@ -45,7 +45,7 @@ def ended(_tape, node):
     node.received()
 
 
-def gone_through(kinds, *, drops=False):
+def gone_through(kinds, *, drops=False, offloads=False):
     """Bytes that events add, where a stream went through blocks and back."""
     tape = Tape()
     with tape.graph():
@@ -55,7 +55,8 @@ def gone_through(kinds, *, drops=False):
         del x
         block = partial(passed, tape)
         if drops:
-            block = partial(tape.checkpointed, partial(passed, tape))
+            layer = partial(passed, tape)
+            block = partial(tape.checkpointed, layer, offloads=offloads)
         for kind in kinds:
             often(tape, stream, kind, block)
         stream.x.node.grad = tape.new(PASSED, 1)
@@ -66,9 +67,10 @@ def gone_through(kinds, *, drops=False):
 
 
 def test_that_two_blocks_of_a_kind_are_written_as_two_kinds_of_one_block_are():
-    for drops in (False, True):
-        _, together = gone_through([Kind(2, drops=drops)], drops=drops)
-        _, apart = gone_through([Kind(1), Kind(1)], drops=drops)
+    for drops, offloads in ((False, False), (True, False), (True, True)):
+        how = {"drops": drops, "offloads": offloads}
+        _, together = gone_through([Kind(2, drops=drops)], **how)
+        _, apart = gone_through([Kind(1), Kind(1)], **how)
         assert together == apart
         assert sum(together) == 0
 
@@ -81,6 +83,15 @@ def test_that_blocks_between_leave_what_one_leaves_until_their_backward_pass():
     extra = [size for size in many if abs(size) == 5 * PASSED]
     assert extra == [5 * PASSED, -5 * PASSED]
     assert [size for size in many if abs(size) != 5 * PASSED] == few
+
+
+def test_that_blocks_between_leave_nothing_where_it_lies_in_main_memory():
+    how = {"drops": True, "offloads": True}
+    _, few = gone_through([Kind(2, drops=True)], **how)
+    tape, many = gone_through([Kind(7, drops=True)], **how)
+    assert many == few
+    assert not tape.counts
+    assert sum(many) == 0
 
 
 def test_that_each_block_between_has_gradients_of_its_own():
