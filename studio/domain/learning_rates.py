@@ -4,6 +4,7 @@ import math
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.recipe import Recipe
+from studio.domain.train_options import LIONS
 
 # The best rate of LoRA on Llama and Qwen models of 1 to 70 billion weights, at the
 # steepest: 5e-4 x (2000 / width)^0.78 (Thinking Machines 2025, LoRA Without Regret;
@@ -11,6 +12,10 @@ from studio.domain.recipe import Recipe
 # takes (the same article).
 _BEST, _WIDTH, _POWER = 5e-4, 2000, 0.78
 _ALL_WEIGHTS = 0.1
+
+# Lion wants a third to a tenth of AdamW's (Chen et al. 2023, arXiv 2302.06675,
+# section 5): as a geometric mean.
+_LION = 0.18
 
 # Rounded to one digit, two thirds of the best are the very rates that QLoRA took: 2e-4
 # for 7 and 13 billion weights, 1e-4 for 33 and 65 billion (Dettmers et al. 2023,
@@ -21,6 +26,8 @@ _STEADY = 2 / 3
 def best_rate(model: ModelArchitecture, recipe: Recipe) -> float:
     """The rate that was found to teach the most; above it, training grows unsteady."""
     best = _BEST * math.pow(_WIDTH / model.hidden, _POWER)
+    if recipe.train.optimizer in LIONS:
+        best *= _LION
     return best * _ALL_WEIGHTS if recipe.trains_all else best
 
 

@@ -32,9 +32,20 @@ class Optimizer(StrEnum):
     ADAMW_8BIT = "adamw_8bit"
     PAGED_ADAMW_32BIT = "paged_adamw_32bit"
     PAGED_ADAMW_8BIT = "paged_adamw_8bit"
+    LION = "lion"
+    LION_8BIT = "lion_8bit"
+    PAGED_LION = "paged_lion"
+    PAGED_LION_8BIT = "paged_lion_8bit"
 
 
-PAGED_OPTIMIZERS = frozenset({Optimizer.PAGED_ADAMW_32BIT, Optimizer.PAGED_ADAMW_8BIT})
+PAGED_OPTIMIZERS = frozenset(each for each in Optimizer if "paged" in each)
+"""Those whose states the driver moves to main memory when the card is short."""
+
+EIGHT_BIT_OPTIMIZERS = frozenset(each for each in Optimizer if "8bit" in each)
+"""Those that keep states of large tensors in a byte an entry."""
+
+LIONS = frozenset(each for each in Optimizer if "lion" in each)
+"""Those that go by the sign of one state (Chen et al. 2023, arXiv 2302.06675)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,10 +190,17 @@ class TrainOptions(MethodOptions):
             "AdamW, 8 bit",
             "AdamW, paged",
             "AdamW, 8 bit, paged",
+            "Lion",
+            "Lion, 8 bit",
+            "Lion, paged",
+            "Lion, 8 bit, paged",
         ),
         title="Optimizer",
-        help="8 bit shrinks its states; paged moves them to main memory when short.",
-        effect="8-bit states take 2 bytes a trained weight instead of 4 or 8.",
+        help="8 bit shrinks its states; paged moves them to main memory when short. "
+        "Lion has one state instead of two and wants a third to a tenth of AdamW’s "
+        "learning rate.",
+        effect="8-bit states take 2 bytes a trained weight instead of 4 or 8; Lion’s "
+        "half of that.",
     )
     checkpointing: bool = flag(
         default=True,

@@ -18,7 +18,7 @@ from studio.domain.packing import rows_as_trained
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, ComputeDtype
 from studio.domain.recommend.proposal import headroom_bytes
-from studio.domain.train_options import Optimizer
+from studio.domain.train_options import PAGED_OPTIMIZERS
 from studio.services.data_set_findings import set_findings
 from studio.services.disk_need import merge_bytes, run_bytes
 from studio.services.fitness_findings import fitness_findings
@@ -34,7 +34,6 @@ from studio.system.machine import disk_free, read_machine_once
 from studio.system.paths import data_dir
 
 _FLASH_CAPABILITY = (8, 0)
-_PAGED = frozenset({Optimizer.PAGED_ADAMW_32BIT, Optimizer.PAGED_ADAMW_8BIT})
 
 
 def preflight(
@@ -178,12 +177,12 @@ def device_findings(recipe: Recipe, device: TrainingDevice) -> Iterator[Finding]
     yield from _attention_findings(recipe, device)
     if device.kind == "cpu" and recipe.train.offload:
         yield ON_PROCESSOR
-    if device.kind == "cpu" and recipe.train.optimizer in _PAGED:
+    if device.kind == "cpu" and recipe.train.optimizer in PAGED_OPTIMIZERS:
         yield warning(
             "device.paged-on-processor",
             "A paged optimizer has nothing to page to on the processor.",
             why="It works like the one that isn't paged.",
-            fix="Set train.optimizer to adamw_fused or adamw_8bit.",
+            fix="Set train.optimizer to one that isn’t paged, such as adamw_fused.",
             where="train.optimizer",
         )
 

@@ -387,6 +387,31 @@ RECIPES = {
             "train.micro_batch": 2,
         },
     ),
+    "lion-r256": (
+        (8, 9),
+        {
+            "lora.rank": 256,
+            "train.optimizer": "lion",
+            "train.sequence_length": 256,
+            "lora.adapter_dtype": "fp32",
+        },
+    ),
+    "lion-8bit-r64": (
+        (8, 9),
+        {
+            "lora.rank": 64,
+            "train.optimizer": "lion_8bit",
+            "train.sequence_length": 512,
+        },
+    ),
+    "paged-lion-r128": (
+        (8, 6),
+        {
+            "lora.rank": 128,
+            "train.optimizer": "paged_lion_8bit",
+            "train.sequence_length": 512,
+        },
+    ),
     "foreach-r256": (
         (8, 9),
         {

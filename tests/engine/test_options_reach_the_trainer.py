@@ -263,6 +263,10 @@ def test_that_each_optimizer_is_another_one(tmp_path, tiny_model, chat_file, nam
         "adamw_8bit": ("AdamW", None, False, 8),
         "paged_adamw_32bit": ("AdamW", None, True, 32),
         "paged_adamw_8bit": ("AdamW", None, True, 8),
+        "lion": ("Lion", None, False, 32),
+        "lion_8bit": ("Lion", None, False, 8),
+        "paged_lion": ("Lion", None, True, 32),
+        "paged_lion_8bit": ("Lion", None, True, 8),
     }
     assert traits == expected[name]
 

@@ -49,6 +49,16 @@ WAYS = {
         "train__optimizer": "adamw_8bit",
         "lora__rank": 128,  # smaller tensors keep their states in 32 bits
     },
+    "lion": {
+        "model__precision": "nf4",
+        "train__optimizer": "lion",
+        "lora__adapter_dtype": "bf16",
+    },
+    "lion in 8 bit": {
+        "model__precision": "nf4",
+        "train__optimizer": "lion_8bit",
+        "lora__rank": 128,
+    },
     "dora": {
         "model__precision": "nf4",
         "lora__variant": "dora",

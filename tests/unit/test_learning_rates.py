@@ -34,3 +34,9 @@ def test_that_all_weights_take_a_tenth():
     whole = Recipe().with_value("train.weights", "all")
     model = wide(4096)
     assert best_rate(model, whole) == pytest.approx(best_rate(model, Recipe()) / 10)
+
+
+def test_that_lion_takes_a_third_to_a_tenth():
+    lion = Recipe().with_value("train.optimizer", "lion_8bit")
+    share = best_rate(wide(4096), lion) / best_rate(wide(4096), Recipe())
+    assert 1 / 10 < share < 1 / 3

@@ -146,6 +146,10 @@ def test_that_states_shrink_where_the_library_begins_to_pack_and_to_page_them():
     assert kept(4096, Optimizer.ADAMW_8BIT) == (2 * 4096 + 2 * 512, 0)
     assert kept(100_000, Optimizer.PAGED_ADAMW_32BIT) == (0, 800_000)
     assert kept(99_999, Optimizer.PAGED_ADAMW_32BIT)[1] == 0
+    assert kept(4096, Optimizer.LION) == (16_384, 0)
+    assert kept(4096, Optimizer.LION_8BIT) == (4096 + 512, 0)
+    assert kept(100_000, Optimizer.PAGED_LION) == (0, 400_000)
+    assert kept(100_000, Optimizer.PAGED_LION_8BIT)[1] == 100_000
 
 
 @settings(deadline=None)

@@ -61,6 +61,10 @@ _OPTIMIZERS = {
     Optimizer.ADAMW_8BIT: "adamw_bnb_8bit",
     Optimizer.PAGED_ADAMW_32BIT: "paged_adamw_32bit",
     Optimizer.PAGED_ADAMW_8BIT: "paged_adamw_8bit",
+    Optimizer.LION: "lion_32bit",
+    Optimizer.LION_8BIT: "lion_8bit",
+    Optimizer.PAGED_LION: "paged_lion_32bit",
+    Optimizer.PAGED_LION_8BIT: "paged_lion_8bit",
 }
 
 # Words of the vocabulary that are scored at a time on a processor. Tiles of trl's

@@ -11,7 +11,12 @@ from studio.domain.decoder.block import Block, Experts, LinearShape
 from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import BLOCK
-from studio.domain.train_options import Optimizer
+from studio.domain.train_options import (
+    EIGHT_BIT_OPTIMIZERS,
+    LIONS,
+    PAGED_OPTIMIZERS,
+    Optimizer,
+)
 
 NESTED_BLOCK = 256  # bitsandbytes functional.py:938
 EIGHT_BIT_BLOCK = 256  # bitsandbytes optim/optimizer.py:414
@@ -19,8 +24,6 @@ EIGHT_BIT_LEAST = 4096  # tensors below keep 32-bit states, same file
 PAGED_LEAST = 100_000  # bitsandbytes optim/optimizer.py:374
 _CODES = 16 * 4  # the four-bit code table
 _NESTED_CODES = 256 * 4
-_EIGHT_BIT = frozenset({Optimizer.ADAMW_8BIT, Optimizer.PAGED_ADAMW_8BIT})
-_PAGED = frozenset({Optimizer.PAGED_ADAMW_8BIT, Optimizer.PAGED_ADAMW_32BIT})
 
 
 def rounded(size: int) -> int:
@@ -217,19 +220,20 @@ def state_tensors(
 
     transformers/trainer.py keeps embeddings' states in 32 bits.
     """
-    if optimizer not in _EIGHT_BIT | _PAGED:
+    if optimizer not in EIGHT_BIT_OPTIMIZERS | PAGED_OPTIMIZERS | LIONS:
         # A step count for each tensor stands beside its states.
         state = rounded(entries * width)
         return (BLOCK, state, state), 0
+    count = 1 if optimizer in LIONS else 2
     beside: tuple[int, ...] = ()
     state = rounded(4 * entries)
-    if optimizer in _EIGHT_BIT and not embeds and entries >= EIGHT_BIT_LEAST:
+    if optimizer in EIGHT_BIT_OPTIMIZERS and not embeds and entries >= EIGHT_BIT_LEAST:
         state = rounded(entries)
-        beside = (rounded(4 * -(-entries // EIGHT_BIT_BLOCK)),) * 2
-    if optimizer in _PAGED and entries >= PAGED_LEAST:
+        beside = (rounded(4 * -(-entries // EIGHT_BIT_BLOCK)),) * count
+    if optimizer in PAGED_OPTIMIZERS and entries >= PAGED_LEAST:
         exact = entries if state < 4 * entries else 4 * entries
-        return beside, 2 * exact
-    return (state, state, *beside), 0
+        return beside, count * exact
+    return (*(state,) * count, *beside), 0
 
 
 def load_peak(model: ModelArchitecture, plan: Plan) -> int:
