@@ -365,9 +365,10 @@ def test_that_the_command_says_what_it_did(tmp_path, capsys):
         ],
     }
     assert main(told) == 10
-    assert "is a file of this name already." in capsys.readouterr().err
+    # The terminal breaks lines where it likes, by the length of the folder's name.
+    assert "isafileofthisnamealready." in "".join(capsys.readouterr().err.split())
     assert main([*told, "--overwrite"]) == 0
-    assert f"13 of 15 rows are in {new}." in capsys.readouterr().out
+    assert f"13of15rowsarein{new}." in "".join(capsys.readouterr().out.split())
     assert not inspect_file(new, RECOGNISE, SETTINGS).findings
 
 
