@@ -8,7 +8,7 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import StudioError
 from studio.domain.memory.formula import adapter_weights
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import LoraOptions
+from studio.domain.recipe_options import LoraOptions, LoraVariant
 from studio.engine.adapter_targets import targets_for
 from studio.engine.adapters import attach
 from tests.engine import tiny
@@ -62,6 +62,16 @@ def test_that_the_formula_adapts_the_same_layers(family, word):
     true = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
     shape = ModelArchitecture.from_config(config_of(family).to_dict())
     recipe = Recipe().with_values({"lora.rank": 4, "lora.targets": (word,)})
+    assert adapter_weights(shape, recipe) == true
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_that_the_formula_counts_the_lengths_of_dora(family):
+    options = LoraOptions(rank=4, variant=LoraVariant.DORA)
+    adapted = attach(made(family), options)
+    true = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    shape = ModelArchitecture.from_config(config_of(family).to_dict())
+    recipe = Recipe().with_values({"lora.rank": 4, "lora.variant": "dora"})
     assert adapter_weights(shape, recipe) == true
 
 

@@ -10,6 +10,7 @@ from studio.domain.memory.formula import adapter_weights, estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype
 from studio.domain.train_options import Optimizer
+from tests.bench.formula_grid import ARCHITECTURES
 from tests.published import published_config, published_weights
 
 # Each from the model's published config.json.
@@ -81,6 +82,21 @@ def test_that_double_quantisation_saves_thirty_seven_hundredths_of_a_bit():
 def test_that_llama_adapters_are_counted_as_peft_counts_them():
     # peft prints 41,943,040 for Llama-3-8B, rank 16, all linear layers.
     assert adapter_weights(shape(LLAMA_3_8B), Recipe()) == 41_943_040
+
+
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "gpt2-xl", "gemma-2-9b", "odd"])
+def test_that_all_weights_are_all_weights(name):
+    model = ModelArchitecture.from_config(ARCHITECTURES[name])
+    whole = Recipe().with_values({"train.weights": "all", "model.precision": "bf16"})
+    assert adapter_weights(model, whole) == model.parameters
+
+
+def test_that_dora_trains_a_length_for_each_output():
+    model = shape(LLAMA_3_8B)
+    dora = Recipe().with_value("lora.variant", "dora")
+    outputs = 32 * (4096 + 1024 + 1024 + 4096 + 14336 + 14336 + 4096)
+    plain = adapter_weights(model, Recipe())
+    assert adapter_weights(model, dora) == plain + outputs
 
 
 def test_that_seventy_billion_weights_fit_a_48_gib_card_in_four_bits():

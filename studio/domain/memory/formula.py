@@ -32,11 +32,11 @@ from studio.domain.memory.on_paper.run import Passing, answering, measuring, tra
 from studio.domain.memory.on_paper.weights import (
     Trained,
     base_weights,
-    block_tensors,
     load_peak,
     resting_tensors,
     rounded,
     trained,
+    trained_tensors,
     widened_norms,
 )
 from studio.domain.memory.part_names import (
@@ -59,6 +59,7 @@ from studio.domain.memory.part_names import (
     WORKSPACES,
 )
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import LoraVariant
 from studio.domain.train_options import Optimizer
 
 # Against the dry run (the grid in BENCHMARKS.md) 95 % of the allocated peaks are within
@@ -114,9 +115,17 @@ def estimate_memory(
 
 
 def adapter_weights(model: ModelArchitecture, recipe: Recipe) -> int:
-    """Trained weights: rank x (inputs + outputs) of every adapted linear layer."""
+    """Trained weights: rank x (inputs + outputs) of every adapted linear layer.
+
+    DoRA trains a length for each output beside (Liu et al. 2024, arXiv 2402.09353,
+    section 4); where all weights are trained, it is all of them.
+    """
     plan = plan_of(model, recipe, None)
-    return sum(n * sum(block_tensors(b, plan)) for b, n in model.decoder.kinds)
+    found = sum(entries * count for entries, count, _ in trained_tensors(model, plan))
+    if recipe.lora.variant is not LoraVariant.DORA or plan.trains_base:
+        return found
+    adapted = ((x, n) for x, n in model.linears() if plan.adapts(x))
+    return found + sum(linear.outputs * count for linear, count in adapted)
 
 
 def _resident(
