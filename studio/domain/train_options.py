@@ -44,6 +44,15 @@ PAGED_OPTIMIZERS = frozenset(each for each in Optimizer if "paged" in each)
 EIGHT_BIT_OPTIMIZERS = frozenset(each for each in Optimizer if "8bit" in each)
 """Those that keep states of large tensors in a byte an entry."""
 
+IN_EIGHT_BITS = {
+    Optimizer.ADAMW_FUSED: Optimizer.ADAMW_8BIT,
+    Optimizer.ADAMW_FOREACH: Optimizer.ADAMW_8BIT,
+    Optimizer.PAGED_ADAMW_32BIT: Optimizer.PAGED_ADAMW_8BIT,
+    Optimizer.LION: Optimizer.LION_8BIT,
+    Optimizer.PAGED_LION: Optimizer.PAGED_LION_8BIT,
+}
+"""The same optimizer with states of a byte an entry."""
+
 LIONS = frozenset(each for each in Optimizer if "lion" in each)
 """Those that go by the sign of one state (Chen et al. 2023, arXiv 2302.06675)."""
 

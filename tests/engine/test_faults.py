@@ -227,7 +227,8 @@ def test_that_half_a_line_of_the_journal_hides_nothing_behind_it(
     tmp_path, tiny_model, straight
 ):
     run = make_run(tmp_path, tiny_model)
-    with engine("train", run.path, SNUGTUNE_FAULTS="journal:tear@45") as process:
+    # A quick machine writes 44 lines, a slow one some more of progress.
+    with engine("train", run.path, SNUGTUNE_FAULTS="journal:tear@36") as process:
         code, _ = process.end()
     assert code == -signal.SIGKILL
     assert not run.journal_path.read_bytes().endswith(b"\n")

@@ -131,6 +131,7 @@ def adapted(prepared, tmp_path_factory):
         data_sha256="0" * 64,
         rows=1,
         steps=1,
+        of=1,
         losses={},
         versions={},
     )

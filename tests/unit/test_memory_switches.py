@@ -16,6 +16,20 @@ def turned(recipe):
     return {(s.key, s.value) for s in switches(recipe)}
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "other"),
+    [
+        ("adamw_fused", "adamw_8bit"),
+        ("adamw_8bit", "adamw_fused"),
+        ("lion", "lion_8bit"),
+        ("lion_8bit", "lion"),
+    ],
+)
+def test_that_states_are_narrowed_and_widened_within_a_family(optimizer, other):
+    found = turned(recipe_with(train__optimizer=optimizer))
+    assert {v for key, v in found if key == "train.optimizer"} == {other}
+
+
 RECIPES = [
     recipe_with(),
     recipe_with(model__precision="bf16", train__micro_batch=8, train__accumulation=2),

@@ -187,6 +187,14 @@ def test_that_what_is_proposed_does_not_hang_on_what_the_recipe_was_before(wish,
     assert again == base.with_values({key: found.value(key) for key in PROPOSED})
 
 
+def test_that_a_rate_goes_with_the_optimizer_that_is_proposed():
+    base = Recipe().with_value("train.optimizer", "lion")
+    wish = Wish(shape("llama-3.1-8b"), card("RTX 3090"), base)
+    assert propose(wish).recipe.train.learning_rate == 2e-4
+    kept = replace(wish, kept=frozenset({"train.optimizer"}))
+    assert propose(kept).recipe.train.learning_rate == 3e-5
+
+
 def test_that_drop_out_of_an_earlier_recipe_is_not_carried_over_to_experts():
     base = Recipe().with_value("lora.dropout", 0.1)
     found = propose(Wish(MIXTURE, card("A100 80GB"), base, LENGTHS))

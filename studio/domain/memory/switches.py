@@ -12,7 +12,7 @@ from studio.domain.recipe_options import (
     ComputeDtype,
     Precision,
 )
-from studio.domain.train_options import Optimizer
+from studio.domain.train_options import IN_EIGHT_BITS, Optimizer
 
 _LEAST_LENGTH, _LEAST_RANK = 256, 4
 # Saves in fewer bytes than anybody plans with.
@@ -21,6 +21,12 @@ _SIXTEEN_BIT = {
     ComputeDtype.BF16: Precision.BF16,
     ComputeDtype.FP16: Precision.FP16,
     ComputeDtype.FP32: Precision.FP32,
+}
+
+
+_IN_FULL = {
+    Optimizer.ADAMW_8BIT: Optimizer.ADAMW_FUSED,
+    Optimizer.LION_8BIT: Optimizer.LION,
 }
 
 
@@ -112,12 +118,10 @@ def _of_adapter(recipe: Recipe) -> Iterator[Switch]:
     yield _switch(recipe, "lora.adapter_dtype", other, words)
     if (rank := lora.rank // 2) >= _LEAST_RANK:
         yield _switch(recipe, "lora.rank", rank, f"Rank {rank}")
-    if recipe.train.optimizer in {Optimizer.ADAMW_FUSED, Optimizer.ADAMW_FOREACH}:
-        words = "8-bit optimizer states"
-        yield _switch(recipe, "train.optimizer", Optimizer.ADAMW_8BIT, words)
-    elif recipe.train.optimizer is Optimizer.ADAMW_8BIT:
-        words = "Optimizer states in full"
-        yield _switch(recipe, "train.optimizer", Optimizer.ADAMW_FUSED, words)
+    if narrow := IN_EIGHT_BITS.get(recipe.train.optimizer):
+        yield _switch(recipe, "train.optimizer", narrow, "8-bit optimizer states")
+    elif wide := _IN_FULL.get(recipe.train.optimizer):
+        yield _switch(recipe, "train.optimizer", wide, "Optimizer states in full")
     if recipe.train.optimizer is Optimizer.ADAMW_FOREACH:
         words = "Fused optimizer step"
         yield _switch(recipe, "train.optimizer", Optimizer.ADAMW_FUSED, words)

@@ -164,12 +164,13 @@ def _lengths(wish: Wish) -> Iterator[int]:
 def _eased(wish: Wish, length: int) -> Iterator[Recipe]:
     """Recipes for a length that are eased more and more."""
     fused = wish.model.decoder.fused_attention
+    start = wish.with_values(wish.base, START)
     suited = {
         "model.attention": Attention.SDPA if fused else Attention.EAGER,
-        "train.learning_rate": steady_rate(wish.model, wish.base),
+        "train.learning_rate": steady_rate(wish.model, start),
         LENGTH: length,
     }
-    recipe = _that_may_drop(wish, wish.with_values(wish.base, {**START, **suited}))
+    recipe = _that_may_drop(wish, wish.with_values(start, suited))
     policy = wish.policy
     for number, ease in enumerate(policy.eases):
         if number >= policy.eased:

@@ -10,7 +10,7 @@ from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Precision
 from studio.domain.recommend.proposal import Proposal, headroom_bytes
-from studio.domain.train_options import Optimizer
+from studio.domain.train_options import IN_EIGHT_BITS
 from studio.ui.pages.recipe.ladders import RANKS, sequence_lengths
 from studio.ui.text import count
 
@@ -94,11 +94,8 @@ def _candidates(
         yield "Remember in main memory", recipe.with_value("train.offload", True)
     if not recipe.model.precision.is_four_bit:
         yield "4-bit weights", recipe.with_value("model.precision", Precision.NF4)
-    if recipe.train.optimizer is not Optimizer.ADAMW_8BIT:
-        yield (
-            "8-bit optimizer",
-            recipe.with_value("train.optimizer", Optimizer.ADAMW_8BIT),
-        )
+    if narrow := IN_EIGHT_BITS.get(recipe.train.optimizer):
+        yield "8-bit optimizer", recipe.with_value("train.optimizer", narrow)
     for length in reversed(sequence_lengths(model.context)):
         if length < recipe.train.sequence_length:
             words = f"Rows of {length:,} tokens"
