@@ -12,6 +12,7 @@ from typing import BinaryIO
 import torch
 
 from studio.domain.errors import StudioError, refusal
+from studio.domain.hardware import MIB
 from studio.domain.waypoints import passing
 from studio.engine.merging.arithmetic import AdapterParts
 from studio.engine.merging.plan import FLOATS, INDEX, Piece, Shard
@@ -39,7 +40,7 @@ def merge_shard(
         parts: The adapter.
         target: The file to make.
         dtype: Of floating-point weights.
-        count: Told of each byte that was read.
+        count: Told of what was read, in MiB.
 
     Raises:
         StudioError: A weight doesn't fit the format.
@@ -54,7 +55,7 @@ def merge_shard(
             chunks = _merged(piece, source, parts, dtype)
             writer.write(piece.name, map(_bytes_of, chunks))
             passing("merge.tensor")
-            count.add(piece.place.size_bytes)
+            count.add(piece.place.size_bytes / MIB)
 
 
 def write_index(shards: Sequence[Shard], target: Path, dtype: torch.dtype) -> None:

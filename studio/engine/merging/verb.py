@@ -13,6 +13,7 @@ import torch
 from transformers import GenerationConfig, PretrainedConfig
 
 from studio.domain.errors import StudioError, refusal
+from studio.domain.hardware import MIB
 from studio.domain.run import Phase
 from studio.engine.adapter_files import card_of, refuse_without_adapter, write_card
 from studio.engine.devices import DTYPES
@@ -104,7 +105,7 @@ def _stream(
     size = merged_bytes(left, dtype)
     need_space(unfinished.path.parent, size + REST_BYTES, "The merged model")
     read = sum(piece.place.size_bytes for shard in left for piece in shard.pieces)
-    count = Count(session, "Merging the weights", read, "bytes")
+    count = Count(session, "Merging the weights", read / MIB, "MiB")
     parts = AdapterParts(adapter)
     for shard in left:
         target = unfinished.path / shard.path.name
