@@ -15,7 +15,8 @@ from studio.storage.run_directory import RunDirectory
 
 JSON_HELP: Final = """\
 --json prints: run, directory, state, step, total_steps, engine_pid (while it runs), \
-losses and held_out (step and nats a token), checkpoints (step and path), memory \
+losses and held_out (step and nats a token), judged (of pairs: step and the share of \
+held-out ones whose better answer is preferred), checkpoints (step and path), memory \
 (predicted and actual bytes), final (adapter and adapter_sha256, or model and \
 model_sha256 by file; steps that were done, of_step whose weights these are, \
 held_out_loss of them; null before one is saved), findings, \
@@ -47,6 +48,9 @@ def document(directory: RunDirectory, told: RunSnapshot) -> dict[str, object]:
         "losses": [{"step": point.step, "loss": point.loss} for point in told.steps],
         "held_out": [
             {"step": point.step, "loss": point.loss} for point in told.held_out
+        ],
+        "judged": [
+            {"step": point.step, "accuracy": point.accuracy} for point in told.judged
         ],
         "checkpoints": [
             {"step": step, "path": path} for step, path in told.checkpoints
@@ -107,6 +111,9 @@ def _say(told: RunSnapshot) -> None:
         rows.append(("Training loss", f"{told.steps[-1].loss:.4f}"))
     if told.held_out_loss is not None:
         rows.append(("Held-out loss", f"{told.held_out_loss:.4f}"))
+    if told.judged:
+        share = f"{told.judged[-1].accuracy:.0%} of held-out pairs"
+        rows.append(("Better answers preferred", share))
     if told.compared is not None and told.compared.sentence():
         rows.append(("Memory", told.compared.sentence()))
     rows.append(("Folder", str(told.directory)))

@@ -15,6 +15,7 @@ from studio.protocol.events import (
     EngineEvent,
     EvalFinished,
     Hello,
+    Judged,
     MemoryMeasured,
     Merged,
     PhaseChanged,
@@ -80,6 +81,8 @@ class RunReport:
                 self.display.show("Training", step, total, note)
             case EvalFinished(step=step, loss=loss):
                 self.display.line(f"Held-out loss at step {step}: {loss:.4f}")
+            case Judged(is_held_out=True, accuracy=float(share)):
+                self.display.line(f"Better answers preferred: {share:.0%}")
             case Warned(finding=finding):
                 terminal.say_finding(heard(finding))
             case _:

@@ -3,6 +3,7 @@
 import math
 
 from studio.domain.architecture import ModelArchitecture
+from studio.domain.method_options import Method
 from studio.domain.recipe import Recipe
 from studio.domain.train_options import LIONS
 
@@ -17,6 +18,11 @@ _ALL_WEIGHTS = 0.1
 # section 5): as a geometric mean.
 _LION = 0.18
 
+# trl's own rates for whole models are 1e-6 for DPO and KTO and 2e-5 for SFT
+# (dpo_config.py, kto_config.py, sft_config.py, `learning_rate`); ORPO, which learns the
+# better answer as well, was found at 8e-6 (Hong et al. 2024, arXiv 2403.07691, app. C).
+_JUDGED = {Method.DPO: 0.05, Method.KTO: 0.05, Method.ORPO: 0.4}
+
 # Rounded to one digit, two thirds of the best are the very rates that QLoRA took: 2e-4
 # for 7 and 13 billion weights, 1e-4 for 33 and 65 billion (Dettmers et al. 2023,
 # arXiv 2305.14314, table 9; widths 4,096, 5,120, 6,656 and 8,192).
@@ -28,6 +34,7 @@ def best_rate(model: ModelArchitecture, recipe: Recipe) -> float:
     best = _BEST * math.pow(_WIDTH / model.hidden, _POWER)
     if recipe.train.optimizer in LIONS:
         best *= _LION
+    best *= _JUDGED.get(recipe.train.method, 1.0)
     return best * _ALL_WEIGHTS if recipe.trains_all else best
 
 

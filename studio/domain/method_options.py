@@ -7,7 +7,25 @@ They are declared as those in `studio.domain.recipe_options` are, and are a part
 from dataclasses import dataclass
 from enum import StrEnum
 
-from studio.domain.options import choice
+from studio.domain.options import choice, number
+
+
+class Method(StrEnum):
+    """What a row teaches."""
+
+    SFT = "sft"
+    DPO = "dpo"
+    ORPO = "orpo"
+    KTO = "kto"
+
+
+PAIRED_METHODS = frozenset({Method.DPO, Method.ORPO})
+"""Those that learn from two answers to a question, of which one is better."""
+
+REFERRING_METHODS = frozenset({Method.DPO, Method.KTO})
+"""Those that compare with the model as it was before training."""
+
+CUSTOMARY_BETA = 0.1
 
 
 class Trained(StrEnum):
@@ -25,6 +43,29 @@ class MethodOptions:
     doesn't depend on it, and every method can ask for either.
     """
 
+    method: Method = choice(
+        Method.SFT,
+        titles=(
+            "Examples (SFT)",
+            "Pairs (DPO)",
+            "Pairs, without a reference (ORPO)",
+            "Rated answers (KTO)",
+        ),
+        title="Learns from",
+        help="SFT repeats good answers. DPO and ORPO learn which of two answers is "
+        "better, KTO from answers that were liked or not; DPO and KTO start from a "
+        "model that answers well already.",
+        effect="A pair takes the room of two rows; DPO and KTO also run the base "
+        "without its adapter.",
+    )
+    beta: float = number(
+        CUSTOMARY_BETA,
+        title="Beta",
+        help="DPO, KTO: how strongly the model is held near what it was before "
+        "training. ORPO: the weight of the judgement beside the good answer.",
+        low=0.001,
+        high=10.0,
+    )
     weights: Trained = choice(
         Trained.ADAPTER,
         titles=("An adapter", "All weights"),

@@ -18,6 +18,7 @@ from studio.domain.compat_options import CompatOptions
 from studio.domain.data_options import DataOptions
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, Severity, error
+from studio.domain.judgement_findings import judgement_clashes, judgement_remarks
 from studio.domain.measuring_findings import measuring_clashes, measuring_remarks
 from studio.domain.method_findings import method_clashes
 from studio.domain.method_options import Trained
@@ -176,6 +177,7 @@ class Recipe:
         found = [
             *schedule_remarks(self.train),
             *measuring_remarks(self.train, self.data),
+            *judgement_remarks(self),
         ]
         if not keys:
             return found
@@ -220,6 +222,7 @@ class Recipe:
             *offload_clashes(self.train),
             *attention_clashes(self),
             *adapter_clashes(self.model, self.lora),
+            *judgement_clashes(self),
             *schedule_clashes(self.train),
         ]
 

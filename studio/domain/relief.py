@@ -32,16 +32,8 @@ def relieved(recipe: Recipe, *, on_card: bool) -> Recipe | None:
         recipe: What memory ran out for.
         on_card: Whether it was a card's.
     """
-    micro = recipe.train.micro_batch
-    if micro > 1:
-        smaller = _largest_divisor(micro)
-        return _allowed(
-            recipe,
-            {
-                "train.micro_batch": smaller,
-                "train.accumulation": recipe.train.accumulation * micro // smaller,
-            },
-        )
+    if (smaller := _with_fewer_rows(recipe)) is not None:
+        return smaller
     for key, value in IN_ORDER:
         if recipe.value(key) != value and (on_card or key not in ON_CARDS):
             return _allowed(recipe, {key: value})
@@ -68,6 +60,21 @@ def changes_between(before: Recipe, after: Recipe) -> dict[str, tuple[object, ob
         for key in OPTIONS
         if before.value(key) != after.value(key)
     }
+
+
+def _with_fewer_rows(recipe: Recipe) -> Recipe | None:
+    """The same steps from smaller micro-batches; None where there are none."""
+    micro = recipe.train.micro_batch
+    if micro == 1:
+        return None
+    smaller = _largest_divisor(micro)
+    return _allowed(
+        recipe,
+        {
+            "train.micro_batch": smaller,
+            "train.accumulation": recipe.train.accumulation * micro // smaller,
+        },
+    )
 
 
 def _allowed(recipe: Recipe, values: dict[str, object]) -> Recipe | None:

@@ -100,6 +100,14 @@ class HeldOutPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedPoint:
+    """The share of held-out pairs whose better answer gained more."""
+
+    step: int
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryPoint:
     """Memory of the engine at a moment, in bytes.
 
@@ -195,6 +203,7 @@ class RunSnapshot:
         total_steps: 0 until known.
         steps: Every step, in order.
         held_out: Every held-out loss, in order.
+        judged: How often held-out judgements were followed, in order.
         memory: Samples of memory, in order.
         samples: Answers, in order.
         checkpoints: (step, path relative to the run directory).
@@ -226,6 +235,7 @@ class RunSnapshot:
     total_steps: int = 0
     steps: tuple[StepPoint, ...] = ()
     held_out: tuple[HeldOutPoint, ...] = ()
+    judged: tuple[JudgedPoint, ...] = ()
     memory: tuple[MemoryPoint, ...] = ()
     samples: tuple[Sample, ...] = ()
     checkpoints: tuple[tuple[int, str], ...] = ()

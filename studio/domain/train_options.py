@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from studio.domain.method_options import MethodOptions
+from studio.domain.method_options import PAIRED_METHODS, MethodOptions
 from studio.domain.options import (
     Level,
     choice,
@@ -278,6 +278,12 @@ class TrainOptions(MethodOptions):
         low=0,
         high=2**31 - 1,
     )
+
+    @property
+    def answers_at_a_time(self) -> int:
+        """Texts that go through the model together: two of each pair."""
+        pairs = self.method in PAIRED_METHODS
+        return self.micro_batch * (2 if pairs else 1)
 
     @property
     def keeps_best(self) -> bool:

@@ -51,6 +51,15 @@ class TrainingRow:
         """Tokens that are learnt; the first of a row is never predicted."""
         return sum(label != IGNORED for label in self.labels[1:])
 
+    @property
+    def width(self) -> int:
+        """Tokens that it takes in a batch."""
+        return len(self.input_ids)
+
+    def is_longer(self, length: int) -> bool:
+        """Whether `cut` would take something away."""
+        return self.width > length
+
     def cut(self, length: int) -> "TrainingRow":
         """The first `length` tokens of it."""
         return TrainingRow(self.input_ids[:length], self.labels[:length], self.ends)

@@ -8,9 +8,12 @@ from pathlib import Path
 from studio.domain.dataset import Chat, ChatFile, RowError
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import warning
+from studio.domain.judgement_findings import unsuited
 from studio.domain.mixing import mixed_finding, mixed_rows
 from studio.domain.recipe import Recipe
-from studio.engine.chat_rendering import AT_ONCE, RowMaker, TokenRow, TrainingRow
+from studio.engine.chat_rendering import AT_ONCE, TrainingRow
+from studio.engine.judged_rows import RatedStore
+from studio.engine.row_makers import Makes, maker_for, store_for
 from studio.engine.row_store import EMPTY, RowStore
 from studio.engine.session import Session
 from studio.engine.tokenizer_loading import Tokenizer
@@ -49,20 +52,23 @@ def prepare_data(
     """
     _refuse_none(recipe)
     file = read_data(recipe.data)
+    _refuse_unsuited(recipe, file)
     for finding in file.findings:
         session.warn(finding)
     share = recipe.data.share_held_out
     train_at, held_at = file.split(share, recipe.train.seed)
     rows = _rendered(session, recipe, tokenizer, file.chats)
-    training = RowStore(_usable(rows, train_at))
+    store = store_for(recipe.train.method)
+    training = store(_usable(rows, train_at))
     training.extend(_mixed_in(session, recipe, tokenizer, file))
-    held_out = RowStore(_usable(rows, held_at))
+    held_out = store(_usable(rows, held_at))
     asked: Iterable[Chat] = (file.chats[at] for at in held_at or train_at)
     if file.held_out_file is not None:
         held_out = _held_out_file(session, recipe, tokenizer, file.held_out_file)
         asked = file.held_out_file.chats
     if not training:
         raise _nothing_to_learn(recipe)
+    _refuse_one_sided(recipe, training)
     questions = (question for chat in asked if (question := chat.question()))
     prompts = recipe.data.prompts or tuple(islice(questions, _DEFAULT_PROMPTS))
     return PreparedData(training, held_out, prompts)
@@ -78,6 +84,28 @@ def _refuse_none(recipe: Recipe) -> None:
         )
 
 
+def _refuse_unsuited(recipe: Recipe, file: ChatFile) -> None:
+    """Refuse files whose rows the recipe's method can't learn from."""
+    mixed = [each.file for each in file.mixed]
+    measured = [] if file.held_out_file is None else [file.held_out_file]
+    for each in (file, *mixed, *measured):
+        finding = unsuited(recipe.train.method, each.kind, Path(each.path).name)
+        if finding is not None:
+            raise StudioError(finding)
+
+
+def _refuse_one_sided(recipe: Recipe, rows: RowStore) -> None:
+    """Refuse rated answers that were all liked, or all not."""
+    if isinstance(rows, RatedStore) and not rows.has_both_verdicts:
+        raise refusal(
+            "data.one-verdict",
+            "All answers have the same verdict, so there is nothing to tell apart.",
+            fix="Add answers with the other verdict, or learn from good ones with "
+            "train.method set to sft.",
+            where=recipe.data.path,
+        )
+
+
 def _held_out_file(
     session: Session, recipe: Recipe, tokenizer: Tokenizer, held: ChatFile
 ) -> RowStore:
@@ -88,7 +116,8 @@ def _held_out_file(
     """
     own = recipe.with_value("data.path", held.path)  # told of by its own name
     rendered = _rendered(session, own, tokenizer, held.chats)
-    rows = RowStore(_usable(rendered, range(len(rendered))))
+    usable = _usable(rendered, range(len(rendered)))
+    rows = store_for(recipe.train.method)(usable)
     if not rows:
         raise _nothing_to_learn(own)
     return rows
@@ -122,17 +151,16 @@ def _rendered(
     """Every chat as a row; an empty one where nothing can be learnt."""
     length = recipe.train.sequence_length
     refused: dict[str, list[int]] = {}
-    rows = RowStore()
+    rows = store_for(recipe.train.method)()
     cut = endless = 0
-    maker = RowMaker(tokenizer, recipe.data.loss_on)
-    for chat, made in _made(session, maker, chats):
-        if isinstance(made, RowError):
-            refused.setdefault(str(made), []).append(chat.line)
+    maker = maker_for(recipe, tokenizer)
+    for chat, whole in _made(session, maker, chats):
+        if isinstance(whole, RowError):
+            refused.setdefault(str(whole), []).append(chat.line)
             rows.append(EMPTY)
             continue
-        whole = made.training_row()
         row = whole.cut(length)
-        cut += len(whole.input_ids) > length
+        cut += whole.is_longer(length)
         endless += not whole.ends
         if whole.trained_tokens and not row.trained_tokens:
             reason = f"has no answer within its first {length:,} tokens"
@@ -144,8 +172,8 @@ def _rendered(
 
 
 def _made(
-    session: Session, maker: RowMaker, chats: Sequence[Chat]
-) -> Iterator[tuple[Chat, TokenRow | RowError]]:
+    session: Session, maker: Makes, chats: Sequence[Chat]
+) -> Iterator[tuple[Chat, TrainingRow | RowError]]:
     counted = session.counted(chats, "Reading the rows", "rows")
     while some := list(islice(counted, AT_ONCE)):
         yield from zip(some, maker.rows(some), strict=True)

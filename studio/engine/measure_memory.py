@@ -18,8 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from transformers import TrainerCallback
-from trl.trainer.sft_trainer import SFTTrainer
+from transformers import Trainer, TrainerCallback
 
 from studio.domain.errors import StudioError
 from studio.domain.memory.estimate import Basis, MemoryPhase
@@ -38,7 +37,7 @@ from studio.engine.failures import asked_bytes, is_out_of_memory
 from studio.engine.measured_rows import by_formula, config_for, keep_row, like
 from studio.engine.memory_estimate import Target, estimate_memory
 from studio.engine.memory_meters import CardMeter, Meter, ProcessorMeter
-from studio.engine.methods.sft import build_trainer
+from studio.engine.methods.training import build_trainer
 from studio.engine.probe_run import ProbeRun, load_probe_run, refuse_other_programs
 from studio.engine.random_weights import write_random_model
 from studio.engine.session import Session
@@ -181,7 +180,7 @@ class _Phases(TrainerCallback):
 
 
 @contextlib.contextmanager
-def _told_of_backward(trainer: SFTTrainer, meter: Meter) -> Iterator[None]:
+def _told_of_backward(trainer: Trainer, meter: Meter) -> Iterator[None]:
     pass_back = trainer.accelerator.backward
 
     def backward(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - accelerate's own

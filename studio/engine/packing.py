@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
-from trl.trainer.sft_trainer import SFTTrainer
+from transformers import Trainer
 from typing_extensions import override
 
 from studio.domain.errors import StudioError, refusal
@@ -23,6 +23,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention
 from studio.engine.chat_rendering import IGNORED, TrainingRow
 from studio.engine.devices import Formats
+from studio.engine.judged_rows import RatedRow
 from studio.engine.row_store import PackedRow, PackStore
 from studio.engine.training_state import ResumableTrainer
 
@@ -63,6 +64,8 @@ def example(row: TrainingRow) -> dict[str, Any]:
     found: dict[str, Any] = {"input_ids": row.input_ids, "labels": row.labels}
     if isinstance(row, PackedRow):
         found["seq_lengths"] = list(row.lengths)
+    if isinstance(row, RatedRow):
+        found["label"] = row.is_liked
     return found
 
 
@@ -139,7 +142,7 @@ class PackingTrainer(ResumableTrainer):
         return super().compute_loss(model, inputs, *arguments, **others)  # type: ignore[no-untyped-call]  # trl leaves it untyped
 
 
-def refuse_leaks(trainer: SFTTrainer, formats: Formats) -> None:
+def refuse_leaks(trainer: Trainer, formats: Formats) -> None:
     """Refuse a model that would read across the rows of a pack.
 
     Which do is found by trying: layers with a memory, positions that are part of the
@@ -164,7 +167,7 @@ def refuse_leaks(trainer: SFTTrainer, formats: Formats) -> None:
         raise _mixes()
 
 
-def _moved_by(trainer: SFTTrainer, formats: Formats, *, together: bool) -> float:
+def _moved_by(trainer: Trainer, formats: Formats, *, together: bool) -> float:
     """How far the scores of a text move with the text before it, in nats a token."""
     model = trainer.model
     assert model is not None

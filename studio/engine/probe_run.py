@@ -109,7 +109,7 @@ def load_probe_run(
         data_sha256=digest,
         formats=subject.formats,
     )
-    return ProbeRun(run, len(worst.training[0].input_ids), digest)
+    return ProbeRun(run, worst.training[0].width, digest)
 
 
 def worst_of(recipe: Recipe, data: PreparedData) -> tuple[Recipe, PreparedData]:
@@ -163,7 +163,8 @@ def _data(
 def _stand_ins(recipe: Recipe, *, pads: bool) -> PreparedData:
     """Rows of full length; all but one a token shorter where rows are padded."""
     count, length = recipe.train.micro_batch, recipe.train.sequence_length
-    rows = stand_ins.rows(1, length) + stand_ins.rows(count - 1, length - pads)
+    longest = stand_ins.judged_rows(recipe, 1, length)
+    rows = longest + stand_ins.judged_rows(recipe, count - 1, length - pads)
     training = stand_ins.training_rows(recipe) if recipe.train.packing else rows
     asked = recipe.data.prompts or tuple(
         stand_ins.prompts(_DEFAULT_PROMPTS, length // _PROMPT_SHARE)
@@ -172,4 +173,4 @@ def _stand_ins(recipe: Recipe, *, pads: bool) -> PreparedData:
 
 
 def _longest(rows: Sequence[TrainingRow], count: int) -> list[TrainingRow]:
-    return sorted(rows, key=lambda row: -len(row.input_ids))[:count]
+    return sorted(rows, key=lambda row: -row.width)[:count]

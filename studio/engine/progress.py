@@ -24,7 +24,7 @@ from studio.domain.recipe_options import ComputeDtype
 from studio.domain.run import Phase
 from studio.domain.spill import SpillWatch
 from studio.engine.session import Session
-from studio.protocol.events import MemorySample, StepFinished
+from studio.protocol.events import Judged, MemorySample, StepFinished
 from studio.system.platform_words import platform_of_driver
 from studio.system.resident_memory import highest_since_last
 
@@ -114,6 +114,12 @@ class StepReporter(TrainerCallback):
             )
         )
         self._tokens = tokens
+        accuracy, margin = logs.get("rewards/accuracies"), logs.get("rewards/margins")
+        if accuracy is not None or margin is not None:
+            told = Judged(
+                step=step, is_held_out=False, accuracy=accuracy, margin=margin
+            )
+            self._session.say(told)
 
     def _watch_spill(self) -> None:
         if not torch.cuda.is_available():

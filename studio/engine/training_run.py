@@ -2,8 +2,10 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from peft import PeftModelForCausalLM
 
@@ -12,12 +14,14 @@ from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
 from studio.domain.waypoints import passing
 from studio.engine.adapter_files import renew_card
+from studio.engine.chat_rendering import TrainingRow
 from studio.engine.checkpoints import save_checkpoint
 from studio.engine.data_preparation import PreparedData
 from studio.engine.devices import Formats
 from studio.engine.evaluation import held_out_loss
 from studio.engine.failures import broken_down
 from studio.engine.generation import answers
+from studio.engine.judged_evaluation import judged_loss
 from studio.engine.leaving_best import losses_told, put_best
 from studio.engine.lifeline import Interrupted
 from studio.engine.model_card import Facts
@@ -34,7 +38,13 @@ from studio.engine.training_state import (
     read_state,
     refuse_broken_weights,
 )
-from studio.protocol.events import EvalFinished, RunFinished, RunResumed, SampleProduced
+from studio.protocol.events import (
+    EvalFinished,
+    Judged,
+    RunFinished,
+    RunResumed,
+    SampleProduced,
+)
 from studio.storage.checkpoint_folders import Fingerprint, Found
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
@@ -60,6 +70,7 @@ class TrainingRun:
         losses: Held-out losses so far, by step.
         keeper: Knows the state of the last whole step.
         began: When it was put together, by the monotonic clock.
+        judge: The trainer, where held-out rows are judged by its own loss.
     """
 
     session: Session
@@ -74,6 +85,7 @@ class TrainingRun:
     fingerprint: Fingerprint | None = None
     losses: dict[int, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    judge: Any = None
     keeper: StateKeeper = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,14 +125,22 @@ class TrainingRun:
             return
         self.session.enter(Phase.EVALUATING)
         passing("evaluate.begun", step)
-        loss = held_out_loss(
-            self.session, self.model, rows, self.formats, self.recipe.train.micro_batch
-        )
+        loss, accuracy = self._measured(rows)
         if not math.isfinite(loss):
             self.keeper.disown()
             raise broken_down(step, loss)
         self.losses[step] = loss
         self.session.say(EvalFinished(step=step, loss=loss, rows=len(rows)))
+        if accuracy is not None:
+            self.session.say(Judged(step=step, is_held_out=True, accuracy=accuracy))
+
+    def _measured(self, rows: Sequence[TrainingRow]) -> tuple[float, float | None]:
+        """The loss of rows, and how often a better answer is likelier; see there."""
+        session, formats = self.session, self.formats
+        together = self.recipe.train.micro_batch
+        if self.judge is not None:
+            return judged_loss(session, self.judge, rows, formats, together)
+        return held_out_loss(session, self.model, rows, formats, together), None
 
     def sample(self, step: int) -> None:
         """Answer the sample prompts."""
@@ -231,7 +251,7 @@ class TrainingRun:
             folder=self.place.folder,
             data_sha256=self.data_sha256,
             rows=len(rows),
-            tokens=max(len(row.input_ids) for row in rows),
+            tokens=max(row.width for row in rows),
             seconds=time.monotonic() - self.began,
         )
 

@@ -137,7 +137,7 @@ class StateKeeper(TrainerCallback):
         """Don't keep the state at hand: it measures as nothing."""
         self._is_whole = False
 
-    def watch(self, trainer: SFTTrainer) -> None:
+    def watch(self, trainer: Any) -> None:  # noqa: ANN401 - of any method
         """Take part in a trainer's run from now on."""
         self._trainer = trainer
         trainer.add_callback(self)

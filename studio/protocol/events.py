@@ -123,6 +123,20 @@ class EvalFinished(Event, frozen=True, tag="eval"):
     rows: int
 
 
+class Judged(Event, frozen=True, tag="judged"):
+    """How well a step's judgements are followed, or those of held-out rows.
+
+    Attributes:
+        accuracy: Of pairs: the share whose better answer gained more.
+        margin: How much more better answers gained, in rewards; None without others.
+    """
+
+    step: int
+    is_held_out: bool
+    accuracy: float | None = None
+    margin: float | None = None
+
+
 class SampleProduced(Event, frozen=True, tag="sample"):
     """A sample prompt was answered; step 0 is before training."""
 
@@ -355,6 +369,7 @@ EngineEvent = (
     | StepFinished
     | MemorySample
     | EvalFinished
+    | Judged
     | SampleProduced
     | CheckpointSaved
     | CheckpointRemoved

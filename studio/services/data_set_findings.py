@@ -5,10 +5,13 @@ The counts that are told are those that the engine arrives at by the same functi
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
-from studio.domain.dataset import ChatFile
+from studio.domain.dataset import ChatFile, Kind
 from studio.domain.finding import Finding, Severity, warning
+from studio.domain.judgement_findings import unsuited
+from studio.domain.method_options import Method
 from studio.domain.mixing import mixed_finding
 from studio.domain.recipe import Recipe
 
@@ -22,6 +25,11 @@ def set_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
         recipe: Names share, seed, groups and mix.
         data: As read by it.
     """
+    other = unsuited(recipe.train.method, data.kind, Path(data.path).name)
+    if other is not None:
+        yield other
+    elif recipe.train.method is Method.SFT and data.kind in _HALF_USED:
+        yield _HALF_USED[data.kind]
     share, seed = recipe.data.share_held_out, recipe.train.seed
     _, held_out = data.split(share, seed)
     if share and not held_out:
@@ -30,6 +38,24 @@ def set_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
         yield from _group_findings(recipe, data, len(held_out))
     for counted in data.mixed_counts(share, seed):
         yield mixed_finding(counted)
+
+
+_HALF_USED = {
+    Kind.PREFERENCE: Finding(
+        code="data.chosen-alone",
+        severity=Severity.INFO,
+        what="Of each pair the better answer alone is learnt.",
+        how_to_fix="Set train.method to dpo or orpo to learn from both.",
+        where="train.method",
+    ),
+    Kind.RATED: Finding(
+        code="data.liked-alone",
+        severity=Severity.INFO,
+        what="Answers that were not liked are left out.",
+        how_to_fix="Set train.method to kto to learn from them as well.",
+        where="train.method",
+    ),
+}
 
 
 def _nothing_held_out(recipe: Recipe, data: ChatFile) -> Finding:

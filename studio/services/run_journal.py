@@ -15,6 +15,7 @@ from studio.domain.run import (
     Adaptation,
     EngineIdentity,
     HeldOutPoint,
+    JudgedPoint,
     MemoryPoint,
     Phase,
     RunSnapshot,
@@ -31,6 +32,7 @@ from studio.protocol.events import (
     EngineEvent,
     EvalFinished,
     Hello,
+    Judged,
     MemoryMeasured,
     MemorySample,
     Merged,
@@ -143,6 +145,7 @@ class _Draft:
     base: RunSnapshot
     steps: list[StepPoint] = field(init=False)
     held_out: list[HeldOutPoint] = field(init=False)
+    judged: list[JudgedPoint] = field(init=False)
     memory: list[MemoryPoint] = field(init=False)
     samples: list[Sample] = field(init=False)
     checkpoints: list[tuple[int, str]] = field(init=False)
@@ -154,6 +157,7 @@ class _Draft:
     def __post_init__(self) -> None:
         self.steps = list(self.base.steps)
         self.held_out = list(self.base.held_out)
+        self.judged = list(self.base.judged)
         self.memory = list(self.base.memory)
         self.samples = list(self.base.samples)
         self.checkpoints = list(self.base.checkpoints)
@@ -168,6 +172,7 @@ class _Draft:
             self.base,
             steps=tuple(self.steps),
             held_out=tuple(self.held_out),
+            judged=tuple(self.judged),
             memory=tuple(self.memory),
             samples=tuple(self.samples),
             checkpoints=tuple(self.checkpoints),
@@ -192,6 +197,8 @@ class _Draft:
                 self.memory.append(_memory_point(event))
             case EvalFinished():
                 self.held_out.append(HeldOutPoint(event.step, event.loss))
+            case Judged(is_held_out=True, accuracy=float(share)):
+                self.judged.append(JudgedPoint(event.step, share))
             case SampleProduced():
                 self.samples.append(Sample(event.step, event.prompt, event.text))
             case CheckpointSaved():
@@ -259,6 +266,7 @@ class _Draft:
         self._change(saved_step=0, waited=0)
         self.steps = [each for each in self.steps if each.step <= step]
         self.held_out = [each for each in self.held_out if each.step <= step]
+        self.judged = [each for each in self.judged if each.step <= step]
         self.memory = [each for each in self.memory if each.step <= step]
         self.samples = [each for each in self.samples if each.step <= step]
         self.checkpoints = [each for each in self.checkpoints if each[0] <= step]

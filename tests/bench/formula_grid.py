@@ -332,6 +332,33 @@ RECIPES = {
         (8, 9),
         {"train.sequence_length": 1024, "train.micro_batch": 2, "train.neftune": 5.0},
     ),
+    "pairs": ((8, 9), {"train.sequence_length": 1024, "train.method": "dpo"}),
+    "pairs-no-ckpt": (
+        (9, 0),
+        {
+            "train.sequence_length": 512,
+            "train.method": "dpo",
+            "train.micro_batch": 2,
+            "train.checkpointing": False,
+        },
+    ),
+    "odds": (
+        (8, 6),
+        {
+            "train.sequence_length": 1024,
+            "train.method": "orpo",
+            "train.micro_batch": 2,
+            "lora.dropout": 0.05,
+        },
+    ),
+    "rated": (
+        (8, 9),
+        {
+            "train.sequence_length": 1024,
+            "train.method": "kto",
+            "train.micro_batch": 4,
+        },
+    ),
     "attn-only": (
         (8, 9),
         {"train.sequence_length": 1024, "lora.targets": "some targets"},

@@ -28,13 +28,14 @@ from trl.trainer.sft_trainer import SFTTrainer
 from studio.domain.hardware import GIB
 from studio.domain.memory.estimate import Level
 from studio.domain.recipe import Recipe
+from studio.engine import trained_weights
 from studio.engine.adapters import attach
 from studio.engine.dry_run import rehearsal
 from studio.engine.dry_run.breakdown import Traits, estimate_of
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.stand_ins import silent_session
 from studio.engine.dry_run.subject import Subject
-from studio.engine.methods import sft
+from studio.engine.methods import sft, training
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.progress import StepReporter
 from studio.engine.verbs import place_of
@@ -115,7 +116,7 @@ def _attached_in_fp32(model, options):
 def _upcast():
     """As peft's tutorials: everything that isn't quantised in fp32."""
     stack = ExitStack()
-    for place in (sft, rehearsal):
+    for place in (trained_weights, rehearsal):
         stack.enter_context(patch.object(place, "attach", _attached_in_fp32))
     return stack
 
@@ -146,7 +147,7 @@ def _all_at_once():
 
 
 def _other_first_weights():
-    return patch.object(sft, "set_seed", lambda seed: set_seed(seed + 1))
+    return patch.object(training, "set_seed", lambda seed: set_seed(seed + 1))
 
 
 _FUSED_LOSS = SFTTrainer.compute_loss
@@ -202,8 +203,8 @@ def learn(habit, steps, folder):
     place = place_of(recipe.model.name)
     prepared_folder(session, place)
     with habit.swap(), session.lifeline.open():
-        run = sft.load_run(session, RunDirectory(folder), recipe, place)
-        trainer = sft.build_trainer(run)
+        run = training.load_run(session, RunDirectory(folder), recipe, place)
+        trainer = training.build_trainer(run)
         trainer.remove_callback(StepReporter)
         trainer.train()
         run.evaluate(steps)

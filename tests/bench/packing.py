@@ -20,7 +20,7 @@ from studio.domain.packing import rows_as_trained, rows_of_a_step
 from studio.domain.recipe import Recipe
 from studio.domain.token_lengths import TokenLengths
 from studio.engine.dry_run.stand_ins import silent_session
-from studio.engine.methods import sft
+from studio.engine.methods import training
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.packing import rows_for
 from studio.engine.progress import StepReporter
@@ -81,8 +81,8 @@ def train(way, steps, folder, pace):
     place = place_of(recipe.model.name)
     prepared_folder(session, place)
     with session.lifeline.open():
-        run = sft.load_run(session, RunDirectory(folder), recipe, place)
-        trainer = sft.build_trainer(run)
+        run = training.load_run(session, RunDirectory(folder), recipe, place)
+        trainer = training.build_trainer(run)
         trainer.remove_callback(StepReporter)
         _describe(pace, run, trainer)
         trainer.add_callback(StepWatch(pace))

@@ -33,7 +33,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from studio.domain.recipe import Recipe
 from studio.engine.dry_run.stand_ins import silent_session
 from studio.engine.machine_recorder import recorded
-from studio.engine.methods import sft
+from studio.engine.methods import sft, training
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Session
 from studio.engine.verbs import place_of
@@ -121,7 +121,7 @@ def by_engine(session: Session, folder: Path, recipe: Recipe, rates: Rates) -> N
     sft.build_trainer = watched
     try:
         with recorded(directory):
-            sft.train(session, directory, recipe, place_of(recipe.model.name))
+            training.train(session, directory, recipe, place_of(recipe.model.name))
     finally:
         sft.build_trainer = build
         session.wire.close()

@@ -27,7 +27,7 @@ import torch
 from studio.domain.errors import StudioError
 from studio.domain.run import RunState
 from studio.engine import faults
-from studio.engine.methods import sft  # noqa: F401 - loaded before the first fork
+from studio.engine.methods import training  # noqa: F401 - loaded before the first fork
 from studio.engine.progress import StepReporter
 from studio.engine.session import Session
 from studio.engine.verbs import run_verb

@@ -13,6 +13,8 @@ from tests.engine import tiny
 FOREIGN_WARNINGS = [
     # transformers 5.23 reads its own deprecated name when trl 1.16 makes a trainer.
     r"ignore:`is_gradient_checkpointing` is deprecated:FutureWarning",
+    # trl 1.16 runs the model before training by them.
+    r"ignore:`gradient_checkpointing_(en|dis)able` is deprecated:FutureWarning",
 ]
 
 

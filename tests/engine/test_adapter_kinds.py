@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from studio.domain.errors import ExitCode
 from studio.engine.adapter_files import put_adapter
 from studio.engine.devices import formats_of
-from studio.engine.methods import sft
+from studio.engine.methods import training
 from studio.engine.model_loading import load_model, load_plain
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.verbs import place_of
@@ -57,11 +57,11 @@ def trained(request, kind, tmp_path_factory, tiny_models, chats_once):
     options = {"train__max_steps": 8, **BASES[request.param], **kind}
     recipe = recipe_for(model, chats_once, **options)
     heard = Heard()
-    run = sft.load_run(
+    run = training.load_run(
         heard.session, new_run(folder, recipe), recipe, place_of(str(model))
     )
     before = logits(run.model, run.tokenizer)
-    trainer = sft.build_trainer(run)
+    trainer = training.build_trainer(run)
     trainer.train()
     run.finish(8, stopped=False)
     assert of_kind(heard.events(), RunFinished)

@@ -11,7 +11,7 @@ from studio.engine.adapters import attach
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.dry_run.rehearsal import rehearse, run_of
 from studio.engine.dry_run.steps import Steps
-from studio.engine.methods.sft import build_trainer
+from studio.engine.methods.training import build_trainer
 from studio.engine.model_loading import load_model
 from tests.engine.test_dry_run import (
     CARD,

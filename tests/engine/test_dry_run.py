@@ -1,4 +1,5 @@
 from collections import defaultdict
+from itertools import accumulate
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ from studio.engine.dry_run.rehearsal import (
 )
 from studio.engine.dry_run.steps import Steps
 from studio.engine.dry_run.subject import Subject
-from studio.engine.methods.sft import build_trainer
+from studio.engine.methods.training import build_trainer
 from studio.engine.model_config import read_config
 from studio.engine.model_loading import load_model
 
@@ -101,6 +102,38 @@ def test_that_a_step_without_memory_allocates_what_a_real_one_does(
     subject = subject_of(folder, **options)
     # Every allocation and every release, in order and to the byte.
     assert fake_step(subject, tmp_path) == real_step(subject, folder, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"train__method": "dpo"},
+        {
+            "train__method": "dpo",
+            "train__micro_batch": 2,
+            "train__checkpointing": False,
+        },
+        {"train__method": "orpo"},
+        {"train__method": "kto", "train__micro_batch": 3},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("base", ["tiny_model", "tiny_qwen"])
+def test_that_judgements_peak_without_memory_where_they_really_do(
+    base, options, request, tmp_path
+):
+    folder = request.getfixturevalue(base)
+    subject = subject_of(folder, **options)
+    fake, real = (
+        max(accumulate(each))
+        for each in (
+            fake_step(subject, tmp_path),
+            real_step(subject, folder, tmp_path),
+        )
+    )
+    # Figures that trl logs are picked by masks, whose tokens nobody can count here.
+    assert fake == pytest.approx(real, rel=0.002)
+    assert fake >= real
 
 
 def test_that_autocast_allocates_what_it_really_does(tiny_model, tmp_path):

@@ -14,7 +14,7 @@ from trl.trainer import utils as trl_utils
 
 from studio.domain.recipe import OPTIONS
 from studio.engine import progress
-from studio.engine.methods import sft
+from studio.engine.methods import common, training
 from studio.engine.verbs import place_of
 from studio.protocol.events import CheckpointSaved, EvalFinished, StepFinished
 from studio.storage.models import ModelState
@@ -30,8 +30,8 @@ class Built:
         directory = new_run(folder, recipe)
         place = place_of(recipe.model.name)
         assert place.state is ModelState.READY
-        self.run = sft.load_run(self.heard.session, directory, recipe, place)
-        self.trainer = sft.build_trainer(self.run)
+        self.run = training.load_run(self.heard.session, directory, recipe, place)
+        self.trainer = training.build_trainer(self.run)
         self.args = self.trainer.args
         base = getattr(self.run.model, "get_base_model", lambda: self.run.model)()
         self.layer = base.model.layers[0].self_attn.q_proj
@@ -88,8 +88,8 @@ def steps_done(built):
     return built.trainer.state.global_step
 
 
-def first_loss(built):
-    return of_kind(built.trained(), StepFinished)[0].loss
+def first_loss(built, step=1):
+    return of_kind(built.trained(), StepFinished)[step - 1].loss
 
 
 def checkpoints_left(built):
@@ -138,6 +138,8 @@ CASES = {
     "data.group": ("author", lambda b: [row.input_ids for row in b.run.data.held_out]),
     "data.mix": ("OTHER", lambda b: len(b.trainer.train_dataset)),
     "data.prompts": (("Why?",), lambda b: b.run.data.prompts),
+    "train.method": ("dpo", lambda b: type(b.trainer).__name__),
+    "train.beta": (0.5, lambda b: first_loss(b, 3)),
     "train.weights": ("all", lambda b: type(b.run.model).__name__),
     "train.sequence_length": (24, lambda b: b.batch()["input_ids"].shape[1]),
     "train.micro_batch": (2, lambda b: b.batch()["input_ids"].shape[0]),
@@ -179,6 +181,10 @@ GROUPED = [
     {"question": f"Is {n} even?", "answer": "Perhaps.", "author": n % 2}
     for n in range(12)
 ]
+JUDGED = [
+    {"prompt": f"Is {n} even?", "chosen": "Perhaps.", "rejected": "Go away."}
+    for n in range(12)
+]
 # Where the quick recipe's own value would hide the effect.
 BESIDES = {
     "train.epochs": {"train__max_steps": 0, "train__epochs": 1.0},
@@ -197,6 +203,8 @@ BESIDES = {
     "train.offload": {"train__checkpointing": True},
     "train.accumulation": {"train__max_steps": 1},
     "data.group": {"data__held_out": 0.5},
+    # Behind the warm-up's first step nothing is learnt yet, and all betas are alike.
+    "train.beta": {"train__method": "dpo", "train__max_steps": 3},
     "train.weights": {"model__precision": "fp32"},
 }
 
@@ -235,6 +243,8 @@ def test_that_an_option_reaches_the_training(
         chat_file = tiny.write_chats(tmp_path / "ambiguous.jsonl", AMBIGUOUS)
     if key == "data.group":
         chat_file = tiny.write_chats(tmp_path / "grouped.jsonl", GROUPED)
+    if key in {"train.method", "train.beta"}:
+        chat_file = tiny.write_chats(tmp_path / "judged.jsonl", JUDGED)
     recipe = recipe_for(tiny_model, chat_file, **BESIDES.get(key, {}))
     changed = recipe.with_value(key, others[key] if value == "OTHER" else value)
     assert changed.value(key) != recipe.value(key)
@@ -404,7 +414,7 @@ def test_that_the_size_of_a_tile_does_not_change_the_loss(
     batch = built.batch()
     losses = []
     for tile in (32_768, 64):  # the tiny vocabulary in one tile, and in seven
-        monkeypatch.setattr(trl_utils, sft.TILE_NAME, tile)
+        monkeypatch.setattr(trl_utils, common.TILE_NAME, tile)
         losses.append(built.trainer.compute_loss(built.run.model, dict(batch)).item())
     built.close()
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)

@@ -11,6 +11,7 @@ from studio.domain.memory.measurement import Source
 from studio.domain.run import RunState
 from studio.engine import faults, relieving
 from studio.engine.methods import sft
+from studio.engine.methods.training import load_run
 from studio.protocol.events import (
     EvalFinished,
     MemoryMeasured,
@@ -94,9 +95,7 @@ def gradients(folder, model, data, micro, accumulation):
     }
     recipe = recipe_for(model, data, **options)
     heard, found = Heard(), {}
-    run = sft.load_run(
-        heard.session, new_run(folder, recipe), recipe, place_of(str(model))
-    )
+    run = load_run(heard.session, new_run(folder, recipe), recipe, place_of(str(model)))
     with torch.no_grad():
         for name, weight in training_state.trained_weights(run.model).items():
             if "lora_B" in name:  # zero at first, so that A would have no gradient

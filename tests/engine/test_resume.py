@@ -70,6 +70,17 @@ WAYS = {
         "train__warmup_steps": 4,
     },
     "leaving the best": {"train__eval_steps": 3, "train__keep_best": True},
+    "pairs": {
+        "model__precision": "nf4",
+        "train__method": "dpo",
+        "lora__dropout": 0.0,
+    },
+    "pairs by odds": {"train__method": "orpo"},
+    "rated": {
+        "model__precision": "nf4",
+        "train__method": "kto",
+        "lora__dropout": 0.0,
+    },
     "packed": {"train__packing": True, "train__sequence_length": 128},
 }
 
@@ -82,10 +93,25 @@ def weights(run):
     return (run.adapter_path / "adapter_model.safetensors").read_bytes()
 
 
+# What methods that learn from judgements read; the answers are those of the chats.
+JUDGED = {
+    "dpo": lambda asked, good: {"chosen": good, "rejected": "None.", **asked},
+    "kto": lambda asked, good: {"completion": good, "label": "7" in good, **asked},
+}
+JUDGED["orpo"] = JUDGED["dpo"]
+
+
+def rows_of(method):
+    for row in tiny.chats():
+        question, answer = (turn["content"] for turn in row["messages"])
+        judge = JUDGED.get(method)
+        yield judge({"prompt": question}, answer) if judge else row
+
+
 def make_run(folder, model, **options):
     data = folder / "chats.jsonl"
     if not data.exists():
-        tiny.write_chats(data)
+        tiny.write_chats(data, list(rows_of(options.get("train__method"))))
     recipe = recipe_for(model, data, **{**COMMON, **options})
     return new_run(folder / "runs", recipe)
 

@@ -120,6 +120,18 @@ def adapted(recorder):
     recorder.keep_wire("adapted", "train", run.path, "--resume", "--save-memory")
 
 
+def judged(recorder):
+    pairs = [
+        {"prompt": f"Number {n}?", "chosen": "Aye, a Brie.", "rejected": "None."}
+        for n in range(12)
+    ]
+    data = tiny.write_chats(recorder.folder / "pairs.jsonl", pairs)
+    run = recorder.run(data__path=str(data), train__method="dpo", train__max_steps=4)
+    with engine("train", run.path) as process:
+        process.end()
+    recorder.keep_journal("judged", run)
+
+
 def failed(recorder):
     run = recorder.run(data__path=str(recorder.folder / "missing.jsonl"))
     with engine("train", run.path) as process:
@@ -217,6 +229,7 @@ def main():
         whole(recorder)
         patient(recorder)
         adapted(recorder)
+        judged(recorder)
         failed(recorder)
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         compared = ("verify", run.merged_path, "--run", run.path)

@@ -61,7 +61,18 @@ def test_that_the_largest_batch_comes_down_to_one_row_with_an_option_to_spare():
     assert len(tuple(reliefs(recipe_of(128)))) <= MOST_TIMES + 1
 
 
-def test_that_an_accumulation_beyond_its_range_is_no_relief():
+def test_that_rated_answers_keep_company_and_are_recomputed_instead():
+    rated = recipe_of(4).with_values(
+        {"train.method": "kto", "train.checkpointing": False}
+    )
+    two = relieved(rated, on_card=True)
+    assert two.train.micro_batch == 2
+    recomputed = relieved(two, on_card=True)
+    assert recomputed.train.micro_batch == 2
+    assert recomputed.train.checkpointing
+
+
+def test_that_an_accumulation_beyond_its_range_is_passed_over():
     most = 1
     for accumulation in (1 << n for n in range(24)):
         try:
@@ -69,4 +80,5 @@ def test_that_an_accumulation_beyond_its_range_is_no_relief():
         except StudioError:  # beyond the option's range
             break
         most = accumulation
-    assert relieved(recipe_of(2, most), on_card=True) is None
+    eased = relieved(recipe_of(2, most), on_card=True)
+    assert (eased.train.micro_batch, eased.train.checkpointing) == (2, True)

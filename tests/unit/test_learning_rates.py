@@ -40,3 +40,10 @@ def test_that_lion_takes_a_third_to_a_tenth():
     lion = Recipe().with_value("train.optimizer", "lion_8bit")
     share = best_rate(wide(4096), lion) / best_rate(wide(4096), Recipe())
     assert 1 / 10 < share < 1 / 3
+
+
+@pytest.mark.parametrize(("method", "share"), [("dpo", 0.05), ("orpo", 0.4)])
+def test_that_judgements_are_learnt_in_smaller_steps(method, share):
+    judged = Recipe().with_value("train.method", method)
+    usual = best_rate(wide(4096), Recipe())
+    assert best_rate(wide(4096), judged) == pytest.approx(usual * share)

@@ -195,6 +195,31 @@ def test_that_a_rate_goes_with_the_optimizer_that_is_proposed():
     assert propose(kept).recipe.train.learning_rate == 3e-5
 
 
+@pytest.mark.parametrize("goal", Goal)
+@pytest.mark.parametrize(("method", "least"), [("dpo", 1), ("orpo", 1), ("kto", 2)])
+def test_that_a_method_stays_and_gets_what_it_can_take(method, least, goal):
+    base = Recipe().with_values({"train.method": method, "train.micro_batch": 8})
+    found = propose(Wish(LLAMA, card("RTX 4090"), base, LENGTHS, goal))
+    assert found.fits
+    assert found.recipe.train.method == method
+    assert not found.recipe.train.packing
+    assert found.recipe.train.micro_batch >= least
+    assert not found.recipe.contradictions()
+    assert found.recipe.train.learning_rate < 2e-4
+
+
+def test_that_a_pair_takes_twice_the_time_and_a_reference_more():
+    facts = find_card(known_cards(), "RTX 4090")
+    took = {
+        method: step_seconds(
+            LLAMA, Recipe().with_value("train.method", method), facts, LENGTHS
+        ).high
+        for method in ("sft", "orpo", "dpo")
+    }
+    assert took["orpo"] > 1.5 * took["sft"]
+    assert took["dpo"] == pytest.approx(took["orpo"] * 4 / 3, rel=0.1)
+
+
 def test_that_drop_out_of_an_earlier_recipe_is_not_carried_over_to_experts():
     base = Recipe().with_value("lora.dropout", 0.1)
     found = propose(Wish(MIXTURE, card("A100 80GB"), base, LENGTHS))

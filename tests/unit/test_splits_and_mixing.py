@@ -284,6 +284,17 @@ def test_that_preflight_tells_what_is_mixed_in(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "code"), [("sft", "data.chosen-alone"), ("kto", "data.other-method")]
+)
+def test_that_preflight_tells_whether_a_method_uses_the_file(tmp_path, method, code):
+    rows = [{"prompt": f"{n}?", "chosen": "Aye", "rejected": "Nay"} for n in range(9)]
+    path = write_rows(tmp_path / "pairs.jsonl", rows)
+    recipe = recipe_with(path, train__method=method)
+    found = preflight(recipe, NO_MODEL, None, None, read_data(recipe.data))
+    assert code in {finding.code for finding in found}
+
+
 def test_that_a_file_that_is_too_small_is_told(tmp_path):
     recipe = mixed_set(tmp_path, general=4)
     (counted,) = read_data(recipe.data).mixed_counts(0.1, 42)

@@ -30,6 +30,7 @@ _ASIDE = frozenset(
         "model.stretch",
         "data.path",
         "lora.alpha",
+        "train.beta",
         "train.epochs",
         "train.max_steps",
         "train.learning_rate",

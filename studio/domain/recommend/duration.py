@@ -22,6 +22,7 @@ from statistics import fmean
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.cards import CardFacts
 from studio.domain.decoder.block import Block
+from studio.domain.method_options import Method
 from studio.domain.packing import rows_in_a_pack
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention
@@ -35,6 +36,9 @@ _UNPACKING = 1.5  # a layer with quantised weights starts half as many kernels m
 _UNPACKED_BYTES = 2.5  # of memory traffic a weight
 _TERA, _GIGA = 1e12, 1e9
 _ATTENTION_BACKWARD = 2.5
+# Forward passes beside a step's own: the model before training, and in KTO each
+# question with another answer, by both.
+_ASIDES = {Method.DPO: 1, Method.KTO: 3}
 _ENOUGH_ROWS = 1000  # of a long file every so manieth row tells the mean
 
 
@@ -66,7 +70,7 @@ def step_seconds(
     """
     if not card.tensor_tflops:
         return None
-    rows = recipe.train.micro_batch * _rows_held(recipe, lengths)
+    rows = recipe.train.answers_at_a_time * _rows_held(recipe, lengths)
     operations = rows * operations_of_row(model, recipe, lengths)
     rate = card.tensor_tflops * _TERA
     unpacking = _unpacking_seconds(model, recipe, card)
@@ -88,7 +92,7 @@ def padded_length(recipe: Recipe, lengths: TokenLengths) -> float:
     most = recipe.train.sequence_length
     if not lengths.rows:
         return most
-    drawn, rows = _drawn(lengths), recipe.train.micro_batch
+    drawn, rows = _drawn(lengths), recipe.train.answers_at_a_time
     if recipe.train.packing:
         fills = _rows_held(recipe, lengths) * fmean(min(n, most) for n in drawn)
         return fills if rows == 1 else most
@@ -133,16 +137,16 @@ def _drawn(lengths: TokenLengths) -> tuple[int, ...]:
 
 
 def _passes(recipe: Recipe) -> int:
-    """Forward, backward, and forward again where layers are recomputed."""
-    return 3 if recipe.train.checkpointing else 2
+    """Forward, backward, forward again where layers are recomputed, and asides."""
+    again = 1 if recipe.train.checkpointing else 0
+    return 2 + again + _ASIDES.get(recipe.train.method, 0)
 
 
 def _operations(
     model: ModelArchitecture, recipe: Recipe, tokens: float, pairs: float
 ) -> float:
     """Floating-point operations of so many tokens and pairs, there and back."""
-    again = 1 if recipe.train.checkpointing else 0
-    passes = 2 + again + (1 if recipe.trains_all else 0)
+    passes = _passes(recipe) + (1 if recipe.trains_all else 0)
     layers = sum(count * _active_weights(block) for block, count in model.decoder.kinds)
     head = model.vocabulary * model.hidden
     products = 2 * tokens * (passes * layers + 2 * head)
@@ -150,7 +154,8 @@ def _operations(
         count * 2 * block.heads.queries * block.heads.width * pairs
         for block, count in model.decoder.kinds
     )
-    return products + scores * (1 + again + _ATTENTION_BACKWARD)
+    forward = _passes(recipe) - 1
+    return products + scores * (forward + _ATTENTION_BACKWARD)
 
 
 def _active_weights(block: Block) -> float:

@@ -7,6 +7,7 @@ shape the memory most.
 from collections.abc import Iterator, Mapping
 
 from studio.domain.hardware import gib
+from studio.domain.method_options import Method
 from studio.domain.packing import rows_in_a_pack, rows_of_a_step
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recipe_options import ComputeDtype, Precision
@@ -76,6 +77,8 @@ def _rate(recipe: Recipe) -> Reason:
     rate = recipe.train.learning_rate
     if recipe.trains_all:
         why = "All weights take a tenth of the usual rate."
+    elif recipe.train.method is not Method.SFT:
+        why = f"{recipe.train.method.name} learns from judgements, in smaller steps."
     elif rate > _USUAL_RATE:
         why = "Narrow models bear a higher rate than wide ones."
     else:

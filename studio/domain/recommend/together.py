@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from studio.domain.judgement_findings import LEAST_RATED
+from studio.domain.method_options import Method
 from studio.domain.packing import rows_in_a_pack
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.duration import operations_of_row
@@ -76,6 +78,8 @@ def packs(wish: Wish, recipe: Recipe) -> bool:
         return wish.base.train.packing
     if not (wish.policy.packs and wish.lengths.rows):
         return False
+    if wish.base.train.method is not Method.SFT:
+        return False  # judged answers are compared whole
     if wish.device.kind == "cpu" and max(_counts(wish)) > 1:
         return False
     held = rows_in_a_pack(wish.lengths, recipe.train.sequence_length)
@@ -94,7 +98,10 @@ def packs(wish: Wish, recipe: Recipe) -> bool:
 
 def _counts(wish: Wish) -> Sequence[int]:
     """Rows at a time that may be chosen among."""
-    return [wish.base.train.micro_batch] if ROWS in wish.kept else wish.policy.rows
+    if ROWS in wish.kept:
+        return [wish.base.train.micro_batch]
+    least = LEAST_RATED if wish.base.train.method is Method.KTO else 1
+    return sorted({max(least, rows) for rows in wish.policy.rows}, reverse=True)
 
 
 def _together(batch: int, count: int, held: float, *, packs: bool) -> Together:

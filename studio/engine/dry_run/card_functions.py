@@ -23,7 +23,7 @@ from studio.engine.dry_run.attention import attention_on
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.leaving import leaving
 from studio.engine.dry_run.recorder import Recorder
-from studio.engine.methods import sft
+from studio.engine.methods import common
 
 _PAGED_LEAST = 1e5
 # Words of the vocabulary that trl scores at a time (trl/trainer/utils.py); the engine
@@ -49,7 +49,7 @@ def as_on(card: Card, recorder: Recorder, *, expands_keys: bool) -> Iterator[Non
             (functional, "layer_norm", _layer_norm),
             (chunked_logprob, "_addmm_fp32", _nothing),
             (bitsandbytes, "matmul", _int8_matmul),
-            (sft, "TILE_ON_PROCESSOR", _HEAD_TILE),
+            (common, "TILE_ON_PROCESSOR", _HEAD_TILE),
             (torch, "is_autocast_enabled", _is_autocast_enabled),
             (moe, "_can_use_grouped_mm", groups),
             (modeling_utils, "save_on_cpu", leaving(recorder)),

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from peft import PeftModelForCausalLM, prepare_model_for_kbit_training
 from torch.nn import functional
+from transformers import Trainer
 from transformers.utils.generic import ModelOutput
-from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.memory.allocator import EmptyCache
 from studio.domain.memory.estimate import MemoryPhase
@@ -55,7 +55,7 @@ class ForeignSteps:
     recorder: Recorder
     subject: Subject
     model: PeftModelForCausalLM
-    trainer: SFTTrainer
+    trainer: Trainer
 
     def take(self) -> None:
         """Train for one step, and write down a second, which finds what it left."""

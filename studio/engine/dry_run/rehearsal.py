@@ -1,7 +1,7 @@
 """A run on tensors without memory: load, measure, answer, train, save.
 
 Everything that computes is the engine's own: its adapter, its trainer, its evaluation
-and its answers. The order is that of `methods/sft.py`.
+and its answers. The order is that of `methods/training.py`.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -21,13 +22,14 @@ from peft import PeftModelForCausalLM
 from peft.tuners.lora import dora
 from peft.utils.integrations import dequantize_module_weight
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import masking_utils
+from transformers import Trainer, masking_utils
 from transformers.utils import logging
 from trl.kernels.chunked_logprob import ChunkedLogProbFunction
-from trl.trainer.sft_trainer import SFTTrainer
+from trl.trainer import dpo_trainer, kto_trainer
+from trl.trainer.utils import use_adapter
 
 from studio.domain.memory.estimate import MemoryPhase
-from studio.domain.memory.part_names import ADAPTER, LOADING, LOGITS
+from studio.domain.memory.part_names import ADAPTER, LOADING, LOGITS, REFERENCE
 from studio.engine.adapters import attach
 from studio.engine.data_preparation import PreparedData
 from studio.engine.devices import refuse_on_processor
@@ -42,7 +44,7 @@ from studio.engine.dry_run.steps import Steps
 from studio.engine.dry_run.subject import Subject
 from studio.engine.dry_run.weightless import weightless
 from studio.engine.generation import SAMPLE_TOKENS, answers
-from studio.engine.methods.sft import build_trainer
+from studio.engine.methods.training import build_trainer
 from studio.engine.model_loading import Model
 from studio.engine.trained_weights import train_all
 from studio.engine.training_run import TrainingRun
@@ -97,6 +99,7 @@ def without_memory(subject: Subject) -> Iterator[Recorder]:
         stack.enter_context(_forgetting_overrides())
         stack.enter_context(patch.object(dora, _UNPACK, _unpacked))
         stack.enter_context(_named_loss(recorder))
+        stack.enter_context(_named_reference(recorder))
         stack.enter_context(_masked_as(pads=subject.pads, packs=subject.packs))
         if card is not None:
             expands = subject.is_foreign
@@ -148,6 +151,21 @@ def _named_loss(recorder: Recorder) -> Iterator[None]:
         for name in ("forward", "backward"):
             named = recorder.purpose(LOGITS)(getattr(head, name))
             stack.enter_context(patch.object(head, name, staticmethod(named)))
+        yield
+
+
+@contextmanager
+def _named_reference(recorder: Recorder) -> Iterator[None]:
+    """Let the record know what the base alone allocates while it is asked."""
+
+    @contextmanager
+    def switched_off(*given: Any, **named: Any) -> Iterator[None]:  # noqa: ANN401 - trl's own
+        with recorder.purpose(REFERENCE), use_adapter(*given, **named):
+            yield
+
+    with ExitStack() as stack:
+        for trainer in (dpo_trainer, kto_trainer):
+            stack.enter_context(patch.object(trainer, "use_adapter", switched_off))
         yield
 
 
@@ -214,7 +232,7 @@ def name_adapter(recorder: Recorder, model: PeftModelForCausalLM) -> None:
 
 
 def _before_and_after(
-    recorder: Recorder, run: TrainingRun, trainer: SFTTrainer, subject: Subject
+    recorder: Recorder, run: TrainingRun, trainer: Trainer, subject: Subject
 ) -> None:
     recording = recorder.recording
     if subject.recipe.compat.full_logits or subject.recipe.compat.shifted_logits_copy:
@@ -236,7 +254,8 @@ def _before_and_after(
 def run_of(subject: Subject, model: PeftModelForCausalLM, folder: Path) -> TrainingRun:
     """A run of stand-ins around a model; its folder stays empty."""
     recipe = subject.recipe
-    rows = stand_ins.rows(recipe.train.micro_batch, recipe.train.sequence_length)
+    train = recipe.train
+    rows = stand_ins.judged_rows(recipe, train.micro_batch, train.sequence_length)
     # Autocast is put around the model by `_wrap_autocast`: on a processor, which the
     # tensors claim to be on, the trainer would refuse what it does on a card.
     formats = replace(subject.formats, autocast=False)

@@ -7,8 +7,10 @@ from tokenizers import models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from typing_extensions import override
 
+from studio.domain.method_options import PAIRED_METHODS, Method
 from studio.domain.recipe import Recipe
 from studio.engine.chat_rendering import TrainingRow
+from studio.engine.judged_rows import RatedRow, pair_row
 from studio.engine.packing import packed
 from studio.engine.session import Session
 from studio.engine.wire import Wire
@@ -46,10 +48,25 @@ def rows(count: int, tokens: int) -> list[TrainingRow]:
 def training_rows(recipe: Recipe) -> list[TrainingRow]:
     """A micro-batch of full length; packed rows are two chats each."""
     count, tokens = recipe.train.micro_batch, recipe.train.sequence_length
-    if not recipe.train.packing:
-        return rows(count, tokens)
-    half = tokens // 2
-    return [packed([*rows(1, half), *rows(1, tokens - half)])] * count
+    if recipe.train.packing:
+        half = tokens // 2
+        return [packed([*rows(1, half), *rows(1, tokens - half)])] * count
+    return judged_rows(recipe, count, tokens)
+
+
+def judged_rows(recipe: Recipe, count: int, tokens: int) -> list[TrainingRow]:
+    """Rows of so many tokens, as the recipe's method takes them.
+
+    Answers to the same question, and those of both verdicts, differ in length.
+    """
+    whole, shorter = rows(1, tokens)[0], rows(1, tokens - 1)[0]
+    if recipe.train.method in PAIRED_METHODS:
+        return [pair_row(whole, shorter)] * count
+    if recipe.train.method is Method.KTO:
+        liked = RatedRow(whole.input_ids, whole.labels)
+        disliked = RatedRow(shorter.input_ids, shorter.labels, is_liked=False)
+        return [liked, *[disliked] * (count - 1)]
+    return [whole] * count
 
 
 def prompts(count: int, tokens: int) -> Sequence[str]:

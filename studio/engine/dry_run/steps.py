@@ -7,8 +7,8 @@ from unittest.mock import patch
 import torch
 from accelerate.utils import convert_outputs_to_fp32
 from peft import PeftModelForCausalLM
+from transformers import Trainer
 from transformers.integrations.neftune import activate_neftune
-from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.memory.estimate import MemoryPhase
 from studio.domain.memory.part_names import BATCH, GRADIENTS, STATES
@@ -28,13 +28,13 @@ class Steps:
         recorder: Told of phases, gradients and states.
         subject: What is rehearsed.
         model: The base with its adapter.
-        trainer: From `methods.sft.build_trainer`.
+        trainer: From `methods.training.build_trainer`.
     """
 
     recorder: Recorder
     subject: Subject
     model: PeftModelForCausalLM
-    trainer: SFTTrainer
+    trainer: Trainer
 
     def take(self) -> None:
         """Train for one step, and write down a second, which finds what it left.
@@ -70,7 +70,7 @@ class Steps:
             pass_back(*args, **kwargs)
 
         with patch.object(self.trainer.accelerator, "backward", backward):
-            self.trainer.training_step(self.model, batch, num_items_in_batch=trained)  # type: ignore[no-untyped-call]  # trl leaves it untyped
+            self.trainer.training_step(self.model, batch, num_items_in_batch=trained)
         name_gradients(self.recorder, self.model)
 
     def _step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -81,7 +81,7 @@ class Steps:
         self.model.zero_grad()
 
 
-def enable_checkpointing(model: PeftModelForCausalLM, trainer: SFTTrainer) -> None:
+def enable_checkpointing(model: PeftModelForCausalLM, trainer: Trainer) -> None:
     """As `Trainer` does before the first step."""
     arguments = trainer.args
     if arguments.activation_checkpointing:
@@ -90,7 +90,7 @@ def enable_checkpointing(model: PeftModelForCausalLM, trainer: SFTTrainer) -> No
         model.activation_checkpointing_enable(**(others or {}))
 
 
-def add_noise(model: PeftModelForCausalLM, trainer: SFTTrainer) -> None:
+def add_noise(model: PeftModelForCausalLM, trainer: Trainer) -> None:
     """As `Trainer` does before the first step."""
     if trainer.neftune_noise_alpha is not None:
         activate_neftune(model, trainer.neftune_noise_alpha)  # type: ignore[no-untyped-call]  # transformers leaves it untyped

@@ -58,5 +58,5 @@ class Subject:
         """
         if self.is_foreign or self.recipe.model.attention is Attention.FLASH:
             return False
-        mixes = self.recipe.train.micro_batch > 1
+        mixes = self.recipe.train.answers_at_a_time > 1
         return mixes and (self.card is None or self.card.has_flash)

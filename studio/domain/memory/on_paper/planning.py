@@ -13,6 +13,7 @@ from studio.domain.memory.card_habits import (
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.run import Habits
 from studio.domain.memory.on_paper.tape import FP32
+from studio.domain.method_options import REFERRING_METHODS
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import (
     ALL_LINEAR,
@@ -39,12 +40,13 @@ def plan_of(
     capability = (device and device.compute_capability) or USUAL_CAPABILITY
     flash = is_card and has_flash(capability)
     asks = options.attention
-    pads = not foreign and asks is not Attention.FLASH and train.micro_batch > 1
+    batch = train.answers_at_a_time
+    pads = not foreign and asks is not Attention.FLASH and batch > 1
     fused = model.decoder.fused_attention
     targets = recipe.lora.targets
     plain = FP32 if compat.upcast_unquantized and quantizes else _WIDTHS[load]
     return Plan(
-        batch=train.micro_batch,
+        batch=batch,
         length=train.sequence_length,
         load=_WIDTHS[load],
         plain=plain,
@@ -92,6 +94,7 @@ def habits_of(recipe: Recipe, *, on_card: bool) -> Habits:
         shifts=compat.shifted_logits_copy,
         upcasts=compat.early_logits_upcast,
         keeps_outputs=compat.keeps_outputs,
+        refers=recipe.train.method in REFERRING_METHODS,
     )
 
 

@@ -23,6 +23,7 @@ from studio.domain.memory.part_names import (
     GRADIENTS,
     LOGITS,
     RECOMPUTED,
+    REFERENCE,
     REMEMBERED,
 )
 from studio.domain.recipe import Recipe
@@ -45,6 +46,7 @@ class Habits:
         shifts: The loss copies its logits.
         upcasts: The model itself makes its logits fp32.
         keeps_outputs: The logits live until the backward pass is over.
+        refers: Between the passes the base alone is asked as well.
     """
 
     checkpoints: bool
@@ -53,6 +55,7 @@ class Habits:
     shifts: bool
     upcasts: bool
     keeps_outputs: bool
+    refers: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,23 @@ def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
     if plan.adds:
         tape.events = tape.adding()
     forward, backward = _highest(tape, made, turn)
+    if habits.refers:
+        forward = max(forward, _referring(tape, model, plan, turn), key=_bytes)
     highest = {MemoryPhase.FORWARD: forward, MemoryPhase.BACKWARD: backward}
     return Step(highest, tape, first)
+
+
+def _referring(tape: Tape, model: ModelArchitecture, plan: Plan, turn: int) -> Passing:
+    """The base alone goes through the batch while what was remembered lies there."""
+    alone = replace(plan, rank=0, adds=False)
+    asked = measuring(model, alone, REFERENCE).bytes
+    held = sum(map(tape.signed().__getitem__, tape.events[:turn]))
+    standing = Passing(held, tape, turn, len(tape.sizes))
+    return standing.and_beside(REFERENCE, MemoryPhase.FORWARD.value, asked)
+
+
+def _bytes(passing: Passing) -> int:
+    return passing.bytes
 
 
 @lru_cache(maxsize=8)

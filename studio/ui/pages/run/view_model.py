@@ -283,6 +283,8 @@ def _rung(inputs: RunInputs) -> Rung:
 def _tiles(snapshot: RunSnapshot) -> Iterator[Tile]:
     yield Tile("Training loss", _figure(smoothed_loss(snapshot)))
     yield Tile("Held-out loss", _figure(snapshot.held_out_loss))
+    if snapshot.judged:
+        yield Tile("Better preferred", f"{snapshot.judged[-1].accuracy:.0%}")
     speeds = [p.tokens_per_s for p in snapshot.steps[-_RECENT:] if p.tokens_per_s]
     speed = f"{sum(speeds) / len(speeds):,.0f}" if speeds else ""
     yield Tile("Tokens / s", speed)

@@ -1,0 +1,89 @@
+"""Direct preference optimisation: the better of two answers becomes likelier.
+
+A pair's loss is -log sigmoid(beta * (how much likelier the better answer became than
+the worse one)), both measured from the model as it was before training (Rafailov et al.
+2023, arXiv 2305.18290, equation 7). That model is the base with its adapter switched
+off, so nothing is held twice.
+"""
+
+from typing import Any
+
+from datasets import Dataset
+from transformers import Trainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+from typing_extensions import override
+
+from studio.engine.judged_batches import PairBatch
+from studio.engine.methods.common import data_set_of, ready, shared_arguments, suit_head
+from studio.engine.progress import StepReporter
+from studio.engine.training_run import TrainingRun
+from studio.engine.training_state import Resumable
+
+_REFERENCE = "ref"
+_COLUMNS = ["input_ids", "labels", "seq_lengths"]
+
+
+class PairTrainer(Resumable, DPOTrainer):
+    """trl's trainer on rows that are ready, able to go on exactly."""
+
+    @override
+    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
+        return dataset
+
+    @override
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = _COLUMNS  # type: ignore[assignment]  # transformers leaves it untyped
+
+
+def build_trainer(run: TrainingRun) -> PairTrainer:
+    """Make the trainer of trl, ready to train and told to write nothing."""
+    return pair_trainer(run, PairTrainer)
+
+
+def pair_trainer(
+    run: TrainingRun, kind: type[PairTrainer], *, refers: bool = True
+) -> PairTrainer:
+    """Make a trainer that learns from pairs.
+
+    Args:
+        run: Whose trainer it is.
+        kind: Its class.
+        refers: Whether its loss asks the model before training, which no dropout may
+            tell apart from itself.
+    """
+    device = next(run.model.parameters()).device.type
+    suit_head(device)
+    rows = data_set_of(run.data.training)
+    place = str(run.directory.path)
+    arguments = shared_arguments(run.recipe, run.formats, device, place, len(rows))
+    trainer = kind(
+        model=run.model,
+        args=DPOConfig(
+            **arguments,
+            beta=run.recipe.train.beta,
+            max_length=None,  # rows are cut
+            disable_dropout=refers,
+        ),
+        train_dataset=rows,
+        data_collator=PairBatch(run.pad),
+        processing_class=run.tokenizer,
+        callbacks=[StepReporter(run.session, run.recipe, run)],
+    )
+    forget_reference(run, trainer)
+    run.judge = trainer
+    ready(run, trainer)
+    return trainer
+
+
+def forget_reference(run: TrainingRun, trainer: Trainer) -> None:
+    """Let the base alone be the model before training.
+
+    trl copies an adapter that it is given, in case it was trained before. Ours begins
+    as nothing, so that switching it off comes to the same.
+    """
+    # Turned off for the reference, recomputation is turned on again in these words.
+    arguments = trainer.args
+    arguments.gradient_checkpointing_kwargs = arguments.activation_checkpointing_kwargs
+    if not run.recipe.trains_all and _REFERENCE in run.model.peft_config:
+        run.model.delete_adapter(_REFERENCE)
