@@ -87,8 +87,10 @@ class Chat:
         return said or self.text
 
     def characters(self) -> int:
-        """How long it is, in characters."""
-        return len(self.text) + sum(len(turn.content) for turn in self.turns)
+        """How long it is, in characters; of a pair, with its longer answer."""
+        sides = (self.turns, self.rejected)
+        said = max(sum(len(turn.content) for turn in turns) for turns in sides)
+        return len(self.text) + said
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -83,6 +83,11 @@ def pair_row(good: TrainingRow, bad: TrainingRow) -> PairRow:
     )
 
 
+def better_of(row: TrainingRow) -> TrainingRow:
+    """Of a pair the better answer with its question; another row itself."""
+    return row.halves()[0] if isinstance(row, PairRow) else row
+
+
 class PairStore(PackStore):
     """Pairs in the order they were added."""
 

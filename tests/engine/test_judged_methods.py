@@ -7,12 +7,14 @@ import pytest
 import torch
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
+from studio.domain.dataset import Chat, Turn
 from studio.domain.errors import ExitCode
 from studio.engine.judged_batches import RatedBatch
 from studio.engine.methods import training
 from studio.engine.methods.kto import balance
 from studio.engine.methods.orpo import odds_ratio_losses
 from studio.engine.packing import example
+from studio.engine.parity.texts import held_out
 from studio.engine.verbs import place_of
 from studio.protocol.events import EvalFinished, Judged, RunFailed, RunFinished
 from tests.engine import tiny
@@ -294,3 +296,22 @@ def test_that_the_measured_loss_does_not_depend_on_batches(judged, ready):
         run.evaluate(0)
         losses.append(run.losses[0])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_that_a_pair_is_compared_by_its_better_answer(judged, ready):
+    run, _ = ready(judged("dpo", data__held_out=0.5))
+    texts = list(held_out(run.data.held_out))
+    assert len(texts) == len(run.data.held_out)
+    said = [run.tokenizer.decode([t.ids[at] for at in t.places]) for t in texts]
+    assert all("is a fine Brie." in each for each in said)
+    assert not any("business" in run.tokenizer.decode(t.ids) for t in texts)
+
+
+def test_that_a_pair_is_as_long_as_its_longer_answer():
+    asked, short = Turn("user", "Why?"), Turn("assistant", "Ah.")
+    long = Turn("assistant", "Because. " * 20)
+    pairs = [
+        Chat((asked, good), 1, rejected=(asked, bad))
+        for good, bad in ((short, long), (long, short))
+    ]
+    assert {pair.characters() for pair in pairs} == {4 + 9 * 20}

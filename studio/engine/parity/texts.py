@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from studio.domain.dataset import Turn
 from studio.engine.chat_rendering import IGNORED, TrainingRow, render
+from studio.engine.judged_rows import better_of
 from studio.engine.tokenizer_loading import Tokenizer
 
 FIXED_PROMPTS = (
@@ -46,7 +47,7 @@ def held_out(rows: Sequence[TrainingRow]) -> Iterator[Text]:
     """Rows that were never trained on, spread over all of them."""
     step = max(1, len(rows) // HELD_OUT_ROWS)
     for at in range(0, len(rows), step)[:HELD_OUT_ROWS]:
-        row = rows[at]
+        row = better_of(rows[at])
         labels = row.labels[:MOST_TOKENS]
         places = [p for p in range(1, len(labels)) if labels[p] != IGNORED]
         if places:
