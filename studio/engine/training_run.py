@@ -10,6 +10,7 @@ from typing import Any
 from peft import PeftModelForCausalLM
 
 from studio.domain.best_step import best_step, measured_since_best
+from studio.domain.method_options import REFERRING_METHODS
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
 from studio.domain.waypoints import passing
@@ -131,7 +132,9 @@ class TrainingRun:
             raise broken_down(step, loss)
         self.losses[step] = loss
         self.session.say(EvalFinished(step=step, loss=loss, rows=len(rows)))
-        if accuracy is not None:
+        # Before training nothing has gained on the model before training.
+        refers = self.recipe.train.method in REFERRING_METHODS
+        if accuracy is not None and (step or not refers):
             self.session.say(Judged(step=step, is_held_out=True, accuracy=accuracy))
 
     def _measured(self, rows: Sequence[TrainingRow]) -> tuple[float, float | None]:

@@ -104,7 +104,8 @@ def test_that_pairs_tell_how_often_the_better_answer_is_likelier(
     _, events = train(new_run(tmp_path, recipe))
     told = of_kind(events, Judged)
     held_out = [each for each in told if each.is_held_out]
-    assert [each.step for each in held_out] == [0, 6, 12]
+    # Before training nothing has gained on the model before training.
+    assert [each.step for each in held_out] == [0, 6, 12][method == "dpo" :]
     assert held_out[-1].accuracy == 1.0
     steps = [each for each in told if not each.is_held_out]
     assert [each.step for each in steps] == list(range(1, 13))
