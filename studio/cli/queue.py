@@ -15,7 +15,7 @@ from studio.domain.run_queue import Queue, QueuedRun, sweep, time_of
 from studio.services import project_store
 from studio.services.hub_data import with_data_here
 from studio.services.preflight import refuse_errors
-from studio.services.run_queue import RunQueue, run_in_progress
+from studio.services.run_queue import RunQueue
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
 
@@ -135,7 +135,7 @@ def _next(queue: RunQueue) -> tuple[QueuedRun, RunDirectory] | None:
     """Begin the next run when it is due and nothing else trains; None at the end."""
     said = ""
     while True:
-        waits_for = _obstacle(queue)
+        waits_for = _obstacle_words(queue)
         if not waits_for:
             begun = queue.take(_now(), _new_run)
             if begun is not None or queue.read().next_time() is None:
@@ -147,18 +147,15 @@ def _next(queue: RunQueue) -> tuple[QueuedRun, RunDirectory] | None:
         time.sleep(_LOOK_EVERY_S)
 
 
-def _obstacle(queue: RunQueue) -> str:
+def _obstacle_words(queue: RunQueue) -> str:
     """What a run has to wait for, as a sentence; empty for nothing."""
-    told, now = queue.read(), _now()
-    moment = told.next_time()
-    if told.due(now) is None and moment is None:
-        return ""
-    busy = run_in_progress()
-    if busy is not None:
-        return f"Waits for {busy.name} to end."
-    if told.due(now) is None and moment is not None and moment > now:
-        return f"Waits until {_time_words(moment)}."
-    return ""
+    match queue.obstacle(_now()):
+        case RunDirectory(name=name):
+            return f"Waits for {name} to end."
+        case datetime() as moment:
+            return f"Waits until {_time_words(moment)}."
+        case _:
+            return ""
 
 
 def _new_run(queued: QueuedRun, recipe: Recipe) -> RunDirectory:

@@ -113,6 +113,25 @@ class RunQueue:
         """
         return self.change(partial(_without, numbers=frozenset(numbers)))
 
+    def obstacle(self, now: datetime) -> RunDirectory | datetime | None:
+        """What keeps every run that waits from starting now.
+
+        Args:
+            now: With its time zone.
+
+        Returns:
+            A run that a process trains, or the time for which the next one waits;
+            None when one may start, or none will.
+
+        Raises:
+            StudioError: The queue can't be read.
+        """
+        told = self.read()
+        is_due, moment = told.due(now) is not None, told.next_time()
+        if not is_due and moment is None:
+            return None
+        return run_in_progress() or (None if is_due else moment)
+
     def ready(
         self, now: datetime, check: Callable[[Recipe], object]
     ) -> QueuedRun | None:
