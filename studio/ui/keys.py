@@ -27,7 +27,10 @@ class Deed(StrEnum):
     SAVE = "Save a checkpoint now"
     OPEN_RUN = "Open the run"
     COPY_RECIPE = "Copy the recipe"
-    DELETE_RUN = "Delete the run"
+    DELETE_RUN = "Delete the run, or take it off the queue"
+    EARLIER_START = "Let the waiting run start earlier"
+    LATER_START = "Let the waiting run start later"
+    START_TIME = "Give the waiting run a time"
     READ_AGAIN = "Read again"
     MERGE = "Merge"
     ASK = "Ask both"
@@ -80,6 +83,9 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.OPEN_RUN: PageKeys(("runs",), _ENTER, in_table=True),
     Deed.COPY_RECIPE: PageKeys(("runs",), ("Ctrl+Shift+C",)),
     Deed.DELETE_RUN: PageKeys(("runs",), ("Del",)),
+    Deed.EARLIER_START: PageKeys(("runs",), ("Alt+Up",)),
+    Deed.LATER_START: PageKeys(("runs",), ("Alt+Down",)),
+    Deed.START_TIME: PageKeys(("runs",), ("F2",)),
     Deed.READ_AGAIN: PageKeys(("runs",), ("F5",)),
     Deed.MERGE: PageKeys(("export",), ("Ctrl+E",)),
     Deed.ASK: PageKeys(("export",), _CTRL_ENTER),

@@ -76,6 +76,7 @@ class Shell(QObject):
         desk = self._desk
         desk.notices.posted.connect(self.notices.show_finding)
         desk.preferences.saving_failed.connect(self.notices.show_finding)
+        desk.queue.refused.connect(desk.notices.post)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
         desk.data.data_changed.connect(self._show_captions)
         desk.projects.current_changed.connect(self._on_project_changed)
@@ -86,6 +87,7 @@ class Shell(QObject):
         desk.pricer.answers_changed.connect(self._show_captions)
         self.guard.closing_granted.connect(self._window.close)
         self.guard.waiting_for_stop.connect(self._on_waiting_for_stop)
+        self.guard.waiting_for_stop.connect(desk.queue.hold)
 
     def _connect_frame(self) -> None:
         window = self._window

@@ -32,6 +32,7 @@ class RunsView(PageFrame):
 
     Attributes:
         export: Leads to the chosen run's result; the primary action.
+        waiting: Where the runs that wait stand.
         empty, to_recipe: Shown while there are no runs.
         filled: Everything else.
         findings: Why a run can't be read, or a deed was refused.
@@ -55,8 +56,11 @@ class RunsView(PageFrame):
         self.findings.setSpacing(Space.SMALL)
         whole.addLayout(self.findings)
         whole.addWidget(self._make_list(), 1)
+        self.waiting = QVBoxLayout()
         self.content.addWidget(self.empty, 0, TOP_LEFT)
+        self.content.addLayout(self.waiting)
         self.content.addWidget(self.filled, 1)
+        self.content.addStretch(0)
 
     def _make_list(self) -> Card:
         card = Card(flush=True)
