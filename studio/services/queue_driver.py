@@ -129,6 +129,12 @@ class QueueDriver(QObject):
         self._lock = self._obstacle = None
         self.course_changed.emit()
 
+    def tell_changed(self) -> None:
+        """Say that the queue was changed, so that whoever shows it reads it again."""
+        self.course_changed.emit()
+        if self.is_driving and self._call is None and not self._is_busy():
+            self._clock.start(0)
+
     def close(self) -> None:
         """Hold, and wait for the look that is under way."""
         self.hold()

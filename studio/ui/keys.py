@@ -18,6 +18,7 @@ class Deed(StrEnum):
     ONLY_FITTING = "Show only what fits"
     USE_MODEL = "Use the model"
     START = "Start training"
+    QUEUE = "Add to the queue"
     EXPLAIN = "Say where the memory goes"
     UNDO = "Undo"
     REDO = "Redo"
@@ -66,6 +67,7 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.ONLY_FITTING: PageKeys(("model",), ("Ctrl+Shift+F",)),
     Deed.USE_MODEL: PageKeys(("model",), _ENTER, in_table=True),
     Deed.START: PageKeys(("recipe",), _CTRL_ENTER),
+    Deed.QUEUE: PageKeys(("recipe",), ("Ctrl+Shift+Enter", "Ctrl+Shift+Return")),
     Deed.EXPLAIN: PageKeys(("recipe",), ("Ctrl+I",)),
     Deed.UNDO: PageKeys(("data", "recipe"), ("Ctrl+Z",)),
     Deed.REDO: PageKeys(("data", "recipe"), ("Ctrl+Shift+Z",)),

@@ -30,7 +30,7 @@ class RecipeView(PageFrame):
 
     Attributes:
         steps, note: The lines before the start button.
-        propose, start: The header's actions.
+        propose, queue, start: The header's actions.
         empty, to_model, to_data: Shown while model or data is missing.
         filled: Everything else.
         mark, sentence, basis, remark, memory: The verdict.
@@ -87,6 +87,8 @@ class RecipeView(PageFrame):
             "Take what is recommended for this model, data and the memory that is "
             "free; what you set here stays."
         )
+        self.queue = button("Add to queue…", icon=IconName.CLOCK, size=ButtonSize.START)
+        self.queue.setToolTip(key_of(Deed.QUEUE))
         self.start = button(
             "Start training",
             ButtonKind.PRIMARY,
@@ -97,6 +99,7 @@ class RecipeView(PageFrame):
         self.header.add_note(self.steps)
         self.header.add_note(self.note)
         self.header.add_action_widget(self.propose)
+        self.header.add_action_widget(self.queue)
         self.header.add_action_widget(self.start)
 
     def _make_empty(self) -> None:
