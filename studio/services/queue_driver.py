@@ -17,7 +17,7 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, warning
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState
-from studio.domain.run_queue import QueuedRun
+from studio.domain.run_queue import Queue, QueuedRun
 from studio.services.background import BackgroundCall
 from studio.services.preflight import refuse_errors
 from studio.services.process_outcome import Ordered
@@ -129,10 +129,23 @@ class QueueDriver(QObject):
         self._lock = self._obstacle = None
         self.course_changed.emit()
 
+    def change(self, change: Callable[[Queue], Queue]) -> Queue:
+        """Change the queue, and tell those who show it.
+
+        Returns:
+            The queue afterwards.
+
+        Raises:
+            StudioError: The change refuses, or the disk does.
+        """
+        told = self.queue.change(change)
+        self.tell_changed()
+        return told
+
     def tell_changed(self) -> None:
-        """Say that the queue was changed, so that whoever shows it reads it again."""
+        """Say that the queue was changed, and look at it again at once."""
         self.course_changed.emit()
-        if self.is_driving and self._call is None and not self._is_busy():
+        if self.is_driving:
             self._clock.start(0)
 
     def close(self) -> None:

@@ -81,7 +81,7 @@ def test_that_a_sweep_says_how_many_runs_it_makes(page, queue):
     dialog.rows[1].option.set_value("train.learning_rate")
     dialog.rows[1].values.setText("1e-4, 2e-4")
     assert dialog.add.text() == "Add 6 runs"
-    assert dialog._count.text() == "6 runs."
+    assert dialog._count.text() == "3 × 2 = 6 runs."
     dialog.add.click()
     assert len(waiting(queue)) == 6
     assert waiting(queue)[1] == "Cheesemonger lora.rank=8 train.learning_rate=2e-4"
@@ -189,7 +189,7 @@ def test_that_combinations_that_contradict_themselves_are_left_out():
     assert [title for title, _ in found.runs] == [
         "a model.precision=bf16 model.compute_dtype=bf16"
     ]
-    assert found.words.startswith("1 run. 1 more is left out: ")
+    assert found.words.startswith("2 × 1 = 2 runs. 1 of them is left out: ")
 
 
 def test_that_a_sweep_of_nothing_but_contradictions_says_why():

@@ -56,6 +56,8 @@ def shown(qtbot, desk: TestDesk, example):
         qtbot.addWidget(page)
         page.resize(1072, 768)
         page.show()
+        page.activateWindow()
+        qtbot.waitUntil(page.isActiveWindow)  # else its keys are deaf
         qtbot.waitUntil(lambda: not reads(page))
         return page
 

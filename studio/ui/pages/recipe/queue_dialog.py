@@ -138,7 +138,6 @@ class QueueDialog(QDialog):
         self._swept = Swept()
         self.setWindowTitle("Add to the queue")
         self.setModal(True)
-        self.setFixedWidth(_WIDTH)
         self.name = TextField(name, name="Name of the run")
         self.rows = [SweptRow(n, recipe) for n in range(MOST_SWEPT_OPTIONS)]
         self.time = StartTimeField()
@@ -166,6 +165,9 @@ class QueueDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(Space.PAGE, Space.PAGE, Space.PAGE, Space.PAGE)
         column.setSpacing(Space.SMALL)
+        # Lines come and go; the dialog is as high as what it holds, and no wider.
+        column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)
+        column.addStrut(_WIDTH - 2 * Space.PAGE)
         column.addWidget(label("Add to the queue", Role.CARD_TITLE))
         column.addWidget(name)
         column.addWidget(self.name)
@@ -214,9 +216,10 @@ class QueueDialog(QDialog):
         made = len(self._swept.runs)
         self.add.setText(f"Add {count(made, 'run')}" if made else "Add")
         self.add.setEnabled(bool(made) and not self.time.error.text())
-        self._count.setText(self._swept.error or self._swept.words)
+        words = self._swept.error or self._swept.words
+        self._count.setText(words)
+        self._count.setVisible(bool(words))
         set_tone(self._count, Tone.DANGER if self._swept.error else Tone.MUTED)
-        self.adjustSize()
 
     @Slot()
     def _on_add(self) -> None:
@@ -224,7 +227,6 @@ class QueueDialog(QDialog):
             self._queue.add(self._slug, self._swept.runs, self.time.time())
         except StudioError as refused:
             show_findings(self.findings, [refused.finding])
-            self.adjustSize()
             return
         self.accept()
         self.runs_added.emit(len(self._swept.runs), self.starts.isChecked())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Final
 
 from studio.domain.errors import StudioError
@@ -90,15 +91,26 @@ def swept(recipe: Recipe, name: str, options: Sequence[SweptOption]) -> Swept:
     first = next(filter(None, clashes), "")
     if not runs:
         return Swept(errors=errors, error=first)
-    return Swept(runs, _words(len(runs), len(combined) - len(runs), first), errors)
+    words = f"{_product(options)}{_left_out(len(combined) - len(runs), first)}"
+    return Swept(runs, words.strip(), errors)
 
 
-def _words(runs: int, left_out: int, why: str) -> str:
-    made = f"{count(runs, 'run')}."
-    if not left_out:
+def _product(options: Sequence[SweptOption]) -> str:
+    """How many runs each option makes, and all; empty without options."""
+    if not options:
+        return ""
+    factors = [len(list(sweep(Recipe(), [each.assignment]))) for each in options]
+    made = f"{count(prod(factors), 'run')}."
+    if len(factors) == 1:
         return made
-    are = "is" if left_out == 1 else "are"
-    return f"{made} {left_out:,} more {are} left out: {why}"
+    return f"{' × '.join(map(str, factors))} = {made}"
+
+
+def _left_out(runs: int, why: str) -> str:
+    if not runs:
+        return ""
+    are = "is" if runs == 1 else "are"
+    return f" {runs:,} of them {are} left out: {why}"
 
 
 def _clash_of(recipe: Recipe) -> str:

@@ -22,7 +22,7 @@ from studio.ui.widgets.segmented import Segmented
 SIMPLE, EXPERT = "simple", "expert"
 _SIDE_WIDTH = 448
 _SLIDERS = 3
-_NOTE_WIDTH = 264
+_NOTE_WIDTH = 184
 
 
 class RecipeView(PageFrame):
@@ -82,12 +82,12 @@ class RecipeView(PageFrame):
         self.note = label("", Role.CAPTION, Tone.MUTED, wraps=True)
         # A label that wraps would make itself narrow and high.
         self.note.setFixedWidth(_NOTE_WIDTH)
-        self.propose = button("Propose", icon=IconName.BOLT, size=ButtonSize.START)
+        self.propose = button("Propose", icon=IconName.BOLT, size=ButtonSize.LARGE)
         self.propose.setToolTip(
             "Take what is recommended for this model, data and the memory that is "
             "free; what you set here stays."
         )
-        self.queue = button("Add to queue…", icon=IconName.CLOCK, size=ButtonSize.START)
+        self.queue = button("Add to queue…", icon=IconName.CLOCK, size=ButtonSize.LARGE)
         self.queue.setToolTip(key_of(Deed.QUEUE))
         self.start = button(
             "Start training",

@@ -24,7 +24,7 @@ COLUMNS = (
     Column("When"),
 )
 _MARK_COLUMN = 2
-_WIDTHS = {1: 176, 2: 132, 3: 136, 4: 104, 5: 116, 6: 112}
+_WIDTHS = {1: 176, 2: 132, 3: 136, 4: 128, 5: 116, 6: 112}
 
 
 class RunsView(PageFrame):

@@ -36,6 +36,7 @@ from studio.ui.pages.runs.waiting_view import WaitingCard
 
 if TYPE_CHECKING:
     from studio.domain.finding import Finding
+    from studio.services.queue_driver import QueueDriver
 
 _LOOK_EVERY_MS: Final = 2000
 _FEW, _MANY = 3, 8  # rows in a window of 800 px, and in a high one
@@ -80,6 +81,7 @@ class Waiting(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._clock.stop()
+        self._read.close()  # a reading each other second is likely to be under way
 
     @override
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -182,11 +184,7 @@ class Waiting(QWidget):
 
     def _show_course(self) -> None:
         driver, card = self._desk.queue, self.card
-        waits_for = driver.waits_for
-        if not isinstance(waits_for, datetime | None):
-            waits_for = waits_for.name
-        course = Course(is_driving=driver.is_driving, waits_for=waits_for)
-        card.set_note(course_words(self._facts, course, _now()))
+        card.set_note(course_words(self._facts, _course_of(driver), _now()))
         words = HOLD if driver.is_driving else START
         card.drive.setText(f" {words}")
         card.drive.setAccessibleName(words)
@@ -217,7 +215,7 @@ class Waiting(QWidget):
 
     def _change(self, change: Callable[[Queue], Queue]) -> None:
         try:
-            told = self._desk.queue.queue.change(change)
+            told = self._desk.queue.change(change)
         except StudioError as refused:
             self._on_refused(refused.finding)
             self.read_again()
@@ -287,6 +285,14 @@ class Waiting(QWidget):
     @Slot()
     def _on_times_finished(self) -> None:
         self.times = None
+
+
+def _course_of(driver: "QueueDriver") -> Course:
+    match driver.waits_for:
+        case datetime() | None as moment:
+            return Course(driver.is_driving, moment)
+        case run:
+            return Course(driver.is_driving, run.name)
 
 
 def _now() -> datetime:
