@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from studio.domain.run_queue import Queue
 from studio.services.library import all_runs
@@ -51,8 +52,11 @@ def three(queue: RunQueue, example):
 
 @pytest.fixture
 def shown(qtbot, desk: TestDesk, example):
+    pages = []
+
     def show() -> RunsPage:
         page = RunsPage(desk.desk)
+        pages.append(page)
         qtbot.addWidget(page)
         page.resize(1072, 768)
         page.show()
@@ -248,6 +252,28 @@ def test_that_the_trouble_of_the_chosen_run_is_told(three, shown, queue):
 
 def test_that_every_control_of_the_waiting_runs_has_a_name(three, shown):
     assert_reachable(shown())
+
+
+def test_that_tab_goes_down_the_page(three, shown, example):
+    finished_run(example)
+    page = shown()
+    card, view = page.waiting.card, page.view
+    wanted = [
+        view.export,
+        card.drive,
+        card.table,
+        card.later,
+        card.start_at,
+        card.remove,
+        view.table,
+        view.open_run,
+    ]
+    view.export.setFocus()
+    met = [QApplication.focusWidget()]
+    for _ in wanted[1:]:
+        QTest.keyClick(met[-1], Qt.Key.Key_Tab)
+        met.append(QApplication.focusWidget())
+    assert met == wanted
 
 
 def test_that_rows_say_when_they_start():

@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import Cell, CellModel, Column
@@ -65,8 +70,12 @@ class WaitingCard(Card):
         row = QHBoxLayout(self.empty)
         row.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
         row.setSpacing(Space.MEDIUM)
-        row.addWidget(label(NONE_WAIT, tone=Tone.MUTED, wraps=True), 1)
-        row.addWidget(self.to_recipe, 0, Qt.AlignmentFlag.AlignRight)
+        words = label(NONE_WAIT, tone=Tone.MUTED, wraps=True)
+        # A label that wraps would stand in the middle of what is wider than itself.
+        words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        row.addWidget(words, 1)
+        row.addStretch(0)
+        row.addWidget(self.to_recipe)
         return self.empty
 
     def _make_filled(self) -> QWidget:
