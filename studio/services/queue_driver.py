@@ -87,6 +87,7 @@ class QueueDriver(QObject):
         self._obstacle: RunDirectory | datetime | None = None
         self._own: QueuedRun | None = None
         self._is_listed = False
+        self._is_outdated = False
         self._clock = QTimer(self)
         self._clock.setSingleShot(True)
         self._clock.timeout.connect(self._look)
@@ -104,6 +105,11 @@ class QueueDriver(QObject):
         if not self.is_driving:
             return None
         return self._controller.directory if self._is_busy() else self._obstacle
+
+    @property
+    def begun(self) -> QueuedRun | None:
+        """The run whose engine has not spoken yet, and which is still in the queue."""
+        return self._own if self._is_listed else None
 
     def drive(self) -> None:
         """Start the runs from now on; the first as soon as it can.
@@ -145,6 +151,7 @@ class QueueDriver(QObject):
     def tell_changed(self) -> None:
         """Say that the queue was changed, and look at it again at once."""
         self.course_changed.emit()
+        self._is_outdated = self._call is not None
         if self.is_driving:
             self._clock.start(0)
 
@@ -190,7 +197,10 @@ class QueueDriver(QObject):
             self.refused.emit(_not_started(run.title, run.trouble))
         if not self.is_driving:
             return
-        if found.ready is not None:
+        if self._is_outdated:
+            self._is_outdated = False
+            self._clock.start(0)
+        elif found.ready is not None:
             self._begin(found.ready)
         elif found.obstacle is None:
             self.hold()  # nothing is left that could start

@@ -100,7 +100,10 @@ def test_that_a_run_leaves_the_queue_when_its_engine_has_spoken(
     scenes[:] = ["steps"]
     add(driver, recipe, "a", "b")
     driver.drive()
+    qtbot.waitUntil(lambda: driver.begun is not None, timeout=PATIENCE_MS)
+    assert driver.begun.title == "a"
     running(qtbot, driver)
+    assert driver.begun is None
     assert waiting(driver) == ["b"]
     assert driver.waits_for == driver._controller.directory
 
@@ -207,6 +210,38 @@ def test_that_a_queue_that_can_not_be_read_is_told_and_held(qtbot, driver, recip
     driver.queue._folder._document_path.write_text("version = 99\n")
     ended(qtbot, driver)
     assert "newer" in driver.told[0].what
+
+
+def test_that_a_run_added_during_a_look_is_not_forgotten(
+    qtbot, driver, recipe, monkeypatch
+):
+    found, looks = driver._find, []
+
+    def find():
+        told = found()
+        looks.append(told)
+        if len(looks) == 1:  # it has found nothing already
+            add(driver, recipe, "a")
+            driver._is_outdated = True
+        return told
+
+    monkeypatch.setattr(driver, "_find", find)
+    driver.drive()
+    ended(qtbot, driver)
+    assert waiting(driver) == []
+    assert len(all_runs()) == 1
+
+
+def test_that_a_change_asks_for_another_look(qtbot, driver, recipe):
+    tomorrow = datetime.now().astimezone() + timedelta(days=1)
+    (number,) = add(driver, recipe, "a", start_at=tomorrow)
+    driver._look_every_ms = 1_000_000
+    driver.drive()
+    qtbot.waitUntil(lambda: driver.waits_for is not None, timeout=PATIENCE_MS)
+    driver.change(lambda queue: queue.timed(number, None))
+    qtbot.waitUntil(lambda: driver._controller.is_running, timeout=PATIENCE_MS)
+    driver._look_every_ms = 10
+    ended(qtbot, driver)
 
 
 def test_that_a_terminal_and_the_window_never_drive_together(driver, recipe):

@@ -14,6 +14,7 @@ from studio.ui.pages.runs.page import RunsPage
 from studio.ui.pages.runs.waiting_model import (
     IN_TURN,
     NEXT,
+    STARTING,
     TROUBLED,
     TRY_AGAIN,
     Course,
@@ -283,6 +284,12 @@ def test_that_rows_say_when_they_start():
     marks = [row.starts for row in rows]
     assert marks == [TROUBLED, marks[1], NEXT, IN_TURN]
     assert marks[1].words == "Tomorrow 08:00"
+
+
+def test_that_a_run_that_is_being_started_is_told_so():
+    queue = Queue().added("p", "a").added("p", "b")
+    marks = [row.starts for row in waiting_rows(WaitingFacts(queue.runs), NOW, 1)]
+    assert marks == [STARTING, NEXT]
 
 
 @pytest.mark.parametrize(

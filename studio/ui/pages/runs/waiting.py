@@ -163,7 +163,8 @@ class Waiting(QWidget):
     def _show_rows(self) -> None:
         high = self.window().height() >= _HIGH
         kept = self._chosen_keys()
-        rows = waiting_rows(self._facts, _now())
+        begun = _course_of(self._desk.queue).begun
+        rows = waiting_rows(self._facts, _now(), begun)
         self.card.show_rows(rows, _MANY if high else _FEW)
         self._choose(kept)
 
@@ -227,7 +228,8 @@ class Waiting(QWidget):
     @Slot(object)
     def _on_read(self, facts: WaitingFacts) -> None:
         show_findings(self.card.findings, [])
-        self._facts = facts
+        elsewhere = facts.is_driven_elsewhere and not self._desk.queue.is_driving
+        self._facts = replace(facts, is_driven_elsewhere=elsewhere)
         self._show()
 
     @Slot(object)
@@ -236,7 +238,7 @@ class Waiting(QWidget):
 
     @Slot()
     def _on_course_changed(self) -> None:
-        self._show_course()
+        self._show()
         self.read_again()
 
     @Slot()
@@ -288,11 +290,12 @@ class Waiting(QWidget):
 
 
 def _course_of(driver: "QueueDriver") -> Course:
+    begun = driver.begun.number if driver.begun else None
     match driver.waits_for:
         case datetime() | None as moment:
-            return Course(driver.is_driving, moment)
+            return Course(driver.is_driving, moment, begun)
         case run:
-            return Course(driver.is_driving, run.name)
+            return Course(driver.is_driving, run.name, begun)
 
 
 def _now() -> datetime:

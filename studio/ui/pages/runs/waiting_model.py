@@ -21,6 +21,7 @@ START: Final = "Start the queue"
 HOLD: Final = "Hold the queue"
 ELSEWHERE: Final = "Another window or terminal starts these runs."
 NEXT: Final = Mark(IconName.PLAY, "Next", Tone.ACCENT)
+STARTING: Final = Mark(IconName.PLAY, "Starting", Tone.ACCENT)
 IN_TURN: Final = Mark(IconName.MORE, "In its turn", Tone.MUTED)
 TROUBLED: Final = Mark(IconName.WARNING, "Not started", Tone.WARNING)
 
@@ -49,10 +50,12 @@ class Course:
     Attributes:
         is_driving: Whether it starts the runs when their turn comes.
         waits_for: The run that must end before, or the time that must come.
+        begun: The number of the run that is being started; None without one.
     """
 
     is_driving: bool = False
     waits_for: str | datetime | None = None
+    begun: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,27 @@ class WaitingRow:
     trouble: str
 
 
-def waiting_rows(facts: WaitingFacts, now: datetime) -> tuple[WaitingRow, ...]:
-    """A row for each run that waits, the next one first."""
-    due = next((run.number for run in facts.runs if run.is_due(now)), None)
+def waiting_rows(
+    facts: WaitingFacts, now: datetime, begun: int | None = None
+) -> tuple[WaitingRow, ...]:
+    """A row for each run that waits, the next one first.
+
+    Args:
+        facts: The queue.
+        now: The present moment, in local time.
+        begun: The number of the run that is being started.
+    """
+    waiting = (run.number for run in facts.runs if run.is_due(now))
+    due = next((number for number in waiting if number != begun), None)
     return tuple(
         WaitingRow(
             key=str(run.number),
             title=run.title,
             project=facts.projects.get(run.project, run.project),
             model=facts.models.get(run.number, ""),
-            starts=_starts(run, now, is_next=run.number == due),
+            starts=STARTING
+            if run.number == begun
+            else _starts(run, now, is_next=run.number == due),
             trouble=run.trouble,
         )
         for run in facts.runs
