@@ -111,6 +111,16 @@ class QueueDriver(QObject):
         """The run whose engine has not spoken yet, and which is still in the queue."""
         return self._own if self._is_listed else None
 
+    def would_start_more(self) -> bool:
+        """Whether runs wait that it would start if it went on."""
+        if not self.is_driving:
+            return False
+        try:
+            waiting = self.queue.read().runs
+        except StudioError:
+            return True
+        return any(run != self.begun for run in waiting)
+
     def drive(self) -> None:
         """Start the runs from now on; the first as soon as it can.
 

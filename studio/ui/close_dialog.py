@@ -94,9 +94,13 @@ class CloseGuard(QObject):
 
     def may_close(self) -> bool:
         """Whether the window may close now; if not, the user is asked."""
-        if not self._controller.is_running:
-            return not self._queue.is_driving or self._ask_about_queue()
-        match self._preferences.keep_running:
+        keeps = self._preferences.keep_running
+        is_running, more = self._controller.is_running, self._queue.would_start_more()
+        if more and (not is_running or keeps is KeepRunning.YES):
+            return self._ask_about_queue()
+        if not is_running:
+            return True
+        match keeps:
             case KeepRunning.YES:
                 self._controller.close(keep_running=True)
                 return True
@@ -128,7 +132,9 @@ class CloseGuard(QObject):
         run = self._controller.snapshot
         if self.dialog is not None or run is None:
             return
-        self.dialog = CloseDialog(run, self._window, drives=self._queue.is_driving)
+        self.dialog = CloseDialog(
+            run, self._window, drives=self._queue.would_start_more()
+        )
         self.dialog.keep.clicked.connect(self._on_keep)
         self.dialog.pause.clicked.connect(self._on_pause)
         self.dialog.stop.clicked.connect(self._on_stop)

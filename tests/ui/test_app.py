@@ -18,7 +18,7 @@ from studio.app import Arguments, Studio
 from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
 from studio.services.crash_log import CrashLog
-from studio.services.preferences import Preferences
+from studio.services.preferences import KeepRunning, Preferences
 from studio.services.project_store import create_project
 from studio.services.run_controller import RunController
 from studio.services.run_journal import snapshot_of
@@ -286,6 +286,34 @@ def test_that_closing_while_the_queue_waits_asks_first(open_studio, qtbot):
     assert not studio.window.isVisible()
     assert not RunQueue().is_driven()
     assert waiting() == ["a"]
+
+
+def test_that_a_window_whose_runs_go_on_asks_about_those_that_wait(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    controller = training(studio, "steps", qtbot)
+    studio.desk.preferences.keep_running = KeepRunning.YES
+    let_wait(studio, "a")
+    studio.desk.queue.drive()
+    assert not studio.window.close()
+    studio._shell.guard.question.deed.click()
+    assert not studio.window.isVisible()
+    assert waiting() == ["a"]
+    engine = controller.snapshot.engine
+    assert is_alive(engine)
+    kill_group(engine)
+    os.waitpid(engine.pid, 0)
+
+
+def test_that_nothing_is_asked_when_the_last_run_of_the_queue_trains(
+    open_studio, qtbot
+):
+    studio = open_studio(Arguments(example=True))
+    training(studio, "steps", qtbot)
+    studio.desk.queue.drive()
+    studio.desk.preferences.keep_running = KeepRunning.NO
+    studio.window.close()
+    assert studio._shell.guard.question is None
+    qtbot.waitUntil(lambda: not studio.window.isVisible(), timeout=20_000)
 
 
 @pytest.mark.parametrize("answer", ["keep", "pause", "stop"])

@@ -191,11 +191,12 @@ def test_that_what_is_no_time_is_said_and_not_taken(three, shown, queue):
     assert queue.read().runs[0].start_at is None
 
 
-def test_that_what_a_terminal_changes_is_seen(qtbot, three, shown, queue):
+def test_that_what_a_terminal_changes_is_seen(qtbot, desk: TestDesk, three, shown):
     page = shown()
     page.waiting._clock.setInterval(10)
-    RunQueue().change(lambda found: found.removed(2))
-    qtbot.waitUntil(lambda: titles(page) == ["a", "c"])
+    with qtbot.waitSignal(desk.desk.queue.course_changed):
+        RunQueue().change(lambda found: found.removed(2))
+    assert titles(page) == ["a", "c"]
 
 
 def test_that_the_queue_starts_when_asked_and_is_held_again(

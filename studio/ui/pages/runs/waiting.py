@@ -229,8 +229,11 @@ class Waiting(QWidget):
     def _on_read(self, facts: WaitingFacts) -> None:
         show_findings(self.card.findings, [])
         elsewhere = facts.is_driven_elsewhere and not self._desk.queue.is_driving
+        was_changed = facts.runs != self._facts.runs
         self._facts = replace(facts, is_driven_elsewhere=elsewhere)
         self._show()
+        if was_changed:  # perhaps by a terminal, which tells nobody here
+            self._desk.queue.tell_changed()
 
     @Slot(object)
     def _on_refused(self, finding: "Finding") -> None:
