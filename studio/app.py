@@ -153,6 +153,7 @@ class Studio(QObject):
             return
         keeps = desk.preferences.keep_running is KeepRunning.YES
         desk.pricer.close()
+        desk.queue.close()
         desk.controller.close(keep_running=keeps)
         desk.hardware.stop()
         desk.data.close()
@@ -245,6 +246,7 @@ def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> De
     from studio.services.model_shelf import ModelShelf
     from studio.services.notices import Notices
     from studio.services.projects import Projects
+    from studio.services.queue_driver import QueueDriver
     from studio.services.run_controller import RunController
     from studio.system.paths import cache_dir, data_dir
     from studio.ui.pages.data.tools import DataTools
@@ -268,6 +270,7 @@ def build_desk(window: MainWindow, theme: Theme, preferences: Preferences) -> De
         models=ModelShelf(),
         pricer=ExactPricer(parent=window),
         controller=controller,
+        queue=QueueDriver(controller, projects, parent=window),
         notices=Notices(window),
         folders=Folders(data_dir(), cache_dir()),
         actions=window.actions_,

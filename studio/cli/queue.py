@@ -1,6 +1,7 @@
 """`snugtune queue`: runs that wait for their turn."""
 
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,7 +15,7 @@ from studio.domain.run_queue import Queue, QueuedRun, sweep, time_of
 from studio.services import project_store
 from studio.services.hub_data import with_data_here
 from studio.services.preflight import refuse_errors
-from studio.services.run_queue import RunQueue, run_in_progress
+from studio.services.run_queue import RunQueue
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
 
@@ -119,8 +120,8 @@ def run_all() -> None:
     queue = RunQueue()
     failed = False
     with queue.driven():
-        while (directory := _next(queue)) is not None:
-            code = _train(directory)
+        while (begun := _next(queue)) is not None:
+            code = _train(queue, *begun)
             if code is ExitCode.STOPPED:
                 raise typer.Exit(code)
             failed = failed or code not in {ExitCode.OK, ExitCode.PAUSED}
@@ -130,15 +131,15 @@ def run_all() -> None:
     raise typer.Exit(ExitCode.FAILED if failed or troubled else ExitCode.OK)
 
 
-def _next(queue: RunQueue) -> RunDirectory | None:
-    """Start the next run when it is due and nothing else trains; None at the end."""
+def _next(queue: RunQueue) -> tuple[QueuedRun, RunDirectory] | None:
+    """Begin the next run when it is due and nothing else trains; None at the end."""
     said = ""
     while True:
-        waits_for = _obstacle(queue)
+        waits_for = _obstacle_words(queue)
         if not waits_for:
-            directory = queue.take(_now(), _new_run)
-            if directory is not None or queue.read().next_time() is None:
-                return directory
+            begun = queue.take(_now(), _new_run)
+            if begun is not None or queue.read().next_time() is None:
+                return begun
             continue
         if waits_for != said:
             terminal.say_aside(waits_for)
@@ -146,33 +147,37 @@ def _next(queue: RunQueue) -> RunDirectory | None:
         time.sleep(_LOOK_EVERY_S)
 
 
-def _obstacle(queue: RunQueue) -> str:
+def _obstacle_words(queue: RunQueue) -> str:
     """What a run has to wait for, as a sentence; empty for nothing."""
-    told, now = queue.read(), _now()
-    moment = told.next_time()
-    if told.due(now) is None and moment is None:
-        return ""
-    busy = run_in_progress()
-    if busy is not None:
-        return f"Waits for {busy.name} to end."
-    if told.due(now) is None and moment is not None and moment > now:
-        return f"Waits until {_time_words(moment)}."
-    return ""
+    match queue.obstacle(_now()):
+        case RunDirectory(name=name):
+            return f"Waits for {name} to end."
+        case datetime() as moment:
+            return f"Waits until {_time_words(moment)}."
+        case _:
+            return ""
 
 
 def _new_run(queued: QueuedRun, recipe: Recipe) -> RunDirectory:
     terminal.say_aside(f"Starts {queued.title}")
     for finding in refuse_errors(recipe):
         terminal.say_finding(finding)
-    return project_store.open_or_create(queued.project).new_run(recipe)
+    project = project_store.open_or_create(queued.project)
+    return project.new_run(recipe, queued.token)
 
 
-def _train(directory: RunDirectory) -> ExitCode:
+def _train(queue: RunQueue, queued: QueuedRun, directory: RunDirectory) -> ExitCode:
+    def leave() -> None:
+        with suppress(StudioError):  # no reason to end the run; tried again below
+            queue.remove([queued.number])
+
     try:
-        report = training.run_training(directory)
+        report = training.run_training(directory, on_begun=leave)
     except StudioError as failed:
         terminal.say_finding(failed.finding)
         return failed.exit_code
+    finally:
+        queue.remove([queued.number])  # also when its engine never said a word
     training.say_report(report)
     return training.verdict_code(report)
 

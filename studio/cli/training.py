@@ -1,5 +1,6 @@
 """`snugtune train` and `snugtune demo`: a run in the terminal, told as it goes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from studio.cli import terminal
@@ -54,6 +55,7 @@ class RunReport:
         is_stopping: Whether its end was ordered.
         helped: How often it went on in less memory by itself.
         compared: Its memory beside the prediction; None while it isn't told.
+        on_begun: Called at the engine's first word.
     """
 
     directory: RunDirectory
@@ -65,6 +67,7 @@ class RunReport:
     is_stopping: bool = False
     helped: int = 0
     compared: MemoryComparison | None = None
+    on_begun: Callable[[], object] | None = None
 
     def hear(self, event: EngineEvent) -> None:
         """Take one event in and show it."""
@@ -115,11 +118,16 @@ class RunReport:
             case RunPaused():
                 self.paused = event
             case Hello():
-                self.paused = None
+                self._greet()
             case Stopping():
                 self.is_stopping = True
             case RunAdapted():
                 self.helped += 1
+
+    def _greet(self) -> None:
+        self.paused = None
+        if self.on_begun is not None:
+            self.on_begun()
 
     def document(self) -> dict[str, object]:
         """The report for programs."""
@@ -164,14 +172,20 @@ class RunReport:
         return self.held_out[0].loss, of_result.get(self.saved_step, last)
 
 
-def run_training(directory: RunDirectory) -> RunReport:
+def run_training(
+    directory: RunDirectory, *, on_begun: Callable[[], object] | None = None
+) -> RunReport:
     """Train by the recipe in a run directory, showing progress.
+
+    Args:
+        directory: Of the run.
+        on_begun: Called when its engine has said its first word.
 
     Raises:
         StudioError: The run failed; the sentence says how.
     """
     with terminal.ProgressDisplay() as display:
-        report = RunReport(directory, display)
+        report = RunReport(directory, display, on_begun=on_begun)
         _lead(report)
     return report
 

@@ -24,6 +24,8 @@ class QueuedRun:
         start_at: Not before then, with its time zone; None for as soon as it can.
         trouble: Why it could not be started, a sentence; it then waits to be moved,
             given a time, or removed.
+        token: Marks the directory that is made for it, so that a run whose start was
+            cut off is known again; empty for entries of an older Snugtune.
     """
 
     number: int
@@ -31,6 +33,7 @@ class QueuedRun:
     title: str
     start_at: datetime | None = None
     trouble: str = ""
+    token: str = ""
 
     def is_due(self, now: datetime) -> bool:
         """Whether nothing of its own keeps it from starting."""
@@ -69,9 +72,16 @@ class Queue:
                 return run
         raise _unknown(number, self.runs)
 
-    def added(self, project: str, title: str) -> Self:
+    def added(
+        self,
+        project: str,
+        title: str,
+        *,
+        start_at: datetime | None = None,
+        token: str = "",
+    ) -> Self:
         """With one more run, at the end."""
-        run = QueuedRun(self.next_number, project, title)
+        run = QueuedRun(self.next_number, project, title, start_at, token=token)
         return replace(self, runs=(*self.runs, run), next_number=self.next_number + 1)
 
     def removed(self, number: int) -> Self:

@@ -128,13 +128,17 @@ class Project:
         if found != self._recipe:
             self._take(found)
 
-    def new_run(self, recipe: Recipe) -> RunDirectory:
+    def new_run(self, recipe: Recipe, mark: str = "") -> RunDirectory:
         """Make the directory of a new run, named after the project.
+
+        Args:
+            recipe: What it trains by.
+            mark: Of the entry of the queue that it is made for; empty for none.
 
         Raises:
             StudioError: The disk refuses; no folder is left then.
         """
-        return RunDirectory.create(self.directory / RUNS, self.slug, recipe)
+        return RunDirectory.create(self.directory / RUNS, self.slug, recipe, mark)
 
     def run_directories(self) -> Sequence[RunDirectory]:
         """Every run's directory, by name."""

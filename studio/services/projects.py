@@ -60,11 +60,19 @@ class Projects(QObject):
         Raises:
             StudioError: The name is blank, or the disk refuses.
         """
+        return self._make_current(self.keeper(name))
+
+    def keeper(self, name: str) -> Project:
+        """The project of that name or slug, made when there is none; not opened.
+
+        Raises:
+            StudioError: The name is blank, or the disk refuses.
+        """
         known = {project.slug for project in self.all()}
         project = project_store.open_or_create(name)
         if project.slug not in known:
             self.projects_changed.emit()
-        return self._make_current(project)
+        return project
 
     def ensure_example(self) -> Project:
         """The example project, made when it is missing; not opened.

@@ -133,7 +133,15 @@ class RunController(QObject):
             disk_free(project.directory),
         )
         raise_first_error(found)
-        directory = project.new_run(recipe)
+        return self.train(project.new_run(recipe))
+
+    def train(self, directory: RunDirectory) -> RunSnapshot:
+        """Start the engine of a run whose directory was just made.
+
+        Raises:
+            StudioError: A run is under way.
+        """
+        self._require_idle()
         self._begin(directory, empty_snapshot(directory))
         self._run_engine(directory)
         return self._told()

@@ -3,6 +3,11 @@
 Each change is applied to what lies on disk, under a lock, so that a window and a
 terminal may both change it. Whoever starts the runs holds a second lock; the system
 lets go of it when that program ends.
+
+A run's directory is made first and bears the mark of its entry; then its engine is
+started, and the entry goes when that one has said its first word. So a power cut at
+any moment neither loses a run nor trains it twice: the directory is known again by its
+mark, and a journal in it tells that it was started.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
@@ -24,6 +30,8 @@ from studio.storage.run_queue import QueueFolder
 from studio.system.paths import queue_dir
 
 _LOCK_PATIENCE_S = 5.0
+# Who only asks whether the queue is driven holds its lock for a moment.
+_DRIVER_PATIENCE_S = 0.5
 
 Starter = Callable[[QueuedRun, Recipe], RunDirectory]
 
@@ -53,13 +61,17 @@ class RunQueue:
         return self._folder.read_recipe(number)
 
     def add(
-        self, project: str, runs: Sequence[tuple[str, Recipe]]
+        self,
+        project: str,
+        runs: Sequence[tuple[str, Recipe]],
+        start_at: datetime | None = None,
     ) -> Sequence[QueuedRun]:
         """Add runs at the end, all or none.
 
         Args:
             project: The name of the project that will keep them.
             runs: A title and a recipe each.
+            start_at: When they start at the earliest, with its time zone.
 
         Raises:
             StudioError: The disk refuses.
@@ -68,7 +80,9 @@ class RunQueue:
             before = queue = self._folder.read()
             for title, recipe in runs:
                 self._folder.write_recipe(queue.next_number, recipe)
-                queue = queue.added(project, title)
+                queue = queue.added(
+                    project, title, start_at=start_at, token=uuid4().hex
+                )
             self._folder.write(queue)
         return queue.runs[len(before.runs) :]
 
@@ -91,30 +105,120 @@ class RunQueue:
                     self._folder.drop_recipe(run.number)
         return after
 
-    def take(self, now: datetime, start: Starter) -> RunDirectory | None:
-        """Start the first run that is due; those that can't start are marked so.
+    def remove(self, numbers: Sequence[int]) -> Queue:
+        """Let runs go; those that somebody else has removed already are no error.
+
+        Raises:
+            StudioError: The disk refuses.
+        """
+        return self.change(partial(_without, numbers=frozenset(numbers)))
+
+    def obstacle(self, now: datetime) -> RunDirectory | datetime | None:
+        """What keeps every run that waits from starting now.
 
         Args:
             now: With its time zone.
-            start: Makes the run's directory, or refuses with a `StudioError`.
 
         Returns:
-            Where it lies; None when none is due.
+            A run that a process trains, or the time for which the next one waits;
+            None when one may start, or none will.
+
+        Raises:
+            StudioError: The queue can't be read.
+        """
+        told = self.read()
+        is_due, moment = told.due(now) is not None, told.next_time()
+        if not is_due and moment is None:
+            return None
+        return run_in_progress() or (None if is_due else moment)
+
+    def ready(
+        self, now: datetime, check: Callable[[Recipe], object]
+    ) -> QueuedRun | None:
+        """The first run that is due and passes a check; others are marked.
+
+        Args:
+            now: With its time zone.
+            check: Refuses with a `StudioError`.
 
         Raises:
             StudioError: The queue can't be read or written.
         """
         while (due := self.read().due(now)) is not None:
-            number = due.number
             try:
-                directory = start(due, self._folder.read_recipe(number))
+                check(self._folder.read_recipe(due.number))
             except StudioError as refused:
-                self._mark(number, refused.finding.sentence())
-                continue
-            # Only now: a run is rather started twice than lost by a power cut.
-            self.change(partial(_without, number=number))
-            return directory
+                self.mark(due.number, refused.finding.sentence())
+            else:
+                return due
         return None
+
+    def begin(self, number: int, make: Starter) -> RunDirectory | None:
+        """The directory of a run that waits; its engine is not started.
+
+        The entry stays until `remove`, for when the engine has said its first word.
+
+        Args:
+            number: Of the run.
+            make: Makes the run's directory with the entry's token as its mark, or
+                refuses with a `StudioError`.
+
+        Returns:
+            Where it lies, which may be one that a start left that was cut off; None
+            when it waits no more, or was started before and now leaves the queue.
+
+        Raises:
+            StudioError: `make` refuses, or the queue can't be read or written.
+        """
+        waiting = self.read()
+        if all(run.number != number for run in waiting.runs):
+            return None
+        queued = waiting.run(number)
+        directory = _known_again(queued)
+        if directory is None:
+            return make(queued, self._folder.read_recipe(number))
+        if not _was_started(directory):
+            return directory
+        self.remove([number])
+        return None
+
+    def take(
+        self, now: datetime, make: Starter
+    ) -> tuple[QueuedRun, RunDirectory] | None:
+        """Begin the first run that is due; those that can't begin are marked so.
+
+        Args:
+            now: With its time zone.
+            make: As `begin` wants it.
+
+        Returns:
+            It and where it lies; None when none is due.
+
+        Raises:
+            StudioError: The queue can't be read or written.
+        """
+        while (due := self.read().due(now)) is not None:
+            try:
+                directory = self.begin(due.number, make)
+            except StudioError as refused:
+                self.mark(due.number, refused.finding.sentence())
+                continue
+            if directory is not None:
+                return due, directory
+        return None
+
+    def mark(self, number: int, trouble: str) -> None:
+        """Say why a run could not be started, if it still waits.
+
+        Raises:
+            StudioError: The disk refuses.
+        """
+
+        def marked(queue: Queue) -> Queue:
+            waits = any(run.number == number for run in queue.runs)
+            return queue.troubled(number, trouble) if waits else queue
+
+        self.change(marked)
 
     def driven(self) -> AbstractContextManager[None]:
         """Be the only program that starts the queue's runs.
@@ -122,23 +226,39 @@ class RunQueue:
         Raises:
             StudioError: Another one does, or the disk refuses.
         """
-        return locked(self._folder.driver_lock_path, 0.0, _driven_elsewhere())
+        path = self._folder.driver_lock_path
+        return locked(path, _DRIVER_PATIENCE_S, _driven_elsewhere())
 
-    def _mark(self, number: int, trouble: str) -> None:
-        def mark(queue: Queue) -> Queue:
-            waits = any(run.number == number for run in queue.runs)
-            return queue.troubled(number, trouble) if waits else queue
-
-        self.change(mark)
+    def is_driven(self) -> bool:
+        """Whether a program starts the queue's runs just now."""
+        path = self._folder.driver_lock_path
+        if not path.exists():
+            return False
+        try:
+            with locked(path, 0.0, _driven_elsewhere()):
+                return False
+        except StudioError:
+            return True
 
     def _locked(self) -> AbstractContextManager[None]:
         folder = self._folder
         return locked(folder.lock_path, _LOCK_PATIENCE_S, _busy(folder.path))
 
 
-def _without(queue: Queue, number: int) -> Queue:
-    """Without a run, which somebody may have removed meanwhile."""
-    return replace(queue, runs=tuple(run for run in queue.runs if run.number != number))
+def _without(queue: Queue, numbers: frozenset[int]) -> Queue:
+    kept = tuple(run for run in queue.runs if run.number not in numbers)
+    return replace(queue, runs=kept)
+
+
+def _known_again(queued: QueuedRun) -> RunDirectory | None:
+    """The directory that was made for a run whose start was cut off."""
+    if not queued.token:
+        return None
+    return next((run for run in all_runs() if run.mark == queued.token), None)
+
+
+def _was_started(directory: RunDirectory) -> bool:
+    return directory.journal_path.exists() or is_held(directory)
 
 
 def run_in_progress() -> RunDirectory | None:

@@ -19,6 +19,7 @@ from studio.protocol.codec import WireError, decode_event, told
 from studio.protocol.events import EngineEvent, Warned
 from studio.protocol.machine_sample import MachineSample, decode_sample
 from studio.storage.disk import disk_refusal, unreadable
+from studio.storage.documents import write_bytes_atomically
 from studio.storage.names import slug
 from studio.storage.post_box import PostBox
 from studio.storage.recipes import load_recipe, save_recipe, with_absolute_paths
@@ -37,19 +38,24 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, parent: Path, base_name: str, recipe: Recipe) -> Self:
-        """Make the folder of a new run and write its recipe.
+    def create(
+        cls, parent: Path, base_name: str, recipe: Recipe, mark: str = ""
+    ) -> Self:
+        """Make the folder of a new run and write its recipe, which makes it one.
 
         Args:
             parent: Where runs of the project lie; made when missing.
             base_name: What runs are called; the run gets a number behind it.
             recipe: Relative paths in it are taken from the working directory.
+            mark: Of the entry of the queue that it is made for; empty for none.
 
         Raises:
             StudioError: The disk is full or may not be written; no folder is left.
         """
         directory = cls(_new_folder(parent.absolute(), slug(base_name, "run")))
         try:
+            if mark:
+                write_bytes_atomically(directory._mark_path, mark.encode())
             save_recipe(directory.recipe_path, with_absolute_paths(recipe, Path.cwd()))
         except StudioError:
             shutil.rmtree(directory.path, ignore_errors=True)
@@ -126,6 +132,18 @@ class RunDirectory:
     def lock_path(self) -> Path:
         """Held by the engine that trains the run; see `studio.storage.run_lock`."""
         return self.path / ".lock"
+
+    @property
+    def mark(self) -> str:
+        """Of the entry of the queue that it was made for; empty for none."""
+        try:
+            return self._mark_path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    @property
+    def _mark_path(self) -> Path:
+        return self.path / ".queued"
 
     @property
     def machine_path(self) -> Path:

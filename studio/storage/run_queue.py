@@ -105,6 +105,8 @@ def _document(run: QueuedRun) -> dict[str, object]:
         said["start_at"] = run.start_at
     if run.trouble:
         said["trouble"] = run.trouble
+    if run.token:
+        said["token"] = run.token
     return said
 
 
@@ -123,4 +125,5 @@ def _queued(said: Mapping[str, object]) -> QueuedRun | None:
         str(said.get("title", "")),
         start_at,
         str(said.get("trouble", "")),
+        str(said.get("token", "")),
     )

@@ -7,14 +7,22 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.domain.run import RunSnapshot
-from studio.services.preferences import KeepRunning, Preferences
-from studio.services.run_controller import RunController
+from studio.services.preferences import KeepRunning
 from studio.ui.icon_names import IconName
+from studio.ui.pages.desk import Desk
+from studio.ui.pages.question import Question
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.labels import Role, label
 
 _WIDTH: Final = 560
+_QUEUE_WORDS: Final = " The runs that wait stay in the queue until it is started again."
+WAITING: Final = (
+    "Close, and hold the queue?",
+    "The runs that wait stay in the queue until it is started again.",
+    "Close",
+    "Stay",
+)
 
 
 class CloseDialog(QDialog):
@@ -27,7 +35,16 @@ class CloseDialog(QDialog):
         stay: Changes nothing; also Escape.
     """
 
-    def __init__(self, run: RunSnapshot, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, run: RunSnapshot, parent: QWidget | None = None, *, drives: bool = False
+    ) -> None:
+        """Make the dialog; `open` shows it.
+
+        Args:
+            run: That still trains.
+            parent: The window.
+            drives: Whether the window starts the queue's runs.
+        """
         super().__init__(parent)
         self.setWindowTitle("Close Snugtune")
         self.setModal(True)
@@ -37,7 +54,7 @@ class CloseDialog(QDialog):
         self.stay = button("Stay")
         self.stay.clicked.connect(self.reject)
         title = label(f"{run.name} is still training", Role.CARD_TITLE, wraps=True)
-        words = label(_words(run), tone=Tone.MUTED, wraps=True)
+        words = label(_words(run, drives=drives), tone=Tone.MUTED, wraps=True)
         buttons = QHBoxLayout()
         buttons.setSpacing(Space.SMALL)
         for made in (self.keep, self.pause, self.stop, self.stay):
@@ -64,22 +81,26 @@ class CloseGuard(QObject):
     closing_granted = Signal()
     waiting_for_stop = Signal()
 
-    def __init__(
-        self, controller: RunController, preferences: Preferences, window: QWidget
-    ) -> None:
+    def __init__(self, desk: Desk, window: QWidget) -> None:
         super().__init__(window)
-        self._controller = controller
-        self._preferences = preferences
+        self._controller = desk.controller
+        self._preferences = desk.preferences
+        self._queue = desk.queue
         self._window = window
         self._closes_after_run = False
         self.dialog: CloseDialog | None = None
-        controller.run_ended.connect(self._on_run_ended)
+        self.question: Question | None = None
+        self._controller.run_ended.connect(self._on_run_ended)
 
     def may_close(self) -> bool:
         """Whether the window may close now; if not, the user is asked."""
-        if not self._controller.is_running:
+        keeps = self._preferences.keep_running
+        is_running, more = self._controller.is_running, self._queue.would_start_more()
+        if more and (not is_running or keeps is KeepRunning.YES):
+            return self._ask_about_queue()
+        if not is_running:
             return True
-        match self._preferences.keep_running:
+        match keeps:
             case KeepRunning.YES:
                 self._controller.close(keep_running=True)
                 return True
@@ -89,11 +110,31 @@ class CloseGuard(QObject):
                 self._ask()
         return False
 
+    def _ask_about_queue(self) -> bool:
+        """Ask before a queue is held by the window's end; false until answered."""
+        if self.question is None:
+            self.question = Question(*WAITING, self._window)
+            self.question.deed_confirmed.connect(self._on_hold)
+            self.question.finished.connect(self._on_question_finished)
+            self.question.open()
+        return False
+
+    @Slot()
+    def _on_hold(self) -> None:
+        self._queue.hold()
+        self.closing_granted.emit()
+
+    @Slot()
+    def _on_question_finished(self) -> None:
+        self.question = None
+
     def _ask(self) -> None:
         run = self._controller.snapshot
         if self.dialog is not None or run is None:
             return
-        self.dialog = CloseDialog(run, self._window)
+        self.dialog = CloseDialog(
+            run, self._window, drives=self._queue.would_start_more()
+        )
         self.dialog.keep.clicked.connect(self._on_keep)
         self.dialog.pause.clicked.connect(self._on_pause)
         self.dialog.stop.clicked.connect(self._on_stop)
@@ -109,6 +150,7 @@ class CloseGuard(QObject):
     @Slot()
     def _on_keep(self) -> None:
         self._end_dialog()
+        self._queue.hold()
         if self._controller.is_running:
             self._controller.close(keep_running=True)
         self.closing_granted.emit()
@@ -147,12 +189,12 @@ class CloseGuard(QObject):
             self.closing_granted.emit()
 
 
-def _words(run: RunSnapshot) -> str:
+def _words(run: RunSnapshot, *, drives: bool) -> str:
     done = "It has not finished a step yet."
     if run.steps and run.total_steps:
         done = f"Step {run.step:,} of {run.total_steps:,} is done."
     return (
         f"{done} Without the window it can run on and is shown here again later. "
         "Paused, it gives its memory back after this step and goes on from there some "
-        "other day; stopped, its adapter is saved."
+        f"other day; stopped, its adapter is saved.{_QUEUE_WORDS if drives else ''}"
     )

@@ -13,6 +13,7 @@ class IconName(StrEnum):
     CHECK_CIRCLE = "check-circle"
     CHEVRON_DOWN = "chevron-down"
     CHEVRON_RIGHT = "chevron-right"
+    CHEVRON_UP = "chevron-up"
     CHIP = "chip"
     CLOCK = "clock"
     COPY = "copy"

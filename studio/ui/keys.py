@@ -18,6 +18,7 @@ class Deed(StrEnum):
     ONLY_FITTING = "Show only what fits"
     USE_MODEL = "Use the model"
     START = "Start training"
+    QUEUE = "Add to the queue"
     EXPLAIN = "Say where the memory goes"
     UNDO = "Undo"
     REDO = "Redo"
@@ -27,7 +28,10 @@ class Deed(StrEnum):
     SAVE = "Save a checkpoint now"
     OPEN_RUN = "Open the run"
     COPY_RECIPE = "Copy the recipe"
-    DELETE_RUN = "Delete the run"
+    DELETE_RUN = "Delete the run, or take it off the queue"
+    EARLIER_START = "Let the waiting run start earlier"
+    LATER_START = "Let the waiting run start later"
+    START_TIME = "Give the waiting run a time"
     READ_AGAIN = "Read again"
     MERGE = "Merge"
     ASK = "Ask both"
@@ -63,6 +67,7 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.ONLY_FITTING: PageKeys(("model",), ("Ctrl+Shift+F",)),
     Deed.USE_MODEL: PageKeys(("model",), _ENTER, in_table=True),
     Deed.START: PageKeys(("recipe",), _CTRL_ENTER),
+    Deed.QUEUE: PageKeys(("recipe",), ("Ctrl+Shift+Enter", "Ctrl+Shift+Return")),
     Deed.EXPLAIN: PageKeys(("recipe",), ("Ctrl+I",)),
     Deed.UNDO: PageKeys(("data", "recipe"), ("Ctrl+Z",)),
     Deed.REDO: PageKeys(("data", "recipe"), ("Ctrl+Shift+Z",)),
@@ -80,6 +85,9 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.OPEN_RUN: PageKeys(("runs",), _ENTER, in_table=True),
     Deed.COPY_RECIPE: PageKeys(("runs",), ("Ctrl+Shift+C",)),
     Deed.DELETE_RUN: PageKeys(("runs",), ("Del",)),
+    Deed.EARLIER_START: PageKeys(("runs",), ("Alt+Up",)),
+    Deed.LATER_START: PageKeys(("runs",), ("Alt+Down",)),
+    Deed.START_TIME: PageKeys(("runs",), ("F2",)),
     Deed.READ_AGAIN: PageKeys(("runs",), ("F5",)),
     Deed.MERGE: PageKeys(("export",), ("Ctrl+E",)),
     Deed.ASK: PageKeys(("export",), _CTRL_ENTER),

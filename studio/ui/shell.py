@@ -3,6 +3,7 @@
 The frame shows what `shell_model` says; here is only when it is asked again.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
 from PySide6.QtCore import QObject, Slot
@@ -53,16 +54,17 @@ class Shell(QObject):
         self._window = window
         self._desk = desk
         self._place: ModelPlace | None = None
-        self._runs = 0
+        self._runs = self._waiting = 0
         self._has_reading = False
         self.notices = NoticesView()
-        self.guard = CloseGuard(desk.controller, desk.preferences, window)
+        self.guard = CloseGuard(desk, window)
         self._drop = FileDrop(window)
         self._add_notices()
         self._connect_services()
         self._connect_frame()
         self._declare_actions()
         self._on_project_changed()
+        self._count_waiting()
         self._show_run()
 
     def _add_notices(self) -> None:
@@ -76,6 +78,8 @@ class Shell(QObject):
         desk = self._desk
         desk.notices.posted.connect(self.notices.show_finding)
         desk.preferences.saving_failed.connect(self.notices.show_finding)
+        desk.queue.refused.connect(desk.notices.post)
+        desk.queue.course_changed.connect(self._count_waiting)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
         desk.data.data_changed.connect(self._show_captions)
         desk.projects.current_changed.connect(self._on_project_changed)
@@ -86,6 +90,7 @@ class Shell(QObject):
         desk.pricer.answers_changed.connect(self._show_captions)
         self.guard.closing_granted.connect(self._window.close)
         self.guard.waiting_for_stop.connect(self._on_waiting_for_stop)
+        self.guard.waiting_for_stop.connect(desk.queue.hold)
 
     def _connect_frame(self) -> None:
         window = self._window
@@ -115,6 +120,7 @@ class Shell(QObject):
             estimate=self._estimate(),
             run=desk.controller.snapshot,
             runs=self._runs,
+            waiting=self._waiting,
         )
 
     def _estimate(self) -> MemoryEstimate | None:
@@ -173,6 +179,12 @@ class Shell(QObject):
     def _count_runs(self) -> None:
         project = self._desk.projects.current
         self._runs = 0 if project is None else len(project.run_directories())
+        self._show_captions()
+
+    @Slot()
+    def _count_waiting(self) -> None:
+        with suppress(StudioError):  # the Runs page says what is wrong with it
+            self._waiting = len(self._desk.queue.queue.read().runs)
         self._show_captions()
 
     @Slot()

@@ -46,6 +46,7 @@ class ShellFacts:
         estimate: The recipe's predicted peak; None when it can't be priced.
         run: The window's run; None before the first.
         runs: How many runs the project has.
+        waiting: How many runs wait in the queue, of any project.
     """
 
     reading: MachineReading | None = None
@@ -55,6 +56,7 @@ class ShellFacts:
     estimate: MemoryEstimate | None = None
     run: RunSnapshot | None = None
     runs: int = 0
+    waiting: int = 0
 
 
 def captions(facts: ShellFacts) -> Mapping[str, str]:
@@ -65,7 +67,7 @@ def captions(facts: ShellFacts) -> Mapping[str, str]:
         "data": _rows(facts.data),
         "recipe": _peak(facts.estimate),
         "run": _run(facts.run),
-        "runs": f"{facts.runs:,}" if facts.runs else "",
+        "runs": _runs(facts.runs, facts.waiting),
         "help": "F1",
     }
 
@@ -148,6 +150,11 @@ def _run(run: RunSnapshot | None) -> str:
         return ""
     percent = percent_of(run)
     return "starting" if percent is None else f"{percent} %"
+
+
+def _runs(runs: int, waiting: int) -> str:
+    told = (f"{runs:,}" if runs else "", f"{waiting:,} waiting" if waiting else "")
+    return ", ".join(filter(None, told))
 
 
 def _course(run: RunSnapshot) -> str:

@@ -85,6 +85,8 @@ def _active(before: set[int], patience_ms: int = 2_000) -> list[str]:
 def _living_threads(before: set[threading.Thread]) -> list[str]:
     found = []
     for thread in set(threading.enumerate()) - before:
+        if isinstance(thread, threading._DummyThread):
+            continue  # Python's name for one of Qt's, which are looked at by themselves
         thread.join(timeout=5)
         if thread.is_alive():
             found.append(f"thread {thread.name}")

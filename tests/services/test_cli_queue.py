@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from studio import cli
-from studio.cli import engine_run, queue
+from studio.cli import engine_run, queue, training
 from studio.domain.errors import ExitCode
 from studio.services.library import all_runs
 from studio.services.project_store import ensure_example
@@ -72,6 +72,23 @@ def test_that_runs_are_started_in_turn(recipe, scenes, capsys):
     assert cli.main(["queue", "run"]) == ExitCode.OK
     assert len(all_runs()) == 2
     assert "Starts recipe train.seed=1" in capsys.readouterr().err
+
+
+def test_that_a_run_leaves_the_queue_at_its_engines_first_word(
+    recipe, scenes, monkeypatch
+):
+    cli.main(["queue", "add", recipe, "--sweep", "train.seed=1,2"])
+    scenes += ["normal", "normal"]
+    left = []
+    ended = training.goes_on_by_itself
+
+    def look(*arguments):
+        left.append(waiting())
+        return ended(*arguments)
+
+    monkeypatch.setattr(training, "goes_on_by_itself", look)
+    assert cli.main(["queue", "run"]) == ExitCode.OK
+    assert left == [[2], []]
 
 
 def test_that_a_run_waits_while_another_trains(recipe, scenes, monkeypatch, capsys):

@@ -101,6 +101,8 @@ def _living_threads(
 ) -> list[str]:
     found = []
     for thread in set(threading.enumerate()) - before:
+        if isinstance(thread, threading._DummyThread):
+            continue  # Python's name for one of Qt's, which are looked at by themselves
         thread.join(timeout=patience_s)
         if thread.is_alive():
             found.append(f"thread {thread.name}")

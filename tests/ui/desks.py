@@ -24,6 +24,7 @@ from studio.services.model_shelf import ModelShelf
 from studio.services.notices import Notices
 from studio.services.preferences import Preferences
 from studio.services.projects import Projects
+from studio.services.queue_driver import QueueDriver
 from studio.services.run_controller import RunController
 from studio.storage.run_directory import RunDirectory
 from studio.ui.actions import ActionRegistry
@@ -159,6 +160,9 @@ def desk(
         models=ModelShelf(),
         pricer=told.pricer,
         controller=controller,
+        queue=QueueDriver(
+            controller, projects, check=lambda _recipe: None, look_every_ms=20
+        ),
         notices=notices,
         folders=Folders(tmp_path / "home" / "data", tmp_path / "home" / "cache"),
         actions=ActionRegistry(owner),
@@ -169,6 +173,7 @@ def desk(
     notices.posted.connect(told.posted.append)
     yield told
     told.pricer.close()
+    made.queue.close()
     made.controller.close(keep_running=False)
     made.data.close()
     made.data_tools.close()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,15 @@ from PySide6.QtWidgets import QApplication
 
 from studio import app
 from studio.app import Arguments, Studio
+from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
 from studio.services.crash_log import CrashLog
-from studio.services.preferences import Preferences
+from studio.services.preferences import KeepRunning, Preferences
 from studio.services.project_store import create_project
 from studio.services.run_controller import RunController
-from studio.system.processes import own_group
+from studio.services.run_journal import snapshot_of
+from studio.services.run_queue import RunQueue
+from studio.system.processes import is_alive, kill_group, own_group
 from studio.ui.keys import PAGE_KEYS
 from studio.ui.theme import Theme
 from studio.ui.tokens import DARK
@@ -240,6 +244,110 @@ def test_that_a_run_that_ends_by_itself_answers_the_question(open_studio, qtbot)
     assert studio._shell.guard.dialog is None
 
 
+def let_wait(studio: Studio, *titles: str, **more: object) -> None:
+    """Put the open project's recipe into the queue."""
+    project = studio.desk.projects.current
+    runs = [(title, project.recipe) for title in titles]
+    studio.desk.queue.queue.add(project.slug, runs, **more)
+    studio.desk.queue.tell_changed()
+
+
+def waiting() -> list[str]:
+    return [run.title for run in RunQueue().read().runs]
+
+
+def test_that_what_waits_survives_a_restart_and_starts_only_when_asked(
+    open_studio, qtbot
+):
+    first = open_studio(Arguments(example=True))
+    let_wait(first, "a", "b", start_at=datetime.now().astimezone() - timedelta(days=1))
+    assert first.window.close()
+    first.close()
+    again = open_studio()
+    again.window.show_page("runs")
+    rows = again.window.built_page("runs").waiting.card.rows
+    qtbot.waitUntil(lambda: rows.rowCount() == 2)
+    assert again.window.side_nav.item("runs").caption == "2 waiting"
+    qtbot.wait(100)
+    assert waiting() == ["a", "b"]
+    assert not again.desk.controller.is_running
+
+
+def test_that_closing_while_the_queue_waits_asks_first(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    let_wait(studio, "a", start_at=datetime.now().astimezone() + timedelta(days=1))
+    studio.desk.queue.drive()
+    assert not studio.window.close()
+    studio._shell.guard.question.back.click()
+    assert studio.window.isVisible()
+    assert studio.desk.queue.is_driving
+    studio.window.close()
+    studio._shell.guard.question.deed.click()
+    assert not studio.window.isVisible()
+    assert not RunQueue().is_driven()
+    assert waiting() == ["a"]
+
+
+def test_that_a_window_whose_runs_go_on_asks_about_those_that_wait(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    controller = training(studio, "steps", qtbot)
+    studio.desk.preferences.keep_running = KeepRunning.YES
+    let_wait(studio, "a")
+    studio.desk.queue.drive()
+    assert not studio.window.close()
+    studio._shell.guard.question.deed.click()
+    assert not studio.window.isVisible()
+    assert waiting() == ["a"]
+    engine = controller.snapshot.engine
+    assert is_alive(engine)
+    kill_group(engine)
+    os.waitpid(engine.pid, 0)
+
+
+def test_that_nothing_is_asked_when_the_last_run_of_the_queue_trains(
+    open_studio, qtbot
+):
+    studio = open_studio(Arguments(example=True))
+    training(studio, "steps", qtbot)
+    studio.desk.queue.drive()
+    studio.desk.preferences.keep_running = KeepRunning.NO
+    studio.window.close()
+    assert studio._shell.guard.question is None
+    qtbot.waitUntil(lambda: not studio.window.isVisible(), timeout=20_000)
+
+
+@pytest.mark.parametrize("answer", ["keep", "pause", "stop"])
+def test_that_closing_during_a_run_starts_no_other(open_studio, qtbot, answer):
+    studio = open_studio(Arguments(example=True))
+    controller = training(studio, "steps", qtbot)
+    let_wait(studio, "a")
+    studio.desk.queue.drive()
+    studio.window.close()
+    getattr(studio._shell.guard.dialog, answer).click()
+    qtbot.waitUntil(lambda: not studio.window.isVisible(), timeout=20_000)
+    assert waiting() == ["a"]
+    assert not studio.desk.queue.is_driving
+    if answer == "keep":
+        engine = controller.snapshot.engine
+        kill_group(engine)
+        os.waitpid(engine.pid, 0)
+
+
+def test_that_a_run_that_was_refused_is_told_above_the_page(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    studio.desk.queue._check = refuse
+    let_wait(studio, "a")
+    studio.desk.queue.drive()
+    notices = studio._shell.notices
+    qtbot.waitUntil(notices.isVisible, timeout=20_000)
+    assert not studio.desk.queue.is_driving
+    assert [run.trouble for run in RunQueue().read().runs] == ["Short by 1 GiB."]
+
+
+def refuse(_recipe: Recipe) -> None:
+    raise refusal("memory.short", "Short by 1 GiB.")
+
+
 def test_that_a_run_told_to_go_on_lives_when_the_window_is_gone(open_studio, qtbot):
     studio = open_studio(Arguments(example=True))
     controller = training(studio, "steps", qtbot)
@@ -247,9 +355,6 @@ def test_that_a_run_told_to_go_on_lives_when_the_window_is_gone(open_studio, qtb
     studio._shell.guard.dialog.keep.click()
     assert not studio.window.isVisible()
     assert not controller.is_running
-    from studio.services.run_journal import snapshot_of
-    from studio.system.processes import is_alive, kill_group
-
     told = snapshot_of(controller.directory)
     assert is_alive(told.engine)
     kill_group(told.engine)

@@ -373,11 +373,11 @@ def test_that_starting_leads_to_the_run(qtbot, page, desk: TestDesk):
     assert desk.visited == ["run"]
     assert desk.desk.controller.is_running
     page.refresh()
-    assert not page.view.start.isEnabled()
+    assert page.view.start.accessibleName() == "Start when it ends…"
     assert page.view.note.text() == "cheesemonger-1 is still running."
     desk.desk.controller.stop()
     qtbot.waitUntil(lambda: not desk.desk.controller.is_running, timeout=20_000)
-    assert page.view.start.isEnabled()
+    assert page.view.start.accessibleName() == "Start training"
     assert desk.desk.controller.snapshot.state is RunState.STOPPED
 
 

@@ -1,15 +1,19 @@
 """Runs that wait: their order, their times, sweeps, and the document they lie in."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from studio.domain.errors import StudioError
+from studio.domain.errors import StudioError, refusal
 from studio.domain.recipe import Recipe
 from studio.domain.run_queue import Queue, sweep, time_of
 from studio.services import run_queue
+from studio.services.library import all_runs
+from studio.services.project_store import create_project, open_project
 from studio.services.run_queue import RunQueue
 from studio.storage.run_directory import RunDirectory
+from studio.storage.run_lock import held
 
 NOW = datetime(2026, 11, 26, 20, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
@@ -111,6 +115,7 @@ def test_that_the_queue_survives_a_restart(kept, tmp_path):
     again = RunQueue(tmp_path / "queue")
     assert again.read() == kept.read()
     assert again.recipe(1).lora.rank == 8
+    assert again.read().run(1).token != again.read().run(2).token
     assert again.read().run(2).start_at == LATER
 
 
@@ -122,39 +127,98 @@ def test_that_a_removed_run_leaves_no_recipe_behind(kept, tmp_path):
     ]
 
 
-def test_that_a_run_leaves_the_queue_when_it_has_started(kept, tmp_path):
+def test_that_a_run_stays_in_the_queue_until_its_engine_has_spoken(kept, tmp_path):
     kept.add("P", [("a", Recipe()), ("b", Recipe())])
 
-    def start(queued, recipe):
-        assert kept.read().runs[0] == queued  # a power cut here loses nothing
+    def make(queued, recipe):
         return RunDirectory.create(tmp_path / "runs", queued.title, recipe)
 
-    assert kept.take(NOW, start).name == "a-1"
-    assert numbers(kept.read()) == [2]
+    queued, directory = kept.take(NOW, make)
+    assert (queued.title, directory.name) == ("a", "a-1")
+    assert numbers(kept.read()) == [1, 2]
+    assert numbers(kept.remove([queued.number])) == [2]
+
+
+def made_for(tmp_path, monkeypatch):
+    """What makes runs in a project's folder that the library looks into."""
+    monkeypatch.setenv("SNUGTUNE_HOME", str(tmp_path / "home"))
+    project = create_project("P")
+    return lambda queued, recipe: project.new_run(recipe, queued.token)
+
+
+def test_that_a_start_cut_off_is_taken_up_in_its_own_directory(
+    kept, tmp_path, monkeypatch
+):
+    make = made_for(tmp_path, monkeypatch)
+    kept.add("P", [("a", Recipe()), ("b", Recipe())])
+    _, before = kept.take(NOW, make)
+    _, after = RunQueue(kept._folder.path).take(NOW, make)  # the power came back
+    assert before == after
+    assert len(all_runs()) == 1
+
+
+@pytest.mark.parametrize("trace", ["journal", "lock"])
+def test_that_a_run_that_was_started_is_not_started_again(
+    kept, tmp_path, monkeypatch, trace
+):
+    make = made_for(tmp_path, monkeypatch)
+    kept.add("P", [("a", Recipe())])
+    _, directory = kept.take(NOW, make)
+    if trace == "journal":
+        directory.journal_path.write_text("")
+    with held(directory) if trace == "lock" else nullcontext():
+        assert kept.take(NOW, make) is None
+    assert kept.read().runs == ()
+    assert len(all_runs()) == 1
+
+
+def test_that_a_run_of_the_same_name_is_not_taken_for_the_entry(
+    kept, tmp_path, monkeypatch
+):
+    make = made_for(tmp_path, monkeypatch)
+    kept.add("P", [("a", Recipe())])
+    open_project("p").new_run(Recipe())
+    assert kept.take(NOW, make)[1].name == "p-2"
+
+
+def test_that_only_a_run_that_passes_its_check_is_ready(kept):
+    low, high = Recipe().with_value("lora.rank", 8), Recipe()
+    kept.add("P", [("a", low), ("b", high)], start_at=NOW)
+
+    def check(recipe):
+        if recipe == low:
+            raise refusal("memory.short", "Short by 1 GiB.")
+
+    assert kept.ready(NOW - timedelta(minutes=1), check) is None
+    assert kept.ready(NOW, check).number == 2
+    assert kept.read().run(1).trouble == "Short by 1 GiB."
+
+
+def test_that_several_are_removed_even_when_one_is_gone(kept):
+    kept.add("P", [("a", Recipe()), ("b", Recipe()), ("c", Recipe())])
+    assert numbers(kept.remove([1, 3, 7])) == [2]
+
+
+def test_that_it_can_be_told_whether_the_queue_is_driven(kept):
+    assert not kept.is_driven()
+    with kept.driven():
+        assert RunQueue(kept._folder.path).is_driven()
+    assert not kept.is_driven()
 
 
 def test_that_a_run_that_cannot_start_does_not_hold_up_the_next(kept, tmp_path):
     kept.add("P", [("a", Recipe()), ("b", Recipe())])
     (tmp_path / "queue" / "1.toml").unlink()
 
-    def start(queued, recipe):
+    def make(queued, recipe):
         return RunDirectory.create(tmp_path / "runs", queued.title, recipe)
 
-    assert kept.take(NOW, start).name == "b-1"
-    assert kept.take(NOW, start) is None
+    queued, directory = kept.take(NOW, make)
+    assert directory.name == "b-1"
+    kept.remove([queued.number])
+    assert kept.take(NOW, make) is None
     (left,) = kept.read().runs
     assert "no recipe at this place" in left.trouble
-
-
-def test_that_a_run_removed_while_it_starts_is_no_error(kept, tmp_path):
-    kept.add("P", [("a", Recipe())])
-
-    def start(queued, recipe):
-        kept.change(lambda queue: queue.removed(1))
-        return RunDirectory.create(tmp_path / "runs", queued.title, recipe)
-
-    assert kept.take(NOW, start).name == "a-1"
-    assert kept.read().runs == ()
 
 
 def test_that_one_program_at_a_time_starts_runs(kept, tmp_path):

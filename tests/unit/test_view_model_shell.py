@@ -88,6 +88,14 @@ def test_that_the_captions_are_the_project_s_summary():
     assert told["runs"] == "12"
 
 
+@pytest.mark.parametrize(
+    ("runs", "waiting", "words"),
+    [(0, 2, "2 waiting"), (12, 3, "12, 3 waiting"), (1, 0, "1")],
+)
+def test_that_the_runs_that_wait_are_told_on_every_page(runs, waiting, words):
+    assert captions(ShellFacts(runs=runs, waiting=waiting))["runs"] == words
+
+
 def test_that_the_status_bar_s_tick_is_the_predicted_peak():
     told = card_reading(MACHINE, ESTIMATE)
     assert (told.name, told.temperature_c, told.driver) == ("Card", 46, "570.1")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from studio.services.notices import Notices
     from studio.services.preferences import Preferences
     from studio.services.projects import Projects
+    from studio.services.queue_driver import QueueDriver
     from studio.services.run_controller import RunController
     from studio.ui.actions import ActionRegistry
     from studio.ui.pages.data.tools import DataTools
@@ -54,6 +55,7 @@ class Desk:
         models: The models of this machine.
         pricer: The dry run of the recipe that is shown.
         controller: The one training run of this window.
+        queue: Runs that wait, and what starts them in turn.
         notices: Where problems are posted that no page shows at its own place.
         folders: Where the user's files lie.
         actions: The window's named actions; a page declares its shortcuts here.
@@ -72,6 +74,7 @@ class Desk:
     models: "ModelShelf"
     pricer: "ExactPricer"
     controller: "RunController"
+    queue: "QueueDriver"
     notices: "Notices"
     folders: Folders
     actions: "ActionRegistry"

@@ -1,14 +1,13 @@
 """The Recipe page: each change is saved at once, priced at once, and can be undone."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QShowEvent, QUndoStack
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from typing_extensions import override
 
-from studio.domain.errors import StudioError
+from studio.domain.finding import Finding
 from studio.domain.options import Kind, Value
 from studio.domain.recipe import OPTIONS
 from studio.domain.recommend.policy import Goal
@@ -25,18 +24,12 @@ from studio.ui.pages.recipe.proposing import Proposer
 from studio.ui.pages.recipe.reason_widget import ReasonWidget
 from studio.ui.pages.recipe.reasons import SEGMENTS
 from studio.ui.pages.recipe.remedy_card import RemedyCard
+from studio.ui.pages.recipe.starting import Starting
 from studio.ui.pages.recipe.view import EXPERT, RecipeView
 from studio.ui.pages.recipe.view_model import RecipeInputs, checks_mark, recipe_view
 from studio.ui.pages.recipe.view_model import RecipeView as Shown
-from studio.ui.tokens import Tone
 from studio.ui.widgets.finding_card import FindingCard
-from studio.ui.widgets.labels import set_tone
 from studio.ui.widgets.memory_bar_state import Segment
-
-if TYPE_CHECKING:
-    from studio.domain.finding import Finding
-
-_SAVED = "Everything below is saved as you change it"
 
 
 class RecipePage(QWidget):
@@ -44,6 +37,7 @@ class RecipePage(QWidget):
 
     Attributes:
         view: The layout.
+        starting: What the header's start button does.
         undo_stack: The changes of this session, newest last.
     """
 
@@ -63,6 +57,8 @@ class RecipePage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
         self._elsewhere.found.connect(self._on_news)
+        self.starting = Starting(desk, self.view)
+        self.starting.start_refused.connect(self._on_start_refused)
         self._connect_services()
         self._connect_choices()
         self._declare_keys()
@@ -110,6 +106,7 @@ class RecipePage(QWidget):
         goal: Goal | None = None,
     ) -> None:
         self._refusal = None
+        self.starting.forget()
         refused = self._desk.notices.post
         change = RecipeChange(project, values, refused, own=own, goal=goal)
         self._is_changing = True  # the push shows it itself, as the user's own
@@ -149,6 +146,7 @@ class RecipePage(QWidget):
     def _declare_keys(self) -> None:
         # Shortcuts of a page that isn't shown are silent, so pages may share keys.
         bind_keys(self, Deed.START, self._on_start)
+        bind_keys(self, Deed.QUEUE, self.starting.ask_to_queue)
         bind_keys(self, Deed.EXPLAIN, self.view.where.toggle)
         bind_keys(self, Deed.UNDO, self.undo_stack.undo)
         bind_keys(self, Deed.REDO, self.undo_stack.redo)
@@ -177,7 +175,7 @@ class RecipePage(QWidget):
         view.empty.setVisible(bool(shown.missing))
         view.filled.setVisible(not shown.missing)
         self._show_missing(shown)
-        self._show_start(shown)
+        self.starting.show(shown)
         self._show_verdict(shown, by_user=by_user)
         view.simple.show_goal(*shown.goal)
         view.simple.show_rows(shown.sliders, shown.hold_back)
@@ -196,14 +194,6 @@ class RecipePage(QWidget):
         if pages:
             words = " ".join(f"{missing.what}." for missing in shown.missing)
             self.view.empty.headline.setText(words)
-
-    def _show_start(self, shown: Shown) -> None:
-        view = self.view
-        view.steps.setText(shown.steps)
-        view.start.setEnabled(not shown.refused)
-        view.start.setAccessibleDescription(shown.refused)
-        view.note.setText(shown.refused or _SAVED)
-        set_tone(view.note, Tone.NORMAL if shown.refused else Tone.MUTED)
 
     def _show_verdict(self, shown: Shown, *, by_user: bool) -> None:
         verdict, view = shown.verdict, self.view
@@ -239,23 +229,16 @@ class RecipePage(QWidget):
         can = project is not None and bool(self._proposer.values(project))
         self.view.propose.setVisible(can)
 
-    def _start(self, project: Project) -> None:
-        try:
-            self._desk.controller.start(project, project.recipe)
-        except StudioError as refused:
-            self._refusal = refused.finding
-            self.refresh()
-            return
-        self._desk.pricer.ask(None)  # the run has the machine to itself
-        self._desk.chosen_run.choose(None)
-        self._desk.go_to("run")
-
     @Slot()
     def _on_start(self) -> None:
-        project = self._desk.projects.current
         self.refresh()
-        if project is not None and self._shown is not None and not self._shown.refused:
-            self._start(project)
+        if self._shown is not None:
+            self.starting.start(self._shown)
+
+    @Slot(object)
+    def _on_start_refused(self, finding: Finding) -> None:
+        self._refusal = finding
+        self.refresh()
 
     @Slot()
     def _on_propose(self) -> None:

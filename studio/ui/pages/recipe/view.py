@@ -22,7 +22,7 @@ from studio.ui.widgets.segmented import Segmented
 SIMPLE, EXPERT = "simple", "expert"
 _SIDE_WIDTH = 448
 _SLIDERS = 3
-_NOTE_WIDTH = 264
+_NOTE_WIDTH = 184
 
 
 class RecipeView(PageFrame):
@@ -30,7 +30,7 @@ class RecipeView(PageFrame):
 
     Attributes:
         steps, note: The lines before the start button.
-        propose, start: The header's actions.
+        propose, queue, start: The header's actions.
         empty, to_model, to_data: Shown while model or data is missing.
         filled: Everything else.
         mark, sentence, basis, remark, memory: The verdict.
@@ -82,11 +82,13 @@ class RecipeView(PageFrame):
         self.note = label("", Role.CAPTION, Tone.MUTED, wraps=True)
         # A label that wraps would make itself narrow and high.
         self.note.setFixedWidth(_NOTE_WIDTH)
-        self.propose = button("Propose", icon=IconName.BOLT, size=ButtonSize.START)
+        self.propose = button("Propose", icon=IconName.BOLT, size=ButtonSize.LARGE)
         self.propose.setToolTip(
             "Take what is recommended for this model, data and the memory that is "
             "free; what you set here stays."
         )
+        self.queue = button("Add to queue…", icon=IconName.CLOCK, size=ButtonSize.LARGE)
+        self.queue.setToolTip(key_of(Deed.QUEUE))
         self.start = button(
             "Start training",
             ButtonKind.PRIMARY,
@@ -97,6 +99,7 @@ class RecipeView(PageFrame):
         self.header.add_note(self.steps)
         self.header.add_note(self.note)
         self.header.add_action_widget(self.propose)
+        self.header.add_action_widget(self.queue)
         self.header.add_action_widget(self.start)
 
     def _make_empty(self) -> None:

@@ -154,6 +154,7 @@ class RecipeView:
         findings: What is open before the start.
         remedies: What the findings' remedy buttons apply, by their number.
         refused: Why the run can't start; empty when it can.
+        busy: That another run is on; empty when none is.
     """
 
     facts: str
@@ -170,6 +171,7 @@ class RecipeView:
     findings: tuple[FindingText, ...]
     remedies: tuple[Remedy, ...]
     refused: str
+    busy: str
 
 
 def recipe_view(inputs: RecipeInputs) -> RecipeView:
@@ -202,6 +204,7 @@ def recipe_view(inputs: RecipeInputs) -> RecipeView:
         findings=tuple(finding_texts(inputs.findings, ways_out, _lengthened(inputs))),
         remedies=ways_out,
         refused=_refused(inputs),
+        busy=inputs.busy,
     )
 
 

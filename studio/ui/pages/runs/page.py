@@ -43,6 +43,7 @@ from studio.ui.pages.runs.view_model import (
     facts_line,
     run_rows,
 )
+from studio.ui.pages.runs.waiting import Waiting
 
 _LIVE_MS: Final = 1000
 
@@ -52,6 +53,7 @@ class RunsPage(QWidget):
 
     Attributes:
         view: The layout.
+        waiting: The runs that wait.
         question: What is being asked; None while nothing is.
     """
 
@@ -69,7 +71,8 @@ class RunsPage(QWidget):
         self._live_clock.setSingleShot(True)
         self._live_clock.setInterval(_LIVE_MS)
         self._live_clock.timeout.connect(self._on_live_due)
-        self.view = RunsView()
+        self.waiting = Waiting(desk)
+        self.view = RunsView(self.waiting)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
@@ -91,6 +94,7 @@ class RunsPage(QWidget):
         """Read the runs from disk; the list follows when they are read."""
         if self.isVisible():
             self._read.run()
+            self.waiting.read_again()
 
     def chosen(self) -> RunFacts | None:
         """The run of the current row; None without one."""
@@ -117,8 +121,11 @@ class RunsPage(QWidget):
         view.copy_recipe.clicked.connect(self._on_copy_recipe)
         view.delete.clicked.connect(self._on_delete)
         bind_keys(self, Deed.COPY_RECIPE, self._on_copy_recipe)
-        bind_keys(self, Deed.DELETE_RUN, self._on_delete)
+        bind_keys(self, Deed.DELETE_RUN, self._on_delete_key)
         bind_keys(self, Deed.READ_AGAIN, self.read_again)
+        bind_keys(self, Deed.EARLIER_START, self.waiting.move_earlier)
+        bind_keys(self, Deed.LATER_START, self.waiting.move_later)
+        bind_keys(self, Deed.START_TIME, self.waiting.ask_for_time)
 
     def _told(self) -> ToldRuns:
         """The project's runs; called in a thread."""
@@ -131,6 +138,7 @@ class RunsPage(QWidget):
         is_empty = not told.runs and not told.findings
         view.empty.setVisible(is_read and is_empty)
         view.filled.setVisible(not is_empty)
+        self.waiting.card.to_recipe.setVisible(not is_empty)
         self._show_findings(list(told.findings))
         self._show_rows()
         if not is_read:
@@ -283,6 +291,13 @@ class RunsPage(QWidget):
             return
         QGuiApplication.clipboard().setText(str(path))
         self.view.note.setText(f"Copied: {Path(path.parent.name) / path.name}")
+
+    @Slot()
+    def _on_delete_key(self) -> None:
+        if self.waiting.has_focus:
+            self.waiting.ask_to_remove()
+        else:
+            self._on_delete()
 
     @Slot()
     def _on_delete(self) -> None:

@@ -1,4 +1,4 @@
-"""Reads all runs of a project, beside the window."""
+"""Reads all runs of a project, and those that wait, beside the window."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,12 @@ from studio.domain.finding import Finding
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot
 from studio.services.library import find_run, runs_in
+from studio.services.project_store import all_projects
 from studio.services.run_files import delete_run, folder_bytes
 from studio.services.run_journal import snapshot_of
-from studio.ui.pages.runs.view_model import RunFacts
+from studio.services.run_queue import RunQueue
+from studio.ui.pages.runs.view_model import RunFacts, model_words
+from studio.ui.pages.runs.waiting_model import WaitingFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,28 @@ def told_runs(project: Path | None) -> ToldRuns:
         runs.append(RunFacts(snapshot=snapshot, recipe=recipe_of(snapshot)))
     runs.sort(key=lambda run: run.snapshot.started_at or 0.0, reverse=True)
     return ToldRuns(tuple(runs), tuple(findings))
+
+
+def told_waiting(queue: RunQueue) -> WaitingFacts:
+    """Read the runs that wait, and what their rows tell beside.
+
+    Raises:
+        StudioError: The queue can't be read.
+    """
+    runs = queue.read().runs
+    return WaitingFacts(
+        runs=runs,
+        projects={project.slug: project.name for project in all_projects()},
+        models={run.number: _waiting_model(queue, run.number) for run in runs},
+        is_driven_elsewhere=queue.is_driven(),
+    )
+
+
+def _waiting_model(queue: RunQueue, number: int) -> str:
+    try:
+        return model_words(queue.recipe(number))
+    except StudioError:
+        return ""  # what is wrong with it is told when its turn comes
 
 
 def recipe_of(snapshot: RunSnapshot) -> Recipe | None:

@@ -24,7 +24,7 @@ COLUMNS = (
     Column("When"),
 )
 _MARK_COLUMN = 2
-_WIDTHS = {1: 176, 2: 132, 3: 136, 4: 104, 5: 116, 6: 112}
+_WIDTHS = {1: 160, 2: 132, 3: 124, 4: 128, 5: 104, 6: 112}
 
 
 class RunsView(PageFrame):
@@ -40,7 +40,12 @@ class RunsView(PageFrame):
         note: Why something can't be done with it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: QWidget) -> None:
+        """Lay the page out.
+
+        Args:
+            waiting: The runs that wait.
+        """
         super().__init__("Runs")
         self.export = button("Go to its result", ButtonKind.PRIMARY, IconName.EXPORT)
         self.header.add_action_widget(self.export)
@@ -56,7 +61,9 @@ class RunsView(PageFrame):
         whole.addLayout(self.findings)
         whole.addWidget(self._make_list(), 1)
         self.content.addWidget(self.empty, 0, TOP_LEFT)
+        self.content.addWidget(waiting)
         self.content.addWidget(self.filled, 1)
+        self.content.addStretch(0)
 
     def _make_list(self) -> Card:
         card = Card(flush=True)
