@@ -17,6 +17,11 @@ _ALL_WEIGHTS = 0.1
 # section 5): as a geometric mean.
 _LION = 0.18
 
+# LoRA+ wants half the rate at its ratio of 16, and none of that at 1 (Hayou et al. 2024,
+# arXiv 2402.12354, and the usage notes of their code); between and beyond, the power
+# that goes through both.
+_PLUS = -1 / 4
+
 # Rounded to one digit, two thirds of the best are the very rates that QLoRA took: 2e-4
 # for 7 and 13 billion weights, 1e-4 for 33 and 65 billion (Dettmers et al. 2023,
 # arXiv 2305.14314, table 9; widths 4,096, 5,120, 6,656 and 8,192).
@@ -28,7 +33,9 @@ def best_rate(model: ModelArchitecture, recipe: Recipe) -> float:
     best = _BEST * math.pow(_WIDTH / model.hidden, _POWER)
     if recipe.train.optimizer in LIONS:
         best *= _LION
-    return best * _ALL_WEIGHTS if recipe.trains_all else best
+    if recipe.trains_all:
+        return best * _ALL_WEIGHTS
+    return best * math.pow(recipe.lora.plus_ratio, _PLUS)
 
 
 def steady_rate(model: ModelArchitecture, recipe: Recipe) -> float:

@@ -21,6 +21,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from studio.domain.waypoints import passing
 from studio.engine.chance import Chance, put_chance, take_chance
 from studio.engine.failures import broken_down
+from studio.engine.lora_plus import quicken
 from studio.engine.state_tree import read_branch, read_tree, write_tree
 
 State = dict[str, Any]
@@ -36,6 +37,7 @@ class Resumable:
     Attributes:
         state_read: What is still to be put back of the checkpoint that it goes on
             from; nothing of it is held once the first step begins.
+        plus_ratio: The rate at which adapters' B matrices learn, over the others'.
     """
 
     model: Any
@@ -45,6 +47,15 @@ class Resumable:
     state: TrainerState
     train: Any
     state_read: State | None = None
+    plus_ratio: float = 1.0
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:  # noqa: ANN401 - as in the superclass
+        """The trainer's own, with B matrices at their rate."""
+        is_new = self.optimizer is None
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)  # type: ignore[misc]  # of the trainer that follows in the order
+        if is_new and self.plus_ratio != 1:
+            quicken(optimizer, self.model if model is None else model, self.plus_ratio)
+        return optimizer
 
     def _clip_grad_norm(self, model: Any) -> Any:  # noqa: ANN401 - as in the superclass
         passing("step.gradients", self.state.global_step + 1, self)

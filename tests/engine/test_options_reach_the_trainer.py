@@ -123,6 +123,10 @@ CASES = {
     "lora.dropout": (0.5, lambda b: str(b.layer.lora_dropout["default"])),
     "lora.targets": (("q_proj",), lambda b: len(b.adapter())),
     "lora.adapter_dtype": ("fp32", lambda b: b.layer.lora_A["default"].weight.dtype),
+    "lora.plus_ratio": (
+        4.0,
+        lambda b: [group["lr"] for group in b.optimizer().param_groups],
+    ),
     "data.path": ("OTHER", lambda b: len(b.run.data.training)),
     "data.format": ("text", lambda b: b.run.data.training[0].input_ids),
     "data.columns": (

@@ -64,6 +64,15 @@ WAYS = {
         "lora__variant": "dora",
         "lora__adapter_dtype": "fp32",
     },
+    "lora+": {"lora__plus_ratio": 16.0, "train__weight_decay": 0.1},
+    "lora+, dora in 8 bit": {
+        "model__precision": "nf4",
+        "lora__variant": "dora",
+        "lora__adapter_dtype": "fp32",
+        "lora__plus_ratio": 4.0,
+        "lora__rank": 128,
+        "train__optimizer": "adamw_8bit",
+    },
     "noise and smoothed": {
         "train__neftune": 5.0,
         "train__label_smoothing": 0.1,

@@ -106,6 +106,15 @@ def test_that_quantised_weights_cant_all_be_trained():
     assert not mended.contradictions()
 
 
+def test_that_a_faster_b_wants_an_adapter():
+    recipe = Recipe().with_value("model.precision", "fp32")
+    recipe = recipe.with_value("lora.plus_ratio", 16.0)
+    assert not recipe.contradictions()
+    (finding,) = recipe.with_value("train.weights", "all").contradictions()
+    assert {"train.weights", "lora.plus_ratio"} <= set(finding.what.split())
+    assert "Set lora.plus_ratio to 1" in finding.how_to_fix
+
+
 @pytest.mark.parametrize("precision", [Precision.NF4, Precision.INT8, Precision.FP16])
 def test_that_a_run_of_all_weights_wants_weights_that_can_be_trained(precision):
     recipe = Recipe().with_value("train.weights", "all")

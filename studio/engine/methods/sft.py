@@ -170,6 +170,7 @@ def build_trainer(run: TrainingRun) -> ResumableTrainer:
     )
     if run.recipe.train.label_smoothing:
         smooth(trainer, run.recipe.train.label_smoothing)
+    trainer.plus_ratio = run.recipe.lora.plus_ratio
     trainer.remove_callback(PrinterCallback)
     run.keeper.watch(trainer)
     # After trl, which casts the adapter of a quantised model to bf16 by itself.
