@@ -17,9 +17,9 @@ _ALL_WEIGHTS = 0.1
 # section 5): as a geometric mean.
 _LION = 0.18
 
-# LoRA+ wants half the rate at its ratio of 16, and none of that at 1 (Hayou et al. 2024,
-# arXiv 2402.12354, and the usage notes of their code); between and beyond, the power
-# that goes through both.
+# LoRA+ wants half the rate where B learns 16 times as fast, and all of it at 1 (Hayou
+# et al. 2024, arXiv 2402.12354, and the notes to their code); between and beyond, the
+# power that goes through both.
 _PLUS = -1 / 4
 
 # Rounded to one digit, two thirds of the best are the very rates that QLoRA took: 2e-4

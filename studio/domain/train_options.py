@@ -36,6 +36,7 @@ class Optimizer(StrEnum):
     LION_8BIT = "lion_8bit"
     PAGED_LION = "paged_lion"
     PAGED_LION_8BIT = "paged_lion_8bit"
+    ADAFACTOR = "adafactor"
 
 
 PAGED_OPTIMIZERS = frozenset(each for each in Optimizer if "paged" in each)
@@ -55,6 +56,12 @@ IN_EIGHT_BITS = {
 
 LIONS = frozenset(each for each in Optimizer if "lion" in each)
 """Those that go by the sign of one state (Chen et al. 2023, arXiv 2302.06675)."""
+
+FACTORED_OPTIMIZERS = frozenset({Optimizer.ADAFACTOR})
+"""Those that keep one number a row and one a column of each matrix."""
+
+GROUPED_OPTIMIZERS = FACTORED_OPTIMIZERS | {Optimizer.ADAMW_FOREACH}
+"""Those whose steps hold more or less with what stands together in a group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,13 +210,15 @@ class TrainOptions(MethodOptions):
             "Lion, 8 bit",
             "Lion, paged",
             "Lion, 8 bit, paged",
+            "Adafactor",
         ),
         title="Optimizer",
         help="8 bit shrinks its states; paged moves them to main memory when short. "
         "Lion has one state instead of two and wants a third to a tenth of AdamW’s "
-        "learning rate.",
+        "learning rate. Adafactor keeps next to none.",
         effect="8-bit states take 2 bytes a trained weight instead of 4 or 8; Lion’s "
-        "half of that.",
+        "half of that. Adafactor’s step passes through several FP32 copies of the "
+        "largest tensor.",
     )
     checkpointing: bool = flag(
         default=True,

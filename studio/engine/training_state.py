@@ -76,7 +76,7 @@ class Resumable:
 
     def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
         if folder is not None:
-            self.optimizer.load_state_dict(self._taken("optimizer"))
+            put_states(self.optimizer, self._taken("optimizer"))
             self.lr_scheduler.load_state_dict(self._taken("schedule"))
             passing("resume.optimizer")
 
@@ -256,6 +256,26 @@ def refuse_broken_weights(model: torch.nn.Module, step: int) -> None:
     weights = trained_weights(model).values()
     if not all(bool(torch.isfinite(each).all()) for each in weights):
         raise broken_down(step)
+
+
+def put_states(optimizer: Any, given: Mapping[str, Any]) -> None:  # noqa: ANN401 - torch's, or accelerate's around it
+    """Put an optimizer's states back, bit for bit.
+
+    torch casts states to the format of their weight as it reads them, though an
+    optimizer may keep them in a wider one.
+
+    Args:
+        optimizer: As it was made; it is changed.
+        given: What its `state_dict` gave.
+    """
+    optimizer.load_state_dict(given)
+    groups = optimizer.param_groups
+    weights = (weight for group in groups for weight in group["params"])
+    for place, weight in enumerate(weights):
+        held = optimizer.state.get(weight, {})
+        for name, value in given["state"].get(place, {}).items():
+            if isinstance(value, torch.Tensor) and held[name].dtype != value.dtype:
+                held[name] = value.to(weight.device)
 
 
 def put_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

@@ -151,7 +151,9 @@ def test_that_the_journal_tells_the_plain_rate(tmp_path, tiny_model, chat_file):
     assert max(told[1]) == recipe.train.learning_rate
 
 
-@pytest.mark.parametrize("optimizer", ["adamw_fused", "adamw_foreach", "adamw_8bit"])
+@pytest.mark.parametrize(
+    "optimizer", ["adamw_fused", "adamw_foreach", "adamw_8bit", "adafactor"]
+)
 def test_that_a_step_without_memory_allocates_what_a_real_one_does(
     optimizer, tiny_qwen, tmp_path
 ):

@@ -271,6 +271,7 @@ def test_that_each_optimizer_is_another_one(tmp_path, tiny_model, chat_file, nam
         "lion_8bit": ("Lion", None, False, 8),
         "paged_lion": ("Lion", None, True, 32),
         "paged_lion_8bit": ("Lion", None, True, 8),
+        "adafactor": ("Adafactor", None, False, None),
     }
     assert traits == expected[name]
 

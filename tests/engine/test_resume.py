@@ -59,6 +59,17 @@ WAYS = {
         "train__optimizer": "lion_8bit",
         "lora__rank": 128,
     },
+    "adafactor": {
+        "model__precision": "nf4",
+        "train__optimizer": "adafactor",
+        "lora__adapter_dtype": "bf16",
+    },
+    "adafactor, fp32": {
+        "train__optimizer": "adafactor",
+        "train__weight_decay": 0.1,
+        "lora__adapter_dtype": "fp32",
+        "lora__plus_ratio": 4.0,
+    },
     "dora": {
         "model__precision": "nf4",
         "lora__variant": "dora",

@@ -98,7 +98,9 @@ def test_that_a_rate_is_doubted_by_what_a_faster_b_bears():
     assert found(recipe) == {}
     told = found(recipe.with_value("lora.plus_ratio", 16.0))["recipe.rate-high"]
     assert "B matrices learn at 0.032" in told.why
-    assert found(with_values(learning_rate=1e-4).with_value("lora.plus_ratio", 16.0)) == {}
+    assert (
+        found(with_values(learning_rate=1e-4).with_value("lora.plus_ratio", 16.0)) == {}
+    )
 
 
 def test_that_the_examples_high_rate_suits_its_small_model():

@@ -77,7 +77,9 @@ def _rate(recipe: Recipe) -> Reason:
     if recipe.trains_all:
         why = "All weights take a tenth of the usual rate."
     elif recipe.lora.plus_ratio != 1 and rate < _USUAL_RATE:
-        why = f"The adapter’s B matrices learn {recipe.lora.plus_ratio:g} times as fast."
+        why = (
+            f"The adapter’s B matrices learn {recipe.lora.plus_ratio:g} times as fast."
+        )
     elif rate > _USUAL_RATE:
         why = "Narrow models bear a higher rate than wide ones."
     else:

@@ -65,6 +65,7 @@ _OPTIMIZERS = {
     Optimizer.LION_8BIT: "lion_8bit",
     Optimizer.PAGED_LION: "paged_lion_32bit",
     Optimizer.PAGED_LION_8BIT: "paged_lion_8bit",
+    Optimizer.ADAFACTOR: "adafactor",
 }
 
 # Words of the vocabulary that are scored at a time on a processor. Tiles of trl's
