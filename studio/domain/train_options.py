@@ -63,6 +63,9 @@ FACTORED_OPTIMIZERS = frozenset({Optimizer.ADAFACTOR})
 GROUPED_OPTIMIZERS = FACTORED_OPTIMIZERS | {Optimizer.ADAMW_FOREACH}
 """Those whose steps hold more or less with what stands together in a group."""
 
+DECAY_SHARE = 0.2
+"""Does as well as a longer fall (Hägele et al. 2024, arXiv 2405.18392, section 3)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions(MethodOptions):
@@ -135,13 +138,13 @@ class TrainOptions(MethodOptions):
         ),
         title="Schedule",
         help="How the learning rate falls after warm-up. Polynomial falls by the "
-        "square; hold, then decay falls over the last fifth of the steps.",
+        "square; hold, then decay falls over the last steps alone.",
     )
     floor: float = number(
         0.0,
         title="Floor",
         help="Where the learning rate ends, as a share of its peak: for cosine, "
-        "linear and polynomial.",
+        "linear, polynomial, and hold, then decay, which also rises from there.",
         low=0.0,
         high=0.9,
     )
@@ -151,6 +154,14 @@ class TrainOptions(MethodOptions):
         help="How often a cosine schedule jumps back to its peak.",
         low=0,
         high=100,
+    )
+    decay_share: float = number(
+        DECAY_SHARE,
+        title="Decay",
+        help="The share of all steps over which hold, then decay falls; at most what "
+        "warm-up leaves.",
+        low=0.01,
+        high=1.0,
     )
     warmup: float = number(
         0.05,

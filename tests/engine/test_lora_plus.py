@@ -113,7 +113,7 @@ def test_that_weights_without_decay_keep_their_group():
         {},
         {"train__floor": 0.25},
         {"train__schedule": "polynomial", "train__floor": 0.5},
-        {"train__schedule": "hold_and_decay"},
+        {"train__schedule": "hold_and_decay", "train__floor": 0.2},
         {"train__schedule": "inverse_sqrt"},
     ],
     ids=str,

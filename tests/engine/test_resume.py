@@ -89,6 +89,13 @@ WAYS = {
         "train__label_smoothing": 0.1,
         "train__warmup_steps": 4,
     },
+    "held, then decaying": {
+        "train__schedule": "hold_and_decay",
+        "train__decay_share": 0.5,
+        "train__floor": 0.1,
+        "train__optimizer": "adafactor",
+        "train__accumulation": 2,
+    },
     "leaving the best": {"train__eval_steps": 3, "train__keep_best": True},
     "packed": {"train__packing": True, "train__sequence_length": 128},
 }

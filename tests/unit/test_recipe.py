@@ -210,6 +210,15 @@ def test_that_every_option_for_comparisons_says_that_it_is_priced_only():
         assert option.help.startswith("Priced only: ")
 
 
+def test_that_a_decay_without_a_schedule_for_it_is_remarked_on():
+    recipe = Recipe().with_value("train.decay_share", 0.5)
+    assert not recipe.contradictions()
+    (remark,) = recipe.remarks()
+    assert remark.where == "train.decay_share"
+    assert not recipe.with_value("train.schedule", "hold_and_decay").remarks()
+    assert not Recipe().with_value("train.schedule", "linear").remarks()
+
+
 def test_that_steps_take_the_place_of_a_share_of_warm_up():
     recipe = Recipe().with_value("train.warmup_steps", 10)
     assert recipe.train.warming_up == 10

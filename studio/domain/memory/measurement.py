@@ -37,6 +37,7 @@ _ASIDE = frozenset(
         "train.schedule",
         "train.floor",
         "train.restarts",
+        "train.decay_share",
         "train.weight_decay",
         "train.clipping",
         "train.warmup",
