@@ -66,8 +66,8 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     for place, aside in enumerate(run.asides):
         _aside(pools, aside, 0 if place else run.workspace)
     _step(pools, model, plan, run, is_first=True)
-    # A small adapter's states change little; what is large finds other free blocks.
-    if plan.trains_base or run.stepping.holds_much:
+    # Small states change little; what is large finds other free blocks.
+    if run.stepping.finds_others(plan):
         _step(pools, model, plan, run, is_first=False)
     most = max(each.bytes for each in run.step.highest.values())
     for aside in run.asides:

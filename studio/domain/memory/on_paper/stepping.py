@@ -17,7 +17,11 @@ from studio.domain.memory.on_paper.weights import (
     state_tensors,
     trained_tensors,
 )
-from studio.domain.train_options import GROUPED_OPTIMIZERS, Optimizer
+from studio.domain.train_options import (
+    FACTORED_OPTIMIZERS,
+    GROUPED_OPTIMIZERS,
+    Optimizer,
+)
 
 # Tensors that come together, such as those of a block, and how often.
 Group = Sequence[tuple[tuple[Shape, ...], int]]
@@ -39,6 +43,12 @@ class Stepping:
     def holds_much(self) -> bool:
         """Whether more passes by than a few small tensors."""
         return self.optimizer in GROUPED_OPTIMIZERS
+
+    def finds_others(self, plan: Plan) -> bool:
+        """Whether a second step finds other blocks free than the first."""
+        if self.optimizer in FACTORED_OPTIMIZERS:
+            return False
+        return plan.trains_base or self.optimizer is Optimizer.ADAMW_FOREACH
 
 
 def temporaries(model: ModelArchitecture, plan: Plan, stepping: Stepping) -> int:
@@ -136,7 +146,7 @@ def _step_factored(pools: Pools, groups: Sequence[Group], plan: Plan) -> None:
             pools.end(copy)
             copies[place] = pools.stand(size)
         square, sum_ = pools.stand(size), pools.stand(size)
-        _end(pools, [update, square])
+        _end(pools, [square, update])
         product = pools.stand(size)
         _end(pools, [sum_])
         _end(pools, [pools.stand(size)])  # the negative of the change
