@@ -23,6 +23,11 @@ _LION = 0.18
 # better answer as well, was found at 8e-6 (Hong et al. 2024, arXiv 2403.07691, app. C).
 _JUDGED = {Method.DPO: 0.05, Method.KTO: 0.05, Method.ORPO: 0.4}
 
+# LoRA+ wants half the rate where B learns 16 times as fast, and all of it at 1 (Hayou
+# et al. 2024, arXiv 2402.12354, and the notes to their code); between and beyond, the
+# power that goes through both.
+_PLUS = -1 / 4
+
 # Rounded to one digit, two thirds of the best are the very rates that QLoRA took: 2e-4
 # for 7 and 13 billion weights, 1e-4 for 33 and 65 billion (Dettmers et al. 2023,
 # arXiv 2305.14314, table 9; widths 4,096, 5,120, 6,656 and 8,192).
@@ -35,7 +40,9 @@ def best_rate(model: ModelArchitecture, recipe: Recipe) -> float:
     if recipe.train.optimizer in LIONS:
         best *= _LION
     best *= _JUDGED.get(recipe.train.method, 1.0)
-    return best * _ALL_WEIGHTS if recipe.trains_all else best
+    if recipe.trains_all:
+        return best * _ALL_WEIGHTS
+    return best * math.pow(recipe.lora.plus_ratio, _PLUS)
 
 
 def steady_rate(model: ModelArchitecture, recipe: Recipe) -> float:

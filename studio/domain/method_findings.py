@@ -11,13 +11,31 @@ if TYPE_CHECKING:
 
 def method_clashes(recipe: "Recipe") -> list[Finding]:
     """Every pair of options, one of them the method's, that can't hold together."""
-    return [*_weight_clashes(recipe)]
+    return [*_weight_clashes(recipe), *_ratio_clashes(recipe)]
+
+
+def _ratio_clashes(recipe: "Recipe") -> list[Finding]:
+    if not recipe.trains_all or recipe.lora.plus_ratio == 1:
+        return []
+    return [
+        _clash(
+            _asked_by(recipe),
+            "lora.plus_ratio",
+            "Without an adapter there is no B to learn faster.",
+            "Set lora.plus_ratio to 1, or train an adapter.",
+        )
+    ]
+
+
+def _asked_by(recipe: "Recipe") -> str:
+    """The option by which all weights are trained."""
+    return "compat.full_training" if recipe.compat.full_training else "train.weights"
 
 
 def _weight_clashes(recipe: "Recipe") -> list[Finding]:
     if not recipe.trains_all:
         return []
-    key = "compat.full_training" if recipe.compat.full_training else "train.weights"
+    key = _asked_by(recipe)
     precision = recipe.model.precision
     if precision.is_quantized:
         return [

@@ -175,3 +175,12 @@ class LoraOptions:
         help="The format of the trained weights and their optimizer states.",
         effect="FP32 takes 16 bytes a trained weight, BF16 takes 8.",
     )
+    plus_ratio: float = number(
+        1.0,
+        title="Faster B (LoRA+)",
+        help="How many times the learning rate the adapter’s B matrices learn at; "
+        "LoRA+ advises 16 with half the usual rate, 1 is plain LoRA.",
+        low=1.0,
+        high=128.0,
+        unit="×",
+    )

@@ -1,16 +1,16 @@
 """What a schedule can't be asked for: each clash names both options and a way out."""
 
 from studio.domain.finding import Finding, Severity, error
-from studio.domain.train_options import Schedule, TrainOptions
+from studio.domain.train_options import DECAY_SHARE, Schedule, TrainOptions
 
-_ENDS_AT_A_FLOOR = frozenset({Schedule.COSINE, Schedule.LINEAR, Schedule.POLYNOMIAL})
+_WITHOUT_FLOOR = frozenset({Schedule.CONSTANT, Schedule.INVERSE_SQRT})
 
 
 def schedule_clashes(train: TrainOptions) -> list[Finding]:
     """Every pair of a schedule's options that can't hold together."""
     found: list[Finding] = []
-    if train.floor and train.schedule not in _ENDS_AT_A_FLOOR:
-        kinds = "cosine, linear or polynomial"
+    if train.floor and train.schedule in _WITHOUT_FLOOR:
+        kinds = "cosine, linear, polynomial or hold_and_decay"
         found.append(
             _clash(
                 "train.floor",
@@ -60,18 +60,31 @@ def schedule_clashes(train: TrainOptions) -> list[Finding]:
 
 def schedule_remarks(train: TrainOptions) -> list[Finding]:
     """What of a schedule is not followed although it is set."""
-    if not train.warmup_steps or train.warmup in {0.0, TrainOptions().warmup}:
-        return []
-    return [
-        Finding(
-            code="recipe.warmup",
-            severity=Severity.INFO,
-            what="train.warmup_steps takes the place of train.warmup.",
-            why="A warm-up has one length.",
-            how_to_fix="Set train.warmup_steps to 0 to go by the share.",
-            where="train.warmup",
+    found: list[Finding] = []
+    if train.warmup_steps and train.warmup not in {0.0, TrainOptions().warmup}:
+        found.append(
+            Finding(
+                code="recipe.warmup",
+                severity=Severity.INFO,
+                what="train.warmup_steps takes the place of train.warmup.",
+                why="A warm-up has one length.",
+                how_to_fix="Set train.warmup_steps to 0 to go by the share.",
+                where="train.warmup",
+            )
         )
-    ]
+    holds = train.schedule is Schedule.HOLD_AND_DECAY
+    if train.decay_share != DECAY_SHARE and not holds:
+        found.append(
+            Finding(
+                code="recipe.decay-share",
+                severity=Severity.INFO,
+                what="train.decay_share is without effect.",
+                why=f"A {train.schedule.value} schedule has no last part of its own.",
+                how_to_fix="Set train.schedule to hold_and_decay.",
+                where="train.decay_share",
+            )
+        )
+    return found
 
 
 def _clash(first: str, second: str, why: str, fix: str) -> Finding:

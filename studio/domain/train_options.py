@@ -36,6 +36,7 @@ class Optimizer(StrEnum):
     LION_8BIT = "lion_8bit"
     PAGED_LION = "paged_lion"
     PAGED_LION_8BIT = "paged_lion_8bit"
+    ADAFACTOR = "adafactor"
 
 
 PAGED_OPTIMIZERS = frozenset(each for each in Optimizer if "paged" in each)
@@ -55,6 +56,15 @@ IN_EIGHT_BITS = {
 
 LIONS = frozenset(each for each in Optimizer if "lion" in each)
 """Those that go by the sign of one state (Chen et al. 2023, arXiv 2302.06675)."""
+
+FACTORED_OPTIMIZERS = frozenset({Optimizer.ADAFACTOR})
+"""Those that keep one number a row and one a column of each matrix."""
+
+GROUPED_OPTIMIZERS = FACTORED_OPTIMIZERS | {Optimizer.ADAMW_FOREACH}
+"""Those whose steps hold more or less with what stands together in a group."""
+
+DECAY_SHARE = 0.2
+"""Does as well as a longer fall (Hägele et al. 2024, arXiv 2405.18392, section 3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +138,13 @@ class TrainOptions(MethodOptions):
         ),
         title="Schedule",
         help="How the learning rate falls after warm-up. Polynomial falls by the "
-        "square; hold, then decay falls over the last fifth of the steps.",
+        "square; hold, then decay falls over the last steps alone.",
     )
     floor: float = number(
         0.0,
         title="Floor",
         help="Where the learning rate ends, as a share of its peak: for cosine, "
-        "linear and polynomial.",
+        "linear, polynomial, and hold, then decay, which also rises from there.",
         low=0.0,
         high=0.9,
     )
@@ -144,6 +154,14 @@ class TrainOptions(MethodOptions):
         help="How often a cosine schedule jumps back to its peak.",
         low=0,
         high=100,
+    )
+    decay_share: float = number(
+        DECAY_SHARE,
+        title="Decay",
+        help="The share of all steps over which hold, then decay falls; at most what "
+        "warm-up leaves.",
+        low=0.01,
+        high=1.0,
     )
     warmup: float = number(
         0.05,
@@ -203,13 +221,15 @@ class TrainOptions(MethodOptions):
             "Lion, 8 bit",
             "Lion, paged",
             "Lion, 8 bit, paged",
+            "Adafactor",
         ),
         title="Optimizer",
         help="8 bit shrinks its states; paged moves them to main memory when short. "
         "Lion has one state instead of two and wants a third to a tenth of AdamW’s "
-        "learning rate.",
+        "learning rate. Adafactor keeps next to none.",
         effect="8-bit states take 2 bytes a trained weight instead of 4 or 8; Lion’s "
-        "half of that.",
+        "half of that. Adafactor’s step passes through several FP32 copies of the "
+        "largest tensor.",
     )
     checkpointing: bool = flag(
         default=True,

@@ -1,14 +1,12 @@
 """The course of the learning rate, in the words of transformers' schedulers."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from studio.domain.train_options import Schedule, TrainOptions
 
-# How sharply a polynomial falls, and the share of a run over which warm-up, hold and
-# decay decays: 20 % does as well as a longer fall (Hägele et al. 2024, section 3).
-_POWER = 2.0
-_DECAY = 0.2
+_POWER = 2.0  # how sharply a polynomial falls
 _UNSHAPED = {
     Schedule.CONSTANT: "constant_with_warmup",
     Schedule.INVERSE_SQRT: "inverse_sqrt",
@@ -40,9 +38,7 @@ def course_of(train: TrainOptions, steps: int) -> Course:
         case Schedule.POLYNOMIAL:
             return _polynomial(train, _POWER)
         case Schedule.HOLD_AND_DECAY:
-            decay = max(1, round(steps * _DECAY))
-            falling = {"num_decay_steps": decay, "decay_type": "1-sqrt"}
-            return Course("warmup_stable_decay", falling)
+            return _held(train, steps)
         case Schedule.CONSTANT | Schedule.INVERSE_SQRT as schedule:
             return Course(_UNSHAPED[schedule])
 
@@ -53,6 +49,19 @@ def _cosine(train: TrainOptions) -> Course:
     if train.floor:
         return Course("cosine_with_min_lr", {"min_lr_rate": train.floor})
     return Course("cosine")
+
+
+def _held(train: TrainOptions, steps: int) -> Course:
+    """A fall that was to begin within warm-up begins behind it."""
+    rising = train.warmup_steps or math.ceil(steps * train.warmup)
+    falling = {
+        "num_decay_steps": max(
+            1, min(round(steps * train.decay_share), steps - rising)
+        ),
+        "decay_type": "1-sqrt",
+        "min_lr_ratio": train.floor,
+    }
+    return Course("warmup_stable_decay", falling)
 
 
 def _polynomial(train: TrainOptions, power: float) -> Course:

@@ -21,6 +21,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from studio.domain.waypoints import passing
 from studio.engine.chance import Chance, put_chance, take_chance
 from studio.engine.failures import broken_down
+from studio.engine.lora_plus import quicken
 from studio.engine.state_tree import read_branch, read_tree, write_tree
 
 State = dict[str, Any]
@@ -36,6 +37,7 @@ class Resumable:
     Attributes:
         state_read: What is still to be put back of the checkpoint that it goes on
             from; nothing of it is held once the first step begins.
+        plus_ratio: The rate at which adapters' B matrices learn, over the others'.
     """
 
     model: Any
@@ -44,7 +46,17 @@ class Resumable:
     accelerator: Any
     state: TrainerState
     train: Any
+    remove_callback: Any
     state_read: State | None = None
+    plus_ratio: float = 1.0
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:  # noqa: ANN401 - as in the superclass
+        """The trainer's own, with B matrices at their rate."""
+        is_new = self.optimizer is None
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)  # type: ignore[misc]  # of the trainer that follows in the order
+        if is_new and self.plus_ratio != 1:
+            quicken(optimizer, self.model if model is None else model, self.plus_ratio)
+        return optimizer
 
     def _clip_grad_norm(self, model: Any) -> Any:  # noqa: ANN401 - as in the superclass
         passing("step.gradients", self.state.global_step + 1, self)
@@ -65,7 +77,7 @@ class Resumable:
 
     def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
         if folder is not None:
-            self.optimizer.load_state_dict(self._taken("optimizer"))
+            put_states(self.optimizer, self._taken("optimizer"))
             self.lr_scheduler.load_state_dict(self._taken("schedule"))
             passing("resume.optimizer")
 
@@ -245,6 +257,26 @@ def refuse_broken_weights(model: torch.nn.Module, step: int) -> None:
     weights = trained_weights(model).values()
     if not all(bool(torch.isfinite(each).all()) for each in weights):
         raise broken_down(step)
+
+
+def put_states(optimizer: Any, given: Mapping[str, Any]) -> None:  # noqa: ANN401 - torch's, or accelerate's around it
+    """Put an optimizer's states back, bit for bit.
+
+    torch casts states to the format of their weight as it reads them, though an
+    optimizer may keep them in a wider one.
+
+    Args:
+        optimizer: As it was made; it is changed.
+        given: What its `state_dict` gave.
+    """
+    optimizer.load_state_dict(given)
+    groups = optimizer.param_groups
+    weights = (weight for group in groups for weight in group["params"])
+    for place, weight in enumerate(weights):
+        held = optimizer.state.get(weight, {})
+        for name, value in given["state"].get(place, {}).items():
+            if isinstance(value, torch.Tensor) and held[name].dtype != value.dtype:
+                held[name] = value.to(weight.device)
 
 
 def put_weights(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:

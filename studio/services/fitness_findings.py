@@ -67,13 +67,16 @@ def _length_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Findi
 
 
 def _rate_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
-    rate = recipe.train.learning_rate
+    rate, ratio = recipe.train.learning_rate, recipe.lora.plus_ratio
     best = best_rate(model, recipe)
     if rate > best * _TOO_MUCH:
+        faster = ""
+        if ratio != 1:
+            faster = f" The adapter’s B matrices learn at {rate * ratio:g}."
         yield warning(
             "recipe.rate-high",
             f"The learning rate {rate:g} is far above what models of this width bear.",
-            why="The loss may rise instead of falling.",
+            why=f"The loss may rise instead of falling.{faster}",
             fix=f"Try {best:.0e} or less (train.learning_rate).",
             where="train.learning_rate",
         )

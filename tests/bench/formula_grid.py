@@ -439,6 +439,43 @@ RECIPES = {
             "train.sequence_length": 512,
         },
     ),
+    "adafactor-r256": (
+        (8, 9),
+        {
+            "lora.rank": 256,
+            "train.optimizer": "adafactor",
+            "train.sequence_length": 256,
+        },
+    ),
+    "adafactor-all": (
+        (9, 0),
+        {
+            "model.precision": "bf16",
+            "train.sequence_length": 512,
+            "train.weights": "all",
+            "train.optimizer": "adafactor",
+        },
+    ),
+    "adafactor-all-fp32": (
+        (8, 9),
+        {
+            "model.precision": "fp32",
+            "train.sequence_length": 512,
+            "train.weights": "all",
+            "train.accumulation": 1,
+            "train.optimizer": "adafactor",
+        },
+    ),
+    "foreach-plus": (
+        (8, 9),
+        {
+            "lora.rank": 256,
+            "lora.plus_ratio": 16.0,
+            "train.optimizer": "adamw_foreach",
+            "train.sequence_length": 256,
+            "lora.adapter_dtype": "fp32",
+        },
+    ),
     "foreach-r256": (
         (8, 9),
         {

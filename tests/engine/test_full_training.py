@@ -35,6 +35,11 @@ WAYS = {
     "bf16": {"model__precision": "bf16", "model__compute_dtype": "bf16"},
     "mixed": {"model__compute_dtype": "bf16"},
     "8 bit": {"train__optimizer": "adamw_8bit"},
+    "adafactor": {
+        "model__precision": "bf16",
+        "model__compute_dtype": "bf16",
+        "train__optimizer": "adafactor",
+    },
     "packed": {"train__packing": True},
 }
 

@@ -123,6 +123,10 @@ CASES = {
     "lora.dropout": (0.5, lambda b: str(b.layer.lora_dropout["default"])),
     "lora.targets": (("q_proj",), lambda b: len(b.adapter())),
     "lora.adapter_dtype": ("fp32", lambda b: b.layer.lora_A["default"].weight.dtype),
+    "lora.plus_ratio": (
+        4.0,
+        lambda b: [group["lr"] for group in b.optimizer().param_groups],
+    ),
     "data.path": ("OTHER", lambda b: len(b.run.data.training)),
     "data.format": ("text", lambda b: b.run.data.training[0].input_ids),
     "data.columns": (
@@ -151,6 +155,7 @@ CASES = {
     "train.schedule": ("linear", lambda b: b.rates()),
     "train.floor": (0.5, lambda b: b.rates()),
     "train.restarts": (1, lambda b: b.rates()),
+    "train.decay_share": (0.5, lambda b: b.rates()),
     "train.warmup": (0.5, lambda b: b.rates()),
     "train.warmup_steps": (3, lambda b: b.rates()),
     "train.neftune": (50.0, first_loss),
@@ -199,6 +204,10 @@ BESIDES = {
         "train__learning_rate": 1.0,
     },
     "train.keep_best": {"train__eval_steps": 1, "train__max_steps": 3},
+    "train.decay_share": {
+        "train__schedule": "hold_and_decay",
+        "train__max_steps": 8,
+    },
     "train.checkpointing": {"train__max_steps": 1},
     "train.offload": {"train__checkpointing": True},
     "train.accumulation": {"train__max_steps": 1},
@@ -277,6 +286,7 @@ def test_that_each_optimizer_is_another_one(tmp_path, tiny_model, chat_file, nam
         "lion_8bit": ("Lion", None, False, 8),
         "paged_lion": ("Lion", None, True, 32),
         "paged_lion_8bit": ("Lion", None, True, 8),
+        "adafactor": ("Adafactor", None, False, None),
     }
     assert traits == expected[name]
 
@@ -325,6 +335,14 @@ def cosine(share):
             {"schedule": "hold_and_decay"},
             lambda n: 1.0 if n <= 7 else 1 - math.sqrt((n - 7) / 2),
         ),
+        (
+            {"schedule": "hold_and_decay", "decay_share": 0.5},
+            lambda n: 1.0 if n <= 4 else 1 - math.sqrt((n - 4) / 5),
+        ),
+        (
+            {"schedule": "hold_and_decay", "decay_share": 1.0},
+            lambda n: 1 - math.sqrt(n / 9),
+        ),
     ],
 )
 def test_that_a_schedule_takes_its_course_after_one_step_of_warm_up(
@@ -343,6 +361,43 @@ def test_that_a_schedule_takes_its_course_after_one_step_of_warm_up(
     rates = observed(tmp_path, recipe, lambda b: b.rates(10))
     expected = [0.0, *(1e-3 * course(step) for step in range(9))]
     assert rates == pytest.approx(expected, abs=1e-9)
+
+
+def test_that_a_held_rate_rises_from_its_floor_and_falls_back_to_it(
+    tmp_path, tiny_model, chat_file
+):
+    recipe = recipe_for(
+        tiny_model,
+        chat_file,
+        train__learning_rate=1e-3,
+        train__schedule="hold_and_decay",
+        train__decay_share=0.4,
+        train__floor=0.1,
+        train__warmup_steps=2,
+        train__max_steps=10,
+    )
+    assert not recipe.contradictions()
+    rates = observed(tmp_path, recipe, lambda b: b.rates(10))
+    falling = [1e-3 * (0.1 + 0.9 * (1 - math.sqrt(n / 4))) for n in range(4)]
+    assert rates == pytest.approx([1e-4, 5.5e-4, *[1e-3] * 4, *falling], abs=1e-9)
+
+
+def test_that_a_long_warm_up_is_done_before_a_rate_falls(
+    tmp_path, tiny_model, chat_file
+):
+    recipe = recipe_for(
+        tiny_model,
+        chat_file,
+        train__learning_rate=1e-3,
+        train__schedule="hold_and_decay",
+        train__warmup_steps=8,
+        train__decay_share=0.5,
+        train__max_steps=10,
+    )
+    rates = observed(tmp_path, recipe, lambda b: b.rates(10))
+    rising = [1e-3 * n / 8 for n in range(8)]
+    falling = [1e-3, 1e-3 * (1 - math.sqrt(1 / 2))]
+    assert rates == pytest.approx([*rising, *falling], abs=1e-9)
 
 
 @pytest.mark.parametrize(("epochs", "accumulation"), [(1.0, 1), (1.5, 2), (2.0, 4)])

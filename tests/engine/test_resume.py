@@ -59,15 +59,42 @@ WAYS = {
         "train__optimizer": "lion_8bit",
         "lora__rank": 128,
     },
+    "adafactor": {
+        "model__precision": "nf4",
+        "train__optimizer": "adafactor",
+        "lora__adapter_dtype": "bf16",
+    },
+    "adafactor, fp32": {
+        "train__optimizer": "adafactor",
+        "train__weight_decay": 0.1,
+        "lora__adapter_dtype": "fp32",
+        "lora__plus_ratio": 4.0,
+    },
     "dora": {
         "model__precision": "nf4",
         "lora__variant": "dora",
         "lora__adapter_dtype": "fp32",
     },
+    "lora+": {"lora__plus_ratio": 16.0, "train__weight_decay": 0.1},
+    "lora+, dora in 8 bit": {
+        "model__precision": "nf4",
+        "lora__variant": "dora",
+        "lora__adapter_dtype": "fp32",
+        "lora__plus_ratio": 4.0,
+        "lora__rank": 128,
+        "train__optimizer": "adamw_8bit",
+    },
     "noise and smoothed": {
         "train__neftune": 5.0,
         "train__label_smoothing": 0.1,
         "train__warmup_steps": 4,
+    },
+    "held, then decaying": {
+        "train__schedule": "hold_and_decay",
+        "train__decay_share": 0.5,
+        "train__floor": 0.1,
+        "train__optimizer": "adafactor",
+        "train__accumulation": 2,
     },
     "leaving the best": {"train__eval_steps": 3, "train__keep_best": True},
     "pairs": {

@@ -36,6 +36,13 @@ def test_that_all_weights_take_a_tenth():
     assert best_rate(model, whole) == pytest.approx(best_rate(model, Recipe()) / 10)
 
 
+def test_that_a_faster_b_takes_half_the_rate_at_the_ratio_that_is_advised():
+    plus = Recipe().with_value("lora.plus_ratio", 16.0)
+    assert best_rate(wide(4096), plus) == pytest.approx(
+        best_rate(wide(4096), Recipe()) / 2
+    )
+
+
 def test_that_lion_takes_a_third_to_a_tenth():
     lion = Recipe().with_value("train.optimizer", "lion_8bit")
     share = best_rate(wide(4096), lion) / best_rate(wide(4096), Recipe())

@@ -124,7 +124,9 @@ recipes = st.builds(
     st.booleans(),
     # 8-bit and paged states begin at a tensor size, so there a higher rank may
     # take less; that threshold is the library's own.
-    st.sampled_from([Optimizer.ADAMW_FUSED, Optimizer.ADAMW_FOREACH]),
+    st.sampled_from(
+        [Optimizer.ADAMW_FUSED, Optimizer.ADAMW_FOREACH, Optimizer.ADAFACTOR]
+    ),
     st.sampled_from(list(ComputeDtype)),
 )
 

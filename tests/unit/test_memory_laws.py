@@ -138,7 +138,7 @@ def test_that_a_higher_rank_never_takes_less(name, given_options, more):
 
 def test_that_states_shrink_where_the_library_begins_to_pack_and_to_page_them():
     def kept(entries, optimizer):
-        held, paged = state_tensors(entries, 2, optimizer)
+        held, paged = state_tensors((entries,), 2, optimizer)
         return sum(held), paged
 
     # 8 bytes a weight up to 4,095 weights; two and two scales a block from then on.

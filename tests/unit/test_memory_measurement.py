@@ -56,6 +56,7 @@ def row(subject=SUBJECT, when=0.0, actual=(2 * GIB, 3 * GIB, 4 * GIB), **changes
         ("train.max_steps", 5),
         ("lora.alpha", 1),
         ("lora.variant", "rslora"),
+        ("lora.plus_ratio", 16.0),
         ("train.floor", 0.1),
         ("train.clipping", 0.3),
     ],
@@ -79,6 +80,13 @@ def test_that_recipes_which_take_the_same_memory_share_a_key(key, value):
 )
 def test_that_recipes_which_differ_in_memory_differ_in_their_key(key, value):
     assert recipe_key(Recipe().with_value(key, value)) != recipe_key(Recipe())
+
+
+def test_that_a_faster_b_counts_where_a_step_holds_a_group_at_once():
+    foreach = Recipe().with_value("train.optimizer", "adamw_foreach")
+    plus = foreach.with_value("lora.plus_ratio", 16.0)
+    assert recipe_key(plus) != recipe_key(foreach)
+    assert recipe_key(plus) == recipe_key(plus.with_value("lora.plus_ratio", 4.0))
 
 
 def test_that_an_architecture_is_known_whatever_its_order_and_history():

@@ -106,6 +106,15 @@ def test_that_quantised_weights_cant_all_be_trained():
     assert not mended.contradictions()
 
 
+def test_that_a_faster_b_wants_an_adapter():
+    recipe = Recipe().with_value("model.precision", "fp32")
+    recipe = recipe.with_value("lora.plus_ratio", 16.0)
+    assert not recipe.contradictions()
+    (finding,) = recipe.with_value("train.weights", "all").contradictions()
+    assert {"train.weights", "lora.plus_ratio"} <= set(finding.what.split())
+    assert "Set lora.plus_ratio to 1" in finding.how_to_fix
+
+
 @pytest.mark.parametrize("precision", [Precision.NF4, Precision.INT8, Precision.FP16])
 def test_that_a_run_of_all_weights_wants_weights_that_can_be_trained(precision):
     recipe = Recipe().with_value("train.weights", "all")
@@ -199,6 +208,15 @@ def test_that_an_option_for_comparisons_survives_and_is_remarked_on():
 def test_that_every_option_for_comparisons_says_that_it_is_priced_only():
     for option in COMPARISONS.values():
         assert option.help.startswith("Priced only: ")
+
+
+def test_that_a_decay_without_a_schedule_for_it_is_remarked_on():
+    recipe = Recipe().with_value("train.decay_share", 0.5)
+    assert not recipe.contradictions()
+    (remark,) = recipe.remarks()
+    assert remark.where == "train.decay_share"
+    assert not recipe.with_value("train.schedule", "hold_and_decay").remarks()
+    assert not Recipe().with_value("train.schedule", "linear").remarks()
 
 
 def test_that_steps_take_the_place_of_a_share_of_warm_up():

@@ -220,6 +220,15 @@ def test_that_a_pair_takes_twice_the_time_and_a_reference_more():
     assert took["dpo"] == pytest.approx(took["orpo"] * 4 / 3, rel=0.1)
 
 
+def test_that_a_faster_b_stays_and_halves_the_rate():
+    base = Recipe().with_value("lora.plus_ratio", 16.0)
+    found = propose(Wish(shape("llama-3.1-8b"), card("RTX 3090"), base))
+    assert found.recipe.lora.plus_ratio == 16
+    assert found.recipe.train.learning_rate == 1e-4
+    (reason,) = [each for each in found.reasons if each.key == "train.learning_rate"]
+    assert "B matrices learn 16 times as fast" in reason.why
+
+
 def test_that_drop_out_of_an_earlier_recipe_is_not_carried_over_to_experts():
     base = Recipe().with_value("lora.dropout", 0.1)
     found = propose(Wish(MIXTURE, card("A100 80GB"), base, LENGTHS))

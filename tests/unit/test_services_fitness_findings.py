@@ -93,6 +93,16 @@ def test_that_a_rate_out_of_range_is_doubted(rate, code):
     assert set(found(with_values(learning_rate=rate))) == {code}
 
 
+def test_that_a_rate_is_doubted_by_what_a_faster_b_bears():
+    recipe = with_values(learning_rate=2e-3)
+    assert found(recipe) == {}
+    told = found(recipe.with_value("lora.plus_ratio", 16.0))["recipe.rate-high"]
+    assert "B matrices learn at 0.032" in told.why
+    assert (
+        found(with_values(learning_rate=1e-4).with_value("lora.plus_ratio", 16.0)) == {}
+    )
+
+
 def test_that_the_examples_high_rate_suits_its_small_model():
     small = place(config=CONFIG | {"hidden_size": 576})
     assert found(with_values(learning_rate=2e-3), small) == {}

@@ -7,6 +7,7 @@ bitsandbytes 0.50.
 """
 
 from functools import lru_cache
+from math import prod
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import MIB, TrainingDevice
@@ -29,6 +30,7 @@ from studio.domain.memory.on_paper.planning import (
     workspace_of,
 )
 from studio.domain.memory.on_paper.run import Passing, answering, measuring, training
+from studio.domain.memory.on_paper.stepping import Stepping, temporaries
 from studio.domain.memory.on_paper.weights import (
     Trained,
     base_weights,
@@ -60,7 +62,6 @@ from studio.domain.memory.part_names import (
 )
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import LoraVariant
-from studio.domain.train_options import Optimizer
 
 # Against the dry run (the grid in BENCHMARKS.md) 95 % of the allocated peaks are within
 # 1.2 % and of the reserved ones within 5 %. The dry run's own 2 % and 7 % against
@@ -121,7 +122,7 @@ def adapter_weights(model: ModelArchitecture, recipe: Recipe) -> int:
     section 4); where all weights are trained, it is all of them.
     """
     plan = plan_of(model, recipe, None)
-    found = sum(entries * count for entries, count, _ in trained_tensors(model, plan))
+    found = sum(prod(shape) * n for shape, n, _ in trained_tensors(model, plan))
     if recipe.lora.variant is not LoraVariant.DORA or plan.trains_base:
         return found
     adapted = ((x, n) for x, n in model.linears() if plan.adapts(x))
@@ -173,9 +174,9 @@ def _passing(
     # With several micro-batches a step all gradients stand from the first one on.
     for phase in tuple(found) if plan.adds else (step,):
         found[phase] = found[phase].and_beside(GRADIENTS, backward, held.weights)
-    if recipe.train.optimizer is Optimizer.ADAMW_FOREACH:
-        # torch optim/adam.py:762: a square root of all second moments at once.
-        found[step] = found[step].and_beside(STEP_TEMPORARIES, step.value, held.weights)
+    stepping = Stepping(recipe.train.optimizer, apart=recipe.lora.plus_ratio != 1)
+    if passing := temporaries(model, plan, stepping):
+        found[step] = found[step].and_beside(STEP_TEMPORARIES, step.value, passing)
     asides: tuple[Passing, ...] = ()
     if not habits.full_logits:  # else the loop around the model is a bare one
         measured = measuring(model, plan, MEASURING)
@@ -184,7 +185,7 @@ def _passing(
     if not plan.card:
         return found, 0
     warms_up = plan.quantizes or not recipe.compared()
-    run = Run(warms_up, asides, made, recipe.train.optimizer, workspace_of(device))
+    run = Run(warms_up, asides, made, stepping, workspace_of(device))
     return found, reserved_bytes(model, plan, run)
 
 

@@ -20,6 +20,7 @@ from studio.domain.memory.estimate import (
 )
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import LoraVariant
+from studio.domain.train_options import GROUPED_OPTIMIZERS
 
 # Options that change nothing about the memory of a step: names, places, and what
 # decides how often and how far it is taken. The data counts by its content, for the
@@ -37,6 +38,7 @@ _ASIDE = frozenset(
         "train.schedule",
         "train.floor",
         "train.restarts",
+        "train.decay_share",
         "train.weight_decay",
         "train.clipping",
         "train.warmup",
@@ -279,6 +281,9 @@ def recipe_key(recipe: Recipe) -> str:
     values = {k: v for k, v in recipe.to_values().items() if k not in _ASIDE}
     if recipe.lora.variant in _ALIKE:
         del values["lora.variant"]
+    del values["lora.plus_ratio"]
+    if recipe.lora.plus_ratio != 1 and recipe.train.optimizer in GROUPED_OPTIMIZERS:
+        values["lora.plus_ratio"] = True
     return _digest(values)
 
 

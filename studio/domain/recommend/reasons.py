@@ -79,6 +79,10 @@ def _rate(recipe: Recipe) -> Reason:
         why = "All weights take a tenth of the usual rate."
     elif recipe.train.method is not Method.SFT:
         why = f"{recipe.train.method.name} learns from judgements, in smaller steps."
+    elif recipe.lora.plus_ratio != 1 and rate < _USUAL_RATE:
+        why = (
+            f"The adapter’s B matrices learn {recipe.lora.plus_ratio:g} times as fast."
+        )
     elif rate > _USUAL_RATE:
         why = "Narrow models bear a higher rate than wide ones."
     else:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from datasets import Dataset
-from transformers import PrinterCallback, Trainer
+from transformers import PrinterCallback
 from trl.trainer import utils as trl_utils
 
 from studio.domain.recipe import Recipe
@@ -23,6 +23,7 @@ from studio.engine.packing import example
 from studio.engine.row_store import RowStore
 from studio.engine.schedules import course_of
 from studio.engine.training_run import TrainingRun
+from studio.engine.training_state import Resumable
 
 _OPTIMIZERS = {
     Optimizer.ADAMW_FUSED: "adamw_torch_fused",
@@ -34,6 +35,7 @@ _OPTIMIZERS = {
     Optimizer.LION_8BIT: "lion_8bit",
     Optimizer.PAGED_LION: "paged_lion_32bit",
     Optimizer.PAGED_LION_8BIT: "paged_lion_8bit",
+    Optimizer.ADAFACTOR: "adafactor",
 }
 
 # Words of the vocabulary that are scored at a time on a processor. Tiles of trl's
@@ -104,8 +106,9 @@ def suit_head(device: str) -> None:
         vars(trl_utils)[TILE_NAME] = TILE_ON_PROCESSOR
 
 
-def ready(run: TrainingRun, trainer: Trainer) -> None:
+def ready(run: TrainingRun, trainer: Resumable) -> None:
     """Let a trainer that was just made be this run's own."""
+    trainer.plus_ratio = run.recipe.lora.plus_ratio
     trainer.remove_callback(PrinterCallback)
     run.keeper.watch(trainer)
     # After trl, which casts the adapter of a quantised model to bf16 by itself.

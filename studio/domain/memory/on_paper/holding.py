@@ -8,6 +8,7 @@ two optimizer steps are taken, of which the second finds the states of the first
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import prod
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block, LinearShape
@@ -23,17 +24,15 @@ from studio.domain.memory.on_paper.reserving import (
     Script,
 )
 from studio.domain.memory.on_paper.run import Passing, Step
+from studio.domain.memory.on_paper.stepping import Stepping, take_step
 from studio.domain.memory.on_paper.tape import BF16, FP32
 from studio.domain.memory.on_paper.weights import (
     adapter_tensors,
     held_tensors,
     resting_tensors,
     rounded,
-    state_tensors,
-    trained_tensors,
 )
 from studio.domain.recipe_options import Attention
-from studio.domain.train_options import Optimizer
 
 # Names by whose order attention's weights are loaded before the feed-forward block's,
 # and the head behind all blocks (transformers sorts by name).
@@ -48,14 +47,14 @@ class Run:
         warms_up: Room for all weights is made before they are loaded.
         asides: Before the first step: a measurement and answers, which keep keys.
         step: A forward and a backward pass.
-        optimizer: Takes the steps.
+        stepping: How steps are taken.
         workspace: Bytes of a cuBLAS handle.
     """
 
     warms_up: bool
     asides: Sequence[Passing]
     step: Step
-    optimizer: Optimizer
+    stepping: Stepping
     workspace: int
 
 
@@ -67,8 +66,8 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     for place, aside in enumerate(run.asides):
         _aside(pools, aside, 0 if place else run.workspace)
     _step(pools, model, plan, run, is_first=True)
-    # A small adapter's states change little; what is large finds other free blocks.
-    if plan.trains_base or run.optimizer is Optimizer.ADAMW_FOREACH:
+    # Small states change little; what is large finds other free blocks.
+    if run.stepping.finds_others(plan):
         _step(pools, model, plan, run, is_first=False)
     most = max(each.bytes for each in run.step.highest.values())
     for aside in run.asides:
@@ -97,7 +96,7 @@ def _step(
     gradients = pools.replay(script, step.first[turn:], live)
     if plan.adds:
         pools.replay(script, tape.events)
-    _states(pools, model, plan, run.optimizer, is_first=is_first)
+    take_step(pools, model, plan, run.stepping, is_first=is_first)
     for places in gradients.values():
         pools.end(places)
 
@@ -111,29 +110,6 @@ def _forward(
     live = pools.replay(script, events[:first])
     pools.stand(workspace)
     return pools.replay(script, events[first:], live)
-
-
-def _states(
-    pools: Pools,
-    model: ModelArchitecture,
-    plan: Plan,
-    optimizer: Optimizer,
-    *,
-    is_first: bool,
-) -> None:
-    """The optimizer's states come to be, and its temporaries come and go."""
-    for entries, count, embeds in trained_tensors(model, plan) if is_first else ():
-        kept, _ = state_tensors(entries, plan.adapter, optimizer, embeds=embeds)
-        for size in kept:
-            pools.stand(size, count)
-    if optimizer is Optimizer.ADAMW_FOREACH:
-        # torch optim/adam.py:762: a square root of all second moments at once.
-        roots = [
-            pools.stand(entries * plan.adapter, count)
-            for entries, count, _ in trained_tensors(model, plan)
-        ]
-        for places in roots:
-            pools.end(places)
 
 
 @lru_cache(maxsize=8)  # a change of rows, attention or optimizer leaves it as it is
@@ -170,7 +146,7 @@ def loaded(model: ModelArchitecture, plan: Plan, *, warms_up: bool) -> Pools:
 def _load_adapters(pools: Pools, model: ModelArchitecture, plan: Plan) -> None:
     casts: list[tuple[int, Places]] = []
     for block, count in model.decoder.kinds:
-        matrices = tuple(adapter_tensors(block, plan))
+        matrices = tuple(map(prod, adapter_tensors(block, plan)))
         few = 0
         if FP32 * max(matrices, default=0) > LARGEST_SMALL:
             few = min(count, ONE_BY_ONE)

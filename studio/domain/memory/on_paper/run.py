@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import accumulate
+from math import prod
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block, Norm
@@ -251,7 +252,7 @@ def _blocks(
 ) -> None:
     """A kind of block as often as it is there."""
     block, count = kind
-    gradients = [each * plan.adapter for each in block_tensors(block, plan)]
+    gradients = [prod(each) * plan.adapter for each in block_tensors(block, plan)]
     kinds = Kind(count, gradients, drops=habits.checkpoints)
     through: Callable[[Tensor], Tensor] = partial(passed, tape, plan, block)
     if habits.checkpoints:

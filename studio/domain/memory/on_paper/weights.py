@@ -5,6 +5,7 @@ Every tensor is a block of its own, which the allocator rounds to 512 bytes.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block, Experts, LinearShape
@@ -13,6 +14,7 @@ from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import BLOCK
 from studio.domain.train_options import (
     EIGHT_BIT_OPTIMIZERS,
+    FACTORED_OPTIMIZERS,
     LIONS,
     PAGED_OPTIMIZERS,
     Optimizer,
@@ -24,6 +26,9 @@ EIGHT_BIT_LEAST = 4096  # tensors below keep 32-bit states, same file
 PAGED_LEAST = 100_000  # bitsandbytes optim/optimizer.py:374
 _CODES = 16 * 4  # the four-bit code table
 _NESTED_CODES = 256 * 4
+
+Shape = tuple[int, ...]
+"""A tensor's sizes, as torch has them: outputs before inputs."""
 
 
 def rounded(size: int) -> int:
@@ -133,43 +138,54 @@ def four_bit_bytes(weights: int, *, double_quant: bool) -> tuple[int, int]:
     return packed, sum(beside)
 
 
-def adapter_tensors(block: Block, plan: Plan) -> Iterator[int]:
-    """Entries of each adapter matrix of a block."""
+def adapter_tensors(block: Block, plan: Plan) -> Iterator[Shape]:
+    """Each adapter matrix of a block; A and B take turns."""
     for linear in block.linears:
         if plan.adapts(linear):
-            yield plan.rank * linear.inputs
-            yield plan.rank * linear.outputs
+            yield plan.rank, linear.inputs
+            yield linear.outputs, plan.rank
     if block.experts and plan.adapts_experts:
         yield from _expert_adapters(block.experts, block.hidden, plan.rank)
 
 
-def _expert_adapters(experts: Experts, hidden: int, rank: int) -> tuple[int, ...]:
+def _expert_adapters(experts: Experts, hidden: int, rank: int) -> tuple[Shape, ...]:
     """The router's, and of each expert: gate and up share one of twice the rank.
 
     peft 0.21, tuners/lora/layer.py, `ParamWrapper`.
     """
     each = rank * experts.count
-    router = rank * hidden, each
-    up = 2 * each * hidden, 4 * each * experts.inner
-    return *router, *up, each * experts.inner, each * hidden
+    router = (rank, hidden), (experts.count, rank)
+    up = (2 * each, hidden), (2 * experts.inner, 2 * each)
+    return *router, *up, (each, experts.inner), (hidden, each)
 
 
-def block_tensors(block: Block, plan: Plan) -> tuple[int, ...]:
-    """Entries of each trained tensor of a block."""
-    if plan.trains_base:
-        matrices = (x.weights for x in block.linears)
-        return (*matrices, *block.vectors, *block.expert_tensors)
-    return tuple(adapter_tensors(block, plan))
+def block_tensors(block: Block, plan: Plan) -> tuple[Shape, ...]:
+    """Each trained tensor of a block."""
+    if not plan.trains_base:
+        return tuple(adapter_tensors(block, plan))
+    matrices = ((x.outputs, x.inputs) for x in block.linears)
+    vectors = ((entries,) for entries in block.vectors)
+    return (*matrices, *vectors, *_expert_shapes(block))
 
 
-def outer_tensors(model: ModelArchitecture, plan: Plan) -> tuple[int, ...]:
-    """Entries of each trained tensor outside the blocks; embeddings first."""
+def _expert_shapes(block: Block) -> tuple[Shape, ...]:
+    """Of what `Block.expert_tensors` counts."""
+    experts, hidden = block.experts, block.hidden
+    if experts is None:
+        return ()
+    up = experts.count, 2 * experts.inner, hidden
+    return (experts.count, hidden), up, (experts.count, hidden, experts.inner)
+
+
+def outer_tensors(model: ModelArchitecture, plan: Plan) -> tuple[Shape, ...]:
+    """Each trained tensor outside the blocks; embeddings first."""
     if not plan.trains_base:
         return ()
-    matrix = model.vocabulary * model.hidden
-    positions = model.decoder.positions * model.hidden
-    matrices = [matrix, *([positions] if positions else [])]
-    return (*matrices, *([] if model.tied else [matrix]), *model.last_norm)
+    matrix = model.vocabulary, model.hidden
+    positions = model.decoder.positions, model.hidden
+    matrices = [matrix, *([positions] if prod(positions) else [])]
+    norms = ((entries,) for entries in model.last_norm)
+    return (*matrices, *([] if model.tied else [matrix]), *norms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,37 +205,40 @@ class Trained:
 
 def trained_tensors(
     model: ModelArchitecture, plan: Plan
-) -> Iterator[tuple[int, int, bool]]:
-    """Entries of each trained tensor, how often it is there, whether it embeds."""
+) -> Iterator[tuple[Shape, int, bool]]:
+    """Each trained tensor, how often it is there, whether it embeds."""
     outer = outer_tensors(model, plan)
     embeddings = (2 if model.decoder.positions else 1) if outer else 0
-    for entries in outer[:embeddings]:
-        yield entries, 1, True
+    for shape in outer[:embeddings]:
+        yield shape, 1, True
     for block, count in model.decoder.kinds:
-        for entries in block_tensors(block, plan):
-            yield entries, count, False
-    for entries in outer[embeddings:]:
-        yield entries, 1, False
+        for shape in block_tensors(block, plan):
+            yield shape, count, False
+    for shape in outer[embeddings:]:
+        yield shape, 1, False
 
 
 def trained(model: ModelArchitecture, plan: Plan, optimizer: Optimizer) -> Trained:
     """Everything that is trained, in all blocks."""
     weights = states = paged = 0
-    for entries, count, embeds in trained_tensors(model, plan):
-        kept, moved = state_tensors(entries, plan.adapter, optimizer, embeds=embeds)
-        weights += count * rounded(entries * plan.adapter)
+    for shape, count, embeds in trained_tensors(model, plan):
+        kept, moved = state_tensors(shape, plan.adapter, optimizer, embeds=embeds)
+        weights += count * rounded(prod(shape) * plan.adapter)
         states += count * sum(kept)
         paged += count * moved
     return Trained(weights, states, paged)
 
 
 def state_tensors(
-    entries: int, width: int, optimizer: Optimizer, *, embeds: bool = False
+    shape: Shape, width: int, optimizer: Optimizer, *, embeds: bool = False
 ) -> tuple[tuple[int, ...], int]:
     """Bytes of each state of a tensor in torch's allocator, and of paged ones.
 
     transformers/trainer.py keeps embeddings' states in 32 bits.
     """
+    entries = prod(shape)
+    if optimizer in FACTORED_OPTIMIZERS:
+        return (BLOCK, *_factored(shape)), 0
     if optimizer not in EIGHT_BIT_OPTIMIZERS | PAGED_OPTIMIZERS | LIONS:
         # A step count for each tensor stands beside its states.
         state = rounded(entries * width)
@@ -234,6 +253,17 @@ def state_tensors(
         exact = entries if state < 4 * entries else 4 * entries
         return beside, count * exact
     return (*(state,) * count, *beside), 0
+
+
+def _factored(shape: Shape) -> tuple[int, ...]:
+    """Bytes of a mean for each row and for each column; of vectors, one an entry.
+
+    transformers/optimization.py, `Adafactor`; in 32 bits, with a number beside them.
+    """
+    if len(shape) == 1:
+        return (rounded(4 * shape[0]),)
+    *batch, rows, columns = shape
+    return tuple(rounded(4 * prod(batch) * each) for each in (rows, columns))
 
 
 def load_peak(model: ModelArchitecture, plan: Plan) -> int:
