@@ -1,6 +1,9 @@
 """`snugtune train` and `snugtune demo`: a run in the terminal, told as it goes."""
 
 from dataclasses import dataclass, field
+from typing import NoReturn
+
+import typer
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
@@ -211,6 +214,18 @@ def run_merge(directory: RunDirectory, out: str, *options: str) -> Merged:
         merged = run_engine("merge", *arguments, listener=report.hear)
     assert isinstance(merged, Merged)
     return merged
+
+
+def tell(
+    report: RunReport, merged: Merged | None = None, *, json: bool = False
+) -> NoReturn:
+    """Print what a run came to, and end by its exit code."""
+    if json:
+        extra = {"merged": merged.path} if merged else {}
+        terminal.say_json(report.document() | extra)
+    else:
+        say_report(report, merged)
+    raise typer.Exit(verdict_code(report))
 
 
 def say_report(report: RunReport, merged: Merged | None = None) -> None:
