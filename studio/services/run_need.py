@@ -1,13 +1,14 @@
 """What a run needs to be gone on with: by which recipe, and how much memory."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from studio.domain.finding import Finding
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.card_habits import USUAL_CAPABILITY, context_bytes
-from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.memory.estimate import Component, Group, Level, MemoryEstimate
 from studio.domain.recipe import Recipe
-from studio.domain.relief import relieved
+from studio.domain.relief import MOST_TIMES, relieved
 from studio.domain.run import RunSnapshot
 from studio.services.leading import ran_out
 from studio.services.preflight import model_of
@@ -40,6 +41,48 @@ class RunNeed:
         predicted = self.estimate.peak_bytes if self.estimate else None
         known = [x for x in (predicted, self.measured_bytes) if x is not None]
         return max(known, default=None)
+
+    @property
+    def expected(self) -> MemoryEstimate | None:
+        """The prediction, with what was measured beyond it as a part of its own."""
+        if self.estimate is None or not self.beyond_bytes:
+            return self.estimate
+        beyond = Component(
+            "Beyond the prediction, as measured",
+            Group.OVERHEAD,
+            self.beyond_bytes,
+            level=Level.DEVICE,
+        )
+        return replace(
+            self.estimate, components=(*self.estimate.components, beyond), ratios=None
+        )
+
+    @property
+    def beyond_bytes(self) -> int:
+        """How much more was measured than predicted; 0 when it wasn't."""
+        if self.estimate is None or self.measured_bytes is None:
+            return 0
+        return max(0, self.measured_bytes - self.estimate.peak_bytes)
+
+
+def smaller_needs(
+    need: RunNeed, device: TrainingDevice
+) -> Sequence[tuple[Recipe, MemoryEstimate]]:
+    """What a run comes to by itself if memory runs out, in order, each with its price.
+
+    What can't be priced is left out.
+    """
+    place = model_of(need.recipe)
+    found: list[tuple[Recipe, MemoryEstimate]] = []
+    if not isinstance(place, ModelPlace) or need.kind != device.kind:
+        return ()
+    smaller = relieved(need.recipe, on_card=need.kind == "cuda")
+    while smaller is not None and len(found) < MOST_TIMES:
+        estimate = price(smaller, place, device)
+        if not isinstance(estimate, Finding):
+            found.append((smaller, estimate))
+        smaller = relieved(smaller, on_card=need.kind == "cuda")
+    return found
 
 
 def need_of(run: RunSnapshot, device: TrainingDevice) -> RunNeed:
@@ -102,8 +145,7 @@ def _measured(run: RunSnapshot, recipe: Recipe, beside: int) -> int | None:
     """
     if recipe != recipe_in_force_of(run):
         return None
-    since = run.adaptations[-1].step if run.adaptations else -1
-    highest = max((p.highest_bytes for p in run.memory if p.step > since), default=None)
+    highest = run.peak_in_force_bytes
     if highest is None or not counts_allocator(run):
         return highest
     return highest + beside

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from studio.domain.errors import StudioError, refusal
+from studio.domain.finding import Finding, error
 from studio.domain.free_wait import FreeWait
 from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.run import RunSnapshot
@@ -30,7 +31,6 @@ class RunWait:
 
     Attributes:
         run: Its directory.
-        need: What it needs.
         state: How far the wait is.
     """
 
@@ -40,6 +40,7 @@ class RunWait:
         device: TrainingDevice,
         hold_s: float,
         *,
+        need: RunNeed | None = None,
         busy: Callable[[], RunDirectory | None] = run_in_progress,
     ) -> None:
         """Begin to wait.
@@ -48,6 +49,7 @@ class RunWait:
             run: As its journal tells it.
             device: As it is now.
             hold_s: For how many seconds without a break the memory must be free.
+            need: What it needs, where that is known already.
             busy: Tells a run that trains just now.
 
         Raises:
@@ -56,12 +58,12 @@ class RunWait:
         """
         refuse_resuming(run)
         self.run = RunDirectory(run.directory)
-        self.need = need_of(run, device)
-        self.state = FreeWait(
-            need_bytes=_possible(run, self.need, device),
-            hold_s=hold_s,
-            kind=self.need.kind,
-        )
+        need = need or need_of(run, device)
+        obstacle = obstacle_to(run, need, device)
+        if obstacle is not None:
+            raise StudioError(obstacle)
+        assert need.bytes is not None  # else there would be an obstacle
+        self.state = FreeWait(need_bytes=need.bytes, hold_s=hold_s, kind=need.kind)
         self._busy = busy
         self._busy_run: RunDirectory | None = None
         self._journal_bytes = _size_of(self.run)
@@ -114,17 +116,19 @@ class RunWait:
             )
 
 
-def _possible(run: RunSnapshot, need: RunNeed, device: TrainingDevice) -> int:
-    """What must be free, if that can ever be."""
+def obstacle_to(
+    run: RunSnapshot, need: RunNeed, device: TrainingDevice
+) -> Finding | None:
+    """Why waiting for a run's memory would be in vain; None where it isn't."""
     if need.kind != device.kind:
-        raise refusal(
+        return error(
             "wait.no-card",
             f"{run.name} trained on a card, and none answers now.",
             fix="snugtune doctor says what is wrong with it.",
             where=run.device,
         )
     if need.bytes is None:
-        raise refusal(
+        return error(
             "wait.unknown-need",
             f"How much memory {run.name} needs is not known.",
             fix=f"snugtune estimate {RunDirectory(run.directory).recipe_path} finds it "
@@ -132,7 +136,7 @@ def _possible(run: RunSnapshot, need: RunNeed, device: TrainingDevice) -> int:
             where="model.name",
         )
     if need.bytes > device.total_bytes:
-        raise refusal(
+        return error(
             "wait.never-free",
             f"{run.name} needs {gib(need.bytes)}, and {device.name} has "
             f"{gib(device.total_bytes)} in all.",
@@ -140,7 +144,7 @@ def _possible(run: RunSnapshot, need: RunNeed, device: TrainingDevice) -> int:
             "where it can. Or start a new run with a smaller recipe.",
             where=device.name,
         )
-    return need.bytes
+    return None
 
 
 def _turn() -> ExitStack | None:
