@@ -19,6 +19,7 @@ from studio.storage.run_directory import RunDirectory
 from studio.system.machine import MachineReader
 
 _LOOK_EVERY_S = 1.0
+_STAGE = "Free without a break"
 _MINUTE_S = 60.0
 
 
@@ -115,18 +116,26 @@ def wait_until_free(
         f"{directory.name} goes on when {gib(waiting.state.need_bytes)} have been free "
         f"for {duration(hold_s)}. Ctrl+C ends the wait and leaves the run as it is."
     )
+    said = ""
     with terminal.ProgressDisplay() as display:
         while (turn := waiting.look(read().device(), clock())) is None:
-            _show(display, waiting.state)
+            state = waiting.state
+            if state.state_words != said:
+                said = state.state_words
+                display.line(said)
+            display.show(_STAGE, _held_s(state), max(hold_s, 1.0), _note(state))
             sleep(_LOOK_EVERY_S)
     return turn
 
 
-def _show(display: terminal.ProgressDisplay, state: FreeWait) -> None:
+def _held_s(state: FreeWait) -> float:
     left = state.seconds_left
-    if left is not None:
-        held = state.hold_s - left
-        display.show("Memory is free", held, state.hold_s, f"{duration(left)} left")
-        return
-    free = "" if state.device is None else f"free now: {gib(state.device.free_bytes)}"
-    display.show(state.state_words, 0, 0, free)
+    return 0.0 if left is None else state.hold_s - left
+
+
+def _note(state: FreeWait) -> str:
+    if state.seconds_left is not None:
+        return f"{duration(state.seconds_left)} left"
+    if state.device is None:
+        return ""
+    return f"free now: {gib(state.device.free_bytes)}"

@@ -23,6 +23,8 @@ from studio.storage.run_lock import is_held
 from studio.system.paths import data_dir
 
 USUAL_MINUTES = 10.0
+GONE_ON = "run.gone-on"
+"""A run that waited was gone on with by somebody else."""
 _LOCK = "going-on.lock"
 
 
@@ -108,7 +110,7 @@ class RunWait:
             )
         if size != self._journal_bytes:
             raise refusal(
-                "run.gone-on",
+                GONE_ON,
                 f"{self.run.name} was gone on with by another window or terminal, "
                 "so the wait is over.",
                 fix="snugtune runs tells how it stands.",

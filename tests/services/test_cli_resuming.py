@@ -66,14 +66,19 @@ def test_that_the_wait_ends_when_memory_has_been_free(run, capsys):
     said = capsys.readouterr().err
     assert f"{run.name} goes on when " in said
     assert "have been free for 2 min 0 s. Ctrl+C ends the wait" in said
-    assert "Memory is free 50%  1 min 0 s left" in said
+    assert "Free without a break 50%  1 min 0 s left" in said
 
 
 def test_that_a_break_is_told_and_begins_the_wait_anew(run, capsys):
     played = Played(ENOUGH, ENOUGH, ENOUGH, FULL, ENOUGH)
     with played.wait(run):
         assert played.now == 180.0
-    assert "on A processor.  free now: 0.12 GiB" in capsys.readouterr().err
+    said = capsys.readouterr().err.splitlines()
+    broken = next(n for n, line in enumerate(said) if line.startswith("Waits for "))
+    assert said[broken - 1] == "Free without a break 17%  1 min 40 s left"
+    assert said[broken].endswith(" on A processor.")
+    assert said[broken + 1] == "Free without a break 0%  free now: 0.12 GiB"
+    assert " are free on A processor." in said[broken + 2]
 
 
 def test_that_the_run_then_goes_on_as_ever(run, engines, monkeypatch, capsys):

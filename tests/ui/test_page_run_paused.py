@@ -1,17 +1,21 @@
 """The Run page of a paused run: its memory, its wait, and where it helped itself."""
 
+import subprocess
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from studio.domain.hardware import GIB
+from studio.services.run_journal import snapshot_of
 from studio.services.run_need import recipe_in_force_of
 from studio.ui.pages.run.page import RunPage
 from studio.ui.widgets.memory_bar_state import Segment
+from tests.services.conftest import fake_engine
 from tests.ui.desks import TestDesk, desk, reading_with_card, reading_without_card
 from tests.ui.helpers import assert_reachable
 from tests.ui.run_stories import finished_run, helped_run, paused_run
-from tests.ui.test_page_run import _drawn, ended, events, shown
+from tests.ui.test_page_run import PATIENCE_MS, _drawn, ended, events, shown
 
 __all__ = ["_drawn", "desk"]
 
@@ -33,6 +37,8 @@ def test_that_its_memory_is_held_against_what_is_free_now(qtbot, desk, example):
     paused_run(example)
     page = paused(qtbot, desk)
     panel = page.view.ending.going_on
+    ending = page.view.ending.text.accessibleName()
+    assert ending.endswith(" left once it goes on.")
     assert "10.89 GiB free." in panel.words.accessibleName()
     assert panel.mark.accessibleName() == "Going on: Fits, much room"
     assert panel.bar.state.held(Segment.ACTIVATIONS)
@@ -92,6 +98,25 @@ def test_that_a_wait_that_ends_elsewhere_is_told(qtbot, desk, example):
     assert not page.view.ending.going_on.by_itself.isChecked()
 
 
+def test_that_a_run_that_somebody_else_went_on_with_is_followed(qtbot, desk, example):
+    run = paused_run(example)
+    page = paused(qtbot, desk)
+    page.view.ending.going_on.by_itself.click()
+    elsewhere = subprocess.Popen(
+        fake_engine("steps", run), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    try:
+        qtbot.waitUntil(lambda: not snapshot_of(run).state.is_over, timeout=PATIENCE_MS)
+        desk.hardware.tell(reading_with_card())
+        assert "so the wait is over" in desk.posted[0].what
+        assert desk.desk.controller.is_running
+        assert not page.view.ending.isVisible()
+    finally:
+        elsewhere.stdin.close()
+        elsewhere.wait()
+    ended(qtbot, desk)
+
+
 def test_that_a_wait_in_vain_cannot_be_chosen_and_says_why(qtbot, desk, example):
     paused_run(example)
     desk.hardware.tell(reading_without_card())
@@ -119,12 +144,12 @@ def test_that_where_it_helped_itself_is_marked_and_told(qtbot, desk, example):
     train = example.recipe.train
     rows, batches = train.micro_batch, train.accumulation
     now, was = f"{rows // 2} × {batches * 2}", f"{rows} × {batches}"
-    mark = (40.0, f"out of memory: {now}")
+    mark = (40.0, f"out of memory: {now} rows")
     charts = page.view.charts
     assert charts.loss._marks._marks == (mark,)
     assert charts.memory._timeline._marks._marks == (mark,)
     assert "behind step 40" in charts.loss.accessibleDescription()
-    told = f"step 40: Memory ran out: {now} in place of {was} rows a step"
+    told = f"step 40: Memory ran out: {now} rows in place of {was}"
     assert told in events(page)
     assert not any("train.micro_batch" in words for words in events(page))
 
@@ -163,7 +188,9 @@ def test_that_a_change_on_the_way_is_priced_anew(qtbot, desk, example):
     told = desk.desk.controller.snapshot
     assert len(told.adaptations) == 1
     assert page._run._known_of == (told.directory, 1)
-    assert page.view.charts.loss._marks.words == ("out of memory: 2 behind step 2",)
+    assert page.view.charts.loss._marks.words == (
+        "out of memory: 2 rows behind step 2",
+    )
 
 
 def test_that_the_timeline_knows_its_run_from_its_first_reading(qtbot, desk, example):

@@ -82,7 +82,7 @@ def test_that_what_the_run_comes_to_by_itself_is_told_where_it_fits():
     smaller = ((HALF, estimate(6.0)),)
     shown = going_on(inputs(11.5, smaller=smaller))
     assert shown.remedy == (
-        "9.00 GiB would do with 2 × 8 in place of 4 × 4 rows a step; the run comes to "
+        "9.00 GiB would do with 2 × 8 rows in place of 4 × 4; the run comes to "
         "that by itself where memory runs out."
     )
     too_large = ((HALF, estimate(8.0)),)
@@ -102,7 +102,7 @@ def test_that_a_run_out_of_memory_says_how_it_goes_on():
     known = RunNeed(HALF, "cuda", estimate(5.0), None)
     shown = going_on(inputs(need=known))
     assert shown.words.endswith(
-        "It goes on in less memory: 2 × 8 in place of 4 × 4 rows a step."
+        "It goes on in less memory: 2 × 8 rows in place of 4 × 4."
     )
 
 

@@ -41,7 +41,7 @@ def change_words(changes: Iterable[tuple[str, int, int]]) -> str:
     after = {key: value for key, _, value in told}
     parts = []
     if _ROWS in after:
-        parts.append(f"{_batch(after)} in place of {_batch(before)} rows a step")
+        parts.append(f"{_batch(after)} rows in place of {_batch(before)}")
     parts += [_sentence(key, after[key]) for key in after if key not in _BATCH]
     return ", ".join(parts)
 
@@ -51,7 +51,7 @@ _BATCH: Final = frozenset({_ROWS, _BATCHES})
 
 def _label(adaptation: Adaptation) -> str:
     after = {key: value for key, _, value in adaptation.changes}
-    parts = [_batch(after)] if _ROWS in after else []
+    parts = [f"{_batch(after)} rows"] if _ROWS in after else []
     parts += [
         _LABELS.get(key, f"{key} {value:,}")
         for key, value in after.items()

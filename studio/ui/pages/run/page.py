@@ -13,10 +13,12 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QVBoxLayout, QWidge
 from typing_extensions import override
 
 from studio.domain.errors import StudioError
+from studio.domain.finding import Finding
 from studio.domain.run import RunSnapshot
 from studio.services.library import find_run
 from studio.services.process_outcome import Ordered
 from studio.services.resuming import can_resume
+from studio.services.run_wait import GONE_ON
 from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
@@ -72,6 +74,7 @@ class RunPage(QWidget):
         self._clock.timeout.connect(self._on_tick)
         self._run.run_changed.connect(self._on_run_changed)
         self._paused.paused_changed.connect(self._on_paused_changed)
+        self._paused.wait.wait_failed.connect(self._on_wait_failed)
         self._connect_view()
 
     @override
@@ -234,6 +237,14 @@ class RunPage(QWidget):
         snapshot = self._run.snapshot
         if self.isVisible() and snapshot is not None:
             self.view.ending.show_going_on(self._paused.going_on(snapshot))
+
+    @Slot(object)
+    def _on_wait_failed(self, finding: Finding) -> None:
+        self._desk.notices.post(finding)
+        snapshot = self._run.snapshot
+        is_shown = snapshot is not None and str(snapshot.directory) == finding.where
+        if snapshot is not None and is_shown and finding.code == GONE_ON:
+            self._run.follow(snapshot.directory)
 
     @Slot(bool)
     def _on_wait_chosen(self, waits: bool) -> None:

@@ -53,7 +53,6 @@ class PausedRun(QObject):
         self._errand.errand_done.connect(self._on_worked_out)
         self._errand.errand_failed.connect(desk.notices.post)
         self.wait.wait_changed.connect(self.paused_changed)
-        self.wait.wait_failed.connect(desk.notices.post)
         desk.hardware.reading_changed.connect(self._on_reading_changed)
 
     def going_on(self, snapshot: RunSnapshot) -> GoingOn | None:

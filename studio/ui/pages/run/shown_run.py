@@ -100,6 +100,15 @@ class ShownRun(QObject):
             return
         self._errand.run()
 
+    def follow(self, directory: Path) -> None:
+        """Follow a run that somebody else went on with, if this window is free."""
+        if self._desk.controller.is_running:
+            return
+        try:
+            self._desk.controller.attach(find_run(str(directory)))
+        except StudioError as refused:
+            self._desk.notices.post(refused.finding)
+
     def _is_own(self) -> bool:
         """Whether the controller's last run belongs to the open project."""
         live, project = self._desk.controller.snapshot, self._desk.projects.current
@@ -147,13 +156,8 @@ class ShownRun(QObject):
 
     def _join(self, read: ReadRun) -> None:
         """Follow a run that another window left running, if this one is free."""
-        controller = self._desk.controller
-        if read.snapshot.state.is_over or controller.is_running:
-            return
-        try:
-            controller.attach(find_run(str(read.snapshot.directory)))
-        except StudioError as refused:
-            self._desk.notices.post(refused.finding)
+        if not read.snapshot.state.is_over:
+            self.follow(read.snapshot.directory)
 
     @Slot(object)
     def _on_read_failed(self, finding: Finding) -> None:
