@@ -18,6 +18,7 @@ from studio.cli import (
     queue,
     recommending,
     reports,
+    resuming,
     run_orders,
     run_show,
     terminal,
@@ -29,7 +30,7 @@ from studio.domain.errors import EXIT_CODES, refusal
 from studio.domain.memory.estimate import Basis
 from studio.domain.recipe import COMPARISONS, OPTIONS, Recipe
 from studio.domain.recommend.policy import Goal
-from studio.protocol.events import Generated, Merged
+from studio.protocol.events import Generated
 from studio.services import project_store
 from studio.services.hub_data import with_data_here
 from studio.services.library import find_run
@@ -270,25 +271,12 @@ def runs(*, json: Json = False) -> None:
     reports.runs(json=json)
 
 
-@app.command()
-def resume(
-    run: RunName,
-    *,
-    accept_changes: Annotated[
-        bool,
-        typer.Option(
-            "--accept-changes",
-            help="Go on although data, model, recipe or libraries have changed.",
-        ),
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Go on with a run that ended early, as if it had never stopped."""
-    report = training.resume_training(find_run(run), accepts_changes=accept_changes)
-    _say(report, None, json=json)
-
-
-for _command in (run_orders.pause, run_orders.stop, run_orders.cancel):
+for _command in (
+    resuming.resume,
+    run_orders.pause,
+    run_orders.stop,
+    run_orders.cancel,
+):
     app.command()(_command)
 app.command(epilog=run_show.JSON_HELP)(run_show.show)
 app.command()(verifying.verify)
@@ -377,13 +365,4 @@ def _train(
     done = report.finished
     if merge and done is not None and done.adapter and not done.stopped:
         merged = training.run_merge(directory, str(directory.merged_path))
-    _say(report, merged, json=json)
-
-
-def _say(report: training.RunReport, merged: Merged | None, *, json: bool) -> None:
-    if json:
-        extra = {"merged": merged.path} if merged else {}
-        terminal.say_json(report.document() | extra)
-    else:
-        training.say_report(report, merged)
-    raise typer.Exit(training.verdict_code(report))
+    training.tell(report, merged, json=json)

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
+
+import typer
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
@@ -228,6 +231,18 @@ def run_merge(directory: RunDirectory, out: str, *options: str) -> Merged:
         merged = run_engine("merge", *arguments, listener=report.hear)
     assert isinstance(merged, Merged)
     return merged
+
+
+def tell(
+    report: RunReport, merged: Merged | None = None, *, json: bool = False
+) -> NoReturn:
+    """Print what a run came to, and end by its exit code."""
+    if json:
+        extra = {"merged": merged.path} if merged else {}
+        terminal.say_json(report.document() | extra)
+    else:
+        say_report(report, merged)
+    raise typer.Exit(verdict_code(report))
 
 
 def say_report(report: RunReport, merged: Merged | None = None) -> None:

@@ -274,6 +274,13 @@ class RunSnapshot:
         return max((point.highest_bytes for point in self.memory), default=None)
 
     @property
+    def peak_in_force_bytes(self) -> int | None:
+        """The most that was seen since the recipe that is in force came to be so."""
+        since = self.adaptations[-1].step if self.adaptations else -1
+        held = (point.highest_bytes for point in self.memory if point.step > since)
+        return max(held, default=None)
+
+    @property
     def held_out_loss(self) -> float | None:
         """Of the weights that were saved, else the newest; None until measured."""
         saved = (p.loss for p in self.held_out if p.step == self.saved_step != 0)

@@ -46,11 +46,16 @@ def resume_arguments(run: RunSnapshot) -> Sequence[str]:
 
     A run that memory ran out for is gone on with in less of it, where that can be.
     """
+    has_relief = ran_out(run) and _has_relief(RunDirectory(run.directory))
+    return AGAIN if has_relief else RESUME
+
+
+def ran_out(run: RunSnapshot) -> bool:
+    """Whether a run is paused because its memory didn't suffice."""
     failure = run.failure
-    ran_out = run.state is RunState.PAUSED and (
+    return run.state is RunState.PAUSED and (
         failure is not None and failure.code == OUT_OF_MEMORY
     )
-    return AGAIN if ran_out and _has_relief(RunDirectory(run.directory)) else RESUME
 
 
 def _has_relief(directory: RunDirectory) -> bool:

@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -75,6 +76,40 @@ class ProcessorLoad:
         return 1 - min(1.0, (idle - before[1]) / (whole - before[0]))
 
 
+class MachineReader:
+    """Reads the machine again and again, for programs without a window.
+
+    Use as a context manager; the driver stays open meanwhile, so that a card isn't
+    woken and laid to rest at each look.
+    """
+
+    def __init__(self, limit_s: float = DRIVER_LIMIT_S) -> None:
+        """Make a reader.
+
+        Args:
+            limit_s: Longest wait for a driver that may be wedged.
+        """
+        self._limit_s = limit_s
+        self._nvml = Nvml()
+        self._driver = Bounded(lambda: _surveyed(self._nvml))
+        self._never = threading.Event()
+        self._answered = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        self._driver.close()
+        if self._answered:  # else this would wait for it as well
+            self._nvml.close()
+
+    def read(self) -> MachineReading:
+        """The whole machine now; without cards while the driver doesn't answer."""
+        survey = self._driver.ask(self._limit_s, self._never)
+        self._answered = survey is not None
+        return read_machine(survey or GpuSurvey(finding=no_answer(self._limit_s)))
+
+
 def read_machine_once(limit_s: float = DRIVER_LIMIT_S) -> MachineReading:
     """The whole machine now, cards included, for programs that look once.
 
@@ -90,11 +125,16 @@ def read_machine_once(limit_s: float = DRIVER_LIMIT_S) -> MachineReading:
 def _survey_once() -> GpuSurvey:
     nvml = Nvml()
     try:
+        return _surveyed(nvml)
+    finally:
+        nvml.close()
+
+
+def _surveyed(nvml: Nvml) -> GpuSurvey:
+    try:
         return nvml.survey()
     except Exception as fault:  # noqa: BLE001 - a driver's binding may raise anything
         return GpuSurvey(finding=broken_binding(fault))
-    finally:
-        nvml.close()
 
 
 def disk_free(path: Path) -> int:

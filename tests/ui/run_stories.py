@@ -11,12 +11,16 @@ from studio.protocol.events import (
     Hello,
     MemorySample,
     PhaseChanged,
+    RunAdapted,
     RunFailed,
     RunFinished,
+    RunPaused,
+    RunResumed,
     SampleProduced,
     StepFinished,
 )
 from studio.services.project import Project
+from studio.storage.in_force import put_in_force
 from studio.storage.run_directory import RunDirectory
 
 PROMPTS = ("Do you ship to Norway?", "What goes with Brie?")
@@ -40,11 +44,12 @@ class Story:
         for prompt in PROMPTS:
             self.say(SampleProduced, step=step, prompt=prompt, text=f"{text} {prompt}")
 
-    def train(self, steps: int, total: int) -> None:
-        self.say(EvalFinished, step=0, loss=2.5, rows=3)
-        self.answer(0, "Base:")
-        self.say(PhaseChanged, phase="training")
-        for step in range(1, steps + 1):
+    def train(
+        self, steps: int, total: int, *, reserved: int | None = None, first: int = 1
+    ) -> None:
+        if first == 1:
+            self.begin_training()
+        for step in range(first, steps + 1):
             self.say(
                 StepFinished,
                 step=step,
@@ -55,8 +60,24 @@ class Story:
                 grad_norm=0.5,
                 tokens_per_s=100.0,
             )
-            self.say(MemorySample, step=step, process_bytes=1 << 30)
+            self.read_memory(step, reserved)
         self.say(CheckpointSaved, step=steps, path=f"checkpoints/step-{steps}")
+
+    def read_memory(self, step: int, reserved: int | None) -> None:
+        """A reading of a processor, or of a card of which others hold a GiB."""
+        on_card = {}
+        if reserved is not None:
+            on_card = {
+                "allocated_bytes": reserved,
+                "reserved_bytes": reserved,
+                "device_used_bytes": reserved + (1 << 30),
+            }
+        self.say(MemorySample, step=step, process_bytes=1 << 30, **on_card)
+
+    def begin_training(self) -> None:
+        self.say(EvalFinished, step=0, loss=2.5, rows=3)
+        self.answer(0, "Base:")
+        self.say(PhaseChanged, phase="training")
 
 
 def finished_run(project: Project, *, steps: int = 25, **more: float) -> RunDirectory:
@@ -89,4 +110,38 @@ def lost_run(project: Project, **more: float) -> RunDirectory:
     """A run whose engine is gone without a word."""
     story = Story(project, **more)
     story.train(5, 100)
+    return story.directory
+
+
+def paused_run(project: Project, *, kind: str = "", **more: float) -> RunDirectory:
+    """A run on a card that was paused behind twenty steps of a hundred."""
+    story = Story(project, **more)
+    story.train(20, 100, reserved=1 << 29)
+    message = "Step 21 asked for 0.25 GiB more than was free." if kind else ""
+    story.say(RunPaused, step=20, kind=kind, message=message)
+    return story.directory
+
+
+def helped_run(project: Project, **more: float) -> RunDirectory:
+    """A run that halved its rows behind its fortieth step, and goes on at the last."""
+    story = Story(project, **more)
+    story.train(40, 100, reserved=3 << 29)
+    story.say(RunPaused, step=40, kind="out-of-memory", message="Full.")
+    before = project.recipe.train
+    rows, batches = before.micro_batch, before.accumulation
+    smaller = {
+        "train.micro_batch": rows // 2,
+        "train.accumulation": batches * 2,
+    }
+    put_in_force(story.directory, project.recipe.with_values(smaller))
+    story.say(Hello, protocol=1, verb="train", pid=NOBODY, started_at=2.0)
+    story.say(
+        RunAdapted,
+        step=40,
+        before={"train.micro_batch": rows, "train.accumulation": batches},
+        after=smaller,
+    )
+    story.say(RunResumed, step=40)
+    story.train(80, 100, reserved=3 << 28, first=41)
+    story.say(RunPaused, step=80)
     return story.directory

@@ -28,6 +28,17 @@ for _ in range(int(sys.argv[1])):
 print(json.dumps(told))
 """
 
+WAITS = """
+from studio.domain.free_wait import FreeWait
+from studio.domain.hardware import GIB
+from studio.system.machine import MachineReader
+wait = FreeWait(need_bytes=8 * GIB, hold_s=100.0, kind="cuda")
+with MachineReader() as reader:
+    for look in range(11):
+        wait = wait.seen(reader.read().device(), float(look))
+        print(wait.sentence())
+"""
+
 
 @pytest.fixture
 def seen(played_driver, tmp_path):
@@ -270,3 +281,18 @@ def test_that_a_card_comes_and_goes_with_its_box(surveys):
     assert "No NVIDIA card found" in told[0]["finding"]
     assert told[2]["finding"] is None
     assert "NVIDIA GeForce RTX 3060 is no longer there." in told[5]["remarks"][0]
+
+
+def test_that_a_card_that_falls_off_ends_no_wait_for_it(played_driver, tmp_path):
+    answer = subprocess.run(
+        [sys.executable, "-c", WAITS],
+        env=environment(played_driver, "lost-at-tenth-poll", tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    told = answer.stdout.splitlines()
+    free = "8.00 GiB are free on NVIDIA GeForce RTX 4090. Goes on in 1 min "
+    assert told[5].startswith(free)
+    assert told[-1] == "Waits for the card, which does not answer."

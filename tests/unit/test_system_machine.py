@@ -104,6 +104,26 @@ def test_that_a_wedged_driver_does_not_hold_up_a_program_that_looks_once(monkeyp
     assert reading.ram_total_bytes > 0
 
 
+def test_that_a_driver_that_wedges_later_is_told_at_each_look(monkeypatch):
+    gate = threading.Event()
+    surveys = iter([GpuSurvey(driver_version="550"), None])
+
+    def survey(_self):
+        told = next(surveys, None)
+        if told is None:
+            gate.wait()
+            return GpuSurvey(driver_version="551")
+        return told
+
+    monkeypatch.setattr(machine.Nvml, "survey", survey)
+    with machine.MachineReader(0.1) as reader:
+        assert reader.read().driver_version == "550"
+        assert reader.read().gpu_finding.code == "gpu.no-answer"
+        assert reader.read().gpu_finding.code == "gpu.no-answer"
+        gate.set()
+        assert reader.read().driver_version == "551"
+
+
 def test_that_a_binding_that_breaks_leaves_the_rest_of_the_machine(monkeypatch):
     def break_(_self):
         raise AttributeError("no such call")

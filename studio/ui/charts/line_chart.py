@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyqtgraph as pg
@@ -19,6 +19,7 @@ from studio.ui.charts.plot import (
     thin_pen,
 )
 from studio.ui.charts.scale import GrowingRange, Smoother, spaced, step_ticks
+from studio.ui.charts.step_marks import StepMarks
 from studio.ui.fonts import SEMI_BOLD, sans
 from studio.ui.palette import current_tokens
 from studio.ui.text import count
@@ -64,6 +65,7 @@ class LineChart(QWidget):
         self._mean = self._plot.items.plot()
         self._held_out = self._plot.items.plot(symbol="o", symbolSize=_MARK_SIZE)
         self._best = pg.TextItem("", anchor=(0.5, 1.3))
+        self._marks = StepMarks(self._plot)
         self._set_up()
         self._reset()
         self._colour()
@@ -100,6 +102,11 @@ class LineChart(QWidget):
         if not self._plot.is_zoomed:
             self._fit_x()
 
+    def set_marks(self, marks: Sequence[tuple[float, str]]) -> None:
+        """Mark steps behind which something about the run changed, with its name."""
+        self._marks.show(marks, self._total)
+        self._tell()
+
     @override
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -109,6 +116,7 @@ class LineChart(QWidget):
     def clear(self) -> None:
         """Forget everything, for another run."""
         self._reset()
+        self._marks.show((), self._total)
         self._plot.show_all()
         self._plot.tell_news()
 
@@ -141,6 +149,7 @@ class LineChart(QWidget):
         self._held_out.setSymbolBrush(QColor(tokens.surface))
         self._best.setColor(QColor(tokens.text))
         self._best.fill = ground_behind_words(tokens)
+        self._marks.colour()
         for line in self._pass_lines:
             self._colour_pass_line(line, tokens)
 
@@ -213,7 +222,7 @@ class LineChart(QWidget):
         if self._held_out_points:
             step, value = self._held_out_points[-1]
             parts.append(f"held-out {value:.4g} at step {step:,.0f}")
-        self.setAccessibleDescription(", ".join(parts))
+        self.setAccessibleDescription(", ".join((*parts, *self._marks.words)))
 
 
 def tick_words(value: float, step: float) -> str:

@@ -4,7 +4,7 @@ Where the whole card is measured, `memory_timeline` tells more; on a processor o
 run's own process is known.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.ui.charts.plot import Plot, dashed_pen, thin_pen
 from studio.ui.charts.scale import GrowingRange, step_ticks
+from studio.ui.charts.step_marks import StepMarks
 from studio.ui.fonts import MEDIUM, SEMI_BOLD, sans
 from studio.ui.palette import current_tokens
 from studio.ui.text import GIB, gib
@@ -36,6 +37,7 @@ class MemoryLine(QWidget):
         self._steps: list[float] = []
         self._held: list[int] = []
         self._prediction: tuple[int, int, int] | None = None
+        self._since = 0.0
         self._total = 1
         self._range = GrowingRange(floor=0.0)
         self._plot = Plot()
@@ -45,6 +47,7 @@ class MemoryLine(QWidget):
         self._highest = pg.ScatterPlotItem(size=_MARK_SIZE)
         self._highest_words = pg.TextItem("", anchor=(0.5, -0.3))
         self._peak_words = pg.TextItem("", anchor=(0.0, 0.0))
+        self._marks = StepMarks(self._plot)
         self._set_up()
         self._colour()
         self._fit_x()
@@ -59,11 +62,17 @@ class MemoryLine(QWidget):
             self._fit_x()
         self._plot.tell_news()
 
-    def set_prediction(self, peak: int, low: int, high: int) -> None:
-        """Draw the predicted peak and its range, in bytes."""
-        self._prediction = (peak, low, high)
+    def set_prediction(
+        self, peak: int, low: int, high: int, since: float = 0.0
+    ) -> None:
+        """Draw the predicted peak and its range, in bytes, from a step on."""
+        self._prediction, self._since = (peak, low, high), since
         self._include(high)
         self._plot.tell_news()
+
+    def set_marks(self, marks: Sequence[tuple[float, str]]) -> None:
+        """Mark steps behind which something about the run changed, with its name."""
+        self._marks.show(marks, self._total)
 
     def append(self, points: Iterable[tuple[float, int]]) -> None:
         """Add pairs of a step and bytes."""
@@ -77,6 +86,7 @@ class MemoryLine(QWidget):
         """Forget everything, for another run."""
         self._steps, self._held, self._prediction = [], [], None
         self._range = GrowingRange(floor=0.0)
+        self._marks.show((), self._total)
         self._plot.show_all()
         self._plot.tell_news()
 
@@ -125,17 +135,18 @@ class MemoryLine(QWidget):
                 curve.setData([], [])
             return
         for curve, size in zip(curves, prediction, strict=True):
-            curve.setData([0, self._total], [size / GIB] * 2)
+            curve.setData([self._since, self._total], [size / GIB] * 2)
         peak, low, high = (size / GIB for size in prediction)
         over = self._is_over()
         self._peak_words.setText(f"predicted peak {peak:.2f}")
         self._peak_words.setAnchor((0.0, -0.1) if over else (0.0, 1.1))
-        self._peak_words.setPos(0.0, low if over else high)
+        self._peak_words.setPos(self._since, low if over else high)
 
     def _is_over(self) -> bool:
         """Whether more was held than predicted; the words change sides then."""
-        highest, prediction = self.highest(), self._prediction
-        return bool(highest and prediction and highest[1] > prediction[0])
+        held = zip(self._steps, self._held, strict=True)
+        highest = max((size for step, size in held if step >= self._since), default=0)
+        return self._prediction is not None and highest > self._prediction[0]
 
     def _draw_highest(self) -> None:
         highest = self.highest()
@@ -169,6 +180,7 @@ class MemoryLine(QWidget):
         self._highest.setPen(thin_pen(tokens.text, width=2))
         self._highest.setBrush(QColor(tokens.surface))
         self._highest_words.setColor(QColor(tokens.text))
+        self._marks.colour()
         self._peak_words.setColor(QColor(tokens.text))
 
     def _fit_x(self) -> None:

@@ -4,7 +4,7 @@ What a live reading can't tell apart is one area, in the colour of the activatio
 in the live bars.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.ui.charts.plot import Plot, dashed_pen, ground_behind_words, thin_pen
 from studio.ui.charts.scale import step_ticks
+from studio.ui.charts.step_marks import StepMarks
 from studio.ui.fonts import MEDIUM, SEMI_BOLD, sans
 from studio.ui.palette import current_tokens
 from studio.ui.text import GIB, gib
@@ -63,11 +64,17 @@ class TimelineSample:
 
 @dataclass(frozen=True, slots=True)
 class PredictedPeak:
-    """The run's own predicted peak, without the other programs, in bytes."""
+    """The run's own predicted peak, without the other programs, in bytes.
+
+    Attributes:
+        peak, low, high: The peak and its range.
+        since: The step from which on it holds.
+    """
 
     peak: int
     low: int
     high: int
+    since: float = 0.0
 
 
 class MemoryTimeline(QWidget):
@@ -91,6 +98,7 @@ class MemoryTimeline(QWidget):
         self._highest = pg.ScatterPlotItem(size=_MARK_SIZE)
         self._highest_words = pg.TextItem("", anchor=(0.5, 1.4))
         self._peak_words = pg.TextItem("", anchor=(1.0, 1.1))
+        self._marks = StepMarks(self._plot)
         self._set_up()
         self.set_card(total_bytes)
         self._colour()
@@ -123,6 +131,10 @@ class MemoryTimeline(QWidget):
         self._prediction = prediction
         self._plot.tell_news()
 
+    def set_marks(self, marks: Sequence[tuple[float, str]]) -> None:
+        """Mark steps behind which something about the run changed, with its name."""
+        self._marks.show(marks, self._total_steps)
+
     def append(self, samples: Iterable[TimelineSample]) -> None:
         """Add readings, in the order of their steps."""
         self._samples.extend(samples)
@@ -132,6 +144,7 @@ class MemoryTimeline(QWidget):
         """Forget everything, for another run."""
         self._samples.clear()
         self._prediction = None
+        self._marks.show((), self._total_steps)
         self._plot.show_all()
         self._plot.tell_news()
 
@@ -205,8 +218,10 @@ class MemoryTimeline(QWidget):
             for curve in curves:
                 curve.setData([], [])
             return
-        others = [(sample.step, sample.other) for sample in shown] or [(0.0, 0)]
-        others = [(0.0, others[0][1]), *others, (self._total_steps, others[-1][1])]
+        since = prediction.since
+        others = [(s.step, s.other) for s in shown if s.step >= since]
+        others = others or [(since, shown[-1].other if shown else 0)]
+        others = [(since, others[0][1]), *others, (self._total_steps, others[-1][1])]
         steps = np.array([step for step, _ in others], dtype=np.float64)
         ground = np.array([other for _, other in others], dtype=np.float64)
         amounts = (prediction.peak, prediction.low, prediction.high)
@@ -256,6 +271,7 @@ class MemoryTimeline(QWidget):
         self._highest.setPen(thin_pen(tokens.text, width=2))
         self._highest.setBrush(QColor(tokens.surface))
         self._highest_words.setColor(QColor(tokens.text))
+        self._marks.colour()
         self._highest_words.fill = ground_behind_words(tokens)
         self._peak_words.setColor(QColor(tokens.text))
 

@@ -14,6 +14,7 @@ from studio.ui.charts.memory_timeline import (
     PredictedPeak,
     TimelineSample,
 )
+from studio.ui.pages.run.adaptations import Marks
 from studio.ui.pages.run.series import Curves, MemoryReading, PeakRange
 
 
@@ -51,6 +52,11 @@ class RunCharts:
         if curves.memory:
             self.memory.append(curves.memory)
 
+    def set_marks(self, marks: Marks) -> None:
+        """Mark the steps behind which the run helped itself, where memory ran out."""
+        self.loss.set_marks(marks)
+        self.memory.set_marks(marks)
+
     def set_extent(self, total_steps: int, passes: tuple[float, ...]) -> None:
         """Let all x axes end at the last step."""
         self.loss.set_total(total_steps, passes)
@@ -67,6 +73,9 @@ class MemoryChart(QWidget):
         self._card_bytes: int | None = None
         self._line = MemoryLine()
         self._timeline: MemoryTimeline | None = None
+        self._total = 1
+        self._peak: PeakRange | None = None
+        self._marks: Marks = ()
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._line)
 
@@ -76,19 +85,29 @@ class MemoryChart(QWidget):
 
     def set_prediction(self, peak: PeakRange | None) -> None:
         """Draw the predicted peak with its range, or none."""
+        self._peak = peak
         if peak is not None:
-            self._line.set_prediction(peak.peak, peak.low, peak.high)
+            self._line.set_prediction(peak.peak, peak.low, peak.high, peak.since)
         if self._timeline is not None:
             self._timeline.set_prediction(_on_timeline(peak))
 
     def set_total(self, steps: int) -> None:
         """Let the x axis end at the run's last step."""
+        self._total = steps
         self._line.set_total(steps)
         if self._timeline is not None:
             self._timeline.set_total(steps)
 
+    def set_marks(self, marks: Marks) -> None:
+        """Mark the steps behind which the run helped itself."""
+        self._marks = marks
+        self._line.set_marks(marks)
+        if self._timeline is not None:
+            self._timeline.set_marks(marks)
+
     def clear(self) -> None:
         """Forget a run."""
+        self._peak, self._marks = None, ()
         self._line.clear()
         self._stack.setCurrentWidget(self._line)
         if self._timeline is not None:
@@ -105,6 +124,9 @@ class MemoryChart(QWidget):
         if self._timeline is None:
             self._timeline = MemoryTimeline(total_bytes)
             self._stack.addWidget(self._timeline)
+            self._timeline.set_total(self._total)
+            self._timeline.set_prediction(_on_timeline(self._peak))
+            self._timeline.set_marks(self._marks)
         self._timeline.set_card(total_bytes)
         self._stack.setCurrentWidget(self._timeline)
         return self._timeline
@@ -116,4 +138,6 @@ def _samples(readings: Sequence[MemoryReading]) -> list[TimelineSample]:
 
 
 def _on_timeline(peak: PeakRange | None) -> PredictedPeak | None:
-    return None if peak is None else PredictedPeak(peak.peak, peak.low, peak.high)
+    if peak is None:
+        return None
+    return PredictedPeak(peak.peak, peak.low, peak.high, peak.since)

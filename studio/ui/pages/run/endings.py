@@ -5,10 +5,11 @@ from enum import StrEnum
 
 from studio.domain.best_step import waited_words
 from studio.domain.run import RunSnapshot, RunState
-from studio.domain.time_words import duration
+from studio.domain.time_words import duration, duration_range
 from studio.services.resuming import CHANGED, can_resume
 from studio.services.run_journal import saved_words
 from studio.ui.icon_names import IconName
+from studio.ui.pages.run.pace import seconds_left
 from studio.ui.text import count, percent
 from studio.ui.tokens import Tone
 
@@ -118,13 +119,20 @@ def _paused(snapshot: RunSnapshot) -> Ending:
     where = (
         f"behind step {snapshot.step:,}" if snapshot.steps else "before the first step"
     )
+    told = _kept(snapshot), "Its memory is free.", _still_to_come(snapshot)
     return Ending(
         icon=IconName.PAUSE,
         tone=Tone.NORMAL,
         headline=f"Paused {where}",
-        text=f"{_kept(snapshot)} Its memory is free.".strip(),
+        text=" ".join(filter(None, told)),
         deeds=(NextDeed.RESUME, NextDeed.RECIPE),
     )
+
+
+def _still_to_come(snapshot: RunSnapshot) -> str:
+    """How long it would still take; empty while that can't be told."""
+    left = seconds_left(snapshot)
+    return "" if left is None else f"**{duration_range(*left)}** left once it goes on."
 
 
 def _kept(snapshot: RunSnapshot) -> str:

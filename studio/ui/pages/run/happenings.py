@@ -7,6 +7,7 @@ from typing import Final
 from studio.domain.finding import Severity
 from studio.domain.run import RunSnapshot, RunState
 from studio.ui.icon_names import IconName
+from studio.ui.pages.run.adaptations import ADAPTED, adaptation_words
 from studio.ui.text import count
 from studio.ui.tokens import Tone
 
@@ -31,7 +32,7 @@ class Happening:
 
 
 def happenings(snapshot: RunSnapshot) -> tuple[Happening, ...]:
-    """Saves, held-out losses, answers, warnings and the end, newest first."""
+    """Saves, measurements, answers, reliefs, warnings and the end, newest first."""
     dated = sorted(_dated(snapshot), key=lambda pair: pair[0], reverse=True)
     return tuple(happening for _, happening in dated)
 
@@ -46,7 +47,12 @@ def _dated(snapshot: RunSnapshot) -> Iterator[tuple[int, Happening]]:
     for step, answers in asked.items():
         words = f"{count(answers, 'prompt')} answered"
         yield step, _line(step, IconName.CHAT, Tone.NORMAL, words)
+    for adapted in snapshot.adaptations:
+        words = adaptation_words(adapted)
+        yield adapted.step, _line(adapted.step, IconName.WARNING, Tone.WARNING, words)
     for finding in snapshot.findings:
+        if finding.code == ADAPTED:
+            continue
         # A finding of a run carries no step; it is told above those that do.
         tone = Tone.WARNING if finding.severity is not Severity.INFO else Tone.INFO
         yield _LAST - 1, Happening("", IconName.WARNING, tone, finding.what)

@@ -13,15 +13,19 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QVBoxLayout, QWidge
 from typing_extensions import override
 
 from studio.domain.errors import StudioError
+from studio.domain.finding import Finding
 from studio.domain.run import RunSnapshot
 from studio.services.library import find_run
 from studio.services.process_outcome import Ordered
 from studio.services.resuming import can_resume
+from studio.services.run_wait import GONE_ON
 from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.question import Question
+from studio.ui.pages.run.adaptations import Marks
 from studio.ui.pages.run.endings import NextDeed
+from studio.ui.pages.run.paused_run import PausedRun
 from studio.ui.pages.run.series import Drawn, PeakRange
 from studio.ui.pages.run.shown_run import ShownRun
 from studio.ui.pages.run.view import RunView
@@ -32,7 +36,7 @@ from studio.ui.widgets.progress_header import ProgressText
 if TYPE_CHECKING:
     from pathlib import Path
 
-_Extent = tuple[int, tuple[float, ...], PeakRange | None]
+_Extent = tuple[int, tuple[float, ...], PeakRange | None, Marks]
 
 _INTERVAL_MS = 200
 _READ_AGAIN_EVERY = 10  # turns of the clock, for a run that only the disk tells of
@@ -55,6 +59,7 @@ class RunPage(QWidget):
         super().__init__(parent)
         self._desk = desk
         self._run = ShownRun(desk, self)
+        self._paused = PausedRun(desk, self)
         self._drawn_run: Path | None = None
         self._drawn = Drawn()
         self._extent: _Extent | None = None
@@ -68,6 +73,8 @@ class RunPage(QWidget):
         self._clock.setInterval(_INTERVAL_MS)
         self._clock.timeout.connect(self._on_tick)
         self._run.run_changed.connect(self._on_run_changed)
+        self._paused.paused_changed.connect(self._on_paused_changed)
+        self._paused.wait.wait_failed.connect(self._on_wait_failed)
         self._connect_view()
 
     @override
@@ -100,6 +107,7 @@ class RunPage(QWidget):
         view.stop.clicked.connect(self._on_stop)
         view.to_recipe.clicked.connect(self._on_to_recipe)
         view.ending.deed_chosen.connect(self._on_deed_chosen)
+        view.ending.going_on.wait_chosen.connect(self._on_wait_chosen)
         view.end_now.clicked.connect(self._on_end_now)
         view.kill.clicked.connect(self._on_kill)
         bind_keys(self, Deed.SAVE, self._on_save_now)
@@ -134,6 +142,7 @@ class RunPage(QWidget):
         view.header.set_facts(shown.facts)
         view.samples.show_prompts(shown.prompts)
         view.happenings.show_happenings(shown.happenings)
+        view.ending.show_going_on(self._paused.going_on(snapshot))
         view.memory.set_note(shown.memory_note)
         view.memory_mark.setVisible(shown.memory_mark is not None)
         if shown.memory_mark is not None:
@@ -165,12 +174,13 @@ class RunPage(QWidget):
 
     def _draw(self, shown: Shown) -> None:
         charts, curves = self.view.make_charts(), shown.curves
-        extent = curves.total_steps, curves.passes, curves.peak
+        extent = curves.total_steps, curves.passes, curves.peak, curves.marks
         if extent != self._extent:
             self._extent = extent
             charts.memory.set_card(self._run.card_bytes)
             charts.set_extent(curves.total_steps, curves.passes)
             charts.memory.set_prediction(curves.peak)
+            charts.set_marks(curves.marks)
         charts.feed(curves)
         for card in self.view.chart_cards():
             card.show_chart(has_points=bool(curves.total_steps))
@@ -221,6 +231,26 @@ class RunPage(QWidget):
         if not self._clock.isActive() or snapshot is None or snapshot.state.is_over:
             self.refresh()
         self._keep_time()
+
+    @Slot()
+    def _on_paused_changed(self) -> None:
+        snapshot = self._run.snapshot
+        if self.isVisible() and snapshot is not None:
+            self.view.ending.show_going_on(self._paused.going_on(snapshot))
+
+    @Slot(object)
+    def _on_wait_failed(self, finding: Finding) -> None:
+        self._desk.notices.post(finding)
+        snapshot = self._run.snapshot
+        is_shown = snapshot is not None and str(snapshot.directory) == finding.where
+        if snapshot is not None and is_shown and finding.code == GONE_ON:
+            self._run.follow(snapshot.directory)
+
+    @Slot(bool)
+    def _on_wait_chosen(self, waits: bool) -> None:
+        snapshot = self._run.snapshot
+        if snapshot is not None:
+            self._paused.choose_to_wait(snapshot, waits=waits)
 
     @Slot()
     def _on_save_now(self) -> None:

@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
 from studio.ui.icon_names import IconName
 from studio.ui.icons import SIZE, SMALL_SIZE
 from studio.ui.pages.run.endings import Ending, NextDeed
+from studio.ui.pages.run.going_on import GoingOn
+from studio.ui.pages.run.going_on_panel import GoingOnPanel
 from studio.ui.pages.run.happenings import Happening
 from studio.ui.pages.run.samples import PromptAnswers
 from studio.ui.pages.scroll_column import ScrollColumn
@@ -42,6 +44,7 @@ class EndingCard(Card):
     Attributes:
         headline: What is so.
         text: What was kept and what to do.
+        going_on: A paused run's memory against what is free now.
 
     Signals:
         deed_chosen: A `NextDeed`'s value.
@@ -70,7 +73,10 @@ class EndingCard(Card):
         row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(texts, 1)
         row.addLayout(self._make_buttons())
+        self.going_on = GoingOnPanel()
+        self.going_on.hide()
         self.body.addLayout(row)
+        self.body.addWidget(self.going_on)
 
     def show_ending(self, ending: Ending) -> None:
         """Tell an end."""
@@ -85,6 +91,12 @@ class EndingCard(Card):
             for made in (self._buttons[deed], self._primaries.get(deed)):
                 if made is not None:
                     made.setVisible(deed in ending.deeds and made is shown)
+
+    def show_going_on(self, going_on: GoingOn | None) -> None:
+        """Tell what going on takes; None where there is nothing to tell."""
+        self.going_on.setVisible(going_on is not None)
+        if going_on is not None:
+            self.going_on.show_going_on(going_on)
 
     def deed_button(self, deed: NextDeed) -> QWidget:
         """The button of a deed: the primary one, where it helps most."""

@@ -7,7 +7,9 @@ from typing import Final, Self
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import Recipe
 from studio.domain.run import MemoryPoint, RunSnapshot
+from studio.services.run_need import counts_allocator
 from studio.ui.charts.scale import Smoother
+from studio.ui.pages.run.adaptations import Marks, adaptation_marks
 
 _SMOOTHED: Final = 200
 """Steps before these weigh less than a billionth in the smoothed loss."""
@@ -17,11 +19,17 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class PeakRange:
-    """The predicted peak and its range, in bytes of what the memory chart counts."""
+    """The predicted peak and its range, in bytes of what the memory chart counts.
+
+    Attributes:
+        peak, low, high: The peak and its range.
+        since: The step behind which the recipe that it holds for came into force.
+    """
 
     peak: int
     low: int
     high: int
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class Curves:
         grad_norm: Of each step that reported one.
         memory: What was held.
         peak: The predicted peak; None when it could not be priced.
+        marks: Where the run helped itself when memory ran out, and how.
     """
 
     total_steps: int
@@ -77,6 +86,7 @@ class Curves:
     grad_norm: Points
     memory: tuple[MemoryReading, ...]
     peak: PeakRange | None
+    marks: Marks = ()
 
 
 def curves(
@@ -89,8 +99,8 @@ def curves(
 
     Args:
         snapshot: The run so far.
-        recipe: It was started with; None when it can't be read.
-        estimate: What was predicted for it; None when it could not be priced.
+        recipe: That is in force; None when it can't be read.
+        estimate: What is predicted for it; None when it could not be priced.
         drawn: What the charts hold.
     """
     steps = snapshot.steps[drawn.steps :]
@@ -103,6 +113,7 @@ def curves(
         grad_norm=_points((p.step, p.grad_norm) for p in steps),
         memory=tuple(_reading(p) for p in snapshot.memory[drawn.memory :]),
         peak=predicted_peak(snapshot, estimate),
+        marks=adaptation_marks(snapshot),
     )
 
 
@@ -112,11 +123,6 @@ def smoothed_loss(snapshot: RunSnapshot) -> float | None:
     for point in snapshot.steps[-_SMOOTHED:]:
         mean = smoother.add(point.loss)
     return mean
-
-
-def counts_allocator(snapshot: RunSnapshot) -> bool:
-    """Whether memory is counted by torch's allocator, as on a card."""
-    return any(point.reserved_bytes is not None for point in snapshot.memory)
 
 
 def predicted_peak(
@@ -134,7 +140,8 @@ def predicted_peak(
         max(0, size - outside)
         for size in (estimate.peak_bytes, estimate.low_bytes, estimate.high_bytes)
     )
-    return PeakRange(peak, low, high)
+    since = snapshot.adaptations[-1].step if snapshot.adaptations else 0
+    return PeakRange(peak, low, high, float(since))
 
 
 def passes_of(recipe: Recipe | None) -> float:

@@ -13,6 +13,7 @@ from studio.domain.run import RunSnapshot
 from studio.services.library import find_run, runs_in
 from studio.services.pricing import price
 from studio.services.run_journal import newest_first, snapshot_of
+from studio.services.run_need import recipe_in_force_of
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadRun:
-    """A run as it lies on disk."""
+    """A run as it lies on disk, with the recipe that is in force."""
 
     snapshot: RunSnapshot
     recipe: Recipe | None
@@ -32,7 +33,7 @@ class ShownRun(QObject):
     """The run that was opened by hand, else the live one, else the project's newest.
 
     Attributes:
-        recipe: The shown run's; None when it can't be read.
+        recipe: The one in force for the shown run; None when it can't be read.
         estimate: What the formula predicts for it on this machine.
 
     Signals:
@@ -45,7 +46,7 @@ class ShownRun(QObject):
         super().__init__(parent)
         self._desk = desk
         self._from_disk: ReadRun | None = None
-        self._known_of: Path | None = None
+        self._known_of: tuple[Path, int] | None = None
         self.recipe: Recipe | None = None
         self.estimate: MemoryEstimate | None = None
         self._errand = Errand(self._read, self)
@@ -73,7 +74,7 @@ class ShownRun(QObject):
         if self.is_live:
             live = self._desk.controller.snapshot
             if live is not None:
-                self._know(live.directory)
+                self._know(live)
             return live
         if self._from_disk is None:
             return None
@@ -99,6 +100,15 @@ class ShownRun(QObject):
             return
         self._errand.run()
 
+    def follow(self, directory: Path) -> None:
+        """Follow a run that somebody else went on with, if this window is free."""
+        if self._desk.controller.is_running:
+            return
+        try:
+            self._desk.controller.attach(find_run(str(directory)))
+        except StudioError as refused:
+            self._desk.notices.post(refused.finding)
+
     def _is_own(self) -> bool:
         """Whether the controller's last run belongs to the open project."""
         live, project = self._desk.controller.snapshot, self._desk.projects.current
@@ -116,12 +126,12 @@ class ShownRun(QObject):
         told = newest_first(map(snapshot_of, runs_in(project.directory)))
         return _read_run(told[0].directory) if told else None
 
-    def _know(self, directory: Path) -> None:
-        """Read the recipe of a run and price it, once."""
-        if directory == self._known_of:
+    def _know(self, run: RunSnapshot) -> None:
+        """Read the recipe in force of a run and price it, once for each it comes to."""
+        if _recipe_key(run) == self._known_of:
             return
-        self._known_of = directory
-        self._price(_recipe_of(directory))
+        self._known_of = _recipe_key(run)
+        self._price(_recipe_of(run))
 
     def _price(self, recipe: Recipe | None) -> None:
         self.recipe, self.estimate = recipe, None
@@ -139,20 +149,15 @@ class ShownRun(QObject):
     def _on_read(self, read: ReadRun | None) -> None:
         self._from_disk = read
         if read is not None and not self.is_live:
-            self._known_of = read.snapshot.directory
+            self._known_of = _recipe_key(read.snapshot)
             self._price(read.recipe)
             self._join(read)
         self.run_changed.emit()
 
     def _join(self, read: ReadRun) -> None:
         """Follow a run that another window left running, if this one is free."""
-        controller = self._desk.controller
-        if read.snapshot.state.is_over or controller.is_running:
-            return
-        try:
-            controller.attach(find_run(str(read.snapshot.directory)))
-        except StudioError as refused:
-            self._desk.notices.post(refused.finding)
+        if not read.snapshot.state.is_over:
+            self.follow(read.snapshot.directory)
 
     @Slot(object)
     def _on_read_failed(self, finding: Finding) -> None:
@@ -173,12 +178,17 @@ class ShownRun(QObject):
 
 
 def _read_run(directory: Path) -> ReadRun:
-    run = find_run(str(directory))
-    return ReadRun(snapshot_of(run), _recipe_of(directory))
+    run = snapshot_of(find_run(str(directory)))
+    return ReadRun(run, _recipe_of(run))
 
 
-def _recipe_of(directory: Path) -> Recipe | None:
+def _recipe_key(run: RunSnapshot) -> tuple[Path, int]:
+    """What a change of the recipe in force is seen by."""
+    return run.directory, len(run.adaptations)
+
+
+def _recipe_of(run: RunSnapshot) -> Recipe | None:
     try:
-        return find_run(str(directory)).read_recipe()
+        return recipe_in_force_of(run)
     except StudioError:
         return None

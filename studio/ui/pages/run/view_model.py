@@ -14,6 +14,7 @@ from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase, RunSnapshot, RunState, StageProgress
 from studio.domain.time_words import duration, duration_range
+from studio.services.run_need import counts_allocator
 from studio.ui.icon_names import IconName
 from studio.ui.pages.run.endings import Ending, ending_of
 from studio.ui.pages.run.happenings import Happening, happenings
@@ -22,7 +23,6 @@ from studio.ui.pages.run.samples import PromptAnswers, prompts_of
 from studio.ui.pages.run.series import (
     Curves,
     Drawn,
-    counts_allocator,
     curves,
     passes_of,
     predicted_peak,
@@ -52,8 +52,8 @@ class RunInputs:
 
     Attributes:
         snapshot: The run.
-        recipe: It was started with; None when it can't be read.
-        estimate: What was predicted for it.
+        recipe: That is in force; None when it can't be read.
+        estimate: What is predicted for it.
         now: Seconds since the epoch.
         is_ours: Whether this window leads the run and takes its orders.
         rung: What it was told from here.
@@ -303,7 +303,7 @@ def _memory_note(snapshot: RunSnapshot) -> str:
 
 
 def _memory_mark(snapshot: RunSnapshot, estimate: MemoryEstimate | None) -> Mark | None:
-    peak, predicted = snapshot.peak_bytes, predicted_peak(snapshot, estimate)
+    predicted, peak = predicted_peak(snapshot, estimate), snapshot.peak_in_force_bytes
     if peak is None or predicted is None or not snapshot.steps or not predicted.peak:
         return None
     change = peak / predicted.peak - 1
