@@ -18,9 +18,19 @@ DORA_ON_EXPERTS = error(
     where="lora.variant",
 )
 
+_LOFTQ_WITHOUT_FOUR_BITS = error(
+    "recipe.contradiction",
+    "lora.variant and model.precision can't hold together: LoftQ needs 4-bit weights.",
+    why="It starts the adapter from what 4 bits lost.",
+    fix="Set model.precision to nf4, or lora.variant to lora.",
+    where="lora.variant",
+)
+
 
 def adapter_clashes(model: ModelOptions, lora: LoraOptions) -> list[Finding]:
     """Every option that the kind of adapter can't hold together with."""
+    if lora.variant is LoraVariant.LOFTQ and not model.precision.is_four_bit:
+        return [_LOFTQ_WITHOUT_FOUR_BITS]
     if lora.variant is not LoraVariant.DORA:
         return []
     found: list[Finding] = []

@@ -70,11 +70,12 @@ class AdapterDtype(StrEnum):
 
 
 class LoraVariant(StrEnum):
-    """How the adapter's product is scaled, and what is trained beside it."""
+    """How the adapter's product is scaled or begun, and what is trained beside it."""
 
     LORA = "lora"
     RSLORA = "rslora"
     DORA = "dora"
+    LOFTQ = "loftq"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +148,12 @@ class LoraOptions:
     )
     variant: LoraVariant = choice(
         LoraVariant.LORA,
-        titles=("LoRA", "rsLoRA", "DoRA"),
+        titles=("LoRA", "rsLoRA", "DoRA", "LoftQ"),
         title="Kind of adapter",
         help="rsLoRA scales by alpha / √rank, which suits high ranks; with the same "
         "alpha the adapter counts for more. DoRA trains each output’s length apart "
-        "from its direction, and takes longer.",
+        "from its direction, and takes longer. LoftQ is LoRA that starts by making "
+        "good a part of what 4 bits lost.",
         effect="DoRA unpacks each adapted layer’s weights on its way.",
     )
     dropout: float = number(

@@ -64,6 +64,11 @@ WAYS = {
         "lora__variant": "dora",
         "lora__adapter_dtype": "fp32",
     },
+    "loftq": {
+        "model__precision": "nf4",
+        "lora__variant": "loftq",
+        "lora__adapter_dtype": "fp32",
+    },
     "noise and smoothed": {
         "train__neftune": 5.0,
         "train__label_smoothing": 0.1,

@@ -18,6 +18,7 @@ from studio.engine.packing import refuse_leaks
 from studio.engine.progress_bars import reported
 from studio.engine.resuming import Resuming, fingerprint_of, take_up
 from studio.engine.session import Session
+from studio.engine.starting.begin import begin_adapter
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.trained_weights import made_trainable
 from studio.engine.training_loop import begin, drive
@@ -87,6 +88,7 @@ def load_run(
         base = load_model(folder, recipe.model, formats, device)
     set_seed(recipe.train.seed)
     model = made_trainable(base, recipe)
+    begin_adapter(session, model, folder, recipe)
 
     # What a run takes is counted from here on: converting a model and reading a file
     # that lies mapped in memory take pages that training doesn't need.

@@ -30,6 +30,8 @@ from studio.engine.parity.page import finite, write_report
 from studio.engine.parity.words import ends_of, lost_ends, other_prompts
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
+from studio.engine.starting.loftq import hold_as_quantised
+from studio.engine.starting.trained_on import trained_on
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
 from studio.protocol.events import ParityMeasured
 from studio.storage.models import ModelPlace, is_model_folder
@@ -146,9 +148,13 @@ def _hear_trained(
 ) -> _Told:
     """What base and adapter say, unquantised."""
     session.enter(Phase.LOADING_MODEL)
-    stretch = run.read_recipe().model.stretch
+    recipe = run.read_recipe()
     with reported(session, "Loading the weights"):
-        model = put_adapter(load_plain(base, torch.float32, stretch), run.adapter_path)
+        plain = load_plain(base, torch.float32, recipe.model.stretch)
+        model = put_adapter(plain, run.adapter_path)
+        bits = trained_on(base, recipe).bits
+        if bits is not None:
+            hold_as_quantised(model, bits)
     session.enter(Phase.EVALUATING)
     said = dict(answers(model, tokenizer, prompts, _PLAIN, _ANSWER_TOKENS))
     whole = [*rows, *(_answered(tokenizer, each, said[each]) for each in prompts)]
