@@ -76,6 +76,7 @@ class LoraVariant(StrEnum):
     RSLORA = "rslora"
     DORA = "dora"
     LOFTQ = "loftq"
+    PISSA = "pissa"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,12 +149,13 @@ class LoraOptions:
     )
     variant: LoraVariant = choice(
         LoraVariant.LORA,
-        titles=("LoRA", "rsLoRA", "DoRA", "LoftQ"),
+        titles=("LoRA", "rsLoRA", "DoRA", "LoftQ", "PiSSA"),
         title="Kind of adapter",
         help="rsLoRA scales by alpha / √rank, which suits high ranks; with the same "
         "alpha the adapter counts for more. DoRA trains each output’s length apart "
         "from its direction, and takes longer. LoftQ is LoRA that starts by making "
-        "good a part of what 4 bits lost.",
+        "good a part of what 4 bits lost. PiSSA starts as the strongest part of each "
+        "layer, and is handed over as LoRA of twice the rank.",
         effect="DoRA unpacks each adapted layer’s weights on its way.",
     )
     dropout: float = number(

@@ -22,6 +22,7 @@ _WHOLE = "Fine-tuned version"
 _PEFT = "library_name: peft"
 _TRANSFORMERS = "library_name: transformers"
 _REPAIRS = "The adapter makes good"
+_CONVERTED = "PiSSA trained it"
 _TEMPLATE_NOTE = (
     "The chat template beside the weights is the one that it was trained with."
 )
@@ -74,7 +75,7 @@ def model_card(facts: Facts) -> str:
             + _best_of(facts),
             *_measured(facts),
             *_stretched(facts.recipe),
-            *_repaired(facts.recipe),
+            *_started(facts.recipe),
             "",
             f"Data: `{name}`, SHA-256 `{facts.data_sha256}`.",
             "",
@@ -102,7 +103,8 @@ def merged_card(adapter_card: str, dtype: str) -> str:
         dtype: Of the merged weights.
     """
     merged = f"Merged in fp32 and saved in {dtype}."
-    kept = [x for x in adapter_card.split("\n\n") if not x.startswith(_REPAIRS)]
+    own = (_REPAIRS, _CONVERTED)
+    kept = [x for x in adapter_card.split("\n\n") if not x.startswith(own)]
     return (
         "\n\n".join(kept)
         .replace(_PEFT, _TRANSFORMERS, 1)
@@ -150,11 +152,18 @@ def _stretched(recipe: Recipe) -> list[str]:
     return ["", f"The base's rotary positions were divided by {factor:g}: {scaled}"]
 
 
-def _repaired(recipe: Recipe) -> list[str]:
-    if recipe.trains_all or recipe.lora.variant is not LoraVariant.LOFTQ:
+def _started(recipe: Recipe) -> list[str]:
+    """What is to be known of an adapter that didn't start from nothing."""
+    if recipe.trains_all:
         return []
-    held = recipe.model.precision.value.upper()
-    return ["", f"{_REPAIRS} what {held} loses: load the base in {held}."]
+    rank, held = recipe.lora.rank, recipe.model.precision.value.upper()
+    match recipe.lora.variant:
+        case LoraVariant.LOFTQ:
+            return ["", f"{_REPAIRS} what {held} loses: load the base in {held}."]
+        case LoraVariant.PISSA:
+            told = f"{_CONVERTED} at rank {rank}. It is LoRA of rank {2 * rank}, the "
+            return ["", f"{told}difference to its start, for the base as it is."]
+    return []
 
 
 def _options(recipe: Recipe) -> list[str]:

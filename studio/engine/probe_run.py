@@ -97,7 +97,7 @@ def load_probe_run(
     base = load_model(folder, recipe.model, subject.formats, device)
     set_seed(recipe.train.seed)
     model = made_trainable(base, recipe)
-    begin_adapter(quiet, model, folder, recipe)
+    start = begin_adapter(quiet, model, folder, recipe)
     tokenizer, data, digest = _data(session, recipe, folder, pads=subject.pads)
     cut, worst = worst_of(recipe, data)
     run = TrainingRun(
@@ -110,6 +110,7 @@ def load_probe_run(
         data=worst,
         data_sha256=digest,
         formats=subject.formats,
+        start=start,
     )
     return ProbeRun(run, worst.training[0].width, digest)
 

@@ -223,7 +223,7 @@ def load(model: Model, subject: Subject, recorder: Recorder) -> PeftModelForCaus
     upcast(model, recorder, subject)
     with recorder.purpose(LOADING):
         adapted = attach(model, subject.recipe.lora)
-        rehearse_start(adapted, subject.recipe.lora.variant)
+        rehearse_start(recorder, adapted, subject.recipe.lora.variant)
         return adapted
 
 

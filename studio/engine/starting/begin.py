@@ -2,17 +2,26 @@
 
 from pathlib import Path
 
+import torch
 from peft import PeftModelForCausalLM
 
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import LoraVariant
+from studio.engine.adapters import set_dtype
 from studio.engine.session import Session
 from studio.engine.starting.loftq import repair
+from studio.engine.starting.pissa import Start, split, start_of
+
+_STARTING = frozenset({LoraVariant.LOFTQ, LoraVariant.PISSA})
 
 
 def begin_adapter(
-    session: Session, model: PeftModelForCausalLM, folder: Path, recipe: Recipe
-) -> None:
+    session: Session,
+    model: PeftModelForCausalLM,
+    folder: Path,
+    recipe: Recipe,
+    checkpoint: Path | None = None,
+) -> Start:
     """Give a fresh adapter the start that its recipe names.
 
     Args:
@@ -20,11 +29,22 @@ def begin_adapter(
         model: The base with the adapter; the bare model where all weights are trained.
         folder: Of the base model.
         recipe: Of the run.
+        checkpoint: That the run goes on from; None to begin it.
+
+    Returns:
+        What is to be taken off the adapter when it is handed over; mostly nothing.
 
     Raises:
         StudioError: The start can't be worked out from this base.
     """
-    if recipe.trains_all:
-        return
-    if recipe.lora.variant is LoraVariant.LOFTQ:
+    variant = recipe.lora.variant
+    if recipe.trains_all or variant not in _STARTING:
+        return {}
+    if any(p.dtype is torch.float16 for p in model.parameters() if p.requires_grad):
+        # It can't hold bf16's digits; such an adapter is trained in fp32.
+        set_dtype(model, torch.float32)
+    if variant is LoraVariant.LOFTQ:
         repair(session, model, folder)
+        return {}
+    known = start_of(checkpoint) if checkpoint else None
+    return split(session, model, folder, known)

@@ -1,7 +1,7 @@
 """What a base's layers stand for as they are held, and how they are given others.
 
 Quantised layers are unpacked and packed by bitsandbytes with the settings that they
-were loaded by, so that weights that are put back unchanged give the same bits.
+were loaded by.
 """
 
 from typing import Any
@@ -87,7 +87,9 @@ def held_by(layer: nn.Module) -> torch.Tensor:
     if isinstance(layer, Linear4bit):
         unpacked = functional.dequantize_4bit(weight.data, weight.quant_state)
     elif isinstance(layer, Linear8bitLt):
-        unpacked = functional.int8_vectorwise_dequant(weight.data, weight.SCB)
+        unpacked = functional.int8_vectorwise_dequant(
+            weight.data.to(CPU), weight.SCB.to(CPU)
+        )
     else:
         unpacked = weight.data.T if isinstance(layer, Conv1D) else weight.data
     return unpacked.detach().to(CPU, torch.float32)
@@ -120,27 +122,32 @@ def original_of(
     return found if (found - held).norm() <= _FARTHEST * found.norm() else None
 
 
-def hold(layer: nn.Module, weight: torch.Tensor, dtype: torch.dtype) -> None:
+def hold(layer: nn.Module, weight: torch.Tensor) -> None:
     """Give a layer other weights, held as its own were.
 
     A card holds one more packed layer meanwhile, and it unpacked if it is quantised.
 
     Args:
-        layer: Of a loaded model; it is changed.
+        layer: Of a loaded model that has computed nothing yet; it is changed.
         weight: fp32 (out, in) in main memory.
-        dtype: That unquantised weights are loaded in.
     """
     old: Any = layer.weight
     if isinstance(layer, Linear4bit):
         settings = {key: old.__dict__[key] for key in _SETTINGS}
-        fresh: Any = Params4bit(weight.to(dtype), requires_grad=False, **settings)
+        fresh: Any = Params4bit(
+            weight.to(old.quant_state.dtype), requires_grad=False, **settings
+        )
         layer.weight = fresh.to(old.device)
     elif isinstance(layer, Linear8bitLt):
-        rounded: Any = Int8Params(weight.to(dtype), requires_grad=False)
+        rounded: Any = Int8Params(weight, requires_grad=False)
         layer.weight = rounded.to(old.device)
     else:
-        upright = weight.T if isinstance(layer, Conv1D) else weight
-        old.data.copy_(upright)
+        upright = weight.T.contiguous() if isinstance(layer, Conv1D) else weight
+        if old.device == CPU:
+            # Each page of a mapped file that is written to would be held twice.
+            old.data = upright.to(old.dtype)
+        else:
+            old.data.copy_(upright)
 
 
 _SETTINGS = (

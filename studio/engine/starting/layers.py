@@ -69,9 +69,14 @@ def start_from(layer: nn.Module, wanted: torch.Tensor) -> Factors:
     with torch.no_grad():
         first[:rank] = right.to(first)
         second[:, :rank] = left.to(second)
-    factors = Factors(_in_main_memory(first), _in_main_memory(second))
+    factors = factors_of(layer)
     put_factors(layer, factors)
     return factors
+
+
+def factors_of(layer: nn.Module) -> Factors:
+    """A layer's factors as they are now."""
+    return Factors(*map(_in_main_memory, _parts(layer)))
 
 
 def put_factors(layer: nn.Module, factors: Factors) -> None:
