@@ -38,7 +38,7 @@ _LOFTQ_WITHOUT_FOUR_BITS = error(
     "lora.variant and model.precision can't hold together: LoftQ needs 4-bit weights.",
     why="It starts the adapter from what 4 bits lost.",
     fix="Set model.precision to nf4, or lora.variant to lora.",
-    where="lora.variant",
+    where="model.precision",
 )
 
 _PISSA_DROPPING = error(

@@ -74,7 +74,9 @@ def trained(request, tmp_path_factory, tiny_qwen):
     recipe = recipe_for(tiny_qwen, data, train__max_steps=8, **options)
     with closing(Heard()) as heard:
         directory = new_run(folder, recipe)
-        run = training.load_run(heard.session, directory, recipe, place_of(str(tiny_qwen)))
+        run = training.load_run(
+            heard.session, directory, recipe, place_of(str(tiny_qwen))
+        )
         layers = [
             (name, held_by(base_of(layer)), layer.get_delta_weight("default").float())
             for name, layer in adapted_layers(run.model)
