@@ -79,6 +79,10 @@ class LoraVariant(StrEnum):
     PISSA = "pissa"
 
 
+STARTING_FROM_BASE = frozenset({LoraVariant.LOFTQ, LoraVariant.PISSA})
+"""Kinds that start from what their base holds, so that they change it at once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """Which model is trained, and how its weights are held."""

@@ -145,6 +145,14 @@ def test_that_pissa_is_refused_on_experts_and_where_inputs_are_dropped():
     assert clash.where == "lora.dropout"
 
 
+@pytest.mark.parametrize("kind", ["loftq", "pissa"])
+def test_that_a_start_from_the_base_is_refused_where_the_base_is_the_reference(kind):
+    recipe = Recipe().with_value("lora.variant", kind)
+    for method, clashes in (("sft", 0), ("orpo", 0), ("dpo", 1), ("kto", 1)):
+        found_ = recipe.with_value("train.method", method).contradictions()
+        assert [each.where for each in found_] == ["lora.variant"] * clashes
+
+
 def test_that_experts_alone_are_refused():
     findings = found(MIXTRAL, lora__targets=("mlp-only",))
     assert "recipe.targets" in [finding.code for finding in findings]

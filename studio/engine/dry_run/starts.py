@@ -8,13 +8,11 @@ from bitsandbytes import functional
 from bitsandbytes.nn.modules import Linear4bit
 from peft import PeftModelForCausalLM
 
-from studio.domain.recipe_options import LoraVariant
+from studio.domain.recipe_options import STARTING_FROM_BASE, LoraVariant
 from studio.engine.dry_run.fake_model import packed_anew
 from studio.engine.dry_run.recorder import Recorder
 from studio.engine.starting.held_layers import is_quantised
 from studio.engine.starting.layers import adapted_layers, base_of
-
-_STARTING = frozenset({LoraVariant.LOFTQ, LoraVariant.PISSA})
 
 
 def rehearse_start(
@@ -27,7 +25,7 @@ def rehearse_start(
         model: The base with a fresh adapter.
         variant: Of the adapter.
     """
-    if variant not in _STARTING:
+    if variant not in STARTING_FROM_BASE:
         return
     for _, layer in adapted_layers(model):
         base = base_of(layer)

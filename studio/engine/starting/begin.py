@@ -6,13 +6,11 @@ import torch
 from peft import PeftModelForCausalLM
 
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import LoraVariant
+from studio.domain.recipe_options import STARTING_FROM_BASE, LoraVariant
 from studio.engine.adapters import set_dtype
 from studio.engine.session import Session
 from studio.engine.starting.loftq import repair
 from studio.engine.starting.pissa import Start, split, start_of
-
-_STARTING = frozenset({LoraVariant.LOFTQ, LoraVariant.PISSA})
 
 
 def begin_adapter(
@@ -38,7 +36,7 @@ def begin_adapter(
         StudioError: The start can't be worked out from this base.
     """
     variant = recipe.lora.variant
-    if recipe.trains_all or variant not in _STARTING:
+    if recipe.trains_all or variant not in STARTING_FROM_BASE:
         return {}
     if any(p.dtype is torch.float16 for p in model.parameters() if p.requires_grad):
         # It can't hold bf16's digits; such an adapter is trained in fp32.
