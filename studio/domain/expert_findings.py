@@ -1,13 +1,13 @@
 """What a mixture of experts can't do or costs, in the same words everywhere."""
 
-from studio.domain.adapter_findings import DORA_ON_EXPERTS
+from studio.domain.adapter_findings import REFUSED_ON_EXPERTS
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.finding import Finding, Severity, error
 from studio.domain.hardware import gib
 from studio.domain.memory.on_paper.planning import plan_of
 from studio.domain.memory.on_paper.weights import base_weights, four_bit_bytes
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import ALL_LINEAR, LoraVariant
+from studio.domain.recipe_options import ALL_LINEAR
 
 # peft refuses it so (tuners/lora/layer.py, `ParamWrapper`).
 DROPOUT_ON_EXPERTS = error(
@@ -32,8 +32,8 @@ def expert_refusal(recipe: Recipe, model: ModelArchitecture) -> Finding | None:
     adapts = ALL_LINEAR in recipe.lora.targets and not recipe.trains_all
     if model.has_experts and recipe.lora.dropout and adapts:
         return DROPOUT_ON_EXPERTS
-    if model.has_experts and recipe.lora.variant is LoraVariant.DORA and adapts:
-        return DORA_ON_EXPERTS
+    if model.has_experts and adapts:
+        return REFUSED_ON_EXPERTS.get(recipe.lora.variant)
     return None
 
 

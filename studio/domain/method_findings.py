@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from studio.domain.finding import Finding, error
-from studio.domain.recipe_options import Precision
+from studio.domain.method_options import REFERRING_METHODS
+from studio.domain.recipe_options import STARTING_FROM_BASE, Precision
 
 if TYPE_CHECKING:
     from studio.domain.recipe import Recipe
@@ -11,7 +12,11 @@ if TYPE_CHECKING:
 
 def method_clashes(recipe: "Recipe") -> list[Finding]:
     """Every pair of options, one of them the method's, that can't hold together."""
-    return [*_weight_clashes(recipe), *_ratio_clashes(recipe)]
+    return [
+        *_weight_clashes(recipe),
+        *_ratio_clashes(recipe),
+        *_reference_clashes(recipe),
+    ]
 
 
 def _ratio_clashes(recipe: "Recipe") -> list[Finding]:
@@ -56,6 +61,22 @@ def _weight_clashes(recipe: "Recipe") -> list[Finding]:
             )
         ]
     return []
+
+
+def _reference_clashes(recipe: "Recipe") -> list[Finding]:
+    if recipe.trains_all or recipe.train.method not in REFERRING_METHODS:
+        return []
+    if recipe.lora.variant not in STARTING_FROM_BASE:
+        return []
+    return [
+        _clash(
+            "train.method",
+            "lora.variant",
+            "DPO and KTO compare with the base without its adapter, which is not where "
+            "such an adapter starts.",
+            "Set lora.variant to lora, or train.method to orpo.",
+        )
+    ]
 
 
 def _clash(first: str, second: str, why: str, fix: str) -> Finding:

@@ -70,11 +70,17 @@ class AdapterDtype(StrEnum):
 
 
 class LoraVariant(StrEnum):
-    """How the adapter's product is scaled, and what is trained beside it."""
+    """How the adapter's product is scaled or begun, and what is trained beside it."""
 
     LORA = "lora"
     RSLORA = "rslora"
     DORA = "dora"
+    LOFTQ = "loftq"
+    PISSA = "pissa"
+
+
+STARTING_FROM_BASE = frozenset({LoraVariant.LOFTQ, LoraVariant.PISSA})
+"""Kinds that start from what their base holds, so that they change it at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +153,13 @@ class LoraOptions:
     )
     variant: LoraVariant = choice(
         LoraVariant.LORA,
-        titles=("LoRA", "rsLoRA", "DoRA"),
+        titles=("LoRA", "rsLoRA", "DoRA", "LoftQ", "PiSSA"),
         title="Kind of adapter",
         help="rsLoRA scales by alpha / √rank, which suits high ranks; with the same "
         "alpha the adapter counts for more. DoRA trains each output’s length apart "
-        "from its direction, and takes longer.",
+        "from its direction, and takes longer. LoftQ is LoRA that starts by making "
+        "good a part of what 4 bits lost. PiSSA starts as the strongest part of each "
+        "layer, and is handed over as LoRA of twice the rank.",
         effect="DoRA unpacks each adapted layer’s weights on its way.",
     )
     dropout: float = number(

@@ -43,7 +43,7 @@ def save_adapter(
         tokenizer: With the template that it was trained with.
         facts: For its card.
         target: The folder to make.
-        beside: Writes what else belongs into the folder.
+        beside: Does what else belongs to the folder.
         replace: An adapter that lies there makes room, once the new one is whole.
 
     Raises:

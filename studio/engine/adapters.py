@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, PeftModelForCausalLM, get_peft_model
 from peft.tuners.lora.layer import ParamWrapper
 
-from studio.domain.adapter_findings import DORA_ON_EXPERTS
+from studio.domain.adapter_findings import DORA_ON_EXPERTS, PISSA_ON_EXPERTS
 from studio.domain.errors import StudioError
 from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
 from studio.domain.recipe_options import LoraOptions, LoraVariant
@@ -26,7 +26,7 @@ def attach(model: Model, options: LoraOptions) -> PeftModelForCausalLM:
 
     Raises:
         StudioError: A target is no linear layer of this model, or an adapter on
-            experts shall drop its inputs or be DoRA.
+            experts shall drop its inputs, be DoRA or be PiSSA.
     """
     config = lora_config(options, targets_for(model, options.targets))
     try:
@@ -43,6 +43,9 @@ def attach(model: Model, options: LoraOptions) -> PeftModelForCausalLM:
         # peft measures copies of 4-bit layers, which hold themselves by a cycle
         # (tuners/lora/dora.py, `update_layer`).
         gc.collect()
+    has_experts = any(isinstance(each, ParamWrapper) for each in adapted.modules())
+    if options.variant is LoraVariant.PISSA and has_experts:
+        raise StudioError(PISSA_ON_EXPERTS)
     return cast("PeftModelForCausalLM", adapted)
 
 

@@ -14,6 +14,7 @@ from studio.domain.waypoints import passing
 from studio.engine.adapter_files import save_adapter
 from studio.engine.adapters import trained_bytes
 from studio.engine.staging import need_space, whole_folder
+from studio.engine.starting.pissa import hand_over, start_bytes
 from studio.protocol.events import CheckpointRemoved, CheckpointSaved
 from studio.storage.checkpoint_folders import (
     UNKNOWN,
@@ -43,13 +44,15 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
     fingerprint = run.fingerprint or UNKNOWN
 
     def state_and_seal(draft: Path) -> None:
+        hand_over(draft, run.start)
         run.keeper.write(draft)
         passing("save.state")
         seal(draft, step, fingerprint)
         passing("save.manifest")
 
     whole = run.recipe.trains_all
-    needed = run.keeper.size_bytes() + (0 if whole else trained_bytes(run.model))
+    needed = run.keeper.size_bytes() + start_bytes(run.start)
+    needed += 0 if whole else trained_bytes(run.model)
     need_space(parent, needed, "The checkpoint")
     if whole:
         with whole_folder(target, replace=target.exists()) as draft:

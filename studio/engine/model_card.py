@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.domain.recipe import OPTIONS, Recipe
+from studio.domain.recipe_options import LoraVariant
 from studio.storage.models import ModelPlace
 
 # Texts that may hold a path, or that are told in words already.
@@ -20,6 +21,8 @@ _ADAPTER = "LoRA adapter"
 _WHOLE = "Fine-tuned version"
 _PEFT = "library_name: peft"
 _TRANSFORMERS = "library_name: transformers"
+_REPAIRS = "The adapter makes good"
+_CONVERTED = "PiSSA trained it"
 _TEMPLATE_NOTE = (
     "The chat template beside the weights is the one that it was trained with."
 )
@@ -72,6 +75,7 @@ def model_card(facts: Facts) -> str:
             + _best_of(facts),
             *_measured(facts),
             *_stretched(facts.recipe),
+            *_started(facts.recipe),
             "",
             f"Data: `{name}`, SHA-256 `{facts.data_sha256}`.",
             "",
@@ -99,8 +103,11 @@ def merged_card(adapter_card: str, dtype: str) -> str:
         dtype: Of the merged weights.
     """
     merged = f"Merged in fp32 and saved in {dtype}."
+    own = (_REPAIRS, _CONVERTED)
+    kept = [x for x in adapter_card.split("\n\n") if not x.startswith(own)]
     return (
-        adapter_card.replace(_PEFT, _TRANSFORMERS, 1)
+        "\n\n".join(kept)
+        .replace(_PEFT, _TRANSFORMERS, 1)
         .replace(f"# {_ADAPTER} of", f"# {_WHOLE} of", 1)
         .replace(_TEMPLATE_NOTE, f"{merged} {_TEMPLATE_NOTE}", 1)
     )
@@ -143,6 +150,20 @@ def _stretched(recipe: Recipe) -> list[str]:
         return []
     scaled = f'load it with `rope_type` "linear" and `factor` {factor:g}.'
     return ["", f"The base's rotary positions were divided by {factor:g}: {scaled}"]
+
+
+def _started(recipe: Recipe) -> list[str]:
+    """What is to be known of an adapter that didn't start from nothing."""
+    if recipe.trains_all:
+        return []
+    rank, held = recipe.lora.rank, recipe.model.precision.value.upper()
+    match recipe.lora.variant:
+        case LoraVariant.LOFTQ:
+            return ["", f"{_REPAIRS} what {held} loses: load the base in {held}."]
+        case LoraVariant.PISSA:
+            told = f"{_CONVERTED} at rank {rank}. It is LoRA of rank {2 * rank}, the "
+            return ["", f"{told}difference to its start, for the base as it is."]
+    return []
 
 
 def _options(recipe: Recipe) -> list[str]:

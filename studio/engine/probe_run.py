@@ -19,6 +19,7 @@ from studio.engine.model_config import read_config
 from studio.engine.model_loading import load_model
 from studio.engine.packing import rows_for
 from studio.engine.session import Session
+from studio.engine.starting.begin import begin_adapter
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
 from studio.engine.trained_weights import made_trainable
 from studio.engine.training_run import TrainingRun
@@ -96,6 +97,7 @@ def load_probe_run(
     base = load_model(folder, recipe.model, subject.formats, device)
     set_seed(recipe.train.seed)
     model = made_trainable(base, recipe)
+    start = begin_adapter(quiet, model, folder, recipe)
     tokenizer, data, digest = _data(session, recipe, folder, pads=subject.pads)
     cut, worst = worst_of(recipe, data)
     run = TrainingRun(
@@ -108,6 +110,7 @@ def load_probe_run(
         data=worst,
         data_sha256=digest,
         formats=subject.formats,
+        start=start,
     )
     return ProbeRun(run, worst.training[0].width, digest)
 

@@ -9,6 +9,7 @@ from studio.engine.adapters import trained_bytes
 from studio.engine.model_card import Facts, model_card
 from studio.engine.progress_bars import reported
 from studio.engine.staging import need_space, whole_folder
+from studio.engine.starting.pissa import hand_over, start_bytes
 
 if TYPE_CHECKING:
     from studio.engine.training_run import TrainingRun
@@ -29,7 +30,16 @@ def save_result(run: "TrainingRun", facts: Facts, target: Path) -> None:
         StudioError: The disk is full or may not be written.
     """
     if not run.recipe.trains_all:
-        save_adapter(run.model, run.tokenizer, facts, target, replace=True)
+        needed = trained_bytes(run.model) + start_bytes(run.start) + _REST_BYTES
+        need_space(target.parent, needed, "The adapter")
+        save_adapter(
+            run.model,
+            run.tokenizer,
+            facts,
+            target,
+            beside=lambda draft: hand_over(draft, run.start),
+            replace=True,
+        )
         return
     needed = trained_bytes(run.model) + _REST_BYTES
     need_space(target.parent, needed, "The trained model")

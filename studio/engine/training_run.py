@@ -31,6 +31,7 @@ from studio.engine.progress import is_due
 from studio.engine.result_files import save_result
 from studio.engine.run_memory import LEAST_STEPS, WholeRun, tell_memory
 from studio.engine.session import Session
+from studio.engine.starting.pissa import Start
 from studio.engine.tokenizer_loading import Tokenizer
 from studio.engine.training_state import (
     Resumable,
@@ -67,6 +68,7 @@ class TrainingRun:
         data: Its rows and prompts.
         data_sha256: Of the data file.
         formats: Its number formats.
+        start: What is taken off the adapter when it is handed over; mostly nothing.
         fingerprint: What its weights depend on; None where nothing is kept.
         losses: Held-out losses so far, by step.
         keeper: Knows the state of the last whole step.
@@ -83,6 +85,7 @@ class TrainingRun:
     data: PreparedData
     data_sha256: str
     formats: Formats
+    start: Start = field(default_factory=dict)
     fingerprint: Fingerprint | None = None
     losses: dict[int, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from studio.domain.memory.estimate import MemoryPhase
+from studio.domain.memory.estimate import Level, MemoryPhase
+from studio.domain.memory.measurement import recipe_key
 from studio.domain.memory.on_paper.tape import BLOCK
 from studio.domain.memory.outside_formula import outside_formula
 from studio.domain.memory.part_names import ADAPTER, GRADIENTS, STATES
@@ -60,6 +61,28 @@ def test_that_what_is_trained_is_priced_to_the_byte(kind, tiny_qwen, tmp_path):
     assert predicted[ADAPTER] == sum(p.nbytes for p in trained)
     assert predicted[GRADIENTS] == sum(p.nbytes for p in trained)
     assert predicted[STATES] == sum(state.nbytes for state in states)
+
+
+@pytest.mark.parametrize(
+    ("start", "base"),
+    [
+        *(("pissa", base) for base in CARDS),
+        *(("loftq", base) for base in CARDS if base != "bf16"),
+    ],
+)
+def test_that_what_starts_from_its_base_takes_what_a_plain_adapter_takes(
+    start, base, tiny_qwen
+):
+    """Only loading knows of it, so one formula and one table serve both."""
+    plain = subject_of(tiny_qwen, CARD, **CARDS[base])
+    subject = subject_of(tiny_qwen, CARD, **CARDS[base], lora__variant=start)
+    given, other = estimate(subject), estimate(plain)
+    load = MemoryPhase.LOAD
+    assert given.phase_peaks[load] >= other.phase_peaks[load]
+    assert {**given.phase_peaks, load: 0} == {**other.phase_peaks, load: 0}
+    assert given.bytes_up_to(Level.RESERVED) == other.bytes_up_to(Level.RESERVED)
+    assert outside_formula(subject.recipe) is None
+    assert recipe_key(subject.recipe) == recipe_key(plain.recipe)
 
 
 @pytest.mark.parametrize("base", CARDS)

@@ -10,6 +10,7 @@ from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
 from studio.domain.recipe_options import LoraOptions, LoraVariant
 from studio.engine.adapter_files import put_adapter
 from studio.engine.adapters import attach
+from studio.engine.devices import formats_of
 from studio.engine.dry_run.rehearsal import rehearse
 from studio.engine.model_loading import load_model, load_plain
 from studio.protocol.events import EvalFinished, RunFailed
@@ -135,6 +136,27 @@ def test_that_answers_on_a_card_copy_no_expert(mixtures, monkeypatch):
     with model._optimize_model_for_decode():
         assert model.get_experts_implementation() == used
     assert "batched_mm" not in used.values()
+
+
+def test_that_a_mixture_in_4_bits_is_merged_into_what_they_stood_for(
+    mixtures, chat_file, tmp_path
+):
+    """Its experts stay in 16 bits, and so are added to as they are."""
+    base = mixtures["qwen3_moe"]
+    options = {"lora__variant": "loftq", "lora__adapter_dtype": "fp32"}
+    run, _ = trained(tmp_path, base, chat_file, **options)
+    recipe = run.read_recipe()
+    out = tmp_path / "merged"
+    code, events = carry_out(
+        "merge", run=run.path, out=out, dtype="fp32", overwrite=False
+    )
+    assert code is ExitCode.OK, events[-1]
+    held = load_model(base, recipe.model, formats_of(recipe, CPU), CPU)
+    tokens = torch.arange(3, 60).unsqueeze(0)
+    with torch.no_grad():
+        both = put_adapter(held, run.adapter_path)(tokens).logits
+        merged = load_plain(out, torch.float32)(tokens).logits
+    assert (merged - both).abs().max() < 1e-4
 
 
 def test_that_a_merged_mixture_says_what_base_and_adapter_say(

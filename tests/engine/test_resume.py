@@ -84,6 +84,18 @@ WAYS = {
         "lora__rank": 128,
         "train__optimizer": "adamw_8bit",
     },
+    "loftq": {
+        "model__precision": "nf4",
+        "lora__variant": "loftq",
+        "lora__adapter_dtype": "fp32",
+    },
+    "pissa": {"lora__variant": "pissa", "lora__dropout": 0.0},
+    "pissa in nf4": {
+        "model__precision": "nf4",
+        "model__compute_dtype": "bf16",
+        "lora__variant": "pissa",
+        "lora__dropout": 0.0,
+    },
     "noise and smoothed": {
         "train__neftune": 5.0,
         "train__label_smoothing": 0.1,

@@ -12,8 +12,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from studio.domain.errors import StudioError
 from studio.domain.hardware import MIB
+from studio.engine.base_files import INDEX
 from studio.engine.merging.arithmetic import AdapterParts
-from studio.engine.merging.plan import INDEX, plan_of
+from studio.engine.merging.plan import plan_of
 from studio.engine.merging.streaming import merge_shard, merged_bytes, write_index
 from studio.storage.safetensors_headers import read_header
 from tests.engine import tiny

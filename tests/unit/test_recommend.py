@@ -229,6 +229,17 @@ def test_that_a_faster_b_stays_and_halves_the_rate():
     assert "B matrices learn 16 times as fast" in reason.why
 
 
+@pytest.mark.parametrize("name", ["RTX 3090", "A100 80GB"])
+def test_that_making_good_what_4_bits_lost_is_kept_with_4_bits(name):
+    base = Recipe().with_value("lora.variant", "loftq")
+    wish = Wish(shape("llama-3.1-8b"), card(name), base)
+    found = propose(replace(wish, kept=frozenset({"lora.variant"})))
+    assert found.fits
+    assert found.recipe.model.precision.is_four_bit
+    assert not found.recipe.contradictions()
+    assert not propose(wish).recipe.model.precision.is_four_bit
+
+
 def test_that_drop_out_of_an_earlier_recipe_is_not_carried_over_to_experts():
     base = Recipe().with_value("lora.dropout", 0.1)
     found = propose(Wish(MIXTURE, card("A100 80GB"), base, LENGTHS))

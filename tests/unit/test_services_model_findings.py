@@ -122,6 +122,37 @@ def test_that_dora_is_refused_on_experts_8_bit_weights_and_in_bf16():
     assert clash.where == "lora.variant"
 
 
+def test_that_loftq_is_refused_without_4_bits():
+    recipe = Recipe().with_value("lora.variant", "loftq")
+    assert not recipe.contradictions()
+    assert "recipe.dora-on-experts" not in [
+        each.code for each in found(MIXTRAL, lora__variant="loftq")
+    ]
+    for precision in ("int8", "bf16", "fp32"):
+        (clash,) = recipe.with_value("model.precision", precision).contradictions()
+        assert clash.where == "model.precision"
+
+
+def test_that_pissa_is_refused_on_experts_and_where_inputs_are_dropped():
+    codes = [each.code for each in found(MIXTRAL, lora__variant="pissa")]
+    assert "recipe.pissa-on-experts" in codes
+    attends = {"lora__variant": "pissa", "lora__targets": ("attention-only",)}
+    assert "recipe.pissa-on-experts" not in [x.code for x in found(MIXTRAL, **attends)]
+    recipe = Recipe().with_value("lora.variant", "pissa")
+    for precision in ("nf4", "int8", "bf16"):
+        assert not recipe.with_value("model.precision", precision).contradictions()
+    (clash,) = recipe.with_value("lora.dropout", 0.1).contradictions()
+    assert clash.where == "lora.dropout"
+
+
+@pytest.mark.parametrize("kind", ["loftq", "pissa"])
+def test_that_a_start_from_the_base_is_refused_where_the_base_is_the_reference(kind):
+    recipe = Recipe().with_value("lora.variant", kind)
+    for method, clashes in (("sft", 0), ("orpo", 0), ("dpo", 1), ("kto", 1)):
+        found_ = recipe.with_value("train.method", method).contradictions()
+        assert [each.where for each in found_] == ["lora.variant"] * clashes
+
+
 def test_that_experts_alone_are_refused():
     findings = found(MIXTRAL, lora__targets=("mlp-only",))
     assert "recipe.targets" in [finding.code for finding in findings]

@@ -53,7 +53,7 @@ _ASIDE = frozenset(
     }
 )
 # Kinds of adapter that take the same memory.
-_ALIKE = frozenset({LoraVariant.LORA, LoraVariant.RSLORA})
+_ALIKE = frozenset(LoraVariant) - {LoraVariant.DORA}
 # What a config.json says of its own history.
 _HISTORY = frozenset({"_name_or_path", "transformers_version"})
 

@@ -148,6 +148,14 @@ def _made(
     return torch.nn.Parameter(tensor, requires_grad=False)
 
 
+def packed_anew(recorder: Recorder, module: torch.nn.Module) -> torch.nn.Parameter:
+    """The weight of a quantised layer, made once more."""
+    if isinstance(module, Linear4bit):
+        return _four_bit(recorder, module)
+    assert isinstance(module, Linear8bitLt)
+    return _eight_bit(recorder, module)
+
+
 def _four_bit(recorder: Recorder, module: Linear4bit) -> torch.nn.Parameter:
     """As `Params4bit._quantize` does (bitsandbytes nn/modules.py)."""
     outline: Any = module.weight

@@ -40,6 +40,7 @@ from studio.engine.dry_run.fake_model import make_tables, materialize, movable, 
 from studio.engine.dry_run.foreign import ForeignSteps, upcast
 from studio.engine.dry_run.guesses import Guesses
 from studio.engine.dry_run.recorder import Recorder, Recording
+from studio.engine.dry_run.starts import rehearse_start
 from studio.engine.dry_run.steps import Steps
 from studio.engine.dry_run.subject import Subject
 from studio.engine.dry_run.weightless import weightless
@@ -221,7 +222,9 @@ def load(model: Model, subject: Subject, recorder: Recorder) -> PeftModelForCaus
         return train_all(model)
     upcast(model, recorder, subject)
     with recorder.purpose(LOADING):
-        return attach(model, subject.recipe.lora)
+        adapted = attach(model, subject.recipe.lora)
+        rehearse_start(recorder, adapted, subject.recipe.lora.variant)
+        return adapted
 
 
 def name_adapter(recorder: Recorder, model: PeftModelForCausalLM) -> None:

@@ -18,6 +18,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from studio.engine.merging.plan import ADAPTER_WEIGHTS
+from studio.engine.starting.held_layers import FourBits
 
 _NAMES = r"(.*\.)?({})$"
 _PREFIX = "base_model.model."
@@ -26,12 +27,15 @@ _PREFIX = "base_model.model."
 class AdapterParts:
     """A saved adapter, of which one layer at a time is read."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bits: FourBits | None = None) -> None:
         """Open it.
 
         Args:
             folder: Holds configuration and weights.
+            bits: Where the adapter belongs on what 4 bits stand for; None where it
+                belongs on the weights themselves.
         """
+        self._bits = bits
         self._config = copy.copy(PeftConfig.from_pretrained(str(folder)))
         self._config.inference_mode = True
         # What the layer begins with is replaced at once.
@@ -53,6 +57,8 @@ class AdapterParts:
         Returns:
             The same shape and format.
         """
+        if self._bits is not None:
+            weight = self._bits.held(module, weight, transposed=transposed)
         root = _alone(module, _layer(weight, transposed=transposed))
         inject_adapter_in_model(self._config_of(module), root, low_cpu_mem_usage=True)
         set_peft_model_state_dict(root, self._parts_of(module), low_cpu_mem_usage=True)

@@ -7,7 +7,6 @@ model.
 from pathlib import Path
 
 import torch
-from transformers import PretrainedConfig
 
 from studio.domain.errors import refusal
 from studio.domain.run import Phase
@@ -17,6 +16,8 @@ from studio.engine.model_loading import Model, load_weights
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.staging import need_space
+from studio.engine.starting.loftq import hold_as_quantised
+from studio.engine.starting.trained_on import TrainedOn
 
 # Tokenizer, configuration and card.
 _REST_BYTES = 32 << 20
@@ -24,21 +25,19 @@ _REST_BYTES = 32 << 20
 
 def merge_whole(
     session: Session,
-    base: Path,
+    base: TrainedOn,
     adapter: Path,
     draft: Path,
     dtype: str,
-    config: PretrainedConfig,
 ) -> None:
     """Put a model together and write its weights and configuration.
 
     Args:
         session: Where to report.
-        base: The base model's folder.
+        base: What the adapter was trained on.
         adapter: The adapter's folder.
         draft: The folder to write to.
         dtype: Of the written weights: bf16, fp16 or fp32.
-        config: The base's, as it was trained.
 
     Raises:
         StudioError: Weights can't be read, don't fit the format, or have no room.
@@ -46,9 +45,14 @@ def merge_whole(
     session.enter(Phase.LOADING_MODEL)
     with reported(session, "Loading the weights"):
         model = load_weights(
-            base, dtype=torch.float32, device_map={"": "cpu"}, config=config
+            base.folder,
+            dtype=torch.float32,
+            device_map={"": "cpu"},
+            config=base.config,
         )
         adapted = put_adapter(model, adapter)
+        if base.bits is not None:
+            hold_as_quantised(adapted, base.bits)
     session.enter(Phase.MERGING)
     merged: Model = adapted.merge_and_unload(progressbar=False, safe_merge=True)
     session.enter(Phase.SAVING)

@@ -5,28 +5,19 @@ them while it loads: so it loads as its base does. Only where an adapted weight 
 the files as it lies in the model can it be merged there.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
-from transformers.conversion_mapping import get_model_conversion_mapping
-from transformers.core_model_loading import (
-    WeightConverter,
-    WeightRenaming,
-    rename_source_key,
-)
 from transformers.pytorch_utils import Conv1D
 
+from studio.engine.base_files import names_in_files, weight_files
 from studio.engine.random_weights import outline_of
 from studio.storage.safetensors_headers import TensorPlace, read_header
 
-WEIGHTS = "model.safetensors"
-INDEX = f"{WEIGHTS}.index.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
 FLOATS: Mapping[str, torch.dtype] = {
@@ -88,11 +79,11 @@ def plan_of(base: Path, adapter: Path) -> tuple[Shard, ...] | None:
         StudioError: A file can't be read.
     """
     modules = _adapted_modules(adapter)
-    files = {path: read_header(path).tensors for path in _files(base)}
+    files = {path: read_header(path).tensors for path in weight_files(base)}
     if modules is None or not files:
         return None
     model = outline_of(base)
-    names = _names_in_files(model, (name for held in files.values() for name in held))
+    names = names_in_files(model, (name for held in files.values() for name in held))
     adapted: dict[str, tuple[str, bool]] = {}
     for module in modules:
         name = names.get(f"{module}.weight")
@@ -130,28 +121,3 @@ def _adapted_modules(adapter: Path) -> set[str] | None:
         for name in read_header(adapter / ADAPTER_WEIGHTS).tensors
     ]
     return None if None in found else {each[1] for each in found if each}
-
-
-def _files(base: Path) -> list[Path]:
-    index = base / INDEX
-    if not index.is_file():
-        return [base / WEIGHTS] if (base / WEIGHTS).is_file() else []
-    told = json.loads(index.read_text(encoding="utf-8"))
-    # A name from a stranger's index never leads out of the folder.
-    return sorted({base / Path(str(name)).name for name in told["weight_map"].values()})
-
-
-def _names_in_files(model: PreTrainedModel, names: Iterator[str]) -> dict[str, str]:
-    """Names of the files by those of the model, for what is only renamed on loading."""
-    transforms = get_model_conversion_mapping(model)
-    renamings = [each for each in transforms if isinstance(each, WeightRenaming)]
-    converters = [each for each in transforms if isinstance(each, WeightConverter)]
-    known, prefix = model.state_dict(), model.base_model_prefix
-    found = {}
-    for name in names:
-        renamed, converted = rename_source_key(
-            name, renamings, converters, prefix, known
-        )
-        if converted is None:
-            found[renamed] = name
-    return found

@@ -14,8 +14,9 @@ import torch
 from studio.domain.errors import StudioError, refusal
 from studio.domain.hardware import MIB
 from studio.domain.waypoints import passing
+from studio.engine.base_files import INDEX
 from studio.engine.merging.arithmetic import AdapterParts
-from studio.engine.merging.plan import FLOATS, INDEX, Piece, Shard
+from studio.engine.merging.plan import FLOATS, Piece, Shard
 from studio.engine.session import Count
 from studio.storage.safetensors_writing import Announced, SafetensorsWriter
 

@@ -2,7 +2,8 @@
 
 The product is added to the unquantised base in fp32: merged into 4-bit weights the
 answers would change visibly. Only the result is rounded to the format that was asked
-for.
+for. An adapter that makes good what 4 bits lost (LoftQ) is added to what these stand
+for: on the unquantised weights it would count twice.
 """
 
 from collections.abc import Sequence
@@ -10,14 +11,13 @@ from pathlib import Path
 
 import peft
 import torch
-from transformers import GenerationConfig, PretrainedConfig
+from transformers import GenerationConfig
 
 from studio.domain.errors import StudioError, refusal
 from studio.domain.hardware import MIB
 from studio.domain.run import Phase
 from studio.engine.adapter_files import card_of, refuse_without_adapter, write_card
 from studio.engine.devices import DTYPES
-from studio.engine.long_context import stretched
 from studio.engine.merging.arithmetic import AdapterParts
 from studio.engine.merging.in_memory import merge_whole
 from studio.engine.merging.plan import (
@@ -28,7 +28,6 @@ from studio.engine.merging.plan import (
 )
 from studio.engine.merging.streaming import merge_shard, merged_bytes, write_index
 from studio.engine.model_card import merged_card
-from studio.engine.model_config import read_config
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Count, Session
 from studio.engine.staging import (
@@ -37,6 +36,8 @@ from studio.engine.staging import (
     resumable_folder,
     whole_folder,
 )
+from studio.engine.starting.held_layers import FourBits
+from studio.engine.starting.trained_on import TrainedOn, trained_on
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Merged
 from studio.storage.artefacts import Origin, write_origin
@@ -77,18 +78,19 @@ def merge(
         folder = prepared_folder(session, place)
         _spare_base(target, folder)
         refuse_without_adapter(run.adapter_path)
-        config = stretched(read_config(folder), run.read_recipe().model.stretch)
+        base = trained_on(folder, run.read_recipe())
         session.enter(Phase.MERGING)
         shards = plan_of(folder, run.adapter_path)
         if shards is None:
             with whole_folder(target, replace=True) as draft:
-                merge_whole(session, folder, run.adapter_path, draft, dtype, config)
+                merge_whole(session, base, run.adapter_path, draft, dtype)
                 _complete(run, draft, dtype)
         else:
-            making = _fingerprint(shards, run.adapter_path, dtype)
+            making = _fingerprint(shards, run.adapter_path, dtype, base.bits)
             with resumable_folder(target, making) as unfinished:
-                _stream(session, shards, run.adapter_path, unfinished, DTYPES[dtype])
-                _write_configuration(folder, config, unfinished.path, DTYPES[dtype])
+                parts = AdapterParts(run.adapter_path, base.bits)
+                _stream(session, shards, parts, unfinished, DTYPES[dtype])
+                _write_configuration(base, unfinished.path, DTYPES[dtype])
                 _complete(run, unfinished.path, dtype)
     written = sum(file.stat().st_size for file in target.iterdir())
     session.say(Merged(path=str(target), dtype=dtype, size_bytes=written))
@@ -97,7 +99,7 @@ def merge(
 def _stream(
     session: Session,
     shards: Sequence[Shard],
-    adapter: Path,
+    parts: AdapterParts,
     unfinished: Unfinished,
     dtype: torch.dtype,
 ) -> None:
@@ -106,7 +108,6 @@ def _stream(
     need_space(unfinished.path.parent, size + REST_BYTES, "The merged model")
     read = sum(piece.place.size_bytes for shard in left for piece in shard.pieces)
     count = Count(session, "Merging the weights", read / MIB, "MiB")
-    parts = AdapterParts(adapter)
     for shard in left:
         target = unfinished.path / shard.path.name
         target.unlink(missing_ok=True)  # begun by a process that was killed
@@ -115,9 +116,12 @@ def _stream(
     write_index(shards, unfinished.path, dtype)
 
 
-def _fingerprint(shards: Sequence[Shard], adapter: Path, dtype: str) -> str:
+def _fingerprint(
+    shards: Sequence[Shard], adapter: Path, dtype: str, bits: FourBits | None
+) -> str:
     """All that decides what a merged model's files hold."""
     told = [dtype, torch.__version__, peft.__version__]
+    told += [bits.in_words] if bits else []
     told += [sha256_of(adapter / name) for name in (ADAPTER_WEIGHTS, ADAPTER_CONFIG)]
     for shard in shards:
         status = shard.path.stat()
@@ -133,13 +137,12 @@ def _complete(run: RunDirectory, draft: Path, dtype: str) -> None:
     write_origin(draft, Origin(run.name, dtype, digest))
 
 
-def _write_configuration(
-    base: Path, config: PretrainedConfig, draft: Path, dtype: torch.dtype
-) -> None:
+def _write_configuration(base: TrainedOn, draft: Path, dtype: torch.dtype) -> None:
+    config, folder = base.config, base.folder
     config.dtype = str(dtype).removeprefix("torch.")
     config.save_pretrained(draft)
-    if (base / _GENERATION).is_file():
-        generation = GenerationConfig.from_pretrained(base, local_files_only=True)
+    if (folder / _GENERATION).is_file():
+        generation = GenerationConfig.from_pretrained(folder, local_files_only=True)
     else:
         generation = GenerationConfig.from_model_config(config)
     generation.save_pretrained(draft)

@@ -18,12 +18,14 @@ from studio.engine.packing import refuse_leaks
 from studio.engine.progress_bars import reported
 from studio.engine.resuming import Resuming, fingerprint_of, take_up
 from studio.engine.session import Session
+from studio.engine.starting.begin import begin_adapter
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.trained_weights import made_trainable
 from studio.engine.training_loop import begin, drive
 from studio.engine.training_run import TrainingRun
 from studio.engine.training_state import ResumableTrainer
 from studio.engine.trial import try_worst
+from studio.storage.checkpoint_folders import Found
 from studio.storage.data_sets import digest_of_data
 from studio.storage.in_force import chosen_recipe
 from studio.storage.models import ModelPlace
@@ -58,7 +60,7 @@ def train(
     refuse_on_processor(recipe, choose_device())
     with session.lifeline.open():
         found = take_up(session, directory, place, resuming) if resuming else None
-        run = load_run(session, directory, recipe, place)
+        run = load_run(session, directory, recipe, place, found)
         warn_of_main_memory(run)
         try_worst(run, build_trainer)
         trainer = build_trainer(run)
@@ -69,9 +71,20 @@ def train(
 
 
 def load_run(
-    session: Session, directory: RunDirectory, recipe: Recipe, place: ModelPlace
+    session: Session,
+    directory: RunDirectory,
+    recipe: Recipe,
+    place: ModelPlace,
+    found: Found | None = None,
 ) -> TrainingRun:
     """Load the model, make it trainable, and read the data.
+
+    Args:
+        session: Where to report.
+        directory: Of the run.
+        recipe: What to do.
+        place: The base model, ready or convertible.
+        found: The checkpoint that the run goes on from; None to begin it.
 
     Raises:
         StudioError: Bad input.
@@ -87,6 +100,8 @@ def load_run(
         base = load_model(folder, recipe.model, formats, device)
     set_seed(recipe.train.seed)
     model = made_trainable(base, recipe)
+    checkpoint = found.path if found else None
+    start = begin_adapter(session, model, folder, recipe, checkpoint)
 
     # What a run takes is counted from here on: converting a model and reading a file
     # that lies mapped in memory take pages that training doesn't need.
@@ -105,6 +120,7 @@ def load_run(
         data=data,
         data_sha256=sha256,
         formats=formats,
+        start=start,
         fingerprint=fingerprint_of(
             chosen_recipe(directory, recipe), sha256, folder, device.type
         ),

@@ -16,6 +16,7 @@ from studio.domain.dataset import Turn
 from studio.domain.errors import StudioError, refusal
 from studio.domain.parity import AnswerPair, Distance, Parity
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import LoraVariant
 from studio.domain.run import Phase
 from studio.engine.adapter_files import put_adapter
 from studio.engine.data_preparation import prepare_data
@@ -30,6 +31,9 @@ from studio.engine.parity.page import finite, write_report
 from studio.engine.parity.words import ends_of, lost_ends, other_prompts
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
+from studio.engine.starting.loftq import hold_as_quantised
+from studio.engine.starting.pissa import hold_as_trained
+from studio.engine.starting.trained_on import trained_on
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
 from studio.protocol.events import ParityMeasured
 from studio.storage.models import ModelPlace, is_model_folder
@@ -146,9 +150,13 @@ def _hear_trained(
 ) -> _Told:
     """What base and adapter say, unquantised."""
     session.enter(Phase.LOADING_MODEL)
-    stretch = run.read_recipe().model.stretch
+    recipe = run.read_recipe()
     with reported(session, "Loading the weights"):
-        model = put_adapter(load_plain(base, torch.float32, stretch), run.adapter_path)
+        plain = load_plain(base, torch.float32, recipe.model.stretch)
+        model = put_adapter(plain, run.adapter_path)
+        bits = trained_on(base, recipe).bits
+        if bits is not None:
+            hold_as_quantised(model, bits)
     session.enter(Phase.EVALUATING)
     said = dict(answers(model, tokenizer, prompts, _PLAIN, _ANSWER_TOKENS))
     whole = [*rows, *(_answered(tokenizer, each, said[each]) for each in prompts)]
@@ -187,6 +195,8 @@ def _as_trained(
     with reported(session, "Loading the weights as they were trained on"):
         quantized = load_model(base, recipe.model, formats, device)
     model = put_adapter(quantized, run.adapter_path)
+    if recipe.lora.variant is LoraVariant.PISSA:
+        hold_as_trained(model, base)
     session.enter(Phase.EVALUATING)
     with formats.casting(device):
         return _distance(session, model, told, "Hearing it as it was trained")
