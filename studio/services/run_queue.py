@@ -22,6 +22,7 @@ from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
 from studio.domain.recipe import Recipe
 from studio.domain.run_queue import Queue, QueuedRun
+from studio.domain.waypoints import passing
 from studio.services.library import all_runs
 from studio.storage.locks import locked
 from studio.storage.run_directory import RunDirectory
@@ -83,7 +84,9 @@ class RunQueue:
                 queue = queue.added(
                     project, title, start_at=start_at, token=uuid4().hex
                 )
+            passing("queue.recipes")
             self._folder.write(queue)
+            passing("queue.added")
         return queue.runs[len(before.runs) :]
 
     def change(self, change: Callable[[Queue], Queue]) -> Queue:
@@ -99,6 +102,7 @@ class RunQueue:
             before = self._folder.read()
             after = change(before)
             self._folder.write(after)
+            passing("queue.written")
             kept = {run.number for run in after.runs}
             for run in before.runs:
                 if run.number not in kept:
@@ -176,7 +180,9 @@ class RunQueue:
         queued = waiting.run(number)
         directory = _known_again(queued)
         if directory is None:
-            return make(queued, self._folder.read_recipe(number))
+            directory = make(queued, self._folder.read_recipe(number))
+            passing("queue.made")
+            return directory
         if not _was_started(directory):
             return directory
         self.remove([number])
