@@ -8,7 +8,8 @@ from PySide6.QtTest import QTest
 
 from studio.domain.hardware import GIB
 from studio.services.run_journal import snapshot_of
-from studio.services.run_need import recipe_in_force_of
+from studio.services.run_need import RunNeed, need_of, recipe_in_force_of
+from studio.ui.pages.run import paused_run as paused_run_module
 from studio.ui.pages.run.page import RunPage
 from studio.ui.widgets.memory_bar_state import Segment
 from tests.services.conftest import fake_engine
@@ -124,6 +125,22 @@ def test_that_a_wait_in_vain_cannot_be_chosen_and_says_why(qtbot, desk, example)
     panel = page.view.ending.going_on
     assert not panel.by_itself.isEnabled()
     assert "none answers now" in panel.state.accessibleName()
+
+
+def test_that_what_was_not_known_is_asked_anew(qtbot, desk, example, monkeypatch):
+    def unknown(run, device):
+        return RunNeed(example.recipe, device.kind, None, None)
+
+    paused_run(example)
+    monkeypatch.setattr(paused_run_module, "need_of", unknown)
+    page = paused(qtbot, desk)
+    panel = page.view.ending.going_on
+    assert not panel.by_itself.isEnabled()
+    assert "finds it out by a dry run" in panel.state.accessibleName()
+    monkeypatch.setattr(paused_run_module, "need_of", need_of)
+    page.hide()
+    page.show()
+    qtbot.waitUntil(panel.by_itself.isEnabled)
 
 
 def test_that_every_control_has_a_name_and_its_place(qtbot, desk, example):

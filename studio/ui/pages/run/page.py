@@ -81,6 +81,7 @@ class RunPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._run.look_again()
+        self._paused.look_again()
         self.refresh()
         self._keep_time()
 

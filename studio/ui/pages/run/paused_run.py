@@ -78,6 +78,11 @@ class PausedRun(QObject):
             )
         )
 
+    def look_again(self) -> None:
+        """Ask anew for what could not be priced, which a dry run may tell by now."""
+        if self._known is not None and self._known.need.bytes is None:
+            self._asked = self._known = None
+
     def choose_to_wait(self, snapshot: RunSnapshot, *, waits: bool) -> None:
         """Let a paused run wait for its memory, or wait no longer."""
         known = self._known
