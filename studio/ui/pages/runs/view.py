@@ -1,6 +1,6 @@
 """The Runs page's layout."""
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
@@ -89,6 +89,10 @@ class RunsView(PageFrame):
         self.queue.setToolTip("Lets its recipe, or a sweep of it, wait for its turn")
         self.delete = button("Delete…", ButtonKind.DANGER)
         self.note = label("", Role.CAPTION, Tone.MUTED)
+        # In a narrow window it may be cut; it must not push the deeds out.
+        self.note.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
+        )
         row = QHBoxLayout()
         row.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
         row.setSpacing(Space.SMALL)
