@@ -35,7 +35,7 @@ def queue(desk: TestDesk) -> RunQueue:
 
 def asked(page: RecipePage) -> QueueDialog:
     page.view.queue.click()
-    return page.starting.dialog
+    return page.starting.offer.dialog
 
 
 def waiting(queue: RunQueue) -> list[str]:
@@ -58,14 +58,14 @@ def stopped(qtbot, controller) -> None:
 
 def test_that_a_recipe_is_added_and_nothing_starts(qtbot, page, desk, queue):
     QTest.keySequence(page, "Ctrl+Shift+Return")
-    dialog = page.starting.dialog
+    dialog = page.starting.offer.dialog
     assert not dialog.starts.isChecked()
     dialog.add.click()
     assert waiting(queue) == ["Cheesemonger"]
     assert queue.recipe(1) == desk.desk.projects.current.recipe
     assert queue.read().runs[0].project == "cheesemonger"
     assert page.view.note.text() == "1 run added; see Runs."
-    assert page.starting.dialog is None
+    assert page.starting.offer.dialog is None
     qtbot.wait(50)
     assert not desk.desk.controller.is_running
 
@@ -113,7 +113,7 @@ def test_that_start_offers_to_wait_while_a_run_is_on(qtbot, page, desk, queue):
     page.refresh()
     assert not page.view.queue.isVisible()
     page.view.start.click()
-    dialog = page.starting.dialog
+    dialog = page.starting.offer.dialog
     assert dialog.starts.text() == "Start the queue when cheesemonger-1 has ended"
     assert dialog.starts.isChecked()
     dialog.add.click()
@@ -131,7 +131,7 @@ def test_that_cancel_adds_nothing_and_starts_nothing(qtbot, page, desk, queue):
     controller = train(qtbot, desk)
     page.refresh()
     page.view.start.click()
-    page.starting.dialog.back.click()
+    page.starting.offer.dialog.back.click()
     assert waiting(queue) == []
     assert not desk.desk.queue.is_driving
     stopped(qtbot, controller)
@@ -159,7 +159,7 @@ def test_that_a_recipe_without_data_can_not_be_added(page, desk):
     desk.desk.projects.create("Empty")
     page.refresh()
     QTest.keySequence(page, "Ctrl+Shift+Return")
-    assert page.starting.dialog is None
+    assert page.starting.offer.dialog is None
 
 
 def test_that_every_control_of_the_dialog_has_a_name(page):

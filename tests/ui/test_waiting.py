@@ -256,6 +256,19 @@ def test_that_every_control_of_the_waiting_runs_has_a_name(three, shown):
     assert_reachable(shown())
 
 
+def test_that_the_recipe_of_a_run_can_wait_again(qtbot, shown, example, queue):
+    finished_run(example)
+    page = shown()
+    page.view.queue.click()
+    dialog = page.offer.dialog
+    dialog.rows[0].option.set_value("lora.rank")
+    dialog.rows[0].values.setText("8, 32")
+    dialog.add.click()
+    both = ["Cheesemonger lora.rank=8", "Cheesemonger lora.rank=32"]
+    qtbot.waitUntil(lambda: titles(page) == both)
+    assert queue.recipe(2) == example.recipe.with_value("lora.rank", 32)
+
+
 def test_that_tab_goes_down_the_page(three, shown, example):
     finished_run(example)
     page = shown()

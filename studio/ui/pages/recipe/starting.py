@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.errors import StudioError
 from studio.ui.pages.desk import Desk
-from studio.ui.pages.recipe.queue_dialog import QueueDialog
+from studio.ui.pages.recipe.queue_offer import QueueOffer
 from studio.ui.pages.recipe.view import RecipeView
 from studio.ui.text import count
 from studio.ui.tokens import Tone
@@ -24,7 +24,7 @@ class Starting(QObject):
     """Wires the header's start button and its neighbour.
 
     Attributes:
-        dialog: Adds to the queue; None while it isn't open.
+        offer: Asks what shall wait.
 
     Signals:
         start_refused(object): A `Finding`.
@@ -37,7 +37,9 @@ class Starting(QObject):
         self._desk = desk
         self._view = view
         self._added = ""
-        self.dialog: QueueDialog | None = None
+        self.offer = QueueOffer(desk, view)
+        self.offer.runs_added.connect(self._on_runs_added)
+        self.offer.start_refused.connect(self.start_refused)
         view.queue.clicked.connect(self.ask_to_queue)
 
     def show(self, shown: "Shown") -> None:
@@ -57,7 +59,7 @@ class Starting(QObject):
         """Start the run; while another one is on, offer to let it wait."""
         project = self._desk.projects.current
         if shown.busy and self._may_queue(shown):
-            self._ask(starts=True)
+            self._ask()
         if project is None or shown.refused:
             return
         try:
@@ -73,7 +75,7 @@ class Starting(QObject):
     def ask_to_queue(self) -> None:
         """Ask what of this recipe shall wait for its turn."""
         if self._view.queue.isEnabled():
-            self._ask(starts=self._desk.controller.is_running)
+            self._ask()
 
     def forget(self) -> None:
         """Let go of what was said about another recipe."""
@@ -83,39 +85,13 @@ class Starting(QObject):
     def _may_queue(shown: "Shown") -> bool:
         return not shown.missing
 
-    def _ask(self, *, starts: bool) -> None:
-        project, desk = self._desk.projects.current, self._desk
-        if project is None or self.dialog is not None:
-            return
-        named = project.slug, project.name
-        queue = desk.queue.queue
-        self.dialog = QueueDialog(queue, named, project.recipe, self._view)
-        self.dialog.offer_start(self._offer(), chosen=starts)
-        self.dialog.runs_added.connect(self._on_runs_added)
-        self.dialog.finished.connect(self._on_finished)
-        self.dialog.open()
+    def _ask(self) -> None:
+        project = self._desk.projects.current
+        if project is not None:
+            self.offer.ask(project.recipe)
 
-    def _offer(self) -> str:
-        """What starting the queue with it means; empty when it is started already."""
-        run = self._desk.controller.snapshot
-        if self._desk.queue.is_driving or self._desk.queue.queue.is_driven():
-            return ""
-        if run is not None and self._desk.controller.is_running:
-            return f"Start the queue when {run.name} has ended"
-        return "Start the queue now"
-
-    @Slot(int, bool)
-    def _on_runs_added(self, runs: int, starts: bool) -> None:
+    @Slot(int)
+    def _on_runs_added(self, runs: int) -> None:
         self._added = f"{count(runs, 'run')} added; see Runs."
-        self._desk.queue.tell_changed()
-        if starts:
-            try:
-                self._desk.queue.drive()
-            except StudioError as refused:
-                self.start_refused.emit(refused.finding)
         if not self._desk.controller.is_running:
             self._view.note.setText(self._added)
-
-    @Slot()
-    def _on_finished(self) -> None:
-        self.dialog = None

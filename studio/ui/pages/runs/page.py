@@ -27,6 +27,7 @@ from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
 from studio.ui.pages.finding_text import show_findings
 from studio.ui.pages.question import Question
+from studio.ui.pages.recipe.queue_offer import QueueOffer
 from studio.ui.pages.runs.told import (
     ToldRuns,
     delete,
@@ -54,6 +55,7 @@ class RunsPage(QWidget):
     Attributes:
         view: The layout.
         waiting: The runs that wait.
+        offer: Asks what of a run's recipe shall wait.
         question: What is being asked; None while nothing is.
     """
 
@@ -73,6 +75,8 @@ class RunsPage(QWidget):
         self._live_clock.timeout.connect(self._on_live_due)
         self.waiting = Waiting(desk)
         self.view = RunsView(self.waiting)
+        self.offer = QueueOffer(desk, self)
+        self.offer.start_refused.connect(self._on_refused)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
@@ -119,6 +123,7 @@ class RunsPage(QWidget):
         view.go_on.clicked.connect(self._on_go_on)
         view.open_folder.clicked.connect(self._on_open_folder)
         view.copy_recipe.clicked.connect(self._on_copy_recipe)
+        view.queue.clicked.connect(self._on_queue)
         view.delete.clicked.connect(self._on_delete)
         bind_keys(self, Deed.COPY_RECIPE, self._on_copy_recipe)
         bind_keys(self, Deed.DELETE_RUN, self._on_delete_key)
@@ -168,6 +173,7 @@ class RunsPage(QWidget):
         saved = run is not None and run.snapshot.result is not None
         for deed in (view.open_run, view.open_folder, view.copy_recipe):
             deed.setEnabled(run is not None)
+        view.queue.setEnabled(run is not None and run.recipe is not None)
         view.delete.setEnabled(over)
         view.go_on.setVisible(run is not None and can_resume(run.snapshot))
         view.go_on.setEnabled(not self._desk.controller.is_running)
@@ -291,6 +297,12 @@ class RunsPage(QWidget):
             return
         QGuiApplication.clipboard().setText(str(path))
         self.view.note.setText(f"Copied: {Path(path.parent.name) / path.name}")
+
+    @Slot()
+    def _on_queue(self) -> None:
+        run = self.chosen()
+        if run is not None and run.recipe is not None:
+            self.offer.ask(run.recipe)
 
     @Slot()
     def _on_delete_key(self) -> None:

@@ -1,5 +1,6 @@
 """Reads all runs of a project, and those that wait, beside the window."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,8 +8,9 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot
+from studio.domain.run_queue import QueuedRun
 from studio.services.library import find_run, runs_in
-from studio.services.project_store import all_projects
+from studio.services.project_store import open_project
 from studio.services.run_files import delete_run, folder_bytes
 from studio.services.run_journal import snapshot_of
 from studio.services.run_queue import RunQueue
@@ -39,26 +41,39 @@ def told_runs(project: Path | None) -> ToldRuns:
     return ToldRuns(tuple(runs), tuple(findings))
 
 
-def told_waiting(queue: RunQueue) -> WaitingFacts:
-    """Read the runs that wait, and what their rows tell beside.
+class WaitingReader:
+    """Reads the runs that wait, again and again, and what never changes but once."""
 
-    Raises:
-        StudioError: The queue can't be read.
-    """
-    runs = queue.read().runs
-    return WaitingFacts(
-        runs=runs,
-        projects={project.slug: project.name for project in all_projects()},
-        models={run.number: _waiting_model(queue, run.number) for run in runs},
-        is_driven_elsewhere=queue.is_driven(),
-    )
+    def __init__(self, queue: RunQueue) -> None:
+        self._queue = queue
+        self._models: dict[int, str] = {}
+        self._projects: dict[str, str] = {}
 
+    def read(self) -> WaitingFacts:
+        """The queue, and what its rows tell beside; called in a thread.
 
-def _waiting_model(queue: RunQueue, number: int) -> str:
-    try:
-        return model_words(queue.recipe(number))
-    except StudioError:
-        return ""  # what is wrong with it is told when its turn comes
+        Raises:
+            StudioError: The queue can't be read.
+        """
+        runs = self._queue.read().runs
+        for run in runs:
+            self._learn(run)
+        return WaitingFacts(
+            runs=runs,
+            projects=dict(self._projects),
+            models=dict(self._models),
+            is_driven_elsewhere=self._queue.is_driven(),
+        )
+
+    def _learn(self, run: QueuedRun) -> None:
+        # What can't be read is told when the run's turn comes.
+        if run.number not in self._models:
+            with suppress(StudioError):
+                recipe = self._queue.recipe(run.number)
+                self._models[run.number] = model_words(recipe)
+        if run.project not in self._projects:
+            with suppress(StudioError):
+                self._projects[run.project] = open_project(run.project).name
 
 
 def recipe_of(snapshot: RunSnapshot) -> Recipe | None:

@@ -1,6 +1,6 @@
 """The Runs page's layout."""
 
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
 from studio.ui.item_models.cells import CellModel, Column
@@ -36,7 +36,7 @@ class RunsView(PageFrame):
         filled: Everything else.
         findings: Why a run can't be read, or a deed was refused.
         rows, table: The list.
-        open_run, go_on, open_folder, copy_recipe, delete: For the chosen run.
+        open_run, go_on, open_folder, copy_recipe, queue, delete: For the chosen run.
         note: Why something can't be done with it.
     """
 
@@ -85,12 +85,19 @@ class RunsView(PageFrame):
         self.open_folder = button("Open folder", icon=IconName.FOLDER)
         self.copy_recipe = button("Copy recipe’s path", icon=IconName.COPY)
         self.copy_recipe.setToolTip(key_of(Deed.COPY_RECIPE))
+        self.queue = button("Add to queue…", icon=IconName.CLOCK)
+        self.queue.setToolTip("Lets its recipe, or a sweep of it, wait for its turn")
         self.delete = button("Delete…", ButtonKind.DANGER)
         self.note = label("", Role.CAPTION, Tone.MUTED)
+        # In a narrow window it may be cut; it must not push the deeds out.
+        self.note.setSizePolicy(
+            QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
+        )
         row = QHBoxLayout()
         row.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
         row.setSpacing(Space.SMALL)
-        for deed in (self.open_run, self.go_on, self.open_folder, self.copy_recipe):
+        deeds = (self.open_run, self.go_on, self.open_folder, self.copy_recipe)
+        for deed in (*deeds, self.queue):
             row.addWidget(deed)
         row.addWidget(self.note, 1)
         row.addWidget(self.delete)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QItemSelectionModel, QTimer, Slot
@@ -20,7 +19,7 @@ from studio.ui.pages.errand import Errand
 from studio.ui.pages.finding_text import show_findings
 from studio.ui.pages.question import Question
 from studio.ui.pages.runs.start_time import StartTimeDialog
-from studio.ui.pages.runs.told import told_waiting
+from studio.ui.pages.runs.told import WaitingReader
 from studio.ui.pages.runs.waiting_model import (
     HOLD,
     START,
@@ -57,7 +56,7 @@ class Waiting(QWidget):
         self._desk = desk
         self._facts = WaitingFacts()
         self._meant: frozenset[int] = frozenset()
-        self._read = Errand(partial(told_waiting, desk.queue.queue), self)
+        self._read = Errand(WaitingReader(desk.queue.queue).read, self)
         self.question: Question | None = None
         self.times: StartTimeDialog | None = None
         self.card = WaitingCard()
