@@ -54,6 +54,9 @@ IN_EIGHT_BITS = {
 }
 """The same optimizer with states of a byte an entry."""
 
+ADAMWS = frozenset(each for each in Optimizer if "adamw" in each)
+"""Those that keep two states, of gradients and of their squares."""
+
 LIONS = frozenset(each for each in Optimizer if "lion" in each)
 """Those that go by the sign of one state (Chen et al. 2023, arXiv 2302.06675)."""
 

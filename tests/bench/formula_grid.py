@@ -456,7 +456,7 @@ RECIPES = {
             "train.optimizer": "adafactor",
         },
     ),
-    "adafactor-all-fp32": (
+    "adafactor-all-mixed": (
         (8, 9),
         {
             "model.precision": "fp32",

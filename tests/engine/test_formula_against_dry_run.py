@@ -55,7 +55,7 @@ SAMPLE = [
     ("gpt2-xl", "rated"),
     ("llama-3.1-8b", "adafactor-r256"),
     ("gemma-2-9b", "adafactor-all"),
-    ("qwen3-30b-a3b", "adafactor-all-fp32"),
+    ("qwen3-30b-a3b", "adafactor-all-mixed"),
     ("qwen2.5-7b", "foreach-plus"),
     ("pythia-6.9b", "t4-eager"),
     ("odd", "fp32"),

@@ -9,6 +9,7 @@ from studio.engine.lora_plus import quicken
 from studio.engine.methods import training
 from studio.engine.verbs import place_of
 from studio.protocol.events import StepFinished
+from tests.engine import tiny
 from tests.engine.helpers import Heard, new_run, of_kind, recipe_for, train
 from tests.engine.test_dry_run import (
     CARD,
@@ -18,6 +19,7 @@ from tests.engine.test_dry_run import (
     real_step,
     subject_of,
 )
+from tests.engine.test_judged_methods import ROWS
 
 pytestmark = [
     pytest.mark.torch,
@@ -76,6 +78,27 @@ def test_that_only_b_learns_faster_and_decays_as_before(built, options):
     for name, (rate, decay) in found.items():
         assert plain[name] == (RATE, decay)
         assert rate == RATE * (RATIO if ".lora_B." in name else 1.0), name
+
+
+@pytest.mark.parametrize("method", ROWS)
+def test_that_every_method_lets_b_learn_faster(method, tmp_path, tiny_model):
+    file = tiny.write_chats(tmp_path / f"{method}.jsonl", ROWS[method])
+    recipe = recipe_for(
+        tiny_model,
+        file,
+        train__method=method,
+        train__learning_rate=RATE,
+        lora__plus_ratio=RATIO,
+    )
+    heard = Heard()
+    place = place_of(recipe.model.name)
+    run = training.load_run(heard.session, new_run(tmp_path, recipe), recipe, place)
+    found = rates(training.build_trainer(run))
+    heard.close()
+    for letter, rate in (("A", RATE), ("B", RATE * RATIO)):
+        told = [each for name, (each, _) in found.items() if f".lora_{letter}." in name]
+        assert told
+        assert set(told) == {rate}
 
 
 def test_that_lengths_of_dora_are_among_what_learns_at_the_plain_rate(built):

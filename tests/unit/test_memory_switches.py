@@ -30,6 +30,17 @@ def test_that_states_are_narrowed_and_widened_within_a_family(optimizer, other):
     assert {v for key, v in found if key == "train.optimizer"} == {other}
 
 
+@pytest.mark.parametrize("optimizer", ["adamw_fused", "adamw_8bit", "lion"])
+def test_that_whole_models_may_do_with_hardly_any_states(optimizer):
+    whole = recipe_with(
+        train__optimizer=optimizer, train__weights="all", model__precision="bf16"
+    )
+    adapter = whole.with_value("train.weights", "adapter")
+    factored = ("train.optimizer", "adafactor")
+    assert (factored in turned(whole)) == (optimizer != "lion")
+    assert factored not in turned(adapter)
+
+
 RECIPES = [
     recipe_with(),
     recipe_with(model__precision="bf16", train__micro_batch=8, train__accumulation=2),

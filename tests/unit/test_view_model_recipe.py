@@ -151,6 +151,22 @@ def test_that_a_run_that_is_short_gets_remedies_that_are_each_enough() -> None:
     assert "enough:" in view.findings[0].consequence
 
 
+def test_that_all_weights_are_helped_by_hardly_any_states_and_never_quantised() -> None:
+    whole = chosen(train__weights="all", model__precision="bf16")
+    priced = {
+        name: estimate_memory(
+            MODEL, whole.with_value("train.optimizer", name), device()
+        ).peak_bytes
+        for name in ("adamw_8bit", "adafactor")
+    }
+    assert priced["adafactor"] < priced["adamw_8bit"]
+    enough = priced["adafactor"] / GIB + 0.01
+    given = replace(inputs(whole, free_gib=enough), proposal=None)
+    ways = recipe_view(given).remedies
+    assert "Adafactor, with next to no states" in [way.words for way in ways]
+    assert not [found for way in ways for found in way.recipe.contradictions()]
+
+
 def test_that_fewer_rows_at_a_time_keep_the_batch_of_a_step() -> None:
     big = chosen(train__sequence_length=4096, train__micro_batch=8)
     big = big.with_value("train.accumulation", 2)

@@ -12,7 +12,7 @@ from studio.domain.recipe_options import (
     ComputeDtype,
     Precision,
 )
-from studio.domain.train_options import IN_EIGHT_BITS, Optimizer
+from studio.domain.train_options import ADAMWS, IN_EIGHT_BITS, Optimizer
 
 _LEAST_LENGTH, _LEAST_RANK = 256, 4
 # Saves in fewer bytes than anybody plans with.
@@ -122,6 +122,9 @@ def _of_adapter(recipe: Recipe) -> Iterator[Switch]:
         yield _switch(recipe, "train.optimizer", narrow, "8-bit optimizer states")
     elif wide := _IN_FULL.get(recipe.train.optimizer):
         yield _switch(recipe, "train.optimizer", wide, "Optimizer states in full")
+    if recipe.trains_all and recipe.train.optimizer in ADAMWS:
+        words = "Adafactor, with next to no states"
+        yield _switch(recipe, "train.optimizer", Optimizer.ADAFACTOR, words)
     if recipe.train.optimizer is Optimizer.ADAMW_FOREACH:
         words = "Fused optimizer step"
         yield _switch(recipe, "train.optimizer", Optimizer.ADAMW_FUSED, words)

@@ -10,7 +10,7 @@ from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Precision
 from studio.domain.recommend.proposal import Proposal, headroom_bytes
-from studio.domain.train_options import IN_EIGHT_BITS
+from studio.domain.train_options import ADAMWS, IN_EIGHT_BITS, Optimizer
 from studio.ui.pages.recipe.ladders import RANKS, sequence_lengths
 from studio.ui.text import count
 
@@ -58,6 +58,8 @@ def remedies(
     found: list[Remedy] = []
     on_card = device.kind == "cuda"
     for words, changed in _candidates(recipe, model, proposal, on_card=on_card):
+        if changed.contradictions():
+            continue
         then = estimate_memory(model, changed, device)
         fits = then.verdict(judged, headroom_bytes(device))
         if fits is not Verdict.DOES_NOT_FIT:
@@ -94,8 +96,7 @@ def _candidates(
         yield "Remember in main memory", recipe.with_value("train.offload", True)
     if not recipe.model.precision.is_four_bit:
         yield "4-bit weights", recipe.with_value("model.precision", Precision.NF4)
-    if narrow := IN_EIGHT_BITS.get(recipe.train.optimizer):
-        yield "8-bit optimizer", recipe.with_value("train.optimizer", narrow)
+    yield from _fewer_states(recipe)
     for length in reversed(sequence_lengths(model.context)):
         if length < recipe.train.sequence_length:
             words = f"Rows of {length:,} tokens"
@@ -103,6 +104,14 @@ def _candidates(
     for rank in reversed(RANKS):
         if rank < recipe.lora.rank:
             yield f"Rank {rank}", recipe.with_value("lora.rank", rank)
+
+
+def _fewer_states(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
+    if narrow := IN_EIGHT_BITS.get(recipe.train.optimizer):
+        yield "8-bit optimizer", recipe.with_value("train.optimizer", narrow)
+    if recipe.trains_all and recipe.train.optimizer in ADAMWS:
+        factored = recipe.with_value("train.optimizer", Optimizer.ADAFACTOR)
+        yield "Adafactor, with next to no states", factored
 
 
 def _fewer_rows(recipe: Recipe) -> Iterator[tuple[str, Recipe]]:
