@@ -5,8 +5,9 @@
 Two runs wait, and `snugtune queue run` starts them, each in an engine of its own. In
 each trial one or two kills happen to whoever adds or drives, at a place in
 `studio.services.run_queue`. Then the queue is driven again until nothing waits, and a
-run that its driver left half-way is gone on with. Every run that was added must be
-there once, with the bytes of an undisturbed one. Needs a system that forks.
+run that its driver left half-way is gone on with, if anything had been kept. Every run
+that was added must be there once, with the bytes of an undisturbed one. Needs a system
+that forks.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from studio.engine import faults
 from studio.services.library import all_runs
 from studio.services.run_journal import snapshot_of
 from studio.services.run_queue import RunQueue
+from studio.storage.checkpoint_folders import newest_whole
 from studio.system.paths import queue_dir
 from studio.system.processes import is_alive
 from tests.bench.survival import live, weights
@@ -52,6 +54,7 @@ class Trial:
     happened: list[str] = field(default_factory=list)
     lives: int = 0
     gone_on: int = 0
+    nothing_kept: int = 0
     wrong: str = ""
 
 
@@ -126,20 +129,31 @@ class Campaign:
                 time.sleep(_SETTLE_S)
 
     def _judge(self, trial, made):
-        for run in made:
-            if snapshot_of(run).state is not RunState.FINISHED:
-                trial.gone_on += 1
-                trial.lives += 1
-                live(run, resume=True)
+        ended = [run for run in made if self._is_ended(trial, run)]
         left = list(queue_dir().glob("[0-9]*.toml"))
         if RunQueue().read().runs:
             trial.wrong = "runs wait still"
         elif len(made) != RUNS:
             trial.wrong = f"{len(made)} runs of {RUNS}"
-        elif any(weights(run) != self.expected for run in made):
+        elif any(weights(run) != self.expected for run in ended):
             trial.wrong = "weights are others"
         elif left:
             trial.wrong = f"it left {left[0].name}"
+
+    def _is_ended(self, trial, run):
+        """Whether a run came to its end, gone on with if its engine had to end.
+
+        It is refused where nothing had been kept yet when its driver was killed.
+        """
+        if snapshot_of(run).state is RunState.FINISHED:
+            return True
+        trial.lives += 1
+        if not newest_whole(run.checkpoints_path)[0]:
+            trial.nothing_kept += 1
+            return False
+        trial.gone_on += 1
+        live(run, resume=True)
+        return True
 
 
 def campaign(count, seed, tell=lambda _: None):
@@ -166,6 +180,7 @@ def summary(trials, seconds):
         "runs": RUNS * len(trials),
         "lives": sum(trial.lives for trial in trials),
         "gone_on": sum(trial.gone_on for trial in trials),
+        "nothing_kept": sum(trial.nothing_kept for trial in trials),
         "by_place": dict(collections.Counter(x.partition(":")[0] for x in happened)),
         "wrong": [f"{t.adding} {t.driving}: {t.wrong}" for t in trials if t.wrong],
         "seconds": round(seconds),
