@@ -15,6 +15,7 @@ from studio.engine.model_loading import load_model, load_plain
 from studio.engine.trained_beside import PREFIX, are_tied, beside_of
 from studio.engine.verbs import place_of
 from studio.protocol.events import (
+    EvalFinished,
     Generated,
     ParityMeasured,
     SampleProduced,
@@ -320,3 +321,37 @@ def test_that_a_disk_is_asked_for_as_much_as_is_written(tmp_path, bases, chat_fi
         saved = load_file(file)
         beside += sum(saved[PREFIX + name].nbytes for name in beside_in(saved))
     assert more >= beside > 0
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_that_a_reference_has_to_stay_as_it_was(tiny_model, chat_file, method):
+    recipe = recipe_for(tiny_model, chat_file, train__method=method, **NORMS)
+    assert "lora.train_norms" in {each.where for each in recipe.contradictions()}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lora__variant": "pissa"},
+        {"lora__variant": "loftq", "lora__adapter_dtype": "fp32"},
+        {"lora__variant": "dora", "lora__adapter_dtype": "fp32"},
+        {"lora__plus_ratio": 4.0},
+        {"train__optimizer": "adafactor"},
+        {"train__neftune": 5.0},
+        {"train__packing": True},
+    ],
+    ids=str,
+)
+def test_that_it_goes_with_other_options(tmp_path, bases, chat_file, options):
+    values = {**BASES["nf4"], **BESIDE, **options, "train__max_steps": 12}
+    run = new_run(tmp_path, recipe_for(bases("llama"), chat_file, **values))
+    code, events = train(run)
+    assert code is ExitCode.OK, events[-1]
+    before, *_, after = of_kind(events, EvalFinished)
+    assert after.loss < before.loss
+    last = of_kind(events, SampleProduced)[-1]
+    asked = {"source": run.path, "prompt": [last.prompt], "max_new_tokens": 96}
+    code, events = carry_out("generate", base=False, **asked)
+    assert code is ExitCode.OK, events[-1]
+    if options.get("lora__variant") != "pissa":  # whose base is another one
+        assert [each.text for each in of_kind(events, Generated)] == [last.text]
