@@ -15,8 +15,22 @@ def method_clashes(recipe: "Recipe") -> list[Finding]:
     return [
         *_weight_clashes(recipe),
         *_ratio_clashes(recipe),
+        *_beside_clashes(recipe),
         *_reference_clashes(recipe),
     ]
+
+
+def _beside_clashes(recipe: "Recipe") -> list[Finding]:
+    """Where weights of the base itself can't be trained beside an adapter."""
+    keys = recipe.lora.beside
+    if recipe.trains_all:
+        first, why = _asked_by(recipe), "Where all weights are trained, these are too."
+    elif recipe.train.method in REFERRING_METHODS:
+        first = "train.method"
+        why = "DPO and KTO compare with the base, which has to stay as it was."
+    else:
+        return []
+    return [_clash(first, key, why, f"Set {key} to false.") for key in keys]
 
 
 def _ratio_clashes(recipe: "Recipe") -> list[Finding]:

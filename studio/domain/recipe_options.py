@@ -192,3 +192,27 @@ class LoraOptions:
         high=128.0,
         unit="×",
     )
+    train_norms: bool = flag(
+        default=False,
+        title="Train the norms",
+        help="Trains the model’s norms beside the adapter, in FP32. Long context is "
+        "learnt better so.",
+        effect="A few thousand weights a layer.",
+    )
+    train_embeddings: bool = flag(
+        default=False,
+        title="Train embeddings and head",
+        help="Trains what every token is read as and how it is chosen, in FP32: for a "
+        "language, a script or a length that the model hardly knows.",
+        effect="16 bytes for each token of the vocabulary and each hidden channel, "
+        "twice where the head is a matrix of its own.",
+    )
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The options that are on of those that train weights beside the adapter."""
+        flags = {
+            "lora.train_norms": self.train_norms,
+            "lora.train_embeddings": self.train_embeddings,
+        }
+        return tuple(key for key, is_on in flags.items() if is_on)

@@ -4,7 +4,6 @@ What the libraries write by themselves carries the base model's local path and t
 own empty card; here it is put right before the folder gets its name.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +13,17 @@ from safetensors.torch import load_file
 from studio.domain.errors import refusal
 from studio.domain.waypoints import passing
 from studio.engine.adapters import trained_bytes
+from studio.engine.beside_files import (
+    add_beside,
+    beside_bytes,
+    change_config,
+    tie_again,
+)
 from studio.engine.model_card import Facts, model_card, public_name
 from studio.engine.model_loading import Model
 from studio.engine.staging import need_space, whole_folder
 from studio.engine.tokenizer_loading import Tokenizer
+from studio.engine.trained_beside import are_tied, beside_of
 from studio.storage.documents import write_bytes_atomically
 
 _WEIGHTS = "adapter_model.safetensors"
@@ -49,17 +55,26 @@ def save_adapter(
     Raises:
         StudioError: The disk is full or may not be written.
     """
-    need_space(target.parent, trained_bytes(model) + _REST_BYTES, "The adapter")
+    need_space(target.parent, adapter_bytes(model) + _REST_BYTES, "The adapter")
     with whole_folder(target, replace=replace) as draft:
         # Asked to look for itself, peft would fetch the base model's config.
         model.save_pretrained(str(draft), save_embedding_layers=False)
+        add_beside(model, draft / _WEIGHTS, draft / _CONFIG)
         passing("save.weights")
         tokenizer.save_pretrained(draft)
         passing("save.tokenizer")
-        _name_base_in_public(draft / _CONFIG, public_name(facts.place))
+        public = {"base_model_name_or_path": public_name(facts.place)}
+        change_config(draft / _CONFIG, public)
         write_card(draft, model_card(facts))
         passing("save.card")
         beside(draft)
+
+
+def adapter_bytes(model: PeftModelForCausalLM) -> int:
+    """What an adapter's weights take on disk; what is tied is there twice."""
+    beside = beside_of(model).values()
+    once = sum(weight.nbytes for weight in beside)
+    return trained_bytes(model) - once + beside_bytes(model)
 
 
 def renew_card(folder: Path, facts: Facts) -> None:
@@ -104,11 +119,14 @@ def put_adapter(model: Model, folder: Path) -> PeftModelForCausalLM:
         StudioError: The folder holds no adapter in safetensors.
     """
     refuse_without_adapter(folder)
+    is_tied = are_tied(model)
     adapted = PeftModelForCausalLM.from_pretrained(
         model, str(folder), autocast_adapter_dtype=False
     )
     assert isinstance(adapted, PeftModelForCausalLM)
     _hold_as_saved(adapted, folder / _WEIGHTS)
+    if is_tied:
+        tie_again(adapted)
     adapted.eval()
     return adapted
 
@@ -117,17 +135,14 @@ def _hold_as_saved(adapted: PeftModelForCausalLM, weights: Path) -> None:
     """Give an adapter's weights back the digits that they were saved with.
 
     peft casts those beside weights in 16 bits to that format as it reads them. Ones
-    that it made wider lost nothing, and merging adds them up so.
+    that it made wider lost nothing, and merging adds them up so. What takes the place
+    of the base's own weights stays rounded to their format, as it was while training.
     """
     saved = load_file(weights)
     for name, parameter in adapted.named_parameters():
+        if "modules_to_save" in name:
+            continue
         key = name.replace(".default", "")
         read = saved.get(key, saved.get(key.removesuffix(".weight")))
         if read is not None and read.itemsize > parameter.itemsize:
             parameter.data = read.to(parameter.device)
-
-
-def _name_base_in_public(config: Path, name: str) -> None:
-    document = json.loads(config.read_text(encoding="utf-8"))
-    document["base_model_name_or_path"] = name
-    config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -13,20 +13,22 @@ from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
 from studio.domain.recipe_options import LoraOptions, LoraVariant
 from studio.engine.adapter_targets import targets_for
 from studio.engine.model_loading import Model
+from studio.engine.trained_beside import set_aside, train_beside
 
 
 def attach(model: Model, options: LoraOptions) -> PeftModelForCausalLM:
-    """Freeze a model and put a fresh adapter on it.
+    """Freeze a model, put a fresh adapter on it, and let train what goes beside it.
 
     The adapter's first weights come from torch's global seed.
 
     Args:
         model: The base; it is changed.
-        options: Rank, alpha, dropout and targets.
+        options: Rank, alpha, dropout, targets, and what is trained beside them.
 
     Raises:
-        StudioError: A target is no linear layer of this model, or an adapter on
-            experts shall drop its inputs, be DoRA or be PiSSA.
+        StudioError: A target is no linear layer of this model, an adapter on experts
+            shall drop its inputs, be DoRA or be PiSSA, or the model lacks what shall
+            be trained beside it.
     """
     config = lora_config(options, targets_for(model, options.targets))
     try:
@@ -46,6 +48,7 @@ def attach(model: Model, options: LoraOptions) -> PeftModelForCausalLM:
     has_experts = any(isinstance(each, ParamWrapper) for each in adapted.modules())
     if options.variant is LoraVariant.PISSA and has_experts:
         raise StudioError(PISSA_ON_EXPERTS)
+    train_beside(model, options)
     return cast("PeftModelForCausalLM", adapted)
 
 
@@ -66,13 +69,15 @@ def set_dtype(model: PeftModelForCausalLM, dtype: torch.dtype) -> None:
     """Hold the trained weights, and so their gradients and states, in a format.
 
     trl casts the adapter of a quantised model to bf16 by itself; this comes after it.
+    What is trained beside an adapter stays in FP32.
     """
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.to(dtype)
+    with set_aside(model):
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.to(dtype)
 
 
 def trained_bytes(model: PeftModelForCausalLM) -> int:
-    """What the adapter's weights take."""
+    """What the trained weights take."""
     trained = (p for p in model.parameters() if p.requires_grad)
     return sum(parameter.nbytes for parameter in trained)

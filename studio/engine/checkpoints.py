@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from studio.domain.best_step import best_step
 from studio.domain.waypoints import passing
-from studio.engine.adapter_files import save_adapter
-from studio.engine.adapters import trained_bytes
+from studio.engine.adapter_files import adapter_bytes, save_adapter
 from studio.engine.staging import need_space, whole_folder
 from studio.engine.starting.pissa import hand_over, start_bytes
 from studio.protocol.events import CheckpointRemoved, CheckpointSaved
@@ -52,7 +51,7 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
 
     whole = run.recipe.trains_all
     needed = run.keeper.size_bytes() + start_bytes(run.start)
-    needed += 0 if whole else trained_bytes(run.model)
+    needed += 0 if whole else adapter_bytes(run.model)
     need_space(parent, needed, "The checkpoint")
     if whole:
         with whole_folder(target, replace=target.exists()) as draft:

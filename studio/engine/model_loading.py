@@ -8,6 +8,7 @@ and loss compute in fp32 by themselves.
 Nothing but safetensors is read, and no code that comes with a model is run.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -73,22 +74,22 @@ def load_model(
         quantization_config=quantization_of(options, formats),
     )
     if device.type == "cpu" and options.precision.is_quantized:
-        leave_file(model)
+        leave_file(model.parameters())
     if options.precision.is_four_bit and device.type == "cpu":
         keep_gradients(model)
     return model
 
 
-def leave_file(model: Model) -> None:
-    """Copy what isn't quantised, so that nothing lies in the mapped file any more.
+def leave_file(weights: Iterable[torch.nn.Parameter]) -> None:
+    """Copy those that aren't quantised, so that none lies in the mapped file any more.
 
     On a processor safetensors' tensors are views of a file mapped into memory. A weight
     that needs no cast stays one, and a single one keeps every page resident that was
     read while loading: the unquantised weights beside the quantised ones.
     """
-    for parameter in model.parameters():
-        if parameter.is_floating_point():
-            parameter.data = parameter.data.clone()
+    for weight in weights:
+        if weight.is_floating_point():
+            weight.data = weight.data.clone()
 
 
 def load_plain(folder: Path, dtype: torch.dtype | str, stretch: float = 1.0) -> Model:

@@ -5,8 +5,10 @@ from typing import cast
 from peft import PeftModelForCausalLM
 
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import Precision
 from studio.engine.adapters import attach
 from studio.engine.model_loading import Model, leave_file
+from studio.engine.trained_beside import beside_of
 
 
 def made_trainable(model: Model, recipe: Recipe) -> PeftModelForCausalLM:
@@ -23,11 +25,15 @@ def made_trainable(model: Model, recipe: Recipe) -> PeftModelForCausalLM:
     Raises:
         StudioError: The adapter's targets don't suit the model.
     """
+    # Each page of a mapped file that is written to would be held twice.
+    on_processor = next(model.parameters()).device.type == "cpu"
     if not recipe.trains_all:
-        return attach(model, recipe.lora)
-    if next(model.parameters()).device.type == "cpu":
-        # Each page of a mapped file that is written to would be held twice.
-        leave_file(model)
+        adapted = attach(model, recipe.lora)
+        if on_processor and recipe.model.precision is Precision.FP32:
+            leave_file(beside_of(adapted).values())
+        return adapted
+    if on_processor:
+        leave_file(model.parameters())
     return train_all(model)
 
 

@@ -26,10 +26,14 @@ def run_bytes(recipe: Recipe, place: ModelPlace, rows: int) -> int | None:
     model = architecture_of(place)
     if model is None:
         return None
-    adapter = adapter_weights(model, recipe) * _FP32
+    trained = adapter_weights(model, recipe) * _FP32
+    # peft asks for a tied weight by each of its names.
+    again = 0
+    if recipe.lora.train_embeddings and model.tied and not recipe.trains_all:
+        again = model.vocabulary * model.hidden * _FP32
     # A checkpoint holds the adapter, once more as it is trained, and two optimizer
     # states of each of its weights.
-    saved = adapter + 4 * adapter * _checkpoints(recipe, rows)
+    saved = trained + again + (4 * trained + again) * _checkpoints(recipe, rows)
     converted = place.state is ModelState.CONVERTIBLE
     return saved + _REST + (model.parameters * _FP32 if converted else 0)
 

@@ -324,6 +324,42 @@ RECIPES = {
         (8, 9),
         {"train.sequence_length": 1024, "lora.adapter_dtype": "fp32"},
     ),
+    "norms": ((8, 9), {"train.sequence_length": 1024, "lora.train_norms": True}),
+    "embeddings": (
+        (8, 9),
+        {"train.sequence_length": 2048, "lora.train_embeddings": True},
+    ),
+    "beside-8bit": (
+        (9, 0),
+        {
+            "model.precision": "bf16",
+            "train.sequence_length": 512,
+            "train.checkpointing": False,
+            "train.optimizer": "adamw_8bit",
+            "lora.train_norms": True,
+            "lora.train_embeddings": True,
+        },
+    ),
+    "beside-t4": (
+        (7, 5),
+        {
+            "model.compute_dtype": "fp16",
+            "lora.adapter_dtype": "fp32",
+            "train.sequence_length": 1024,
+            "lora.train_norms": True,
+            "lora.train_embeddings": True,
+        },
+    ),
+    "beside-mixed": (
+        (8, 9),
+        {
+            "model.precision": "fp32",
+            "train.sequence_length": 1024,
+            "train.accumulation": 1,
+            "lora.train_norms": True,
+            "lora.train_embeddings": True,
+        },
+    ),
     "dropout": (
         (8, 9),
         {"train.sequence_length": 1024, "train.micro_batch": 2, "lora.dropout": 0.05},

@@ -25,9 +25,14 @@ from tests.engine.test_dry_run import (
 
 pytestmark = pytest.mark.torch
 
-KINDS = {
+DORA = {
     "dora": {"lora__variant": "dora"},
     "dora, dropping": {"lora__variant": "dora", "lora__dropout": 0.1},
+}
+KINDS = {
+    **DORA,
+    "norms": {"lora__train_norms": True},
+    "embeddings": {"lora__train_embeddings": True},
 }
 BASES = {
     "nf4": {"model__compute_dtype": "bf16"},
@@ -86,7 +91,7 @@ def test_that_what_starts_from_its_base_takes_what_a_plain_adapter_takes(
 
 
 @pytest.mark.parametrize("base", CARDS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DORA)
 def test_that_a_card_is_asked_for_more_than_by_a_plain_adapter(kind, base, tiny_qwen):
     plain = subject_of(tiny_qwen, CARD, **CARDS[base])
     subject = subject_of(tiny_qwen, CARD, **CARDS[base], **KINDS[kind])

@@ -8,7 +8,7 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import StudioError
 from studio.domain.memory.formula import adapter_weights
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import LoraOptions, LoraVariant
+from studio.domain.recipe_options import ATTENTION_ONLY, LoraOptions, LoraVariant
 from studio.engine.adapter_targets import targets_for
 from studio.engine.adapters import attach
 from tests.engine import tiny
@@ -72,6 +72,20 @@ def test_that_the_formula_counts_the_lengths_of_dora(family):
     true = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
     shape = ModelArchitecture.from_config(config_of(family).to_dict())
     recipe = Recipe().with_values({"lora.rank": 4, "lora.variant": "dora"})
+    assert adapter_weights(shape, recipe) == true
+
+
+@pytest.mark.parametrize("kind", ["norms", "embeddings"])
+@pytest.mark.parametrize("family", sorted({family for family, _ in WORDS}))
+def test_that_the_formula_counts_what_is_trained_beside(family, kind):
+    targets = (ATTENTION_ONLY,)
+    options = LoraOptions(rank=4, targets=targets, **{f"train_{kind}": True})
+    adapted = attach(made(family), options)
+    true = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    shape = ModelArchitecture.from_config(config_of(family).to_dict())
+    recipe = Recipe().with_values(
+        {"lora.rank": 4, "lora.targets": targets, f"lora.train_{kind}": True}
+    )
     assert adapter_weights(shape, recipe) == true
 
 

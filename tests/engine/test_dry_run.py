@@ -87,6 +87,13 @@ def real_step(subject, base, folder):
         {"model__precision": "fp32", "model__double_quant": False},
         {"model__attention": "eager", "train__optimizer": "adamw_foreach"},
         {"lora__dropout": 0.1, "lora__targets": ("q_proj", "down_proj")},
+        {"lora__train_norms": True, "lora__train_embeddings": True},
+        {
+            "lora__train_norms": True,
+            "lora__train_embeddings": True,
+            "model__compute_dtype": "bf16",
+            "train__checkpointing": False,
+        },
         {"train__neftune": 5.0},
         {"train__label_smoothing": 0.1},
         {"train__packing": True},

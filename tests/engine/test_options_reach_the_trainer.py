@@ -42,6 +42,10 @@ class Built:
     def optimizer(self):
         return self.trainer.create_optimizer()
 
+    def optimized(self):
+        groups = self.optimizer().param_groups
+        return [weight for group in groups for weight in group["params"]]
+
     def rates(self, steps=8):
         self.trainer.create_optimizer_and_scheduler(steps)
         rates = []
@@ -127,6 +131,8 @@ CASES = {
         4.0,
         lambda b: [group["lr"] for group in b.optimizer().param_groups],
     ),
+    "lora.train_norms": (True, lambda b: {p.dtype for p in b.optimized()}),
+    "lora.train_embeddings": (True, lambda b: max(p.numel() for p in b.optimized())),
     "data.path": ("OTHER", lambda b: len(b.run.data.training)),
     "data.format": ("text", lambda b: b.run.data.training[0].input_ids),
     "data.columns": (

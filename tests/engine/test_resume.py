@@ -96,6 +96,17 @@ WAYS = {
         "lora__variant": "pissa",
         "lora__dropout": 0.0,
     },
+    "embeddings and norms": {
+        "model__precision": "nf4",
+        "model__compute_dtype": "bf16",
+        "lora__train_norms": True,
+        "lora__train_embeddings": True,
+    },
+    "embeddings in fp32": {
+        "lora__train_embeddings": True,
+        "lora__adapter_dtype": "bf16",
+        "train__optimizer": "adamw_8bit",
+    },
     "noise and smoothed": {
         "train__neftune": 5.0,
         "train__label_smoothing": 0.1,

@@ -59,6 +59,8 @@ options = st.fixed_dictionaries(
         "train.accumulation": st.sampled_from([1, 16]),
         "lora.rank": st.integers(1, 200),
         "lora.adapter_dtype": st.sampled_from(["bf16", "fp32"]),
+        "lora.train_norms": st.booleans(),
+        "lora.train_embeddings": st.booleans(),
         "lora.dropout": st.sampled_from([0.0, 0.1]),
         "model.precision": st.sampled_from(["nf4", "int8", "bf16"]),
         "model.attention": st.sampled_from(["eager", "sdpa"]),

@@ -51,6 +51,7 @@ RECIPES = [
     recipe_with(model__attention="eager", train__checkpointing=False),
     recipe_with(train__optimizer="adamw_foreach", lora__rank=1),
     recipe_with(train__optimizer="adamw_8bit", train__sequence_length=128),
+    recipe_with(lora__train_norms=True, lora__train_embeddings=True),
 ]
 
 
@@ -63,6 +64,12 @@ def test_that_each_switch_makes_another_recipe_that_can_be_trained(recipe):
         assert switch.recipe.value(switch.key) == switch.value
         assert not switch.recipe.contradictions()
     assert len({switch.recipe for switch in found}) == len(found)
+
+
+@pytest.mark.parametrize("key", ["lora.train_norms", "lora.train_embeddings"])
+def test_that_what_is_trained_beside_can_be_left_but_is_not_advised(key):
+    assert (key, False) in turned(recipe_with().with_value(key, True))
+    assert key not in {each for each, _ in turned(recipe_with())}
 
 
 def test_that_switches_which_do_not_apply_are_left_out():

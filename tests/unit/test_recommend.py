@@ -349,6 +349,17 @@ def test_that_the_least_memory_takes_less_than_any_other_goal():
     assert all(least < each.estimate.peak_bytes for each in peaks.values())
 
 
+@pytest.mark.parametrize("key", ["lora.train_norms", "lora.train_embeddings"])
+def test_that_what_is_trained_beside_stays_and_is_paid_for(key):
+    plain = propose(Wish(LLAMA, card("RTX 4090"), Recipe()))
+    wish = Wish(LLAMA, card("RTX 4090"), Recipe().with_value(key, True))
+    found = propose(wish)
+    assert found.recipe.value(key) is True
+    assert key in {reason.key for reason in found.reasons}
+    same = plain.recipe.with_value(key, True)
+    assert wish.priced(same).peak_bytes > plain.estimate.peak_bytes
+
+
 def test_that_a_card_without_bf16_gets_fp16_and_full_precision_adapters():
     recipe = propose(Wish(PHI_MINI, card("T4"), Recipe())).recipe
     assert recipe.model.compute_dtype is ComputeDtype.FP16

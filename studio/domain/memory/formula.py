@@ -34,7 +34,9 @@ from studio.domain.memory.on_paper.stepping import Stepping, temporaries
 from studio.domain.memory.on_paper.weights import (
     Trained,
     base_weights,
+    beside_tensors,
     load_peak,
+    replaced_bytes,
     resting_tensors,
     rounded,
     trained,
@@ -123,6 +125,7 @@ def adapter_weights(model: ModelArchitecture, recipe: Recipe) -> int:
     """
     plan = plan_of(model, recipe, None)
     found = sum(prod(shape) * n for shape, n, _ in trained_tensors(model, plan))
+    found += sum(prod(shape) * n for shape, n, _ in beside_tensors(model, plan))
     if recipe.lora.variant is not LoraVariant.DORA or plan.trains_base:
         return found
     adapted = ((x, n) for x, n in model.linears() if plan.adapts(x))
@@ -133,7 +136,7 @@ def _resident(
     model: ModelArchitecture, plan: Plan, device: TrainingDevice, held: Trained
 ) -> list[Component]:
     base = base_weights(model, plan, plan.plain)
-    wider = widened_norms(model, plan)
+    wider, replaced = widened_norms(model, plan), replaced_bytes(model, plan)
     resting = sum(
         n * rounded(x * plan.adapter) for x, n in resting_tensors(model, plan)
     )
@@ -147,7 +150,7 @@ def _resident(
         parts.append(Component(ADAPTER, Group.ADAPTER, base.plain, load))
     else:
         parts += [
-            Component(PLAIN, Group.WEIGHTS, base.plain + wider, load),
+            Component(PLAIN, Group.WEIGHTS, base.plain + wider - replaced, load),
             Component(ADAPTER, Group.ADAPTER, held.weights + resting, load),
         ]
     parts.append(Component(STATES, Group.ADAPTER, held.states, step))

@@ -3,6 +3,7 @@
 from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, LoraVariant
+from studio.domain.train_options import GROUPED_OPTIMIZERS
 
 _UNPRICED_VARIANTS = {LoraVariant.DORA: "DoRA"}
 
@@ -13,6 +14,12 @@ def outside_formula(recipe: Recipe) -> Finding | None:
         return _unpriced("attention in shifted groups", "model.attention")
     if recipe.lora.variant in _UNPRICED_VARIANTS:
         return _unpriced(_UNPRICED_VARIANTS[recipe.lora.variant], "lora.variant")
+    beside = () if recipe.trains_all else recipe.lora.beside
+    if beside and recipe.compared():
+        return _unpriced("what others train beside an adapter", beside[0])
+    if beside and recipe.train.optimizer in GROUPED_OPTIMIZERS:
+        what = f"what is trained beside an adapter by {recipe.train.optimizer.value}"
+        return _unpriced(what, "train.optimizer")
     if recipe.train.label_smoothing:
         return _unpriced("label smoothing", "train.label_smoothing")
     return None

@@ -118,6 +118,11 @@ def _of_adapter(recipe: Recipe) -> Iterator[Switch]:
     yield _switch(recipe, "lora.adapter_dtype", other, words)
     if (rank := lora.rank // 2) >= _LEAST_RANK:
         yield _switch(recipe, "lora.rank", rank, f"Rank {rank}")
+    if lora.train_embeddings:
+        words = "Embeddings and head left as they are"
+        yield _switch(recipe, "lora.train_embeddings", False, words)
+    if lora.train_norms:
+        yield _switch(recipe, "lora.train_norms", False, "Norms left as they are")
     if narrow := IN_EIGHT_BITS.get(recipe.train.optimizer):
         yield _switch(recipe, "train.optimizer", narrow, "8-bit optimizer states")
     elif wide := _IN_FULL.get(recipe.train.optimizer):

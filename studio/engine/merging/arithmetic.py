@@ -6,8 +6,9 @@ patterns of the adapter's configuration name it, and everything else is left awa
 """
 
 import copy
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -19,9 +20,11 @@ from transformers.pytorch_utils import Conv1D
 
 from studio.engine.merging.plan import ADAPTER_WEIGHTS
 from studio.engine.starting.held_layers import FourBits
+from studio.engine.trained_beside import PREFIX
 
 _NAMES = r"(.*\.)?({})$"
-_PREFIX = "base_model.model."
+# Bytes of an entry at most.
+_WIDEST = 8
 
 
 class AdapterParts:
@@ -40,6 +43,9 @@ class AdapterParts:
         self._config.inference_mode = True
         # What the layer begins with is replaced at once.
         self._config.init_lora_weights = False
+        # What takes a place is no business of the layer's.
+        self._config.modules_to_save = None
+        self._config.ensure_weight_tying = False
         self._file = safe_open(folder / ADAPTER_WEIGHTS, framework="pt")
         self._names = tuple(self._file.keys())  # type: ignore[no-untyped-call]  # ships no types
 
@@ -69,6 +75,19 @@ class AdapterParts:
         assert isinstance(held, nn.Parameter)
         return held.data
 
+    def rows(self, name: str, most: int) -> Iterator[torch.Tensor]:
+        """A tensor that takes the place of one of the base's, part by part.
+
+        Args:
+            name: In the adapter's file.
+            most: Bytes of a part, where one row has no more.
+        """
+        whole = self._file.get_slice(name)  # type: ignore[no-untyped-call]  # as above
+        count, *others = whole.get_shape()
+        step = max(1, most // (_WIDEST * math.prod(others)))
+        for start in range(0, count, step):
+            yield whole[start : start + step]
+
     def _config_of(self, module: str) -> PeftConfig:
         """The configuration with the patterns that name this layer alone."""
         config: PeftConfig = copy.copy(self._config)
@@ -78,9 +97,9 @@ class AdapterParts:
         return config
 
     def _parts_of(self, module: str) -> dict[str, torch.Tensor]:
-        ours = f"{_PREFIX}{module}.lora_"
+        ours = f"{PREFIX}{module}.lora_"
         return {
-            name.removeprefix(_PREFIX): self._file.get_tensor(name).float()  # type: ignore[no-untyped-call]  # as above
+            name.removeprefix(PREFIX): self._file.get_tensor(name).float()  # type: ignore[no-untyped-call]  # as above
             for name in self._names
             if name.startswith(ours)
         }

@@ -6,16 +6,18 @@ the files as it lies in the model can it be merged there.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from studio.engine.base_files import names_in_files, weight_files
 from studio.engine.random_weights import outline_of
+from studio.engine.trained_beside import PREFIX
 from studio.storage.safetensors_headers import TensorPlace, read_header
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -43,12 +45,14 @@ class Piece:
         place: There.
         module: Of the model, whose adapter is added; None for what is copied.
         transposed: Whether it is held as inputs x outputs (GPT-2's Conv1D).
+        given: Name of what the adapter puts in its place, if it was trained itself.
     """
 
     name: str
     place: TensorPlace
     module: str | None = None
     transposed: bool = False
+    given: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +82,70 @@ def plan_of(base: Path, adapter: Path) -> tuple[Shard, ...] | None:
     Raises:
         StudioError: A file can't be read.
     """
-    modules = _adapted_modules(adapter)
+    parts = read_header(adapter / ADAPTER_WEIGHTS).tensors
     files = {path: read_header(path).tensors for path in weight_files(base)}
-    if modules is None or not files:
+    if not files:
         return None
     model = outline_of(base)
     names = names_in_files(model, (name for held in files.values() for name in held))
-    adapted: dict[str, tuple[str, bool]] = {}
+    adapted = _adapted(model, names, _adapted_modules(parts))
+    given = _given(model, names, parts)
+    if adapted is None or given is None:
+        return None
+    shards = tuple(
+        Shard(path, tuple(_piece(name, held[name], adapted, given) for name in held))
+        for path, held in files.items()
+    )
+    pieces = [piece for shard in shards for piece in shard.pieces]
+    if not all(map(_is_matrix, filter(_is_adapted, pieces))):
+        return None
+    fits = all(
+        piece.place.shape == parts[piece.given].shape for piece in pieces if piece.given
+    )
+    return shards if fits else None
+
+
+def _adapted(
+    model: PreTrainedModel, names: Mapping[str, str], modules: Iterable[str]
+) -> dict[str, tuple[str, bool]] | None:
+    """Layers by the names of their weights in the files; None if one isn't there."""
+    found = {}
     for module in modules:
         name = names.get(f"{module}.weight")
         layer = model.get_submodule(module) if name else None
         if name is None or not isinstance(layer, nn.Linear | Conv1D):
             return None
-        adapted[name] = module, isinstance(layer, Conv1D)
-    shards = tuple(
-        Shard(path, tuple(_piece(name, held[name], adapted) for name in held))
-        for path, held in files.items()
-    )
-    pieces = [piece for shard in shards for piece in shard.pieces]
-    return shards if all(map(_is_matrix, filter(_is_adapted, pieces))) else None
+        found[name] = module, isinstance(layer, Conv1D)
+    return found
+
+
+def _given(
+    model: PreTrainedModel, names: Mapping[str, str], parts: Iterable[str]
+) -> dict[str, str] | None:
+    """What takes a weight's place, by its name in the files; None if one isn't there.
+
+    A weight that is tied to another one needs not be in the files.
+    """
+    tied = model.all_tied_weights_keys
+    found = {}
+    for part in parts:
+        weight = part.removeprefix(PREFIX)
+        if _ADAPTED.fullmatch(part) or (weight in tied and weight not in names):
+            continue
+        if weight not in names:
+            return None
+        found[names[weight]] = part
+    return found
 
 
 def _piece(
-    name: str, place: TensorPlace, adapted: Mapping[str, tuple[str, bool]]
+    name: str,
+    place: TensorPlace,
+    adapted: Mapping[str, tuple[str, bool]],
+    given: Mapping[str, str],
 ) -> Piece:
     module, transposed = adapted.get(name, (None, False))
-    return Piece(name, place, module, transposed)
+    return Piece(name, place, module, transposed, given.get(name))
 
 
 def _is_adapted(piece: Piece) -> bool:
@@ -114,10 +156,7 @@ def _is_matrix(piece: Piece) -> bool:
     return piece.place.format in FLOATS and len(piece.place.shape) == _MATRIX
 
 
-def _adapted_modules(adapter: Path) -> set[str] | None:
-    """Modules with a part in the adapter; None if it holds parts of other kinds."""
-    found = [
-        _ADAPTED.fullmatch(name)
-        for name in read_header(adapter / ADAPTER_WEIGHTS).tensors
-    ]
-    return None if None in found else {each[1] for each in found if each}
+def _adapted_modules(parts: Iterable[str]) -> set[str]:
+    """Modules with a part in the adapter."""
+    found = map(_ADAPTED.fullmatch, parts)
+    return {each[1] for each in found if each}

@@ -84,6 +84,10 @@ def _merged(
     piece: Piece, source: BinaryIO, parts: AdapterParts, dtype: torch.dtype
 ) -> Iterator[torch.Tensor]:
     held = FLOATS.get(piece.place.format)
+    if piece.given is not None:
+        for rows in parts.rows(piece.given, _CHUNK_BYTES):
+            yield _rounded(piece, rows, dtype)
+        return
     if piece.module is None:
         for chunk in _chunks(piece, source):
             if held in {None, dtype}:

@@ -20,6 +20,7 @@ from studio.engine.resuming import Resuming, fingerprint_of, take_up
 from studio.engine.session import Session
 from studio.engine.starting.begin import begin_adapter
 from studio.engine.tokenizer_loading import load_tokenizer
+from studio.engine.trained_beside import set_aside
 from studio.engine.trained_weights import made_trainable
 from studio.engine.training_loop import begin, drive
 from studio.engine.training_run import TrainingRun
@@ -129,5 +130,6 @@ def load_run(
 
 def build_trainer(run: TrainingRun) -> AnyTrainer:
     """Make the trainer of the recipe's method, ready to train."""
-    trainer: AnyTrainer = _METHODS[run.recipe.train.method].build_trainer(run)
+    with set_aside(run.model):  # trl casts to bf16 what it finds trained
+        trainer: AnyTrainer = _METHODS[run.recipe.train.method].build_trainer(run)
     return trainer

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block
-from studio.domain.memory.on_paper.operators import added, dropped, scaled
+from studio.domain.memory.on_paper.operators import added, cast, dropped, scaled
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import Backward, Node, Tape, Tensor
 from studio.domain.memory.part_names import BATCH
@@ -48,9 +48,10 @@ def entered(
     tokens = plan.tokens
     rows = plan.batch if plan.packs else rows
     beside = [tape.new(3 * tokens, _LONG, BATCH)]
-    x = tape.new(tokens * model.hidden, plan.plain)
-    if plan.trains_base and begun is not None:
+    x = tape.new(tokens * model.hidden, plan.outer)
+    if begun is not None and begun is not ended:
         x.node = tape.node(begun, ())
+    x = cast(tape, x, plan.plain)
     if model.decoder.scales_inside:
         x = scaled(tape, x)
     if begun is ended:

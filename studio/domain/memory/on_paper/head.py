@@ -26,6 +26,7 @@ class _Loss:
     tokens: int
     casts: int
     head: int
+    head_width: int
     tied: bool
 
 
@@ -39,7 +40,7 @@ def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> T
     casts = 0
     if width != x.width:
         casts += min(rows, HEAD_TILE_ROWS) * hidden * width
-    if width != plan.plain:
+    if width != plan.outer:
         casts += min(vocabulary, columns) * hidden * width
     loss = _Loss(
         rows,
@@ -48,7 +49,8 @@ def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> T
         x.width,
         x.count,
         casts,
-        vocabulary * hidden if plan.trains_base else 0,
+        vocabulary * hidden if plan.trains_base or plan.embeddings_beside else 0,
+        plan.outer,
         model.tied,
     )
     statistics = tape.storage(10 * 4 * rows, LOGITS)
@@ -65,7 +67,11 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
     kept = node.taken()
     grad = node.received()
     of_hidden = tape.new(loss.rows * loss.hidden, 4, LOGITS)
-    of_head = tape.new(loss.head, 4, LOGITS) if loss.head else None
+    # Summed up in fp32, and cast where the weight is narrower.
+    keeps = loss.head_width == FP32
+    of_head = None
+    if loss.head:
+        of_head = tape.new(loss.head, FP32, GRADIENTS if keeps else LOGITS)
     tile = tape.storage(loss.tile, LOGITS)
     inside = tape.storage(loss.casts, LOGITS) if loss.casts else None
     tape.multiplies()
@@ -74,7 +80,9 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
     if loss.width != FP32:
         half = tape.new(loss.rows * loss.hidden, loss.width, LOGITS)
     if of_head is not None:
-        _keep_gradient(tape, loss, tape.new(loss.head, loss.width, GRADIENTS))
+        made = tape.new(loss.head, loss.head_width, GRADIENTS) if not keeps else of_head
+        _keep_gradient(tape, loss, made)
+        del made
     del of_hidden, of_head, tile, kept, grad
     zeros = tape.new(loss.rows * loss.hidden, loss.width)
     placed = tape.new(loss.rows * loss.hidden, loss.width)

@@ -126,6 +126,7 @@ def loaded(model: ModelArchitecture, plan: Plan, *, warms_up: bool) -> Pools:
         pools.end(pools.stand(room))
     head_last = _attention_first(model) and not model.tied
     plain = [(size, pools.stand(size)) for size in ends[head_last:]]
+    outer = len(plain)
     for block, count in model.decoder.kinds:
         plain += _load_blocks(pools, block, count, plan, warms_up=warms_up)
     _load_tower(pools, model.tower, plan, warms_up=warms_up)
@@ -139,11 +140,18 @@ def loaded(model: ModelArchitecture, plan: Plan, *, warms_up: bool) -> Pools:
     if plan.norms != plan.load:
         pools.empty()
     pools.stand(model.decoder.tables)
-    _load_adapters(pools, model, plan)
+    beside = plain[:outer] + (plain[-2:-1] if head_last else [])
+    _load_adapters(pools, model, plan, beside if plan.embeddings_beside else [])
     return pools
 
 
-def _load_adapters(pools: Pools, model: ModelArchitecture, plan: Plan) -> None:
+def _load_adapters(
+    pools: Pools,
+    model: ModelArchitecture,
+    plan: Plan,
+    beside: Sequence[tuple[int, Places]],
+) -> None:
+    """Adapters come to be, and weights beside them become wider: size and place."""
     casts: list[tuple[int, Places]] = []
     for block, count in model.decoder.kinds:
         matrices = tuple(map(prod, adapter_tensors(block, plan)))
@@ -155,6 +163,9 @@ def _load_adapters(pools: Pools, model: ModelArchitecture, plan: Plan) -> None:
                 casts += zip(pair, _attached(pools, plan, pair), strict=True)
         for entries in matrices:
             pools.stand(entries * plan.adapter, count - few)
+    for size, places in beside if plan.plain < FP32 else ():
+        pools.stand(size // plan.load * FP32)
+        pools.end(places)
     for width in _recast(plan) if casts else ():
         for place, (entries, places) in enumerate(casts):
             casts[place] = entries, pools.stand(entries * width)

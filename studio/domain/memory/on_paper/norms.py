@@ -21,12 +21,12 @@ def normed(tape: Tape, plan: Plan, kind: Norm, x: Tensor, width: int) -> Tensor:
     entry, stays = inner.node, None if tape.drops or x.node is None else inner
     del inner
     half = None
-    if kind is Norm.RMS and plan.trains_base:
+    if kind is Norm.RMS and plan.trains_norms:
         half = cast(tape, product, x.width)
     node = None
     if x.node is not None:
-        kept = (stays, scale, (half or product) if plan.trains_base else None)
-        back = partial(_rms_back, kind, x.width, plan.trains_base)
+        kept = (stays, scale, (half or product) if plan.trains_norms else None)
+        back = partial(_rms_back, kind, x.width, plan.trains_norms)
         node = tape.node(back, (entry,), kept)
         del kept
     del stays

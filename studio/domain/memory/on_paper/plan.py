@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from studio.domain.decoder.block import LinearShape
+from studio.domain.memory.on_paper.tape import FP32
 from studio.domain.recipe_options import ATTENTION_ONLY, MLP_ONLY, Attention
 
 
@@ -35,6 +36,8 @@ class Plan:
         card: Whether there is one.
         expands_keys: Grouped keys are copied for the memory-efficient kernel.
         trains_base: Whether the base's own weights are trained.
+        norms_beside: Whether its norms are trained beside adapters, in fp32.
+        embeddings_beside: The same of its embeddings and its head.
         adds: Whether gradients of an earlier micro-batch stand already.
     """
 
@@ -61,6 +64,8 @@ class Plan:
     card: bool
     expands_keys: bool
     trains_base: bool
+    norms_beside: bool
+    embeddings_beside: bool
     adds: bool
 
     @property
@@ -72,6 +77,16 @@ class Plan:
     def quantizes(self) -> bool:
         """Whether bitsandbytes holds the linear layers."""
         return self.four_bit or self.eight_bit
+
+    @property
+    def trains_norms(self) -> bool:
+        """Whether norms are trained, beside adapters or with all weights."""
+        return self.trains_base or self.norms_beside
+
+    @property
+    def outer(self) -> int:
+        """Bytes of an entry of the embeddings and the head."""
+        return FP32 if self.embeddings_beside else self.plain
 
     @property
     def adapts_experts(self) -> bool:

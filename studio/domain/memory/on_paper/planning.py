@@ -69,6 +69,8 @@ def plan_of(
         card=is_card,
         expands_keys=foreign,
         trains_base=recipe.trains_all,
+        norms_beside=recipe.lora.train_norms and not recipe.trains_all,
+        embeddings_beside=recipe.lora.train_embeddings and not recipe.trains_all,
         adds=train.accumulation > 1,
     )
 

@@ -17,7 +17,7 @@ from studio.domain.memory.on_paper.operators import cast
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.repeating import Kind, Stream, often
 from studio.domain.memory.on_paper.tape import FP32, Backward, Node, Tape, Tensor
-from studio.domain.memory.on_paper.weights import block_tensors
+from studio.domain.memory.on_paper.weights import block_tensors, norm_vectors
 from studio.domain.memory.part_names import (
     ACTIVATION_GRADIENTS,
     CHECKPOINTED,
@@ -172,11 +172,10 @@ def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
 def _forward(
     tape: Tape, model: ModelArchitecture, plan: Plan, habits: Habits
 ) -> "list[Tensor]":
-    asks = habits.checkpoints and not plan.trains_base
-    begun: Backward | None = ended if asks else None
-    if plan.trains_base:
+    begun: Backward | None = ended if habits.checkpoints else None
+    if plan.trains_base or plan.embeddings_beside:
         entries = model.vocabulary * model.hidden
-        begun = partial(_embedding_back, entries, plan.plain)
+        begun = partial(_embedding_back, entries, plan.outer)
     x, beside, names = entered(tape, model, plan, begun)
     stream = Stream(x)
     del x
@@ -253,6 +252,8 @@ def _blocks(
     """A kind of block as often as it is there."""
     block, count = kind
     gradients = [prod(each) * plan.adapter for each in block_tensors(block, plan)]
+    if plan.norms_beside:
+        gradients += [FP32 * entries for entries in norm_vectors(block)]
     kinds = Kind(count, gradients, drops=habits.checkpoints)
     through: Callable[[Tensor], Tensor] = partial(passed, tape, plan, block)
     if habits.checkpoints:
@@ -319,7 +320,11 @@ def first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
 def _last_logits(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) -> None:
     """Of each row's last token, made fp32 when one is chosen."""
     width = plan.compute if plan.autocast else x.width
+    narrowed = None
+    if plan.outer != width:
+        narrowed = tape.new(model.vocabulary * model.hidden, width, LOGITS)
     logits = tape.new(plan.batch * model.vocabulary, width, LOGITS)
+    del narrowed
     for _ in range(model.decoder.head_steps):
         logits = tape.new(logits.count, width, LOGITS)
     cast(tape, logits, 4)

@@ -12,10 +12,10 @@ from studio.domain.memory.on_paper.tape import FP32
 from studio.domain.memory.on_paper.weights import (
     Shape,
     block_tensors,
+    in_their_widths,
     outer_tensors,
     rounded,
     state_tensors,
-    trained_tensors,
 )
 from studio.domain.train_options import (
     FACTORED_OPTIMIZERS,
@@ -48,7 +48,8 @@ class Stepping:
         """Whether a second step finds other blocks free than the first."""
         if self.optimizer in FACTORED_OPTIMIZERS:
             return False
-        return plan.trains_base or self.optimizer is Optimizer.ADAMW_FOREACH
+        is_large = plan.trains_base or plan.embeddings_beside
+        return is_large or self.optimizer is Optimizer.ADAMW_FOREACH
 
 
 def temporaries(model: ModelArchitecture, plan: Plan, stepping: Stepping) -> int:
@@ -72,8 +73,9 @@ def take_step(
     is_first: bool,
 ) -> None:
     """The optimizer's states come to be, and its temporaries come and go."""
-    for shape, count, embeds in trained_tensors(model, plan) if is_first else ():
-        kept, _ = state_tensors(shape, plan.adapter, stepping.optimizer, embeds=embeds)
+    for found, width in in_their_widths(model, plan) if is_first else ():
+        shape, count, embeds = found
+        kept, _ = state_tensors(shape, width, stepping.optimizer, embeds=embeds)
         for size in kept:
             pools.stand(size, count)
     if not stepping.holds_much:

@@ -11,7 +11,7 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block, Experts, LinearShape
 from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.tape import BLOCK
+from studio.domain.memory.on_paper.tape import BLOCK, FP32
 from studio.domain.train_options import (
     EIGHT_BIT_OPTIMIZERS,
     FACTORED_OPTIMIZERS,
@@ -88,10 +88,7 @@ def widened_norms(model: ModelArchitecture, plan: Plan) -> int:
     """Bytes that norms' vectors gain where they alone are cast to another format."""
     gained = 0
     for block, count in (*model.decoder.kinds, (None, 1)):
-        vectors = model.last_norm
-        if block is not None:
-            biases = sum(linear.bias for linear in block.linears)
-            vectors = block.vectors[: len(block.vectors) - biases]
+        vectors = model.last_norm if block is None else norm_vectors(block)
         for entries in vectors:
             wide, plain = rounded(plan.norms * entries), rounded(plan.plain * entries)
             gained += count * (wide - plain)
@@ -188,6 +185,32 @@ def outer_tensors(model: ModelArchitecture, plan: Plan) -> tuple[Shape, ...]:
     return (*matrices, *([] if model.tied else [matrix]), *norms)
 
 
+def norm_vectors(block: Block) -> tuple[int, ...]:
+    """Entries of a block's norms' vectors, without the layers' biases."""
+    biases = sum(linear.bias for linear in block.linears)
+    return block.vectors[: len(block.vectors) - biases]
+
+
+def beside_tensors(
+    model: ModelArchitecture, plan: Plan
+) -> Iterator[tuple[Shape, int, bool]]:
+    """What is trained beside adapters, in fp32; as `trained_tensors` has it."""
+    if plan.embeddings_beside:
+        yield (model.vocabulary, model.hidden), 1, True
+    if plan.norms_beside:
+        for block, count in model.decoder.kinds:
+            yield from (((entries,), count, False) for entries in norm_vectors(block))
+        yield from (((entries,), 1, False) for entries in model.last_norm)
+    if plan.embeddings_beside and not model.tied:
+        yield (model.vocabulary, model.hidden), 1, False
+
+
+def replaced_bytes(model: ModelArchitecture, plan: Plan) -> int:
+    """What the same took in the base."""
+    found = beside_tensors(model, plan)
+    return sum(n * rounded(plan.plain * prod(shape)) for shape, n, _ in found)
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """Bytes of what is trained, and of what that needs.
@@ -218,12 +241,21 @@ def trained_tensors(
         yield shape, 1, False
 
 
+def in_their_widths(
+    model: ModelArchitecture, plan: Plan
+) -> Iterator[tuple[tuple[Shape, int, bool], int]]:
+    """All that is trained, with bytes of an entry; embeddings first."""
+    yield from ((each, FP32) for each in beside_tensors(model, plan))
+    yield from ((each, plan.adapter) for each in trained_tensors(model, plan))
+
+
 def trained(model: ModelArchitecture, plan: Plan, optimizer: Optimizer) -> Trained:
     """Everything that is trained, in all blocks."""
     weights = states = paged = 0
-    for shape, count, embeds in trained_tensors(model, plan):
-        kept, moved = state_tensors(shape, plan.adapter, optimizer, embeds=embeds)
-        weights += count * rounded(prod(shape) * plan.adapter)
+    for found, width in in_their_widths(model, plan):
+        shape, count, embeds = found
+        kept, moved = state_tensors(shape, width, optimizer, embeds=embeds)
+        weights += count * rounded(prod(shape) * width)
         states += count * sum(kept)
         paged += count * moved
     return Trained(weights, states, paged)
