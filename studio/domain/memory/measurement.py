@@ -19,7 +19,7 @@ from studio.domain.memory.estimate import (
     MemoryEstimate,
 )
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import LoraVariant
+from studio.domain.recipe_options import STARTING_FROM_BASE, LoraVariant
 from studio.domain.train_options import GROUPED_OPTIMIZERS
 
 # Options that change nothing about the memory of a step: names, places, and what
@@ -53,7 +53,7 @@ _ASIDE = frozenset(
     }
 )
 # Kinds of adapter that take the same memory.
-_ALIKE = frozenset(LoraVariant) - {LoraVariant.DORA}
+_ALIKE = STARTING_FROM_BASE | {LoraVariant.LORA, LoraVariant.RSLORA}
 # What a config.json says of its own history.
 _HISTORY = frozenset({"_name_or_path", "transformers_version"})
 
