@@ -51,7 +51,7 @@ class MethodOptions:
             "Pairs, without a reference (ORPO)",
             "Rated answers (KTO)",
         ),
-        title="Learns from",
+        title="Method",
         help="SFT repeats good answers. DPO and ORPO learn which of two answers is "
         "better, KTO from answers that were liked or not; DPO and KTO start from a "
         "model that answers well already.",

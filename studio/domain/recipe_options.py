@@ -201,8 +201,8 @@ class LoraOptions:
     )
     train_embeddings: bool = flag(
         default=False,
-        title="Train embeddings and head",
-        help="Trains what every token is read as and how it is chosen, in FP32: for a "
+        title="Train embeddings",
+        help="Trains what every token is read as and, by the head, chosen, in FP32: for a "
         "language, a script or a length that the model hardly knows.",
         effect="16 bytes for each token of the vocabulary and each hidden channel, "
         "twice where the head is a matrix of its own.",

@@ -102,7 +102,7 @@ class TrainOptions(MethodOptions):
     )
     packing: bool = flag(
         default=False,
-        title="Pack short rows together",
+        title="Pack short rows",
         help="Fills each row with several chats, which don't see each other.",
         effect="Every row is as long as the longest, with a mask of its own.",
     )
