@@ -202,8 +202,9 @@ class LoraOptions:
     train_embeddings: bool = flag(
         default=False,
         title="Train embeddings",
-        help="Trains what every token is read as and, by the head, chosen, in FP32: for a "
-        "language, a script or a length that the model hardly knows.",
+        help="Trains what every token is read as, and the head that chooses among "
+        "them, in FP32: for a language, a script or a length that the model hardly "
+        "knows.",
         effect="16 bytes for each token of the vocabulary and each hidden channel, "
         "twice where the head is a matrix of its own.",
     )
