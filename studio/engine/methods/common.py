@@ -7,7 +7,7 @@ own is neither atomic nor free of pickles.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from datasets import Dataset
 from transformers import PrinterCallback
@@ -113,3 +113,19 @@ def ready(run: TrainingRun, trainer: Resumable) -> None:
     run.keeper.watch(trainer)
     # After trl, which casts the adapter of a quantised model to bf16 by itself.
     set_dtype(run.model, run.formats.adapter)
+
+
+class ReadyRows(Resumable):
+    """Goes before a trainer of trl that would prepare its rows itself.
+
+    Attributes:
+        columns: Of the rows that its batches are made of.
+    """
+
+    columns: ClassVar[list[str]]
+
+    def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
+        return dataset
+
+    def _set_signature_columns_if_needed(self) -> None:
+        vars(self)["_signature_columns"] = self.columns

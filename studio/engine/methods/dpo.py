@@ -6,34 +6,30 @@ the worse one)), both measured from the model as it was before training (Rafailo
 off, so nothing is held twice.
 """
 
-from typing import Any
+from typing import ClassVar
 
-from datasets import Dataset
 from transformers import Trainer
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
-from typing_extensions import override
 
 from studio.engine.judged_batches import PairBatch
-from studio.engine.methods.common import data_set_of, ready, shared_arguments, suit_head
+from studio.engine.methods.common import (
+    ReadyRows,
+    data_set_of,
+    ready,
+    shared_arguments,
+    suit_head,
+)
 from studio.engine.progress import StepReporter
 from studio.engine.training_run import TrainingRun
-from studio.engine.training_state import Resumable
 
 _REFERENCE = "ref"
-_COLUMNS = ["input_ids", "labels", "seq_lengths"]
 
 
-class PairTrainer(Resumable, DPOTrainer):
+class PairTrainer(ReadyRows, DPOTrainer):
     """trl's trainer on rows that are ready, able to go on exactly."""
 
-    @override
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        return dataset
-
-    @override
-    def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns = _COLUMNS  # type: ignore[assignment]  # transformers leaves it untyped
+    columns: ClassVar = ["input_ids", "labels", "seq_lengths"]
 
 
 def build_trainer(run: TrainingRun) -> PairTrainer:

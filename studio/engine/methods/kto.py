@@ -5,33 +5,28 @@ before training and from how far it went altogether, which other rows' answers e
 (Ethayarajh et al. 2024, arXiv 2402.01306, equation 8).
 """
 
-from typing import Any
+from typing import ClassVar
 
-from datasets import Dataset
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
-from typing_extensions import override
 
 from studio.engine.judged_batches import RatedBatch
-from studio.engine.methods.common import data_set_of, ready, shared_arguments, suit_head
+from studio.engine.methods.common import (
+    ReadyRows,
+    data_set_of,
+    ready,
+    shared_arguments,
+    suit_head,
+)
 from studio.engine.methods.dpo import forget_reference
 from studio.engine.progress import StepReporter
 from studio.engine.training_run import TrainingRun
-from studio.engine.training_state import Resumable
-
-_COLUMNS = ["input_ids", "labels", "label"]
 
 
-class RatedTrainer(Resumable, KTOTrainer):
+class RatedTrainer(ReadyRows, KTOTrainer):
     """trl's trainer on rows that are ready, able to go on exactly."""
 
-    @override
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        return dataset
-
-    @override
-    def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns = _COLUMNS  # type: ignore[assignment]  # transformers leaves it untyped
+    columns: ClassVar = ["input_ids", "labels", "label"]
 
 
 def build_trainer(run: TrainingRun) -> RatedTrainer:
