@@ -103,10 +103,10 @@ class RunQueue:
             after = change(before)
             self._folder.write(after)
             passing("queue.written")
+            # Those too whose entry went in a change that was cut off here.
             kept = {run.number for run in after.runs}
-            for run in before.runs:
-                if run.number not in kept:
-                    self._folder.drop_recipe(run.number)
+            for number in self._folder.recipes() - kept:
+                self._folder.drop_recipe(number)
         return after
 
     def remove(self, numbers: Sequence[int]) -> Queue:

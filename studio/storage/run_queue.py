@@ -86,6 +86,11 @@ class QueueFolder:
         """
         save_recipe(self.recipe_path(number), with_absolute_paths(recipe, Path.cwd()))
 
+    def recipes(self) -> set[int]:
+        """The numbers of all recipes that are kept, with an entry or without."""
+        stems = (path.stem for path in self.path.glob("*.toml"))
+        return {int(stem) for stem in stems if stem.isdecimal()}
+
     def drop_recipe(self, number: int) -> None:
         """Let the recipe of a run go that doesn't wait any more."""
         self.recipe_path(number).unlink(missing_ok=True)

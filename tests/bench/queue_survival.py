@@ -130,6 +130,7 @@ class Campaign:
 
     def _judge(self, trial, made):
         ended = [run for run in made if self._is_ended(trial, run)]
+        RunQueue().change(lambda queue: queue)  # what a cut left goes with the next one
         left = list(queue_dir().glob("[0-9]*.toml"))
         if RunQueue().read().runs:
             trial.wrong = "runs wait still"

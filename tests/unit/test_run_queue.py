@@ -8,6 +8,7 @@ import pytest
 from studio.domain.errors import StudioError, refusal
 from studio.domain.recipe import Recipe
 from studio.domain.run_queue import Queue, sweep, time_of
+from studio.domain.waypoints import watch
 from studio.services import run_queue
 from studio.services.library import all_runs
 from studio.services.project_store import create_project, open_project
@@ -125,6 +126,29 @@ def test_that_a_removed_run_leaves_no_recipe_behind(kept, tmp_path):
     assert sorted(file.name for file in (tmp_path / "queue").glob("*.toml")) == [
         "queue.toml"
     ]
+
+
+class PowerCutError(Exception):
+    """Ends a change as if the machine had gone."""
+
+
+def cut(place, *_):
+    if place == "queue.written":
+        raise PowerCutError
+
+
+def test_that_a_recipe_left_by_a_cut_goes_with_the_next_change(kept, tmp_path):
+    first, second = kept.add("P", [("a", Recipe()), ("b", Recipe())])
+    watch(cut)
+    try:
+        with pytest.raises(PowerCutError):
+            kept.remove([first.number])
+    finally:
+        watch(None)
+    assert numbers(kept.read()) == [second.number]
+    kept.change(lambda queue: queue.moved(second.number, 1))
+    left = {path.name for path in (tmp_path / "queue").glob("[0-9]*.toml")}
+    assert left == {f"{second.number}.toml"}
 
 
 def test_that_a_run_stays_in_the_queue_until_its_engine_has_spoken(kept, tmp_path):
