@@ -483,6 +483,28 @@ RECIPES = {
             "train.sequence_length": 256,
         },
     ),
+    "adafactor-beside": (
+        (8, 9),
+        {
+            "lora.rank": 256,
+            "lora.plus_ratio": 4.0,
+            "lora.train_norms": True,
+            "lora.train_embeddings": True,
+            "train.optimizer": "adafactor",
+            "train.sequence_length": 256,
+        },
+    ),
+    "foreach-beside": (
+        (8, 9),
+        {
+            "lora.rank": 256,
+            "lora.plus_ratio": 16.0,
+            "lora.train_norms": True,
+            "lora.train_embeddings": True,
+            "train.optimizer": "adamw_foreach",
+            "train.sequence_length": 256,
+        },
+    ),
     "adafactor-all": (
         (9, 0),
         {

@@ -59,6 +59,8 @@ SAMPLE = [
     ("qwen3-8b", "odds"),
     ("gpt2-xl", "rated"),
     ("llama-3.1-8b", "adafactor-r256"),
+    ("llama-3.1-8b", "adafactor-beside"),
+    ("gemma-2-9b", "foreach-beside"),
     ("gemma-2-9b", "adafactor-all"),
     ("qwen3-30b-a3b", "adafactor-all-mixed"),
     ("qwen2.5-7b", "foreach-plus"),

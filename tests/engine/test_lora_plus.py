@@ -68,6 +68,8 @@ def rates(trainer):
         {"train__optimizer": "adamw_8bit"},
         {"train__optimizer": "lion"},
         {"lora__variant": "dora", "lora__adapter_dtype": "fp32"},
+        {"lora__variant": "pissa", "lora__adapter_dtype": "fp32"},
+        {"lora__train_norms": True, "lora__train_embeddings": True},
     ],
     ids=str,
 )

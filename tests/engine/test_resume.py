@@ -112,6 +112,14 @@ WAYS = {
         "train__label_smoothing": 0.1,
         "train__warmup_steps": 4,
     },
+    "adafactor, embeddings beside": {
+        "model__precision": "nf4",
+        "train__optimizer": "adafactor",
+        "lora__adapter_dtype": "bf16",
+        "lora__plus_ratio": 4.0,
+        "lora__train_norms": True,
+        "lora__train_embeddings": True,
+    },
     "held, then decaying": {
         "train__schedule": "hold_and_decay",
         "train__decay_share": 0.5,

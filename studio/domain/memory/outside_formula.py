@@ -3,7 +3,6 @@
 from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, LoraVariant
-from studio.domain.train_options import GROUPED_OPTIMIZERS
 
 _UNPRICED_VARIANTS = {LoraVariant.DORA: "DoRA"}
 
@@ -17,9 +16,6 @@ def outside_formula(recipe: Recipe) -> Finding | None:
     beside = () if recipe.trains_all else recipe.lora.beside
     if beside and recipe.compared():
         return _unpriced("what others train beside an adapter", beside[0])
-    if beside and recipe.train.optimizer in GROUPED_OPTIMIZERS:
-        what = f"what is trained beside an adapter by {recipe.train.optimizer.value}"
-        return _unpriced(what, "train.optimizer")
     if recipe.train.label_smoothing:
         return _unpriced("label smoothing", "train.label_smoothing")
     return None

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import prod
 
 from studio.domain.architecture import ModelArchitecture
@@ -11,6 +10,7 @@ from studio.domain.memory.on_paper.reserving import Places, Pools
 from studio.domain.memory.on_paper.tape import FP32
 from studio.domain.memory.on_paper.weights import (
     Shape,
+    beside_tensors,
     block_tensors,
     in_their_widths,
     outer_tensors,
@@ -23,8 +23,11 @@ from studio.domain.train_options import (
     Optimizer,
 )
 
+Sized = tuple[Shape, int]
+"""A tensor's sizes, and bytes of an entry."""
+
 # Tensors that come together, such as those of a block, and how often.
-Group = Sequence[tuple[tuple[Shape, ...], int]]
+Group = Sequence[tuple[tuple[Sized, ...], int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,9 @@ def temporaries(model: ModelArchitecture, plan: Plan, stepping: Stepping) -> int
         return 0
     groups = _groups(model, plan, stepping)
     if stepping.optimizer is Optimizer.ADAMW_FOREACH:
-        return max(
-            sum(n * rounded(size) for size, n in _roots(g, plan)) for g in groups
-        )
-    return _factored(groups, plan)
+        at_once = (sum(n * rounded(size) for size, n in x) for x in _roots(groups))
+        return max(at_once, default=0)
+    return _factored(groups)
 
 
 def take_step(
@@ -82,71 +84,86 @@ def take_step(
         return
     groups = _groups(model, plan, stepping)
     if stepping.optimizer is Optimizer.ADAMW_FOREACH:
-        for group in groups:
-            _end(pools, [pools.stand(*each) for each in _roots(group, plan)])
+        for roots in _roots(groups):
+            _end(pools, [pools.stand(*each) for each in roots])
         return
-    _step_factored(pools, groups, plan)
+    _step_factored(pools, groups)
 
 
 def _groups(model: ModelArchitecture, plan: Plan, stepping: Stepping) -> list[Group]:
     """The trained tensors group by group, which an optimizer steps one by one.
 
     Vectors, which don't decay, are behind matrices (transformers/trainer.py,
-    `create_optimizer`).
+    `create_optimizer`), and B matrices apart behind all others.
     """
-    blocks = [(block_tensors(x, plan), count) for x, count in model.decoder.kinds]
-    if not plan.trains_base:
-        if not stepping.apart:
-            return [blocks]
-        return [[(shapes[b::2], n) for shapes, n in blocks] for b in (0, 1)]
-    first, *others = ((each,) for each in outer_tensors(model, plan))
-    whole = [(first, 1), *blocks, *((each, 1) for each in others)]
-    matrices = [(tuple(x for x in shapes if len(x) > 1), n) for shapes, n in whole]
-    vectors = [(tuple(x for x in shapes if len(x) == 1), n) for shapes, n in whole]
-    return [matrices, vectors]
+    blocks = [
+        (tuple((shape, plan.adapter) for shape in block_tensors(block, plan)), count)
+        for block, count in model.decoder.kinds
+    ]
+    others = [(((shape, plan.adapter),), 1) for shape in outer_tensors(model, plan)]
+    others += [(((x, FP32),), n) for x, n, _ in beside_tensors(model, plan)]
+    first, last = others[:1], others[1:]
+    if not stepping.apart:
+        whole = [*first, *blocks, *last]
+        return [_only(whole, matrices=True), _only(whole, matrices=False)]
+    ours = [[(tensors[b::2], count) for tensors, count in blocks] for b in (0, 1)]
+    whole = [*first, *ours[0], *last]
+    return [_only(whole, matrices=True), _only(whole, matrices=False), ours[1]]
 
 
-def _roots(group: Group, plan: Plan) -> list[tuple[int, int]]:
-    """Bytes of the square roots of second moments, and how many there are at once.
+def _only(group: Group, *, matrices: bool) -> Group:
+    """Those of a group's tensors that have rows and columns, or those that haven't."""
+    return [
+        (tuple(each for each in tensors if (len(each[0]) > 1) is matrices), count)
+        for tensors, count in group
+    ]
 
-    torch optim/adam.py:762.
+
+def _roots(groups: Sequence[Group]) -> Iterator[list[tuple[int, int]]]:
+    """Bytes of second moments' square roots, and how many, as they stand at once.
+
+    Those of a group that have the same format (torch optim/adam.py:762).
     """
-    return [(prod(x) * plan.adapter, n) for shapes, n in group for x in shapes]
+    for group in groups:
+        found = [(shape, w, n) for tensors, n in group for shape, w in tensors]
+        for width in dict.fromkeys(w for _, w, _ in found):
+            yield [(prod(shape) * w, n) for shape, w, n in found if w == width]
 
 
-def _factored(groups: Sequence[Group], plan: Plan) -> int:
+def _factored(groups: Sequence[Group]) -> int:
     """Bytes that Adafactor's step passes through at the highest.
 
     A gradient's square, and the same with a little added, meet what the tensor before
     was changed by (transformers/optimization.py, `Adafactor.step`).
     """
-    order = [0, *(FP32 * prod(shape) for shape in _in_turn(groups))]
-    here = 2 + _copies(plan)
-    return max(
-        here * rounded(each) + rounded(before) for before, each in pairwise(order)
-    )
+    most = before = 0
+    for shape, width in _in_turn(groups):
+        size = rounded(FP32 * prod(shape))
+        most = max(most, (2 + _copies(width)) * size + before)
+        before = size
+    return most
 
 
-def _in_turn(groups: Sequence[Group]) -> Iterator[Shape]:
+def _in_turn(groups: Sequence[Group]) -> Iterator[Sized]:
     """Tensors as they are stepped; of equal blocks two, which meet."""
     for group in groups:
-        for shapes, count in group:
-            yield from shapes * min(count, 2)
+        for tensors, count in group:
+            yield from tensors * min(count, 2)
 
 
-def _copies(plan: Plan) -> int:
+def _copies(width: int) -> int:
     """How many FP32 copies a step makes of a tensor: of its gradient and of itself."""
-    return 0 if plan.adapter == FP32 else 2
+    return 0 if width == FP32 else 2
 
 
-def _step_factored(pools: Pools, groups: Sequence[Group], plan: Plan) -> None:
+def _step_factored(pools: Pools, groups: Sequence[Group]) -> None:
     update: Places = 0
-    copies: list[Places] = [0] * _copies(plan)
-    for shape in _in_turn(groups):
+    copies: list[Places] = [0, 0]
+    for shape, width in _in_turn(groups):
         size = FP32 * prod(shape)
         for place, copy in enumerate(copies):
             pools.end(copy)
-            copies[place] = pools.stand(size)
+            copies[place] = pools.stand(size) if _copies(width) else 0
         square, sum_ = pools.stand(size), pools.stand(size)
         _end(pools, [square, update])
         product = pools.stand(size)
