@@ -65,6 +65,14 @@ BASES = {
         "lora__adapter_dtype": "bf16",
     },
 }
+PAIRS = [
+    {
+        "prompt": f"Which cheese is number {n}?",
+        "chosen": f"Aye, number {n} is a fine Brie.",
+        "rejected": f"Number {n} is none of your business.",
+    }
+    for n in range(24)
+]
 NORMS = {"lora__train_norms": True}
 EMBEDDINGS = {"lora__train_embeddings": True}
 BESIDE = {**NORMS, **EMBEDDINGS}
@@ -327,6 +335,17 @@ def test_that_a_disk_is_asked_for_as_much_as_is_written(tmp_path, bases, chat_fi
 def test_that_a_reference_has_to_stay_as_it_was(tiny_model, chat_file, method):
     recipe = recipe_for(tiny_model, chat_file, train__method=method, **NORMS)
     assert "lora.train_norms" in {each.where for each in recipe.contradictions()}
+
+
+def test_that_odds_of_pairs_train_what_lies_beside(tmp_path, bases):
+    """ORPO compares with no other model, so that nothing has to stay as it was."""
+    values = {**BASES["nf4"], **BESIDE, "train__method": "orpo", **RATE}
+    file = tiny.write_chats(tmp_path / "pairs.jsonl", PAIRS)
+    done = Trained(tmp_path, recipe_for(bases("llama"), file, **values))
+    for name, weight in beside_of(done.run.model).items():
+        assert weight.dtype is torch.float32
+        assert not torch.equal(weight, done.before[name]), name
+    assert_found_again(done)
 
 
 @pytest.mark.parametrize(

@@ -131,10 +131,12 @@ def _ways(wish: Wish) -> Sequence[Way]:
     ways = wish.policy.ways
     if wish.device.kind == "cpu":
         ways = tuple(dict.fromkeys(replace(way, four_bit=True) for way in ways))
+    # Options that no proposal keeps say nothing about the formats that it may take.
+    start = wish.with_values(wish.base, START)
     sound = tuple(
         way
         for way in ways
-        if is_sound(wish.with_values(wish.base, _values_of(way, wish.device)))
+        if is_sound(wish.with_values(start, _values_of(way, wish.device)))
     )
     return sound or ways
 
