@@ -14,19 +14,32 @@ pytestmark = [
 ]
 
 
-def test_that_a_run_survives_a_dozen_faults(tmp_path):
-    # A process of its own, for one that has computed gradients can't be forked.
-    told = tmp_path / "told.json"
-    command = [sys.executable, "-m", "tests.bench.survival", "--json", str(told)]
+def campaign(folder, name, *arguments):
+    """The figures of a campaign, in a process of its own.
+
+    One that has computed gradients can't be forked.
+    """
+    told = folder / "told.json"
+    command = [sys.executable, "-m", f"tests.bench.{name}", "--json", str(told)]
     done = subprocess.run(
-        [*command, "--faults", "12", "--seed", "7"],
+        [*command, *arguments],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    found = json.loads(told.read_text(encoding="utf-8"))
+    return json.loads(told.read_text(encoding="utf-8"))
+
+
+def test_that_a_run_survives_a_dozen_faults(tmp_path):
+    found = campaign(tmp_path, "survival", "--faults", "12", "--seed", "7")
     assert found["wrong"] == []
     assert found["faults"] >= 12
     assert found["came_to"]["same bytes"] >= 6
+
+
+def test_that_a_queue_survives_whoever_drives_it(tmp_path):
+    found = campaign(tmp_path, "queue_survival", "--kills", "2", "--seed", "5")
+    assert found["wrong"] == []
+    assert found["kills"] >= 2
