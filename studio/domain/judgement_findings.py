@@ -6,6 +6,7 @@ from studio.domain.data_options import LossOn
 from studio.domain.dataset import Kind
 from studio.domain.finding import Finding, Severity, error
 from studio.domain.method_options import CUSTOMARY_BETA, REFERRING_METHODS, Method
+from studio.domain.options import Value
 
 if TYPE_CHECKING:
     from studio.domain.recipe import Recipe
@@ -25,6 +26,7 @@ _IN_WORDS = {
     Kind.RATED: "answers that were liked or not",
 }
 _METHOD = "train.method"
+_CHANCES = ("train.neftune", "lora.dropout")
 _CHANCE = "It compares the model with itself, and chance would tell the two apart."
 
 
@@ -48,6 +50,26 @@ def unsuited(method: Method, kind: Kind, where: str) -> Finding | None:
         fix=f"Set {_METHOD} to {learners}, or choose a file of {_IN_WORDS[wanted]}.",
         where=where,
     )
+
+
+def turned_to(recipe: "Recipe", method: Method) -> dict[str, Value]:
+    """What to set, by key, so that a recipe's method is another and nothing clashes."""
+    values: dict[str, Value] = {_METHOD: method.value}
+    if method is Method.SFT:
+        return values
+    chances = _CHANCES if method in REFERRING_METHODS else ()
+    values |= {key: 0.0 for key in chances if recipe.value(key)}
+    train = recipe.train
+    if train.packing:
+        values["train.packing"] = False
+    if train.label_smoothing:
+        values["train.label_smoothing"] = 0.0
+    if recipe.data.loss_on is LossOn.EVERYTHING:
+        values["data.loss_on"] = LossOn.ANSWERS.value
+    if method is Method.KTO and train.micro_batch < LEAST_RATED:
+        values["train.micro_batch"] = LEAST_RATED
+        values["train.accumulation"] = max(1, train.accumulation // LEAST_RATED)
+    return values
 
 
 def judgement_remarks(recipe: "Recipe") -> list[Finding]:
@@ -96,8 +118,7 @@ def _of_references(recipe: "Recipe") -> list[Finding]:
             "an adapter can be switched off."
         )
         found.append(_clash("train.weights", why, "adapter"))
-    chances = ("train.neftune", "lora.dropout")
-    return [*found, *(_clash(k, _CHANCE, "0") for k in chances if recipe.value(k))]
+    return [*found, *(_clash(k, _CHANCE, "0") for k in _CHANCES if recipe.value(k))]
 
 
 def _clash(key: str, why: str, wanted: str) -> Finding:

@@ -4,7 +4,7 @@ import pytest
 
 from studio.domain.dataset import Kind
 from studio.domain.finding import Severity
-from studio.domain.judgement_findings import unsuited
+from studio.domain.judgement_findings import turned_to, unsuited
 from studio.domain.method_options import Method
 from studio.domain.recipe import Recipe
 
@@ -74,3 +74,24 @@ def test_that_a_weight_of_no_judgement_is_remarked():
     assert (remark.severity, remark.where) == (Severity.INFO, "train.beta")
     judged = {"train.beta": 0.5, "train.method": "orpo"}
     assert not Recipe().with_values(judged).remarks()
+
+
+@pytest.mark.parametrize("method", Method)
+def test_that_turning_to_a_method_leaves_no_clash(method):
+    clashing = Recipe().with_values(
+        {
+            "train.packing": True,
+            "train.label_smoothing": 0.1,
+            "train.neftune": 5.0,
+            "lora.dropout": 0.1,
+            "data.loss_on": "everything",
+            "train.micro_batch": 1,
+            "train.accumulation": 16,
+        }
+    )
+    turned = clashing.with_values(turned_to(clashing, method))
+    assert turned.train.method is method
+    assert not turned.contradictions()
+    assert turned.effective_batch() == 16
+    kept = turned.train.neftune == 5.0
+    assert kept == (method in {Method.SFT, Method.ORPO})

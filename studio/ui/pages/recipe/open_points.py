@@ -12,6 +12,12 @@ REMEDY: Final = "remedy"
 GO: Final = "go"
 FIND: Final = "find"
 LENGTH: Final = "length"
+METHOD: Final = "method"
+_OTHER_METHODS: Final = {
+    "data.chosen-alone": Fix(f"{METHOD}:dpo", "Learn from both (DPO)"),
+    "data.liked-alone": Fix(f"{METHOD}:kto", "Learn from all (KTO)"),
+    "data.other-method": Fix(f"{FIND}:train.method", "Show the method"),
+}
 _KINDS: Final = {
     Severity.ERROR: FindingKind.ERROR,
     Severity.WARNING: FindingKind.WARNING,
@@ -59,6 +65,8 @@ def _remedy_fixes(ways_out: tuple[Remedy, ...]) -> tuple[Fix, ...]:
 def _fixes(finding: Finding, whole_length: int) -> tuple[Fix, ...]:
     if finding.code == "data.rows-cut" and whole_length:
         return (Fix(f"{LENGTH}:{whole_length}", f"Use {whole_length:,}"),)
+    if finding.code in _OTHER_METHODS:
+        return (_OTHER_METHODS[finding.code], Fix(f"{GO}:data", "Go to the data"))
     elsewhere = ("model.", "data.", "recommend.")
     if finding.where in OPTIONS and not finding.code.startswith(elsewhere):
         return (Fix(f"{FIND}:{finding.where}", "Show the setting"),)

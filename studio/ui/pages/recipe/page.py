@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from typing_extensions import override
 
 from studio.domain.finding import Finding
+from studio.domain.judgement_findings import turned_to
+from studio.domain.method_options import Method
 from studio.domain.options import Kind, Value
 from studio.domain.recipe import OPTIONS
 from studio.domain.recommend.policy import Goal
@@ -19,7 +21,14 @@ from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.edits import RecipeChange, differences
 from studio.ui.pages.recipe.elsewhere import Elsewhere
 from studio.ui.pages.recipe.knowledge import Knowledge
-from studio.ui.pages.recipe.open_points import FIND, GO, LENGTH, REMEDY, has_ways_out
+from studio.ui.pages.recipe.open_points import (
+    FIND,
+    GO,
+    LENGTH,
+    METHOD,
+    REMEDY,
+    has_ways_out,
+)
 from studio.ui.pages.recipe.proposing import Proposer
 from studio.ui.pages.recipe.reason_widget import ReasonWidget
 from studio.ui.pages.recipe.reasons import SEGMENTS
@@ -330,6 +339,8 @@ class RecipePage(QWidget):
                 self._find(what)
             case _ if kind == LENGTH:
                 self.change({"train.sequence_length": int(what)})
+            case _ if kind == METHOD:
+                self._turn_to(Method(what))
             case _ if kind == REMEDY:
                 self._remedy(int(what))
 
@@ -338,6 +349,11 @@ class RecipePage(QWidget):
         self.view.expert.find_field.setText(key)
         self.view.expert.select_option(key)
         self.view.expert.table.setFocus()
+
+    def _turn_to(self, method: Method) -> None:
+        project = self._desk.projects.current
+        if project is not None:
+            self.change(turned_to(project.recipe, method))
 
     def _remedy(self, place: int) -> None:
         project = self._desk.projects.current
