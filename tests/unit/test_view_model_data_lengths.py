@@ -73,6 +73,12 @@ def test_that_packing_s_gain_is_told_where_there_is_one():
     assert facts(said([1000] * 16, 1024))["Packing"] == "gains little"
 
 
+def test_that_judged_answers_are_not_offered_to_be_packed():
+    recipe = Recipe().with_value("train.method", "dpo")
+    words = length_words(file_of([128] * 16), recipe, UNPRICED, UNPRICED)
+    assert facts(words)["Packing"] == "not done"
+
+
 def test_that_time_follows():
     words = said([100], 256, then=Price(total=Seconds(720, 900)))
     assert facts(words)["Time to train"] == "12 to 15 min"

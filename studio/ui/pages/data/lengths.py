@@ -6,6 +6,7 @@ from typing import Final
 
 from studio.domain.dataset import ChatFile
 from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.method_options import Method
 from studio.domain.packing import rows_in_a_pack
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.duration import Seconds, padded_length
@@ -156,7 +157,9 @@ def _padding(recipe: Recipe, lengths: TokenLengths) -> LengthFact:
 def _packing(recipe: Recipe, lengths: TokenLengths) -> LengthFact:
     """What packing does, or would do."""
     together = rows_in_a_pack(lengths, recipe.train.sequence_length)
-    if recipe.train.packing:
+    if recipe.train.method is not Method.SFT:
+        value, why = "not done", "Judged answers are compared whole."
+    elif recipe.train.packing:
         value, why = f"{_times(together)} rows in one", "Packing is on."
     elif together < _WORTH_PACKING:
         value, why = "gains little", "Hardly two rows fit into one sequence."

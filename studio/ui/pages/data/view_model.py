@@ -171,7 +171,8 @@ def shown_turns(chat: Chat, *, held_out: bool) -> tuple[ShownTurn, ...]:
         turns.append(ShownTurn("Text", chat.text, use, trained=not held_out))
     if chat.rejected:
         worse = chat.rejected[-1].content
-        turns.append(ShownTurn("Rejected answer", worse, "unlearnt", trained=False))
+        use = "for DPO and ORPO"
+        turns.append(ShownTurn("Rejected answer", worse, use, trained=False))
     return tuple(turns)
 
 
