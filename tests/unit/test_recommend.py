@@ -220,6 +220,18 @@ def test_that_a_pair_takes_twice_the_time_and_a_reference_more():
     assert took["dpo"] == pytest.approx(took["orpo"] * 4 / 3, rel=0.1)
 
 
+@pytest.mark.parametrize("goal", Goal)
+def test_that_dora_is_kept_with_an_adapter_that_can_learn_lengths(goal):
+    base = Recipe().with_value("lora.variant", "dora")
+    wish = Wish(LLAMA, card("RTX 4090"), base, LENGTHS, goal)
+    found = propose(replace(wish, kept=frozenset({"lora.variant"})))
+    assert found.fits
+    assert found.recipe.lora.variant == "dora"
+    assert not found.recipe.contradictions()
+    (reason,) = [each for each in found.reasons if each.key == "lora.adapter_dtype"]
+    assert "DoRA" in reason.why
+
+
 def test_that_a_faster_b_stays_and_halves_the_rate():
     base = Recipe().with_value("lora.plus_ratio", 16.0)
     found = propose(Wish(shape("llama-3.1-8b"), card("RTX 3090"), base))

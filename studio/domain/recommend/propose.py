@@ -8,11 +8,15 @@ the order of preference, and more memory never leads to a later place in it.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from studio.domain.hardware import TrainingDevice
 from studio.domain.learning_rates import steady_rate
 from studio.domain.memory.estimate import Verdict
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import ALL_LINEAR, Attention, Precision
+from studio.domain.recipe_options import (
+    ALL_LINEAR,
+    AdapterDtype,
+    Attention,
+    Precision,
+)
 from studio.domain.recommend.formats import formats_of
 from studio.domain.recommend.policy import START, Way
 from studio.domain.recommend.proposal import Proposal
@@ -117,7 +121,7 @@ def _frugalest(wish: Wish, stage: Recipe, way: Way) -> Recipe:
 
 
 def _by_rows(wish: Wish, stage: Recipe, way: Way) -> Iterator[Recipe]:
-    recipe = wish.with_values(stage, _values_of(way, wish.device))
+    recipe = wish.with_values(stage, _values_of(way, wish))
     for each in together(wish, stage):
         yield wish.with_values(recipe, each.values)
 
@@ -134,15 +138,15 @@ def _ways(wish: Wish) -> Sequence[Way]:
     # Options that no proposal keeps say nothing about the formats that it may take.
     start = wish.with_values(wish.base, START)
     sound = tuple(
-        way
-        for way in ways
-        if is_sound(wish.with_values(start, _values_of(way, wish.device)))
+        way for way in ways if is_sound(wish.with_values(start, _values_of(way, wish)))
     )
     return sound or ways
 
 
-def _values_of(way: Way, device: TrainingDevice) -> Mapping[str, object]:
-    compute, adapter = formats_of(device)
+def _values_of(way: Way, wish: Wish) -> Mapping[str, object]:
+    compute, adapter = formats_of(wish.device)
+    if wish.keeps_dora:
+        adapter = AdapterDtype.FP32  # in BF16 its lengths stand still
     whole = Precision(compute.value)
     return {
         "model.precision": Precision.NF4 if way.four_bit else whole,

@@ -126,6 +126,9 @@ def _whole_precision(recipe: Recipe) -> Precision:
 
 def _formats(wish: Wish, recipe: Recipe) -> Iterator[Reason]:
     also = ("lora.adapter_dtype",)
+    if wish.keeps_dora and recipe.model.compute_dtype is ComputeDtype.BF16:
+        why = "DoRA learns nothing of lengths in BF16."
+        yield Reason("lora.adapter_dtype", "FP32 adapter", why)
     match recipe.model.compute_dtype:
         case ComputeDtype.FP16:
             why = f"{wish.device.name} has no BF16; the adapter stays in FP32 for "

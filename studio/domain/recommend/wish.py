@@ -9,6 +9,7 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import LoraVariant
 from studio.domain.recommend.policy import POLICIES, Goal, Policy
 from studio.domain.recommend.proposal import headroom_bytes
 from studio.domain.token_lengths import TokenLengths
@@ -71,6 +72,12 @@ class Wish:
     def affords(self, recipe: Recipe) -> bool:
         """Whether it is predicted to fit and its number formats hold together."""
         return is_sound(recipe) and self.priced(recipe).peak_bytes <= self.budget
+
+    @property
+    def keeps_dora(self) -> bool:
+        """Whether the adapter is to be DoRA, because the user set it so."""
+        is_dora = self.base.lora.variant is LoraVariant.DORA
+        return is_dora and "lora.variant" in self.kept
 
     def whole_length(self, share: float) -> int:
         """The length that keeps a share of the rows whole, as far as the model reads.
