@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
@@ -11,14 +12,18 @@ from studio.domain.run import Phase
 from studio.engine.adapter_files import put_adapter
 from studio.engine.devices import choose_device, formats_of
 from studio.engine.generation import answers
-from studio.engine.model_loading import load_model
+from studio.engine.model_loading import Model, load_model
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
+from studio.engine.starting.begin import be_as_trained
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Generated
 from studio.storage.models import ModelPlace, is_model_folder
 from studio.storage.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from peft import PeftModelForCausalLM
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,10 @@ def _answer(
     tokenizer = load_tokenizer(adapter or folder)
     with reported(session, "Loading the weights"):
         base = load_model(folder, recipe.model, formats, device)
-    model = put_adapter(base, adapter) if adapter else base
+    model: Model | PeftModelForCausalLM = base
+    if adapter:
+        model = adapted = put_adapter(base, adapter)
+        be_as_trained(adapted, folder, recipe)
     session.enter(Phase.SAMPLING)
     for prompt, text in answers(
         model, tokenizer, questions.prompts, formats, questions.most_tokens

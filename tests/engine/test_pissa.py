@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import LoraVariant
+from studio.engine import answering
 from studio.engine.adapter_files import put_adapter
 from studio.engine.adapters import attach
 from studio.engine.base_files import BaseTensors
@@ -192,7 +193,15 @@ def test_that_a_merged_model_is_the_plain_base_with_what_was_learnt(
     assert json.loads((out / "parity.json").read_text())["findings"] == []
 
 
-def test_that_it_can_be_asked(trained):
+def test_that_it_can_be_asked(trained, monkeypatch):
+    """What is asked is the model as it was trained, its base's rest included."""
+    asked = []
+
+    def listen(model, tokenizer, prompts, *_):
+        asked.append(logits(model, tokenizer))
+        return [(prompt, "Aye.") for prompt in prompts]
+
+    monkeypatch.setattr(answering, "answers", listen)
     code, events = carry_out(
         "generate",
         source=trained.run.directory.path,
@@ -201,6 +210,8 @@ def test_that_it_can_be_asked(trained):
         base=False,
     )
     assert code is ExitCode.OK, events[-1]
+    (said,) = asked
+    assert off(said, trained.after) < tolerance(trained.run.recipe)
 
 
 def test_that_the_random_state_is_a_plain_adapters(tmp_path, tiny_qwen):

@@ -16,7 +16,6 @@ from studio.domain.dataset import Turn
 from studio.domain.errors import StudioError, refusal
 from studio.domain.parity import AnswerPair, Distance, Parity
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import LoraVariant
 from studio.domain.run import Phase
 from studio.engine.adapter_files import put_adapter
 from studio.engine.data_preparation import prepare_data
@@ -31,8 +30,8 @@ from studio.engine.parity.page import finite, write_report
 from studio.engine.parity.words import ends_of, lost_ends, other_prompts
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
+from studio.engine.starting.begin import be_as_trained
 from studio.engine.starting.loftq import hold_as_quantised
-from studio.engine.starting.pissa import hold_as_trained
 from studio.engine.starting.trained_on import trained_on
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
 from studio.protocol.events import ParityMeasured
@@ -195,8 +194,7 @@ def _as_trained(
     with reported(session, "Loading the weights as they were trained on"):
         quantized = load_model(base, recipe.model, formats, device)
     model = put_adapter(quantized, run.adapter_path)
-    if recipe.lora.variant is LoraVariant.PISSA:
-        hold_as_trained(model, base)
+    be_as_trained(model, base, recipe)
     session.enter(Phase.EVALUATING)
     with formats.casting(device):
         return _distance(session, model, told, "Hearing it as it was trained")

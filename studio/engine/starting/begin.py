@@ -10,7 +10,7 @@ from studio.domain.recipe_options import STARTING_FROM_BASE, LoraVariant
 from studio.engine.adapters import set_dtype
 from studio.engine.session import Session
 from studio.engine.starting.loftq import repair
-from studio.engine.starting.pissa import Start, split, start_of
+from studio.engine.starting.pissa import Start, hold_as_trained, split, start_of
 
 
 def begin_adapter(
@@ -46,3 +46,19 @@ def begin_adapter(
         return {}
     known = start_of(checkpoint) if checkpoint else None
     return split(session, model, folder, known)
+
+
+def be_as_trained(model: PeftModelForCausalLM, folder: Path, recipe: Recipe) -> None:
+    """Let a base with a run's adapter, both just loaded, be as they were trained.
+
+    Args:
+        model: Held in the recipe's precision; it is changed where that is needed.
+        folder: Of the base model.
+        recipe: Of the run.
+
+    Raises:
+        StudioError: The weights that the base was quantised from can't be found.
+    """
+    is_pissa = recipe.lora.variant is LoraVariant.PISSA
+    if is_pissa and recipe.model.precision.is_quantized:
+        hold_as_trained(model, folder)
