@@ -9,6 +9,7 @@ from studio.protocol.events import (
     EngineEvent,
     EvalFinished,
     Hello,
+    Judged,
     MemorySample,
     PhaseChanged,
     RunAdapted,
@@ -90,6 +91,15 @@ def finished_run(project: Project, *, steps: int = 25, **more: float) -> RunDire
     adapter.mkdir()
     (adapter / "adapter_model.safetensors").write_bytes(b"\0" * (3 << 20))
     story.say(RunFinished, adapter="adapter", steps=steps)
+    return story.directory
+
+
+def judged_run(project: Project, **more: float) -> RunDirectory:
+    """A run on pairs that goes on, measured after ten of a hundred steps."""
+    story = Story(project, **more)
+    story.train(10, 100)
+    story.say(EvalFinished, step=10, loss=0.5, rows=8)
+    story.say(Judged, step=10, is_held_out=True, accuracy=0.875)
     return story.directory
 
 

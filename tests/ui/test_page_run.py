@@ -15,7 +15,13 @@ from studio.ui.pages.run.endings import NextDeed
 from studio.ui.pages.run.page import RunPage
 from tests.ui.desks import TestDesk, desk, reading_without_card
 from tests.ui.helpers import assert_reachable
-from tests.ui.run_stories import PROMPTS, failed_run, finished_run, lost_run
+from tests.ui.run_stories import (
+    PROMPTS,
+    failed_run,
+    finished_run,
+    judged_run,
+    lost_run,
+)
 
 __all__ = ["desk"]
 PATIENCE_MS = 20_000
@@ -42,6 +48,23 @@ def shown(qtbot, desk: TestDesk) -> RunPage:
     page.show()
     qtbot.waitUntil(lambda: not page._run.is_reading)
     return page
+
+
+def test_that_a_run_on_pairs_tells_how_often_the_better_answer_is_preferred(
+    qtbot, example, desk: TestDesk
+):
+    run = judged_run(example)
+    page = shown(qtbot, desk)
+    assert page.view.header.facts_label.full_text().startswith(run.name)
+    tile = page.view.tiles["Better preferred"]
+    assert tile.value_label.text() == "88 %"
+    assert not tile.isHidden()
+
+
+def test_that_a_run_on_examples_has_no_figure_of_pairs(qtbot, example, desk: TestDesk):
+    finished_run(example)
+    page = shown(qtbot, desk)
+    assert page.view.tiles["Better preferred"].isHidden()
 
 
 def started(qtbot, desk: TestDesk, scene: str) -> RunPage:

@@ -12,6 +12,7 @@ from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimat
 from studio.domain.recipe import Recipe
 from studio.domain.run import (
     HeldOutPoint,
+    JudgedPoint,
     MemoryPoint,
     Phase,
     RunSnapshot,
@@ -180,6 +181,14 @@ def test_that_a_run_that_measured_no_better_says_why_it_ended_and_what_is_left()
     figures = {tile.caption: tile.value for tile in shown.tiles}
     assert figures["Held-out loss"] == "1.250"
     assert shown.happenings[0].words == "Adapter of step 20, the best, saved"
+
+
+def test_that_the_end_of_a_run_on_pairs_tells_how_often_the_better_is_preferred():
+    judged = (JudgedPoint(20, 0.9), JudgedPoint(40, 0.8))
+    ending = view(patient(judged=judged)).ending
+    assert ending is not None
+    # The step that was saved counts.
+    assert "preferred in **90 %** of the pairs held back." in ending.text
 
 
 def test_that_a_run_that_leaves_its_best_did_all_its_steps():

@@ -81,7 +81,19 @@ def measured_change(snapshot: RunSnapshot) -> str:
     if before <= 0 or f"{before:.3f}" == f"{after:.3f}":
         return f"{figures}."
     word = "lower" if after < before else "higher"
-    return f"{figures}: {percent(abs(after / before - 1))} {word}."
+    return f"{figures}: {percent(abs(after / before - 1))} {word}.{preferred(snapshot)}"
+
+
+def preferred(snapshot: RunSnapshot) -> str:
+    """How often the better answer is preferred now, as one more sentence; or nothing.
+
+    Of the weights that were saved, else the newest.
+    """
+    if not snapshot.judged:
+        return ""
+    saved = (p.accuracy for p in snapshot.judged if p.step == snapshot.saved_step != 0)
+    share = percent(next(saved, snapshot.judged[-1].accuracy))
+    return f" The better answer is preferred in **{share}** of the pairs held back."
 
 
 def _finished(snapshot: RunSnapshot) -> Ending:

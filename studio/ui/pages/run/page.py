@@ -29,7 +29,13 @@ from studio.ui.pages.run.paused_run import PausedRun
 from studio.ui.pages.run.series import Drawn, PeakRange
 from studio.ui.pages.run.shown_run import ShownRun
 from studio.ui.pages.run.view import RunView
-from studio.ui.pages.run.view_model import READING_RUN, Rung, RunInputs, run_view
+from studio.ui.pages.run.view_model import (
+    PREFERRED,
+    READING_RUN,
+    Rung,
+    RunInputs,
+    run_view,
+)
 from studio.ui.pages.run.view_model import RunView as Shown
 from studio.ui.widgets.progress_header import ProgressText
 
@@ -214,6 +220,8 @@ class RunPage(QWidget):
             view.ending.show_ending(shown.ending)
         for tile in shown.tiles:
             view.tiles[tile.caption].set_value(tile.value)
+            if tile.caption == PREFERRED:
+                view.tiles[tile.caption].setVisible(bool(tile.value))
 
     @Slot()
     def _on_tick(self) -> None:

@@ -14,6 +14,7 @@ from studio.ui.pages.run.parts import (
     SamplesCard,
 )
 from studio.ui.pages.run.series_key import LossKey
+from studio.ui.pages.run.view_model import PREFERRED
 from studio.ui.tokens import Space
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.fit_mark import FitMark
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
 
 _SIDE_WIDTH = 328
 _TALL, _FLAT = 224, 104
-TILES = ("Training loss", "Held-out loss", "Tokens / s", "Highest memory")
+TILES = (
+    "Training loss",
+    "Held-out loss",
+    PREFERRED,
+    "Tokens / s",
+    "Highest memory",
+)
 
 
 class RunView(PageFrame):

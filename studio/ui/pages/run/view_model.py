@@ -34,6 +34,8 @@ from studio.ui.widgets.marks import Mark
 
 _RECENT: Final = 20
 READING_RUN: Final = "Reading the run"
+PREFERRED: Final = "Better preferred"
+"""The share of held-out pairs whose better answer is preferred; of pairs alone."""
 
 
 class Rung(StrEnum):
@@ -283,8 +285,8 @@ def _rung(inputs: RunInputs) -> Rung:
 def _tiles(snapshot: RunSnapshot) -> Iterator[Tile]:
     yield Tile("Training loss", _figure(smoothed_loss(snapshot)))
     yield Tile("Held-out loss", _figure(snapshot.held_out_loss))
-    if snapshot.judged:
-        yield Tile("Better preferred", f"{snapshot.judged[-1].accuracy:.0%}")
+    share = percent(snapshot.judged[-1].accuracy) if snapshot.judged else ""
+    yield Tile(PREFERRED, share)
     speeds = [p.tokens_per_s for p in snapshot.steps[-_RECENT:] if p.tokens_per_s]
     speed = f"{sum(speeds) / len(speeds):,.0f}" if speeds else ""
     yield Tile("Tokens / s", speed)
