@@ -61,9 +61,11 @@ def shown(qtbot, desk: TestDesk, example):
         qtbot.addWidget(page)
         page.resize(1072, 768)
         page.show()
-        page.activateWindow()
-        qtbot.waitUntil(page.isActiveWindow)  # else its keys are deaf
         qtbot.waitUntil(lambda: not reads(page))
+        # Last, for a window that goes meanwhile may take the activation along; without
+        # it keys are deaf.
+        page.activateWindow()
+        qtbot.waitUntil(page.isActiveWindow)
         return page
 
     return show
