@@ -6,6 +6,7 @@ import typer
 
 from studio.cli import terminal
 from studio.cli.reports import run_document
+from studio.domain.adaptive_rank import ranks_words
 from studio.domain.memory.estimate import Level
 from studio.domain.run import RunSnapshot
 from studio.services.library import find_run
@@ -19,7 +20,8 @@ losses and held_out (step and nats a token), judged (of pairs: step and the shar
 held-out ones whose better answer is preferred), checkpoints (step and path), memory \
 (predicted and actual bytes), final (adapter and adapter_sha256, or model and \
 model_sha256 by file; steps that were done, of_step whose weights these are, \
-held_out_loss of them; null before one is saved), findings, \
+held_out_loss of them, ranks of the adapted layers where they differ; null before one \
+is saved), findings, \
 failure, started_at."""
 
 
@@ -95,6 +97,7 @@ def _final(directory: RunDirectory, told: RunSnapshot) -> dict[str, object] | No
         "of_step": told.saved_step or told.step,
         "held_out_loss": losses[1] if losses else None,
         "merged": told.merged,
+        "ranks": dict(told.ranks),
     }
 
 
@@ -114,6 +117,8 @@ def _say(told: RunSnapshot) -> None:
     if told.judged:
         share = f"{told.judged[-1].accuracy:.0%} of held-out pairs"
         rows.append(("Better answers preferred", share))
+    if told.ranks:
+        rows.append(("Adapter", ranks_words(told.ranks)))
     if told.compared is not None and told.compared.sentence():
         rows.append(("Memory", told.compared.sentence()))
     rows.append(("Folder", str(told.directory)))

@@ -8,6 +8,7 @@ import typer
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
+from studio.domain.adaptive_rank import ranks_words
 from studio.domain.best_step import ended_words
 from studio.domain.errors import ExitCode
 from studio.domain.memory.measurement import MemoryComparison
@@ -252,7 +253,10 @@ def say_report(report: RunReport, merged: Merged | None = None) -> None:
     if report.compared is not None:
         terminal.say()
         terminal.say(report.compared.sentence())
-    machine = snapshot_of(report.directory).machine
+    told = snapshot_of(report.directory)
+    if told.ranks:
+        terminal.say(ranks_words(told.ranks))
+    machine = told.machine
     if machine is not None and machine.sentence():
         terminal.say(machine.sentence())
     terminal.say()

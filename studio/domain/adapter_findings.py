@@ -27,9 +27,18 @@ PISSA_ON_EXPERTS = error(
     fix="Set lora.targets to attention-only, or lora.variant to lora.",
     where="lora.variant",
 )
+ADALORA_ON_EXPERTS = error(
+    "recipe.adalora-on-experts",
+    "AdaLoRA can’t adapt the experts of a mixture.",
+    why="It weighs what comes out of an adapter’s first half, and experts are adapted "
+    "through their weights alone.",
+    fix="Set lora.targets to attention-only, or lora.variant to lora.",
+    where="lora.variant",
+)
 REFUSED_ON_EXPERTS: Mapping[LoraVariant, Finding] = {
     LoraVariant.DORA: DORA_ON_EXPERTS,
     LoraVariant.PISSA: PISSA_ON_EXPERTS,
+    LoraVariant.ADALORA: ADALORA_ON_EXPERTS,
 }
 """Why a kind of adapter can't be put on experts."""
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Self
 
 from studio.domain.adapter_findings import adapter_clashes
+from studio.domain.adaptive_rank import too_few_steps
 from studio.domain.attention_findings import attention_clashes
 from studio.domain.compat_options import CompatOptions
 from studio.domain.data_options import DataOptions
@@ -29,6 +30,7 @@ from studio.domain.recipe_options import (
     AdapterDtype,
     ComputeDtype,
     LoraOptions,
+    LoraVariant,
     ModelOptions,
     Precision,
 )
@@ -222,9 +224,17 @@ class Recipe:
             *offload_clashes(self.train),
             *attention_clashes(self),
             *adapter_clashes(self.model, self.lora),
+            *self._course_clashes(),
             *judgement_clashes(self),
             *schedule_clashes(self.train),
         ]
+
+    def _course_clashes(self) -> list[Finding]:
+        """What a number of steps can't do; where passes decide it, data must tell."""
+        steps = self.train.max_steps
+        spreads = self.lora.variant is LoraVariant.ADALORA and not self.trains_all
+        finding = too_few_steps(steps) if spreads and steps else None
+        return [] if finding is None else [finding]
 
 
 _ALL: Mapping[str, Option] = collect(Recipe)

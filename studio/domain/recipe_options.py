@@ -7,6 +7,7 @@ memory are written here once, and form, command line, file and check follow.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from studio.domain.adaptive_rank import starting_rank
 from studio.domain.options import (
     Level,
     choice,
@@ -70,13 +71,14 @@ class AdapterDtype(StrEnum):
 
 
 class LoraVariant(StrEnum):
-    """How the adapter's product is scaled or begun, and what is trained beside it."""
+    """How the adapter's product is scaled, begun or pruned, and what goes with it."""
 
     LORA = "lora"
     RSLORA = "rslora"
     DORA = "dora"
     LOFTQ = "loftq"
     PISSA = "pissa"
+    ADALORA = "adalora"
 
 
 STARTING_FROM_BASE = frozenset({LoraVariant.LOFTQ, LoraVariant.PISSA})
@@ -153,14 +155,17 @@ class LoraOptions:
     )
     variant: LoraVariant = choice(
         LoraVariant.LORA,
-        titles=("LoRA", "rsLoRA", "DoRA", "LoftQ", "PiSSA"),
+        titles=("LoRA", "rsLoRA", "DoRA", "LoftQ", "PiSSA", "AdaLoRA"),
         title="Kind of adapter",
         help="rsLoRA scales by alpha / √rank, which suits high ranks; with the same "
         "alpha the adapter counts for more. DoRA trains each output’s length apart "
         "from its direction, and takes longer. LoftQ is LoRA that starts by making "
         "good a part of what 4 bits lost. PiSSA starts as the strongest part of each "
-        "layer, and is handed over as LoRA of twice the rank.",
-        effect="DoRA unpacks each adapted layer’s weights on its way.",
+        "layer, and is handed over as LoRA of twice the rank. AdaLoRA begins with "
+        "half as much rank again and takes it away where it matters least, until it "
+        "is the rank on average; it may take a higher learning rate.",
+        effect="DoRA unpacks each adapted layer’s weights on its way. AdaLoRA keeps "
+        "two means of each weight of its adapter.",
     )
     dropout: float = number(
         0.0,
@@ -208,6 +213,12 @@ class LoraOptions:
         effect="16 bytes for each token of the vocabulary and each hidden channel, "
         "twice where the head is a matrix of its own.",
     )
+
+    @property
+    def held_rank(self) -> int:
+        """The rank that every layer begins with, and that its matrices have."""
+        is_spread = self.variant is LoraVariant.ADALORA
+        return starting_rank(self.rank) if is_spread else self.rank
 
     @property
     def beside(self) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ The snapshot is a value. It is folded from events (services/run_journal), whethe
 they come from a live engine, a file or a test, and views are made from it alone.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -216,6 +217,8 @@ class RunSnapshot:
             the last.
         waited: Measurements without a better held-out loss that ended it; 0 where
             something else did.
+        ranks: Of each adapted layer as it was saved, by its name in the base; empty
+            where all have the recipe's.
         merged: Path of the merged model, relative; None until merged.
         started_at: When the first event happened, seconds since the epoch.
         training_at: When the first step began, likewise; None before.
@@ -246,6 +249,7 @@ class RunSnapshot:
     model: str | None = None
     saved_step: int = 0
     waited: int = 0
+    ranks: Mapping[str, int] = field(default_factory=dict)
     merged: str | None = None
     started_at: float | None = None
     training_at: float | None = None

@@ -7,11 +7,12 @@ import torch
 from peft import LoraConfig, PeftModelForCausalLM, get_peft_model
 from peft.tuners.lora.layer import ParamWrapper
 
-from studio.domain.adapter_findings import DORA_ON_EXPERTS, PISSA_ON_EXPERTS
+from studio.domain.adapter_findings import DORA_ON_EXPERTS, REFUSED_ON_EXPERTS
 from studio.domain.errors import StudioError
 from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
 from studio.domain.recipe_options import LoraOptions, LoraVariant
 from studio.engine.adapter_targets import targets_for
+from studio.engine.adaptive_rank.directions import add_weights, is_weights
 from studio.engine.model_loading import Model
 from studio.engine.trained_beside import set_aside, train_beside
 
@@ -27,8 +28,8 @@ def attach(model: Model, options: LoraOptions) -> PeftModelForCausalLM:
 
     Raises:
         StudioError: A target is no linear layer of this model, an adapter on experts
-            shall drop its inputs, be DoRA or be PiSSA, or the model lacks what shall
-            be trained beside it.
+            shall drop its inputs or be of a kind that they can't have, or the model
+            lacks what shall be trained beside it.
     """
     config = lora_config(options, targets_for(model, options.targets))
     try:
@@ -46,8 +47,10 @@ def attach(model: Model, options: LoraOptions) -> PeftModelForCausalLM:
         # (tuners/lora/dora.py, `update_layer`).
         gc.collect()
     has_experts = any(isinstance(each, ParamWrapper) for each in adapted.modules())
-    if options.variant is LoraVariant.PISSA and has_experts:
-        raise StudioError(PISSA_ON_EXPERTS)
+    if has_experts and options.variant in REFUSED_ON_EXPERTS:
+        raise StudioError(REFUSED_ON_EXPERTS[options.variant])
+    if options.variant is LoraVariant.ADALORA:
+        add_weights(adapted)
     train_beside(model, options)
     return cast("PeftModelForCausalLM", adapted)
 
@@ -56,7 +59,7 @@ def lora_config(options: LoraOptions, targets: str | list[str]) -> LoraConfig:
     """The adapter as peft describes it, on layers in peft's words."""
     return LoraConfig(
         task_type="CAUSAL_LM",
-        r=options.rank,
+        r=options.held_rank,
         lora_alpha=options.alpha,
         use_rslora=options.variant is LoraVariant.RSLORA,
         use_dora=options.variant is LoraVariant.DORA,
@@ -69,12 +72,13 @@ def set_dtype(model: PeftModelForCausalLM, dtype: torch.dtype) -> None:
     """Hold the trained weights, and so their gradients and states, in a format.
 
     trl casts the adapter of a quantised model to bf16 by itself; this comes after it.
-    What is trained beside an adapter stays in FP32.
+    What is trained beside an adapter stays in FP32, and so do weights of directions.
     """
     with set_aside(model):
-        for parameter in model.parameters():
+        for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                parameter.data = parameter.data.to(dtype)
+                held = torch.float32 if is_weights(name) else dtype
+                parameter.data = parameter.data.to(held)
 
 
 def trained_bytes(model: PeftModelForCausalLM) -> int:

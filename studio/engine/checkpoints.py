@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from studio.domain.best_step import best_step
 from studio.domain.waypoints import passing
 from studio.engine.adapter_files import adapter_bytes, save_adapter
+from studio.engine.handing_over import hand_over
 from studio.engine.staging import need_space, whole_folder
-from studio.engine.starting.pissa import hand_over, start_bytes
+from studio.engine.starting.pissa import start_bytes
 from studio.protocol.events import CheckpointRemoved, CheckpointSaved
 from studio.storage.checkpoint_folders import (
     UNKNOWN,
@@ -43,7 +44,7 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
     fingerprint = run.fingerprint or UNKNOWN
 
     def state_and_seal(draft: Path) -> None:
-        hand_over(draft, run.start)
+        hand_over(draft, run)
         run.keeper.write(draft)
         passing("save.state")
         seal(draft, step, fingerprint)

@@ -23,6 +23,7 @@ _PEFT = "library_name: peft"
 _TRANSFORMERS = "library_name: transformers"
 _REPAIRS = "The adapter makes good"
 _CONVERTED = "PiSSA trained it"
+_SPREAD = "AdaLoRA spread a rank"
 _TEMPLATE_NOTE = (
     "The chat template beside the weights is the one that it was trained with."
 )
@@ -103,7 +104,7 @@ def merged_card(adapter_card: str, dtype: str) -> str:
         dtype: Of the merged weights.
     """
     merged = f"Merged in fp32 and saved in {dtype}."
-    own = (_REPAIRS, _CONVERTED)
+    own = (_REPAIRS, _CONVERTED, _SPREAD)
     kept = [x for x in adapter_card.split("\n\n") if not x.startswith(own)]
     return (
         "\n\n".join(kept)
@@ -153,16 +154,20 @@ def _stretched(recipe: Recipe) -> list[str]:
 
 
 def _started(recipe: Recipe) -> list[str]:
-    """What is to be known of an adapter that didn't start from nothing."""
+    """What is to be known of an adapter that isn't LoRA as it was trained."""
     if recipe.trains_all:
         return []
-    rank, held = recipe.lora.rank, recipe.model.precision.value.upper()
+    rank, base = recipe.lora.rank, recipe.model.precision.value.upper()
     match recipe.lora.variant:
         case LoraVariant.LOFTQ:
-            return ["", f"{_REPAIRS} what {held} loses: load the base in {held}."]
+            return ["", f"{_REPAIRS} what {base} loses: load the base in {base}."]
         case LoraVariant.PISSA:
             told = f"{_CONVERTED} at rank {rank}. It is LoRA of rank {2 * rank}, the "
             return ["", f"{told}difference to its start, for the base as it is."]
+        case LoraVariant.ADALORA:
+            held = recipe.lora.held_rank
+            told = f"{_SPREAD} of {rank} on average over its layers. It is LoRA of "
+            return ["", f"{told}rank {held}, with zeros for what was taken away."]
     return []
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from studio.domain.waypoints import passing
 from studio.engine.adapter_files import save_adapter, write_card
 from studio.engine.adapters import trained_bytes
+from studio.engine.handing_over import hand_over
 from studio.engine.model_card import Facts, model_card
 from studio.engine.progress_bars import reported
 from studio.engine.staging import need_space, whole_folder
-from studio.engine.starting.pissa import hand_over, start_bytes
+from studio.engine.starting.pissa import start_bytes
 
 if TYPE_CHECKING:
     from studio.engine.training_run import TrainingRun
@@ -37,7 +38,7 @@ def save_result(run: "TrainingRun", facts: Facts, target: Path) -> None:
             run.tokenizer,
             facts,
             target,
-            beside=lambda draft: hand_over(draft, run.start),
+            beside=lambda draft: hand_over(draft, run),
             replace=True,
         )
         return

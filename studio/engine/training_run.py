@@ -15,6 +15,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
 from studio.domain.waypoints import passing
 from studio.engine.adapter_files import renew_card
+from studio.engine.adaptive_rank.directions import ranks_of
 from studio.engine.chat_rendering import TrainingRow
 from studio.engine.checkpoints import save_checkpoint
 from studio.engine.data_preparation import PreparedData
@@ -43,6 +44,7 @@ from studio.engine.training_state import (
 from studio.protocol.events import (
     EvalFinished,
     Judged,
+    RanksSpread,
     RunFinished,
     RunResumed,
     SampleProduced,
@@ -185,7 +187,7 @@ class TrainingRun:
             Interrupted: The engine was told to end.
         """
         due = is_due(step, self.recipe.train.eval_steps)
-        due = due and step not in self.losses and step < self._total_steps()
+        due = due and step not in self.losses and step < self.total_steps()
         if not due and not self.has_waited_enough:
             return
         assert trainer.state_read is not None
@@ -215,6 +217,8 @@ class TrainingRun:
             save_result(self, self.facts(saved, steps), self.result_path)
         if has_trained and steps >= LEAST_STEPS:
             tell_memory(self.session, self.whole())
+        if ranks := ranks_of(self.model):
+            self.session.say(RanksSpread(step=saved, ranks=ranks))
         path = self.result_path.relative_to(self.directory.path).as_posix()
         whole = self.recipe.trains_all
         self.session.say(
@@ -246,7 +250,8 @@ class TrainingRun:
             versions=versions(),
         )
 
-    def _total_steps(self) -> int:
+    def total_steps(self) -> int:
+        """Optimizer steps from the first to the last."""
         return self.recipe.total_steps(len(rows_for(self.recipe, self.data.training)))
 
     def whole(self) -> WholeRun:

@@ -19,6 +19,8 @@ from transformers.training_args import TrainingArguments
 from trl.trainer.sft_trainer import SFTTrainer
 
 from studio.domain.waypoints import passing
+from studio.engine.adaptive_rank.allocation import RankAllocator
+from studio.engine.adaptive_rank.orthogonality import add_gradient
 from studio.engine.chance import Chance, put_chance, take_chance
 from studio.engine.failures import broken_down
 from studio.engine.lora_plus import quicken
@@ -38,6 +40,8 @@ class Resumable:
         state_read: What is still to be put back of the checkpoint that it goes on
             from; nothing of it is held once the first step begins.
         plus_ratio: The rate at which adapters' B matrices learn, over the others'.
+        allocator: Spreads the adapter's rank over its layers; None where each layer
+            keeps the rank that it begins with.
     """
 
     model: Any
@@ -49,17 +53,29 @@ class Resumable:
     remove_callback: Any
     state_read: State | None = None
     plus_ratio: float = 1.0
+    allocator: RankAllocator | None = None
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:  # noqa: ANN401 - as in the superclass
-        """The trainer's own, with B matrices at their rate."""
+        """The trainer's own, with B matrices at their rate, and told of its steps."""
         is_new = self.optimizer is None
         optimizer: torch.optim.Optimizer = super().create_optimizer(model)  # type: ignore[misc]  # of the trainer that follows in the order
         if is_new and self.plus_ratio != 1:
             quicken(optimizer, self.model if model is None else model, self.plus_ratio)
+        if is_new and self.allocator is not None:
+            # A step that a gradient scaler leaves out tells nothing.
+            optimizer.register_step_post_hook(self._allocate)
         return optimizer
 
+    def _allocate(self, *_: object) -> None:
+        if self.allocator is not None:
+            self.allocator.after_step(self.state.global_step + 1)
+
     def _clip_grad_norm(self, model: Any) -> Any:  # noqa: ANN401 - as in the superclass
+        """Called once a step; gradients are still scaled, where a scaler does that."""
         passing("step.gradients", self.state.global_step + 1, self)
+        if self.allocator is not None:
+            scaler = getattr(self.accelerator, "scaler", None)
+            add_gradient(self.allocator.layers, scaler.get_scale() if scaler else 1.0)
         return super()._clip_grad_norm(model)  # type: ignore[misc]  # of the trainer that follows in the order
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:  # noqa: ANN401 - as in the superclass
@@ -79,6 +95,8 @@ class Resumable:
         if folder is not None:
             put_states(self.optimizer, self._taken("optimizer"))
             self.lr_scheduler.load_state_dict(self._taken("schedule"))
+            if self.allocator is not None:
+                self.allocator.put(self._taken("ranks"))
             passing("resume.optimizer")
 
     def _load_scaler(self, folder: str | None) -> None:
@@ -194,9 +212,14 @@ class StateKeeper(TrainerCallback):
         passing("step.done", state.global_step, self._trainer)
 
     def size_bytes(self) -> int:
-        """What `write` takes at most: the weights and two states of each in FP32."""
+        """What `write` takes at most: the weights and two states of each in FP32.
+
+        Where a rank is spread, two means of each as well.
+        """
         weights = trained_weights(self._trainer.model).values()
-        return sum(each.nbytes + 8 * each.numel() for each in weights)
+        allocator: RankAllocator | None = self._trainer.allocator
+        means = 0 if allocator is None else allocator.size_bytes()
+        return means + sum(each.nbytes + 8 * each.numel() for each in weights)
 
     def write(self, folder: Path) -> None:
         """Write the state of the last whole step into a folder.
@@ -206,11 +229,13 @@ class StateKeeper(TrainerCallback):
         """
         trainer = self._trainer
         scaler = getattr(trainer.accelerator, "scaler", None)
+        allocator: RankAllocator | None = trainer.allocator
         tree = {
             "weights": trained_weights(trainer.model),
             "optimizer": trainer.optimizer.state_dict(),
             "schedule": trainer.lr_scheduler.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else {},
+            "ranks": allocator.state() if allocator is not None else {},
             "order": self._order,
             "chance": self._now,
             "losses": dict(self._losses),

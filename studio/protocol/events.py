@@ -6,6 +6,7 @@ tell a live engine from a file. Unknown fields are refused: a reader that meets 
 newer protocol says so (`Hello.protocol`) instead of guessing.
 """
 
+from studio.protocol.adapter_events import RanksSpread
 from studio.protocol.data_events import (
     DataFetched,
     DataFixed,
@@ -377,6 +378,7 @@ EngineEvent = (
     | Stopping
     | Detached
     | RunFailed
+    | RanksSpread
     | RunFinished
     | RunPaused
     | RunAdapted

@@ -3,6 +3,7 @@
 from studio.domain.hardware import MIB
 from studio.domain.memory.formula import adapter_weights
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import LoraVariant
 from studio.services.model_shapes import architecture_of
 from studio.storage.models import ModelPlace, ModelState
 
@@ -32,8 +33,10 @@ def run_bytes(recipe: Recipe, place: ModelPlace, rows: int) -> int | None:
     if recipe.lora.train_embeddings and model.tied and not recipe.trains_all:
         again = model.vocabulary * model.hidden * _FP32
     # A checkpoint holds the adapter, once more as it is trained, and two optimizer
-    # states of each of its weights.
-    saved = trained + again + (4 * trained + again) * _checkpoints(recipe, rows)
+    # states of each of its weights; AdaLoRA's also two means of each.
+    spreads = recipe.lora.variant is LoraVariant.ADALORA and not recipe.trains_all
+    times = 6 if spreads else 4
+    saved = trained + again + (times * trained + again) * _checkpoints(recipe, rows)
     converted = place.state is ModelState.CONVERTIBLE
     return saved + _REST + (model.parameters * _FP32 if converted else 0)
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from studio.domain.adaptive_rank import too_few_steps
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import ChatFile
 from studio.domain.finding import Finding, error, warning
 from studio.domain.learning_rates import best_rate
-from studio.domain.packing import rows_in_a_pack, rows_of_a_step
+from studio.domain.packing import rows_as_trained, rows_in_a_pack, rows_of_a_step
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import LoraVariant
 from studio.domain.recommend.policy import EFFECTIVE_BATCH
 from studio.services.model_shapes import architecture_of
 from studio.services.pricing import lengths_of, trained_lengths
@@ -48,6 +50,7 @@ def fitness_findings(
     if isinstance(data, ChatFile):
         yield from _cut_findings(recipe, data)
         yield from _batch_findings(recipe, data)
+        yield from _course_findings(recipe, data)
         yield from _packing_findings(recipe, data)
     if place.state is ModelState.READY and place.folder is not None:
         yield from _tokenizer_findings(place.folder)
@@ -116,6 +119,18 @@ def _batch_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
             fix="Lower train.accumulation, or add rows.",
             where="train.accumulation",
         )
+
+
+def _course_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:
+    """Where passes over the data make too few steps; a set number is checked before."""
+    spreads = recipe.lora.variant is LoraVariant.ADALORA and not recipe.trains_all
+    if not spreads or recipe.train.max_steps:
+        return
+    rows = data.training_rows(recipe.data.share_held_out, recipe.train.seed)
+    trained = rows_as_trained(rows, recipe.train, trained_lengths(recipe, data))
+    finding = too_few_steps(recipe.total_steps(trained), "train.epochs")
+    if finding is not None:
+        yield finding
 
 
 def _packing_findings(recipe: Recipe, data: ChatFile) -> Iterator[Finding]:

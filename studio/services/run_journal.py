@@ -38,6 +38,7 @@ from studio.protocol.events import (
     Merged,
     PhaseChanged,
     Progress,
+    RanksSpread,
     RunAdapted,
     RunFailed,
     RunFinished,
@@ -226,6 +227,8 @@ class _Draft:
                 self._go_back(event.step)
             case RunAdapted():
                 self._adapt(event)
+            case RanksSpread():
+                self._change(ranks=event.ranks)
             case MemoryMeasured():
                 self._change(compared=heard_comparison(event))
             case Merged():
@@ -263,7 +266,7 @@ class _Draft:
 
     def _go_back(self, step: int) -> None:
         """Forget what happened behind the step that the run goes on from."""
-        self._change(saved_step=0, waited=0)
+        self._change(saved_step=0, waited=0, ranks={})
         self.steps = [each for each in self.steps if each.step <= step]
         self.held_out = [each for each in self.held_out if each.step <= step]
         self.judged = [each for each in self.judged if each.step <= step]

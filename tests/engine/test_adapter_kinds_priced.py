@@ -31,6 +31,7 @@ DORA = {
 }
 KINDS = {
     **DORA,
+    "adalora": {"lora__variant": "adalora"},
     "norms": {"lora__train_norms": True},
     "embeddings": {"lora__train_embeddings": True},
 }
@@ -65,6 +66,8 @@ def test_that_what_is_trained_is_priced_to_the_byte(kind, tiny_qwen, tmp_path):
     states = [s for state in trainer.optimizer.state.values() for s in state.values()]
     assert predicted[ADAPTER] == sum(p.nbytes for p in trained)
     assert predicted[GRADIENTS] == sum(p.nbytes for p in trained)
+    if trainer.allocator is not None:
+        states += trainer.allocator.tensors()
     assert predicted[STATES] == sum(state.nbytes for state in states)
 
 

@@ -75,6 +75,16 @@ def test_that_the_formula_counts_the_lengths_of_dora(family):
     assert adapter_weights(shape, recipe) == true
 
 
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_that_the_formula_counts_the_directions_of_adalora(family):
+    options = LoraOptions(rank=4, variant=LoraVariant.ADALORA)
+    adapted = attach(made(family), options)
+    true = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    shape = ModelArchitecture.from_config(config_of(family).to_dict())
+    recipe = Recipe().with_values({"lora.rank": 4, "lora.variant": "adalora"})
+    assert adapter_weights(shape, recipe) == true
+
+
 @pytest.mark.parametrize("kind", ["norms", "embeddings"])
 @pytest.mark.parametrize("family", sorted({family for family, _ in WORDS}))
 def test_that_the_formula_counts_what_is_trained_beside(family, kind):

@@ -7,12 +7,14 @@ import pytest
 from studio.domain.errors import ExitCode
 from studio.domain.run import Phase, RunState
 from studio.engine import checkpoints, training_state
+from studio.engine.adaptive_rank.allocation import RankAllocator
 from studio.protocol.commands import Pause, Stop
 from studio.protocol.events import (
     CheckpointSaved,
     EvalFinished,
     Hello,
     PhaseChanged,
+    RanksSpread,
     RunFailed,
     RunFinished,
     RunPaused,
@@ -94,6 +96,28 @@ WAYS = {
         "model__precision": "nf4",
         "model__compute_dtype": "bf16",
         "lora__variant": "pissa",
+        "lora__dropout": 0.0,
+    },
+    "adalora": {"lora__variant": "adalora", "train__weight_decay": 0.1},
+    "adalora in nf4": {
+        "model__precision": "nf4",
+        "model__compute_dtype": "bf16",
+        "lora__variant": "adalora",
+        "train__accumulation": 2,
+        "train__micro_batch": 2,
+    },
+    "adalora, norms beside, in 8 bit": {
+        "model__precision": "int8",
+        "model__compute_dtype": "bf16",
+        "lora__variant": "adalora",
+        "lora__rank": 96,
+        "lora__plus_ratio": 4.0,
+        "lora__train_norms": True,
+        "train__optimizer": "adamw_8bit",
+    },
+    "adalora of pairs": {
+        "lora__variant": "adalora",
+        "train__method": "dpo",
         "lora__dropout": 0.0,
     },
     "embeddings and norms": {
@@ -194,6 +218,39 @@ def test_that_going_on_equals_never_having_stopped(way, tmp_path, tiny_model, cu
     assert weights(broken) == weights(straight)
     measured = of_kind(told_by(straight), EvalFinished)[-1]
     assert of_kind(events, EvalFinished)[-1].loss == measured.loss
+
+
+@pytest.mark.parametrize("step", [1, 2, 6, 10, 11])
+def test_that_a_rank_goes_on_being_spread_from_any_step(
+    step, tmp_path, tiny_model, cut_at
+):
+    """Nothing is taken away up to step 1, and nothing more behind step 10."""
+    options = {"lora__variant": "adalora", "train__save_steps": 1}
+    straight = make_run(tmp_path, tiny_model, **options)
+    _, events = train(straight)
+    broken = make_run(tmp_path, tiny_model, **options)
+    cut_at(step + 1)
+    assert train(broken)[0] is not ExitCode.OK
+    code, again = go_on(broken)
+    assert code is ExitCode.OK, again[-1]
+    assert of_kind(again, RunResumed)[0].step == step
+    assert weights(broken) == weights(straight)
+    assert of_kind(again, RanksSpread)[0].ranks == of_kind(events, RanksSpread)[0].ranks
+
+
+@pytest.mark.parametrize("step", [3, 12])
+def test_that_what_a_rank_is_spread_by_matters(
+    step, tmp_path, tiny_model, cut_at, monkeypatch
+):
+    options = {"lora__variant": "adalora"}
+    straight = make_run(tmp_path, tiny_model, **options)
+    train(straight)
+    broken = make_run(tmp_path, tiny_model, **options)
+    cut_at(step + 1)
+    train(broken)
+    monkeypatch.setattr(RankAllocator, "put", nothing)
+    assert go_on(broken)[0] is ExitCode.OK
+    assert weights(broken) != weights(straight)
 
 
 def told_by(run):

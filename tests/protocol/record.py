@@ -132,6 +132,14 @@ def judged(recorder):
     recorder.keep_journal("judged", run)
 
 
+def adaptive(recorder):
+    """A run that spreads its adapter's rank."""
+    run = recorder.run(lora__variant="adalora", train__max_steps=10)
+    with engine("train", run.path) as process:
+        process.end()
+    recorder.keep_journal("adaptive", run)
+
+
 def failed(recorder):
     run = recorder.run(data__path=str(recorder.folder / "missing.jsonl"))
     with engine("train", run.path) as process:
@@ -230,6 +238,7 @@ def main():
         patient(recorder)
         adapted(recorder)
         judged(recorder)
+        adaptive(recorder)
         failed(recorder)
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         compared = ("verify", run.merged_path, "--run", run.path)

@@ -101,6 +101,7 @@ def test_that_training_every_weight_of_ten_billion_is_answered_with_what_it_take
         (["model.attention=flash"], "FlashAttention does not run on T4"),
         (["lora.targets=wings"], "no linear layer called “wings”"),
         (["lora.variant=dora"], "No formula prices DoRA"),
+        (["lora.variant=adalora"], "No formula prices AdaLoRA"),
     ],
 )
 def test_that_given_options_which_could_not_be_trained_are_refused(model, given, words):

@@ -5,7 +5,13 @@ import pytest
 from studio.cli.terminal import ProgressDisplay
 from studio.cli.training import RunReport, say_report
 from studio.domain.recipe import Recipe
-from studio.protocol.events import EvalFinished, RunFinished, SampleProduced
+from studio.protocol.codec import encode
+from studio.protocol.events import (
+    EvalFinished,
+    RanksSpread,
+    RunFinished,
+    SampleProduced,
+)
 from studio.storage.run_directory import RunDirectory
 
 LOSSES = {0: 3.0, 4: 2.0, 8: 2.5}
@@ -67,3 +73,13 @@ def test_that_the_report_is_of_the_weights_that_were_saved(
     assert f"{after:.4f} after: lower." in said
     assert f"At {step}." in said
     assert f"At {12 - step}." not in said
+
+
+def test_that_the_report_tells_ranks_that_differ(report_of, capsys):
+    report = report_of("last")
+    journal = report.directory.journal_path
+    journal.write_bytes(encode(RanksSpread(step=8, ranks={"a": 4, "b": 8})))
+    capsys.readouterr()
+    say_report(report)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Ranks from 4 to 8 over 2 layers, 6 on average." in said

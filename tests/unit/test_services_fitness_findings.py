@@ -158,3 +158,14 @@ def test_that_a_tokenizer_config_is_read_again_only_when_it_changes(
         assert "model.no-chat-template" in found(model=place(tmp_path))
     file.write_text('{"eos_token": "</s>", "chat_template": "{{ x }}"}')
     assert found(model=place(tmp_path)) == {}
+
+
+@pytest.mark.parametrize(("rows", "is_short"), [(20, True), (400, False)])
+def test_that_passes_too_few_to_spread_a_rank_are_refused_beforehand(rows, is_short):
+    recipe = Recipe().with_value("lora.variant", "adalora")
+    findings = found(recipe, data=chats(*[300] * rows))
+    assert ("recipe.adalora-too-short" in findings) == is_short
+    if is_short:
+        assert findings["recipe.adalora-too-short"].severity is Severity.ERROR
+    plain = found(data=chats(*[300] * rows))
+    assert "recipe.adalora-too-short" not in plain

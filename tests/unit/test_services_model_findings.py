@@ -145,6 +145,17 @@ def test_that_pissa_is_refused_on_experts_and_where_inputs_are_dropped():
     assert clash.where == "lora.dropout"
 
 
+def test_that_adalora_is_refused_on_experts_alone():
+    codes = [each.code for each in found(MIXTRAL, lora__variant="adalora")]
+    assert "recipe.adalora-on-experts" in codes
+    attends = {"lora__variant": "adalora", "lora__targets": ("attention-only",)}
+    codes = [each.code for each in found(MIXTRAL, **attends)]
+    assert "recipe.adalora-on-experts" not in codes
+    for precision in ("nf4", "int8", "bf16"):
+        values = {"lora.variant": "adalora", "model.precision": precision}
+        assert not Recipe().with_values(values).contradictions()
+
+
 @pytest.mark.parametrize("kind", ["loftq", "pissa"])
 def test_that_a_start_from_the_base_is_refused_where_the_base_is_the_reference(kind):
     recipe = Recipe().with_value("lora.variant", kind)

@@ -24,6 +24,7 @@ from studio.protocol.events import (
     Merged,
     PhaseChanged,
     Progress,
+    RanksSpread,
     RunFailed,
     RunFinished,
     RunResumed,
@@ -269,3 +270,10 @@ def test_that_going_on_forgets_which_step_was_the_best(run):
     assert (told.saved_step, told.waited) == (1, 1)
     on = fold(told, RunResumed(step=2))
     assert (on.saved_step, on.waited) == (0, 0)
+
+
+def test_that_the_ranks_of_an_adapter_are_known_until_the_run_goes_on(run):
+    spread = RanksSpread(step=2, ranks={"q_proj": 4, "v_proj": 8})
+    told = fold_all(empty_snapshot(run), [*STORY[:-1], spread, STORY[-1]])
+    assert told.ranks == {"q_proj": 4, "v_proj": 8}
+    assert fold(told, RunResumed(step=2)).ranks == {}

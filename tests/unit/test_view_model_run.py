@@ -191,6 +191,12 @@ def test_that_the_end_of_a_run_on_pairs_tells_how_often_the_better_is_preferred(
     assert "preferred in **90 %** of the pairs held back." in ending.text
 
 
+def test_that_the_end_of_a_run_tells_ranks_that_differ():
+    ending = view(patient(ranks={"a": 4, "b": 24, "c": 20})).ending
+    assert ending is not None
+    assert "Ranks from 4 to 24 over 3 layers, 16 on average." in ending.text
+
+
 def test_that_a_run_that_leaves_its_best_did_all_its_steps():
     ending = view(patient(waited=0)).ending
     assert ending is not None

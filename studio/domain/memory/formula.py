@@ -121,15 +121,21 @@ def adapter_weights(model: ModelArchitecture, recipe: Recipe) -> int:
     """Trained weights: rank x (inputs + outputs) of every adapted linear layer.
 
     DoRA trains a length for each output beside (Liu et al. 2024, arXiv 2402.09353,
-    section 4); where all weights are trained, it is all of them.
+    section 4), AdaLoRA a weight for each direction; where all weights are trained, it
+    is all of them.
     """
     plan = plan_of(model, recipe, None)
     found = sum(prod(shape) * n for shape, n, _ in trained_tensors(model, plan))
     found += sum(prod(shape) * n for shape, n, _ in beside_tensors(model, plan))
-    if recipe.lora.variant is not LoraVariant.DORA or plan.trains_base:
+    if plan.trains_base:
         return found
-    adapted = ((x, n) for x, n in model.linears() if plan.adapts(x))
-    return found + sum(linear.outputs * count for linear, count in adapted)
+    adapted = [(x, n) for x, n in model.linears() if plan.adapts(x)]
+    match recipe.lora.variant:
+        case LoraVariant.DORA:
+            return found + sum(linear.outputs * count for linear, count in adapted)
+        case LoraVariant.ADALORA:
+            return found + plan.rank * sum(count for _, count in adapted)
+    return found
 
 
 def _resident(

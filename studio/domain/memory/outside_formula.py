@@ -4,7 +4,7 @@ from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention, LoraVariant
 
-_UNPRICED_VARIANTS = {LoraVariant.DORA: "DoRA"}
+_UNPRICED_VARIANTS = {LoraVariant.DORA: "DoRA", LoraVariant.ADALORA: "AdaLoRA"}
 
 
 def outside_formula(recipe: Recipe) -> Finding | None:

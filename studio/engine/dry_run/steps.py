@@ -78,6 +78,7 @@ class Steps:
         self.trainer._clip_grad_norm(self.model)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         optimizer.step()
         name_states(self.recorder, optimizer)
+        name_means(self.recorder, self.trainer)
         self.model.zero_grad()
 
 
@@ -117,6 +118,13 @@ def name_gradients(recorder: Recorder, model: torch.nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.grad is not None:
             recorder.name(parameter.grad, GRADIENTS)
+
+
+def name_means(recorder: Recorder, trainer: Trainer) -> None:
+    """Say likewise of what an adapter's rank is spread by."""
+    allocator = getattr(trainer, "allocator", None)
+    for tensor in allocator.tensors() if allocator is not None else ():
+        recorder.name(tensor, STATES)
 
 
 def name_states(recorder: Recorder, optimizer: torch.optim.Optimizer) -> None:

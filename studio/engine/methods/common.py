@@ -17,6 +17,7 @@ from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import ComputeDtype
 from studio.domain.train_options import Optimizer
 from studio.engine.adapters import set_dtype
+from studio.engine.adaptive_rank.allocation import allocator_for
 from studio.engine.chat_rendering import TrainingRow
 from studio.engine.devices import Formats
 from studio.engine.packing import example
@@ -108,7 +109,9 @@ def suit_head(device: str) -> None:
 
 def ready(run: TrainingRun, trainer: Resumable) -> None:
     """Let a trainer that was just made be this run's own."""
-    trainer.plus_ratio = run.recipe.lora.plus_ratio
+    lora = run.recipe.lora
+    trainer.plus_ratio = lora.plus_ratio
+    trainer.allocator = allocator_for(run.model, lora.rank, run.total_steps())
     trainer.remove_callback(PrinterCallback)
     run.keeper.watch(trainer)
     # After trl, which casts the adapter of a quantised model to bf16 by itself.

@@ -5,8 +5,11 @@ Read `train` from top to bottom. Each method's own file makes its trainer.
 
 from transformers import set_seed
 
+from studio.domain.adaptive_rank import too_few_steps
+from studio.domain.errors import StudioError
 from studio.domain.method_options import Method
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import LoraVariant
 from studio.domain.run import Phase
 from studio.engine.data_preparation import prepare_data
 from studio.engine.devices import choose_device, formats_of, refuse_on_processor
@@ -62,6 +65,7 @@ def train(
     with session.lifeline.open():
         found = take_up(session, directory, place, resuming) if resuming else None
         run = load_run(session, directory, recipe, place, found)
+        _refuse_too_short(run)
         warn_of_main_memory(run)
         try_worst(run, build_trainer)
         trainer = build_trainer(run)
@@ -69,6 +73,15 @@ def train(
             refuse_leaks(trainer, run.formats)
         begin(run, trainer, found)
     drive(run, trainer, found)
+
+
+def _refuse_too_short(run: TrainingRun) -> None:
+    """Refuse to spread a rank in a run that is over before anything is known."""
+    spreads = run.recipe.lora.variant is LoraVariant.ADALORA
+    if spreads and not run.recipe.trains_all:
+        finding = too_few_steps(run.total_steps())
+        if finding is not None:
+            raise StudioError(finding)
 
 
 def load_run(

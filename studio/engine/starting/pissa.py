@@ -84,7 +84,7 @@ def start_bytes(start: Start) -> int:
     return sum(4 * factor.numel() for factors in start.values() for factor in factors)
 
 
-def hand_over(adapter: Path, start: Start) -> None:
+def hand_over_difference(adapter: Path, start: Start) -> None:
     """Let a saved adapter be one for the base as it is, of twice the rank.
 
     Args:
@@ -111,7 +111,7 @@ def start_of(adapter: Path) -> Start:
     """What a run started from, as its adapter was handed over.
 
     Args:
-        adapter: A folder that `hand_over` was done with.
+        adapter: A folder that `hand_over_difference` was done with.
     """
     weights = load((adapter / _WEIGHTS).read_bytes())
     names = [key.removesuffix(_SUFFIXES[0]) for key in weights if _SUFFIXES[0] in key]

@@ -58,7 +58,7 @@ def plan_of(
         four_bit=options.precision.is_four_bit,
         eight_bit=options.precision is Precision.INT8,
         double_quant=options.double_quant,
-        rank=0 if recipe.trains_all else recipe.lora.rank,
+        rank=0 if recipe.trains_all else recipe.lora.held_rank,
         targets=frozenset() if ALL_LINEAR in targets else frozenset(targets),
         dropout=recipe.lora.dropout > 0,
         attention=asks if fused else Attention.EAGER,

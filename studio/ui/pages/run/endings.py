@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from studio.domain.adaptive_rank import ranks_words
 from studio.domain.best_step import waited_words
 from studio.domain.run import RunSnapshot, RunState
 from studio.domain.time_words import duration, duration_range
@@ -105,9 +106,14 @@ def _finished(snapshot: RunSnapshot) -> Ending:
         headline=waited_words(snapshot.step, snapshot.waited)
         if snapshot.waited
         else f"Finished {steps} in {duration(snapshot.seconds)}",
-        text=f"{measured} {saved_words(snapshot)}",
+        text=f"{measured} {_left(snapshot)}",
         deeds=(NextDeed.RESULT,),
     )
+
+
+def _left(snapshot: RunSnapshot) -> str:
+    """What was saved, and its ranks where layers differ in them."""
+    return f"{saved_words(snapshot)} {ranks_words(snapshot.ranks)}".strip()
 
 
 def _stopped(snapshot: RunSnapshot) -> Ending:
