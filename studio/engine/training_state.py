@@ -62,12 +62,17 @@ class Resumable:
         if is_new and self.plus_ratio != 1:
             quicken(optimizer, self.model if model is None else model, self.plus_ratio)
         if is_new and self.allocator is not None:
-            # A step that a gradient scaler leaves out tells nothing.
             optimizer.register_step_post_hook(self._allocate)
         return optimizer
 
-    def _allocate(self, *_: object) -> None:
-        if self.allocator is not None:
+    def _allocate(self, optimizer: Any, *_: object) -> None:  # noqa: ANN401 - torch's own signature
+        """Called behind each step that the optimizer was asked for.
+
+        A gradient scaler doesn't ask for one whose gradient isn't finite, but leaves
+        it to fused optimizers to do nothing, and tells them so.
+        """
+        broken = getattr(optimizer, "found_inf", None)
+        if self.allocator is not None and not (broken is not None and bool(broken)):
             self.allocator.after_step(self.state.global_step + 1)
 
     def _clip_grad_norm(self, model: Any) -> Any:  # noqa: ANN401 - as in the superclass

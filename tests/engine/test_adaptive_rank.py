@@ -13,7 +13,7 @@ from studio.cli.run_show import document
 from studio.domain.adaptive_rank import Course
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.recipe import OPTIONS, Recipe
-from studio.engine import training_state
+from studio.engine import training_run, training_state
 from studio.engine.adapter_files import put_adapter
 from studio.engine.adapters import attach, set_dtype
 from studio.engine.adaptive_rank.allocation import RankAllocator
@@ -198,13 +198,14 @@ def test_that_what_was_taken_away_may_come_back_until_ranks_are_final(tiny_qwen)
             for part in (each.first, each.weights, each.second):
                 part.data.fill_(1.0)
                 part.grad = torch.full_like(part, 1e-3)
-            each.weights.grad[strong] = 1.0
+            each.weights.grad[strong] = 1.0 + number % 2  # what is steady counts little
         allocator.after_step(number)
         return [each.weights.nonzero().flatten().tolist() for each in layers]
 
     for number in range(course.first + 1, course.last - 20):
         kept = step(number, slice(0, RANK))
-    assert kept == [list(range(RANK))] * len(layers)
+    assert all(each[:RANK] == list(range(RANK)) for each in kept)
+    assert all(HELD - 1 not in each for each in kept)
     for number in range(course.last - 20, course.last + 1):
         kept = step(number, slice(2, HELD))
     final = kept
@@ -245,6 +246,7 @@ def ready(folder, model, **options):
     return heard, run, training.build_trainer(run)
 
 
+@pytest.mark.filterwarnings("ignore:Paged optimizers are not supported on CPU")
 @pytest.mark.parametrize("name", OPTIONS["train.optimizer"].choices)
 def test_that_every_optimizer_tells_of_its_steps(name, tmp_path, tiny_model):
     heard, run, trainer = ready(tmp_path, tiny_model, train__optimizer=name)
@@ -258,8 +260,11 @@ def test_that_every_optimizer_tells_of_its_steps(name, tmp_path, tiny_model):
         assert len(trainer.allocator.tensors()) == 6 * len(trainer.allocator.layers)
 
 
-def test_that_a_step_which_a_scaler_leaves_out_tells_nothing(tmp_path, tiny_model):
-    heard, run, trainer = ready(tmp_path, tiny_model)
+@pytest.mark.parametrize("name", ["adamw_fused", "adamw_foreach", "adafactor"])
+def test_that_a_step_which_a_scaler_leaves_out_tells_nothing(
+    name, tmp_path, tiny_model
+):
+    heard, run, trainer = ready(tmp_path, tiny_model, train__optimizer=name)
     with closing(heard):
         optimizer = trainer.create_optimizer()
         scaler = torch.amp.GradScaler("cpu")
@@ -366,21 +371,21 @@ def test_that_it_is_merged_and_compared_as_any_other(trained, tiny_qwen, tmp_pat
     assert json.loads((out / "parity.json").read_text())["findings"] == []
 
 
-def test_that_the_best_steps_own_ranks_are_told(tmp_path, tiny_model):
+def test_that_the_best_steps_own_ranks_are_told(tmp_path, tiny_model, monkeypatch):
+    losses = iter([3.0, 2.8, 2.6, 2.4, 2.2, 2.0, *[2.5] * STEPS])
+    monkeypatch.setattr(training_run, "held_out_loss", lambda *_: next(losses))
     data = tiny.write_chats(tmp_path / "chats.jsonl")
     options = {
         **ADALORA,
         "train__eval_steps": 1,
         "train__keep_best": True,
-        "train__learning_rate": 1.0,
-        "train__schedule": "constant",
     }
     run = new_run(tmp_path, recipe_for(tiny_model, data, **options))
     code, events = train(run)
     assert code is ExitCode.OK, events[-1]
     (told,) = of_kind(events, RanksSpread)
     snapshot = snapshot_of(run)
-    assert told.step == snapshot.saved_step < Course(STEPS).last
+    assert told.step == snapshot.saved_step == 5 < Course(STEPS).last
     assert document(run, snapshot)["final"]["ranks"] == told.ranks
     assert sum(told.ranks.values()) > RANK * len(told.ranks)
     weights = load_file(run.adapter_path / "adapter_model.safetensors")

@@ -58,7 +58,9 @@ class RankAllocator:
         if self._final:
             self._take_away(self._final)
             return
-        self._observe()
+        if step < self._course.last or not self._straying:
+            # As in the authors' code, the last choice goes by the steps before.
+            self._observe()
         judged = [each for each in self.layers if _key(each, "E") in self._straying]
         if not judged or step <= self._course.first:
             return

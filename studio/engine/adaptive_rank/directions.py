@@ -111,7 +111,7 @@ def hand_over_directions(adapter: Path, model: PeftModelForCausalLM) -> None:
     tensors = load((adapter / _FILE).read_bytes())
     for each in found:
         first, second = (f"{PREFIX}{each.name}.lora_{x}.weight" for x in "AB")
-        weights = each.weights.detach().cpu()
+        weights = tensors.pop(f"{PREFIX}{each.name}.{WEIGHTS}")
         rows = tensors[first]
         tensors[first] = (rows.float() * weights[:, None]).to(rows.dtype)
         tensors[second] = tensors[second].masked_fill(weights == 0, 0).contiguous()
