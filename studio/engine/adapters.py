@@ -46,13 +46,14 @@ def attach(model: Model, options: LoraOptions) -> PeftModelForCausalLM:
         # peft measures copies of 4-bit layers, which hold themselves by a cycle
         # (tuners/lora/dora.py, `update_layer`).
         gc.collect()
+    made = cast("PeftModelForCausalLM", adapted)
     has_experts = any(isinstance(each, ParamWrapper) for each in adapted.modules())
     if has_experts and options.variant in REFUSED_ON_EXPERTS:
         raise StudioError(REFUSED_ON_EXPERTS[options.variant])
     if options.variant is LoraVariant.ADALORA:
-        add_weights(adapted)
+        add_weights(made)
     train_beside(model, options)
-    return cast("PeftModelForCausalLM", adapted)
+    return made
 
 
 def lora_config(options: LoraOptions, targets: str | list[str]) -> LoraConfig:

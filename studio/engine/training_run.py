@@ -41,10 +41,10 @@ from studio.engine.training_state import (
     read_state,
     refuse_broken_weights,
 )
+from studio.protocol.adapter_events import RanksSpread
 from studio.protocol.events import (
     EvalFinished,
     Judged,
-    RanksSpread,
     RunFinished,
     RunResumed,
     SampleProduced,

@@ -24,6 +24,7 @@ from studio.domain.run import (
     StageProgress,
     StepPoint,
 )
+from studio.protocol.adapter_events import RanksSpread
 from studio.protocol.codec import heard, heard_comparison
 from studio.protocol.events import (
     PROTOCOL_VERSION,
@@ -38,7 +39,6 @@ from studio.protocol.events import (
     Merged,
     PhaseChanged,
     Progress,
-    RanksSpread,
     RunAdapted,
     RunFailed,
     RunFinished,

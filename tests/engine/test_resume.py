@@ -8,13 +8,13 @@ from studio.domain.errors import ExitCode
 from studio.domain.run import Phase, RunState
 from studio.engine import checkpoints, training_state
 from studio.engine.adaptive_rank.allocation import RankAllocator
+from studio.protocol.adapter_events import RanksSpread
 from studio.protocol.commands import Pause, Stop
 from studio.protocol.events import (
     CheckpointSaved,
     EvalFinished,
     Hello,
     PhaseChanged,
-    RanksSpread,
     RunFailed,
     RunFinished,
     RunPaused,

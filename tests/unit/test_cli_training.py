@@ -5,10 +5,10 @@ import pytest
 from studio.cli.terminal import ProgressDisplay
 from studio.cli.training import RunReport, say_report
 from studio.domain.recipe import Recipe
+from studio.protocol.adapter_events import RanksSpread
 from studio.protocol.codec import encode
 from studio.protocol.events import (
     EvalFinished,
-    RanksSpread,
     RunFinished,
     SampleProduced,
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from studio.domain.finding import warning
 from studio.domain.recipe import Recipe
 from studio.domain.run import EngineIdentity, Phase, RunState
+from studio.protocol.adapter_events import RanksSpread
 from studio.protocol.codec import encode, told
 from studio.protocol.events import (
     PROTOCOL_VERSION,
@@ -24,7 +25,6 @@ from studio.protocol.events import (
     Merged,
     PhaseChanged,
     Progress,
-    RanksSpread,
     RunFailed,
     RunFinished,
     RunResumed,

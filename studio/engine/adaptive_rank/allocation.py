@@ -126,7 +126,7 @@ class RankAllocator:
         sizes = [len(each.weights) for each in judged]
         return {
             each.name: part.clone()
-            for each, part in zip(judged, kept.split(sizes), strict=True)
+            for each, part in zip(judged, torch.split(kept, sizes), strict=True)
         }
 
     def _score(self, each: Directions) -> torch.Tensor:
