@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from studio.domain.finding import Finding, error
-from studio.domain.method_options import REFERRING_METHODS
-from studio.domain.recipe_options import STARTING_FROM_BASE, Precision
+from studio.domain.recipe_options import Precision
 
 if TYPE_CHECKING:
     from studio.domain.recipe import Recipe
@@ -16,20 +15,15 @@ def method_clashes(recipe: "Recipe") -> list[Finding]:
         *_weight_clashes(recipe),
         *_ratio_clashes(recipe),
         *_beside_clashes(recipe),
-        *_reference_clashes(recipe),
     ]
 
 
 def _beside_clashes(recipe: "Recipe") -> list[Finding]:
-    """Where weights of the base itself can't be trained beside an adapter."""
-    keys = recipe.lora.beside
-    if recipe.trains_all:
-        first, why = _asked_by(recipe), "Where all weights are trained, these are too."
-    elif recipe.train.method in REFERRING_METHODS:
-        first = "train.method"
-        why = "DPO and KTO compare with the base, which has to stay as it was."
-    else:
+    """Weights of the base itself aren't trained beside all of them."""
+    if not recipe.trains_all:
         return []
+    why = "Where all weights are trained, these are too."
+    first, keys = _asked_by(recipe), recipe.lora.beside
     return [_clash(first, key, why, f"Set {key} to false.") for key in keys]
 
 
@@ -75,22 +69,6 @@ def _weight_clashes(recipe: "Recipe") -> list[Finding]:
             )
         ]
     return []
-
-
-def _reference_clashes(recipe: "Recipe") -> list[Finding]:
-    if recipe.trains_all or recipe.train.method not in REFERRING_METHODS:
-        return []
-    if recipe.lora.variant not in STARTING_FROM_BASE:
-        return []
-    return [
-        _clash(
-            "train.method",
-            "lora.variant",
-            "DPO and KTO compare with the base without its adapter, which is not where "
-            "such an adapter starts.",
-            "Set lora.variant to lora, or train.method to orpo.",
-        )
-    ]
 
 
 def _clash(first: str, second: str, why: str, fix: str) -> Finding:

@@ -163,6 +163,22 @@ WAYS = {
         "train__method": "kto",
         "lora__dropout": 0.0,
     },
+    "pairs from a start": {
+        "model__precision": "nf4",
+        "model__compute_dtype": "bf16",
+        "train__method": "dpo",
+        "lora__variant": "pissa",
+        "lora__dropout": 0.0,
+    },
+    "rated, all beside": {
+        "model__precision": "nf4",
+        "train__method": "kto",
+        "lora__variant": "loftq",
+        "lora__adapter_dtype": "fp32",
+        "lora__train_norms": True,
+        "lora__train_embeddings": True,
+        "lora__dropout": 0.0,
+    },
     "packed": {"train__packing": True, "train__sequence_length": 128},
 }
 

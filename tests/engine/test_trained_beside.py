@@ -331,12 +331,6 @@ def test_that_a_disk_is_asked_for_as_much_as_is_written(tmp_path, bases, chat_fi
     assert more >= beside > 0
 
 
-@pytest.mark.parametrize("method", ["dpo", "kto"])
-def test_that_a_reference_has_to_stay_as_it_was(tiny_model, chat_file, method):
-    recipe = recipe_for(tiny_model, chat_file, train__method=method, **NORMS)
-    assert "lora.train_norms" in {each.where for each in recipe.contradictions()}
-
-
 def test_that_odds_of_pairs_train_what_lies_beside(tmp_path, bases):
     """ORPO compares with no other model, so that nothing has to stay as it was."""
     values = {**BASES["nf4"], **BESIDE, "train__method": "orpo", **RATE}

@@ -18,6 +18,7 @@ from studio.domain.memory.estimate import (
     Level,
     MemoryEstimate,
 )
+from studio.domain.memory.outside_formula import keeps_start
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import STARTING_FROM_BASE, LoraVariant
 from studio.domain.train_options import GROUPED_OPTIMIZERS
@@ -279,7 +280,7 @@ def architecture_key(config: Mapping[str, object]) -> str:
 def recipe_key(recipe: Recipe) -> str:
     """A digest of the options that decide memory."""
     values = {k: v for k, v in recipe.to_values().items() if k not in _ASIDE}
-    if recipe.lora.variant in _ALIKE:
+    if recipe.lora.variant in _ALIKE and not keeps_start(recipe):
         del values["lora.variant"]
     del values["lora.plus_ratio"]
     if recipe.lora.plus_ratio != 1 and recipe.train.optimizer in GROUPED_OPTIMIZERS:

@@ -2,13 +2,11 @@
 
 A pair's loss is -log sigmoid(beta * (how much likelier the better answer became than
 the worse one)), both measured from the model as it was before training (Rafailov et al.
-2023, arXiv 2305.18290, equation 7). That model is the base with its adapter switched
-off, so nothing is held twice.
+2023, arXiv 2305.18290, equation 7); see `engine.reference`.
 """
 
 from typing import ClassVar
 
-from transformers import Trainer
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
@@ -21,9 +19,8 @@ from studio.engine.methods.common import (
     suit_head,
 )
 from studio.engine.progress import StepReporter
+from studio.engine.reference import forget_copy
 from studio.engine.training_run import TrainingRun
-
-_REFERENCE = "ref"
 
 
 class PairTrainer(ReadyRows, DPOTrainer):
@@ -66,20 +63,7 @@ def pair_trainer(
         processing_class=run.tokenizer,
         callbacks=[StepReporter(run.session, run.recipe, run)],
     )
-    forget_reference(run, trainer)
+    forget_copy(run, trainer)
     run.judge = trainer
     ready(run, trainer)
     return trainer
-
-
-def forget_reference(run: TrainingRun, trainer: Trainer) -> None:
-    """Let the base alone be the model before training.
-
-    trl copies an adapter that it is given, in case it was trained before. Ours begins
-    as nothing, so that switching it off comes to the same.
-    """
-    # Turned off for the reference, recomputation is turned on again in these words.
-    arguments = trainer.args
-    arguments.gradient_checkpointing_kwargs = arguments.activation_checkpointing_kwargs
-    if not run.recipe.trains_all and _REFERENCE in run.model.peft_config:
-        run.model.delete_adapter(_REFERENCE)

@@ -18,8 +18,8 @@ from studio.engine.methods.common import (
     shared_arguments,
     suit_head,
 )
-from studio.engine.methods.dpo import forget_reference
 from studio.engine.progress import StepReporter
+from studio.engine.reference import forget_copy
 from studio.engine.training_run import TrainingRun
 
 
@@ -57,7 +57,7 @@ def build_trainer(run: TrainingRun) -> RatedTrainer:
         callbacks=[StepReporter(run.session, run.recipe, run)],
     )
     trainer.args.train_sampling_strategy = order
-    forget_reference(run, trainer)
+    forget_copy(run, trainer)
     run.judge = trainer
     ready(run, trainer)
     return trainer

@@ -7,7 +7,7 @@ from transformers import set_seed
 
 from studio.domain.adaptive_rank import too_few_steps
 from studio.domain.errors import StudioError
-from studio.domain.method_options import Method
+from studio.domain.method_options import REFERRING_METHODS, Method
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import LoraVariant
 from studio.domain.run import Phase
@@ -19,6 +19,7 @@ from studio.engine.model_loading import load_model
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.packing import refuse_leaks
 from studio.engine.progress_bars import reported
+from studio.engine.reference import hold_start
 from studio.engine.resuming import Resuming, fingerprint_of, take_up
 from studio.engine.session import Session
 from studio.engine.starting.begin import begin_adapter
@@ -145,4 +146,6 @@ def build_trainer(run: TrainingRun) -> AnyTrainer:
     """Make the trainer of the recipe's method, ready to train."""
     with set_aside(run.model):  # trl casts to bf16 what it finds trained
         trainer: AnyTrainer = _METHODS[run.recipe.train.method].build_trainer(run)
+    if run.recipe.train.method in REFERRING_METHODS:
+        hold_start(run)
     return trainer
