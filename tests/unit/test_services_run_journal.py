@@ -21,7 +21,6 @@ from studio.protocol.events import (
     Hello,
     LogLine,
     MemorySample,
-    Merged,
     PhaseChanged,
     Progress,
     RunFailed,
@@ -32,6 +31,7 @@ from studio.protocol.events import (
     Stopping,
     Warned,
 )
+from studio.protocol.export_events import Merged
 from studio.services.run_journal import (
     empty_snapshot,
     fold,
