@@ -138,6 +138,7 @@ def test_that_one_click_exports_and_proves(qtbot, desk: TestDesk, example):
         "at most 0.002",
     ]
     assert made._merged_size.text() == "2 MiB"
+    assert made._result.full_text() == "Exported and proven"
     assert made.open_folder.isVisible()
     assert made.export.isVisible()
 
@@ -189,6 +190,8 @@ def test_that_a_model_that_differs_is_asked_about(
     kept = "merged" if publishes else "merged-differs"
     assert {place.name for place in out.iterdir()} == {"adapter", kept}
     assert page.opened == ([out] if publishes else [])
+    said = "Exported, though it differs" if publishes else "The model was kept aside"
+    assert page.view.made._result.full_text() == said
     assert verdict.mark.words == "It differs from what was trained"
 
 

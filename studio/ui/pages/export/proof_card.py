@@ -47,7 +47,7 @@ class CertificateTable(QWidget):
         self._grid_holder = QWidget()
         self._grid = QGridLayout(self._grid_holder)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(Space.LARGE)
+        self._grid.setHorizontalSpacing(Space.WIDE)
         self._grid.setVerticalSpacing(0)
         self._grid.setColumnStretch(0, 1)
         self._foot = QWidget()

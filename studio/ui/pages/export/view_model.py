@@ -107,6 +107,8 @@ class ExportView:
         need: What an export takes of the disk, and what is free.
         target: Where it would be written.
         exported: Where an earlier one lies; empty without one.
+        made: What lies there, in words.
+        is_doubtful: Whether its model differs from what was trained.
         certificate: Of the merged model that lies there.
         export_refused: Why no export can begin; empty when one can.
         ask_refused: Why nothing can be asked; empty when it can.
@@ -121,6 +123,8 @@ class ExportView:
     need: str
     target: str
     exported: str
+    made: str
+    is_doubtful: bool
     certificate: CertificateView | None
     export_refused: str
     ask_refused: str
@@ -141,6 +145,8 @@ def export_view(inputs: ExportInputs) -> ExportView | None:
         need="" if run.model is not None else _need(inputs),
         target="" if inputs.target is None else str(inputs.target),
         exported="" if lies is None or lies.is_empty else str(lies.folder),
+        made=_made(lies),
+        is_doubtful=_is_doubtful(lies),
         certificate=_certificate(lies),
         export_refused=_export_refused(inputs),
         ask_refused=_busy(inputs),
@@ -209,6 +215,23 @@ def _merged_size(inputs: ExportInputs) -> str:
         return size(lies.merged_bytes)
     will_be = _merged_bytes(inputs)
     return "" if will_be is None else f"about {size(will_be)}"
+
+
+def _made(lies: ExportedFiles | None) -> str:
+    if lies is None or lies.is_empty:
+        return ""
+    if lies.is_aside:
+        return "The model was kept aside"
+    if lies.certificate is None:
+        return "Exported"
+    proven = lies.certificate.is_proven
+    return "Exported and proven" if proven else "Exported, though it differs"
+
+
+def _is_doubtful(lies: ExportedFiles | None) -> bool:
+    if lies is None or lies.certificate is None:
+        return False
+    return not lies.certificate.is_proven
 
 
 def _certificate(lies: ExportedFiles | None) -> CertificateView | None:

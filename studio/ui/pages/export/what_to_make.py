@@ -16,7 +16,7 @@ from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, ButtonSize, button
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.inputs import ChoiceBox
-from studio.ui.widgets.labels import ElidedLabel, Role, label, line
+from studio.ui.widgets.labels import ElidedLabel, Role, label, line, set_tone
 
 _SCALE = 1000
 
@@ -50,7 +50,7 @@ class WhatToMake(Card):
         )
         self.export.setToolTip(key_of(Deed.EXPORT))
         self.cancel = button("Cancel")
-        self.open_folder = button("Open folder", icon=IconName.FOLDER)
+        self.open_folder = button("Open export", icon=IconName.FOLDER)
         self.save_copy = button("Save a copy…", icon=IconName.SAVE)
         self.copied = ElidedLabel("", Role.CAPTION, Tone.SUCCESS)
         self._make_labels()
@@ -73,7 +73,8 @@ class WhatToMake(Card):
         self._refused.setText(shown.export_refused)
         is_idle = self.cancel.isHidden()
         self._refused.setVisible(bool(shown.export_refused) and is_idle)
-        _show_path(self._result, "Exported: ", shown.exported)
+        self._result.set_text(shown.made, told=shown.exported)
+        set_tone(self._result, Tone.WARNING if shown.is_doubtful else Tone.SUCCESS)
         self._made.setVisible(bool(shown.exported))
         for widget in self._for_adapters:
             widget.setVisible(not shown.is_whole)
@@ -146,7 +147,7 @@ class WhatToMake(Card):
         column.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
         column.setSpacing(Space.SMALL)
         where = QHBoxLayout()
-        where.addWidget(self._need, 1)
+        where.addWidget(self._target, 1)
         where.addWidget(self.change_folder)
         doing = QHBoxLayout()
         doing.addWidget(self._doing, 1)
@@ -156,8 +157,8 @@ class WhatToMake(Card):
         made.setContentsMargins(0, 0, 0, 0)
         made.addWidget(self._result, 1)
         made.addWidget(self.open_folder)
+        column.addWidget(self._need)
         column.addLayout(where)
-        column.addWidget(self._target)
         column.addWidget(self.export)
         column.addWidget(self._refused)
         column.addLayout(doing)
