@@ -89,5 +89,5 @@ def _is_there(place: Path) -> bool:
 
 def _taken(place: Path, by: str) -> StudioError:
     what = f"This place is taken already {by}".strip() + "."
-    fix = "Choose another folder" + ("." if by else ", or allow it to be overwritten.")
+    fix = "Choose another folder" + ("." if by else ", or add --overwrite.")
     return refusal("export.place-taken", what, fix=fix, where=str(place))
