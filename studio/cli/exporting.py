@@ -21,55 +21,57 @@ _TITLES = {ADAPTER: "Adapter", MERGED: "Merged model"}
 _FORMATS = ("bf16", "fp16", "fp32")
 
 
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Run = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run’s name or its directory.")
+]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="The folder that will hold it.")
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--to",
+        metavar="KIND",
+        help="adapter, merged, an exporter such as gguf, or all; may be repeated. "
+        "All unless said.",
+    ),
+]
+Form = Annotated[
+    str, typer.Option("--form", help="Of an exporter’s files, such as f16.")
+]
+Dtype = Annotated[
+    str, typer.Option("--dtype", help="Merged weights as bf16, fp16 or fp32.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what an earlier export made.")
+]
+EvenIfDifferent = Annotated[
+    bool,
+    typer.Option(
+        "--even-if-different",
+        help="Give its name to a model that differs from what was trained.",
+    ),
+]
+
+
 def export(  # noqa: PLR0913 - a command line has the options it has
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run’s name or its directory.")
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="The folder that will hold it.")
-    ],
-    to: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--to",
-            metavar="KIND",
-            help="adapter, merged, an exporter such as gguf, or all; may be repeated. "
-            "All unless said.",
-        ),
-    ] = None,
-    form: Annotated[
-        str, typer.Option("--form", help="Of an exporter’s files, such as f16.")
-    ] = "",
-    dtype: Annotated[
-        str, typer.Option("--dtype", help="Merged weights as bf16, fp16 or fp32.")
-    ] = "bf16",
+    run: Run,
+    out: Out,
+    to: Kinds = None,
+    form: Form = "",
+    dtype: Dtype = "bf16",
     *,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what an earlier export made.")
-    ] = False,
-    even_if_different: Annotated[
-        bool,
-        typer.Option(
-            "--even-if-different",
-            help="Give its name to a model that differs from what was trained.",
-        ),
-    ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON.")
-    ] = False,
+    overwrite: Overwrite = False,
+    even_if_different: EvenIfDifferent = False,
+    json: Json = False,
 ) -> None:
     """Make an adapter, a merged model and more of a run, each proven.
 
     A merged model is compared with what was trained before it gets its name. One that
     differs is kept aside as merged-differs, with exit code 17.
     """
-    if dtype not in _FORMATS:
-        raise refusal(
-            "merge.dtype",
-            f"“{dtype}” is no format of merged weights.",
-            fix="Give bf16, fp16 or fp32.",
-            where="--dtype",
-        )
+    _check_dtype(dtype)
     directory = find_run(run)
     options = ["--out", str(out.expanduser().absolute()), "--dtype", dtype]
     options += [word for kind in kinds_of(to or [ALL]) for word in ("--to", kind)]
@@ -83,6 +85,16 @@ def export(  # noqa: PLR0913 - a command line has the options it has
         _say(exported)
     if any(each.is_proven is False for each in exported.artefacts):
         raise typer.Exit(ExitCode.DIFFERENT)
+
+
+def _check_dtype(dtype: str) -> None:
+    if dtype not in _FORMATS:
+        raise refusal(
+            "merge.dtype",
+            f"“{dtype}” is no format of merged weights.",
+            fix="Give bf16, fp16 or fp32.",
+            where="--dtype",
+        )
 
 
 def document(exported: Exported) -> dict[str, object]:
