@@ -11,6 +11,7 @@ from studio import __version__
 from studio.cli import (
     data,
     explaining,
+    exporting,
     inspecting,
     measuring,
     models,
@@ -280,6 +281,7 @@ for _command in (
     app.command()(_command)
 app.command(epilog=run_show.JSON_HELP)(run_show.show)
 app.command()(verifying.verify)
+app.command()(exporting.export)
 
 
 @app.command()

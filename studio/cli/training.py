@@ -22,7 +22,6 @@ from studio.protocol.events import (
     Hello,
     Judged,
     MemoryMeasured,
-    Merged,
     PhaseChanged,
     Progress,
     RunAdapted,
@@ -34,6 +33,7 @@ from studio.protocol.events import (
     Stopping,
     Warned,
 )
+from studio.protocol.export_events import Merged
 from studio.services.leading import (
     ACCEPT_CHANGES,
     again,

@@ -10,7 +10,8 @@ from studio.cli import terminal
 from studio.cli.engine_run import run_engine
 from studio.cli.training import RunReport
 from studio.domain.errors import ExitCode
-from studio.protocol.events import ParityMeasured
+from studio.protocol.export_events import ParityMeasured
+from studio.services.certificates import figures_of
 from studio.services.library import find_run
 from studio.storage.artefacts import read_origin
 
@@ -60,27 +61,6 @@ def _say(told: dict[str, Any], page: str) -> None:
         for finding in told["findings"]:
             terminal.say(f"  {finding['what']} {finding['why']}".rstrip())
     terminal.say()
-    for what, figure in _figures(told).items():
+    for what, figure in figures_of(told).items():
         terminal.say(f"{what:<21}{figure}")
     terminal.say(f"{'Report':<21}{page}")
-
-
-def _figures(told: dict[str, Any]) -> dict[str, str]:
-    found = told["distance"]
-    figures = {
-        "Same next token": f"{found['agreement']:.2%} of {found['tokens']:,}",
-        "Divergence": _nats(found["mean_kl"]),
-        "Learnt in training": _nats(told["learnt"]["mean_kl"]),
-    }
-    if told["as_trained"]:
-        figures["Quantised base"] = _nats(told["as_trained"]["mean_kl"])
-    before, after = found["trained_perplexity"], found["exported_perplexity"]
-    if before is not None and after is not None:
-        figures["Perplexity"] = f"{before:.3f} trained, {after:.3f} exported"
-    same = sum(pair["trained"] == pair["exported"] for pair in told["answers"])
-    figures["Same answers"] = f"{same} of {len(told['answers'])}"
-    return figures
-
-
-def _nats(figure: float | None) -> str:
-    return "no number" if figure is None else f"{figure:.2g} nats a token"

@@ -51,6 +51,7 @@ class Phase(StrEnum):
     TRAINING = "training"
     SAVING = "saving"
     MERGING = "merging"
+    EXPORTING = "exporting"
     DRAFTING = "drafting"
 
     @property
@@ -67,6 +68,7 @@ class Phase(StrEnum):
             Phase.TRAINING: "Training",
             Phase.SAVING: "Saving",
             Phase.MERGING: "Merging",
+            Phase.EXPORTING: "Exporting",
             Phase.DRAFTING: "Drafting questions and answers",
         }[self]
 

@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("artefact", type=Path, metavar="MODEL_DIR")
     verify.add_argument("--run", type=Path, required=True, metavar="RUN_DIR")
 
+    _add_export(verbs.add_parser("export", help="make what a run is handed on as"))
+
     generate = verbs.add_parser("generate", help="answer prompts")
     generate.add_argument("source", type=Path, metavar="RUN_OR_MODEL_DIR")
     generate.add_argument("--prompt", action="append", required=True, metavar="TEXT")
@@ -110,6 +112,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_verbs(verbs)
     verbs.add_parser("doctor", help="check the engine's environment")
     return parser
+
+
+def _add_export(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("run", type=Path, metavar="RUN_DIR")
+    verb.add_argument("--to", action="append", required=True, metavar="KIND")
+    verb.add_argument("--out", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--dtype", choices=["bf16", "fp16", "fp32"], default="bf16")
+    verb.add_argument("--form", default="", help="of an exporter's files")
+    verb.add_argument("--overwrite", action="store_true")
+    verb.add_argument("--even-if-different", action="store_true")
 
 
 def _add_drafting(verb: argparse.ArgumentParser) -> None:

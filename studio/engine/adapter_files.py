@@ -19,12 +19,13 @@ from studio.engine.beside_files import (
     change_config,
     tie_again,
 )
-from studio.engine.model_card import Facts, model_card, public_name
+from studio.engine.model_card import Facts, model_card, public_name, revision_of
 from studio.engine.model_loading import Model
 from studio.engine.staging import need_space, whole_folder
 from studio.engine.tokenizer_loading import Tokenizer
 from studio.engine.trained_beside import are_tied, beside_of
 from studio.storage.documents import write_bytes_atomically
+from studio.storage.models import ModelPlace
 
 _WEIGHTS = "adapter_model.safetensors"
 _CONFIG = "adapter_config.json"
@@ -63,11 +64,18 @@ def save_adapter(
         passing("save.weights")
         tokenizer.save_pretrained(draft)
         passing("save.tokenizer")
-        public = {"base_model_name_or_path": public_name(facts.place)}
-        change_config(draft / _CONFIG, public)
+        change_config(draft / _CONFIG, _public(facts.place))
         write_card(draft, model_card(facts))
         passing("save.card")
         beside(draft)
+
+
+def _public(place: ModelPlace) -> dict[str, object]:
+    """What the configuration says of the base, in place of where it lies here."""
+    return {
+        "base_model_name_or_path": public_name(place),
+        "revision": revision_of(place) or None,
+    }
 
 
 def adapter_bytes(model: PeftModelForCausalLM) -> int:

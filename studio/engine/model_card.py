@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.domain.mixing import MixWord, mix_of
 from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recipe_options import LoraVariant
+from studio.storage.model_cards import hub_commit
 from studio.storage.models import ModelPlace
 
 # Texts that may hold a path, or that are told in words already.
@@ -56,7 +58,17 @@ class Facts:
 
 def public_name(place: ModelPlace) -> str:
     """What a base model is called in public: its hub id, else its folder's name."""
-    return place.hub_id or Path(place.name).name
+    return _hub_source(place)[0] or Path(place.name).name
+
+
+def revision_of(place: ModelPlace) -> str:
+    """The commit of the hub that a base model's files are of; empty where unknown."""
+    return _hub_source(place)[1]
+
+
+def _hub_source(place: ModelPlace) -> tuple[str, str]:
+    found = None if place.folder is None else hub_commit(place.folder)
+    return found or (place.hub_id, "")
 
 
 def model_card(facts: Facts) -> str:
@@ -86,7 +98,7 @@ def model_card(facts: Facts) -> str:
             "",
             "| Option | Value |",
             "|---|---|",
-            *_options(facts.recipe),
+            *options_listed(facts.recipe),
             "",
             "## Versions",
             "",
@@ -171,9 +183,20 @@ def _started(recipe: Recipe) -> list[str]:
     return []
 
 
-def _options(recipe: Recipe) -> list[str]:
+def options_listed(recipe: Recipe) -> list[str]:
+    """The rows of a recipe's table; files are told by their names alone."""
+    named = _without_places(recipe)
     return [
-        f"| {key} | {option.show(recipe.value(key))} |"
+        f"| {key} | {option.show(named.value(key))} |"
         for key, option in OPTIONS.items()
         if key not in _NOT_LISTED and not (recipe.trains_all and option.group == "lora")
     ]
+
+
+def _without_places(recipe: Recipe) -> Recipe:
+    data = recipe.data
+    mix = tuple(
+        MixWord(Path(each.path).name, each.share).word() for each in mix_of(data.mix)
+    )
+    held = Path(data.held_out_file).name
+    return recipe.with_value("data.mix", mix).with_value("data.held_out_file", held)

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -32,16 +32,20 @@ _OS_ERROR = re.compile(r"os error (\d+)")
 # engine alone trains a run.
 SCRATCH = ".trial-"
 _NOTE = ".unfinished.json"
-_UNFINISHED = re.compile(r"\.(.+)\.unfinished-(\d+)")
+_OLD = "-old"
+_UNFINISHED = re.compile(r"\.(.+)\.unfinished-(\d+)(\.unfinished)?")
 
 
 @contextlib.contextmanager
-def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
+def whole_folder(
+    target: Path, *, replace: bool = False, named: Callable[[], Path] | None = None
+) -> Iterator[Path]:
     """Give a folder to fill, and make it `target` when all in it is on disk.
 
     Args:
         target: Its final place; its parent is made when missing.
         replace: What lies at `target` makes room, once the new folder is whole.
+        named: Asked for its name when it is whole, where that isn't `target`.
 
     Yields:
         An empty folder beside `target`. It is removed when the filling fails.
@@ -58,7 +62,7 @@ def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         yield draft
         _sync(draft)
         passing("save.synced")
-        _publish(draft, target, replace=replace)
+        _publish(draft, named() if named else target, replace=replace)
     except (OSError, SafetensorError) as fault:
         shutil.rmtree(draft, ignore_errors=True)
         raise _in_words(fault, target) from fault
@@ -67,24 +71,58 @@ def whole_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Give a name to write to, and make the file `target` when it is on disk.
+
+    Args:
+        target: Its final place, in a folder that is there; what lies there makes room.
+
+    Yields:
+        A name beside `target`. What lies there is removed when the writing fails.
+
+    Raises:
+        StudioError: The disk is full or may not be written.
+    """
+    draft = target.with_name(f".{target.name}.unfinished-{os.getpid()}")
+    try:
+        sweep(target.parent)
+        passing("save.begun")
+        yield draft
+        _sync_file(draft)
+        passing("save.synced")
+        draft.replace(target)
+        passing("save.renamed")
+        sync_folder(target.parent)
+        passing("save.published")
+    except OSError as fault:
+        draft.unlink(missing_ok=True)
+        raise _in_words(fault, target) from fault
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
 class Unfinished:
     """A folder that is being filled, perhaps by several processes in turn.
 
     Attributes:
         path: Where to write.
+        target: What it is called when it is whole.
     """
 
-    def __init__(self, path: Path, making: str) -> None:
+    def __init__(self, path: Path, target: Path, making: str) -> None:
         """Go on with what lies there if it is the same thing; else begin anew.
 
         Args:
             path: Of the folder.
+            target: What it is called when it is whole.
             making: All that decides what will be in it.
 
         Raises:
             OSError: The disk refuses.
         """
-        self.path = path
+        self.path, self.target = path, target
         self._making = making
         self._note = path / _NOTE
         self._done = self._kept()
@@ -136,7 +174,7 @@ def resumable_folder(target: Path, making: str) -> Iterator[Unfinished]:
         making: All that decides what will be in it; another thing begins anew.
 
     Yields:
-        The folder, beside `target`.
+        The folder, beside `target`. It may be given another name for its end.
 
     Raises:
         StudioError: Another process is making it, or the disk refuses.
@@ -145,13 +183,14 @@ def resumable_folder(target: Path, making: str) -> Iterator[Unfinished]:
     name = hashlib.sha256(str(target).encode()).hexdigest()[:16]
     with locked(data_dir() / "locks" / name, 0, _in_the_making(target)):
         try:
-            unfinished = Unfinished(draft, making)
+            sweep(target.parent)
+            unfinished = Unfinished(draft, target, making)
             passing("save.begun")
             yield unfinished
             unfinished.seal()
             _sync(draft)
             passing("save.synced")
-            _publish(draft, target, replace=True)
+            _publish(draft, unfinished.target, replace=True)
         except (OSError, SafetensorError) as fault:
             shutil.rmtree(draft, ignore_errors=True)
             raise _in_words(fault, target) from fault
@@ -161,11 +200,20 @@ def resumable_folder(target: Path, making: str) -> Iterator[Unfinished]:
 
 
 def sweep(parent: Path) -> None:
-    """Remove what engines that were killed left half-written in a folder."""
+    """Remove what engines that were killed left half-written in a folder.
+
+    What had made room for a thing that never came is put back.
+    """
     for leftover in parent.glob(".*.unfinished-*"):
         name = _UNFINISHED.fullmatch(leftover.name)
-        if name is not None and not psutil.pid_exists(int(name[2])):
+        if name is None or psutil.pid_exists(int(name[2])):
+            continue
+        if name[1].endswith(_OLD):
+            _put_back(leftover, parent / name[1].removesuffix(_OLD))
+        if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)  # put back, or a file
 
 
 def sweep_run(run: Path) -> None:
@@ -215,16 +263,26 @@ def _sync_file(file: Path) -> None:
 
 def _publish(draft: Path, target: Path, *, replace: bool) -> None:
     if replace and target.exists():
-        old = target.with_name(f".{target.name}-old.unfinished-{os.getpid()}")
-        target.rename(old)
-        passing("save.moved-aside")
-        draft.rename(target)
+        old = target.with_name(f".{target.name}{_OLD}.unfinished-{os.getpid()}")
+        try:
+            target.rename(old)
+            passing("save.moved-aside")
+            draft.rename(target)
+        except BaseException:
+            _put_back(old, target)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     else:
         draft.rename(target)
     passing("save.renamed")
     sync_folder(target.parent)
     passing("save.published")
+
+
+def _put_back(old: Path, target: Path) -> None:
+    """Give what had made room its name again, where nothing has taken it."""
+    if old.exists() and not target.exists():
+        old.rename(target)
 
 
 def _in_the_making(target: Path) -> StudioError:

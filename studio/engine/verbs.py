@@ -14,6 +14,7 @@ from studio.domain.hub_names import HubName
 from studio.domain.recipe import Recipe
 from studio.engine.failures import Failure, put_into_words
 from studio.engine.lifeline import Interrupted
+from studio.engine.model_places import place_if_here, place_of
 from studio.engine.post import delivered
 from studio.engine.relieving import recipe_of
 from studio.engine.session import Session
@@ -29,15 +30,13 @@ from studio.protocol.events import (
 )
 from studio.storage.checkpoint_folders import all_of
 from studio.storage.draft_making import DraftOrder
-from studio.storage.models import ModelPlace, ModelState, ModelStore, is_model_folder
+from studio.storage.models import is_model_folder
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
 from studio.storage.run_lock import held
 from studio.system.card_memory import used_by_card
 from studio.system.chat_address import address_of
-from studio.system.paths import models_dir
 from studio.system.processes import identity_of
-from studio.system.resources import resource_root
 from studio.system.versions import versions
 
 _WITHOUT_TORCH = frozenset({"fetch-data", "inspect-data", "fix-data", "show-rows"})
@@ -194,6 +193,23 @@ def _verify(session: Session, arguments: argparse.Namespace) -> None:
     verify(session, run, place, arguments.artefact.expanduser().absolute())
 
 
+def _export(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.exporting.verb import ExportOrder, export
+
+    run = RunDirectory.at(arguments.run)
+    name = run.read_recipe().model.name
+    order = ExportOrder(
+        out=arguments.out.expanduser().absolute(),
+        kinds=tuple(dict.fromkeys(arguments.to)),
+        dtype=arguments.dtype,
+        form=arguments.form,
+        overwrite=arguments.overwrite,
+        publishes_red=arguments.even_if_different,
+    )
+    place = place_of(name) if order.needs_base else place_if_here(name)
+    export(session, run, place, order)
+
+
 def _generate(session: Session, arguments: argparse.Namespace) -> None:
     from studio.engine.answering import Questions, answer_by_model, answer_by_run
 
@@ -341,6 +357,7 @@ VERBS: Mapping[str, Verb] = {
     "train": _train,
     "merge": _merge,
     "verify": _verify,
+    "export": _export,
     "generate": _generate,
     "make-data": _make_data,
     "prepare-model": _prepare_model,
@@ -352,24 +369,6 @@ VERBS: Mapping[str, Verb] = {
     "show-rows": _show_rows,
     "doctor": _doctor,
 }
-
-
-def place_of(name: str) -> ModelPlace:
-    """Find a model that is on this machine.
-
-    Raises:
-        StudioError: It is not.
-    """
-    store = ModelStore(resource_root() / "models", models_dir())
-    place = store.find(name)
-    if place.state is ModelState.MISSING:
-        raise refusal(
-            "model.missing",
-            f"The model {place.name} is not on this machine.",
-            fix="Fetch it into the Hugging Face cache, or choose another model.",
-            where="model.name",
-        )
-    return place
 
 
 def _refuse_trained(run: RunDirectory) -> None:

@@ -23,6 +23,7 @@ from studio.protocol.event_parts import (
     StepTimeline,
     Told,
 )
+from studio.protocol.export_events import Exported, Merged, ParityMeasured
 
 PROTOCOL_VERSION = 1
 
@@ -257,39 +258,6 @@ class ModelPrepared(Event, frozen=True, tag="model-prepared"):
     path: str
 
 
-class Merged(Event, frozen=True, tag="merged"):
-    """A merged model is whole on disk.
-
-    Attributes:
-        path: Where it lies, absolute.
-        dtype: Its weights' format.
-        size_bytes: Of its files.
-    """
-
-    path: str
-    dtype: str
-    size_bytes: int
-
-
-class ParityMeasured(Event, frozen=True, tag="parity"):
-    """An exported model was compared with what was trained.
-
-    Attributes:
-        path: Of the exported model, absolute.
-        report: Of the page that tells all of it.
-        is_proven: Whether it says what was trained, as far as its format can.
-        agreement: The share of places at which both expect the same token.
-        mean_kl: How far what both expect is apart, in nats; None where that is no
-            finite number.
-    """
-
-    path: str
-    report: str
-    is_proven: bool
-    agreement: float
-    mean_kl: float | None
-
-
 class Generated(Event, frozen=True, tag="generated"):
     """An answer, whole."""
 
@@ -386,6 +354,7 @@ EngineEvent = (
     | ModelPrepared
     | Merged
     | ParityMeasured
+    | Exported
     | Generated
     | DraftsMade
     | Diagnosed

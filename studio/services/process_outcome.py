@@ -22,13 +22,12 @@ from studio.protocol.events import (
     MemoryEstimated,
     MemoryMeasured,
     MemoryNotEstimated,
-    Merged,
     ModelPrepared,
-    ParityMeasured,
     RunFailed,
     RunFinished,
     RunPaused,
 )
+from studio.protocol.export_events import Exported, Merged, ParityMeasured
 
 _LOG_TAIL_BYTES = 4096
 
@@ -165,6 +164,7 @@ def is_last_word(event: EngineEvent) -> bool:
         | RunPaused
         | Merged
         | ParityMeasured
+        | Exported
         | Generated
         | DraftsMade
         | ModelPrepared

@@ -36,7 +36,6 @@ from studio.protocol.events import (
     Judged,
     MemoryMeasured,
     MemorySample,
-    Merged,
     PhaseChanged,
     Progress,
     RunAdapted,
@@ -49,6 +48,7 @@ from studio.protocol.events import (
     Stopping,
     Warned,
 )
+from studio.protocol.export_events import Merged
 from studio.services.cancelled import cancelled
 from studio.services.machine_record import with_machine
 from studio.storage.run_directory import RunDirectory

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from studio.domain.errors import StudioError, refusal
+from studio.storage.model_cards import licence_in
 from studio.storage.model_list import (
     KnownModel,
     find_known,
@@ -218,6 +219,7 @@ def _place_of_folder(folder: Path) -> ModelPlace:
         state=ModelState.READY,
         folder=folder,
         config=config,
+        licence=licence_in(folder),
         context=_context_of(config),
         size_bytes=_weight_bytes(folder, None),
     )
@@ -235,6 +237,7 @@ def _cached(hub_id: str) -> ModelPlace | None:
         folder=folder,
         config=config,
         hub_id=hub_id,
+        licence=licence_in(folder),
         context=_context_of(config),
         size_bytes=_weight_bytes(folder, None),
         source="hub",

@@ -33,7 +33,7 @@ class Deed(StrEnum):
     LATER_START = "Let the waiting run start later"
     START_TIME = "Give the waiting run a time"
     READ_AGAIN = "Read again"
-    MERGE = "Merge"
+    EXPORT = "Export and prove"
     ASK = "Ask both"
     NEXT_FINDING = "Go to the next finding"
     LAST_FINDING = "Go to the finding before"
@@ -89,7 +89,7 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.LATER_START: PageKeys(("runs",), ("Alt+Down",)),
     Deed.START_TIME: PageKeys(("runs",), ("F2",)),
     Deed.READ_AGAIN: PageKeys(("runs",), ("F5",)),
-    Deed.MERGE: PageKeys(("export",), ("Ctrl+E",)),
+    Deed.EXPORT: PageKeys(("export",), ("Ctrl+E",)),
     Deed.ASK: PageKeys(("export",), _CTRL_ENTER),
 }
 

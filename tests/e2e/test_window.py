@@ -83,7 +83,15 @@ def test_that_the_whole_job_is_done_by_clicks(machine, tmp_path):
     assert "Traceback" not in said
     (run,) = machine.run_directories()
     assert (run / "adapter" / "adapter_model.safetensors").is_file()
-    assert list((run / "merged").glob("*.safetensors"))
+    (exported,) = map(Path, seen["exported"])
+    assert run not in exported.parents, "it stays when the run is deleted"
+    assert {place.name for place in exported.iterdir()} == {
+        "adapter",
+        "adapter.zip",
+        "merged",
+    }
+    assert list((exported / "merged").glob("*.safetensors"))
+    assert seen["verdict"] == "It says what was trained"
     assert "Cheesemonger" in seen["title"]
     assert len(seen["answers"]) == 4  # before and after; base and tuned
     assert all(answer.strip() for answer in seen["answers"])

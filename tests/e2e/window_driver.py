@@ -225,14 +225,17 @@ def click_through(driver: Driver) -> Script:
     driver.report["run"] = driver.words()
     driver.click("Go on to the result")
     yield "the result", lambda: driver.window.current_page() == "export"
-    yield "leave to merge", lambda: driver.has_button("Merge")
+    yield "leave to export", lambda: driver.has_button("Export and prove")
     driver.picture("8-export")
-    driver.click("Merge")
-    # One opens the run's folder; the second comes with the merged model.
-    yield (
-        "the merged model",
-        lambda: len(driver.buttons("Open folder", driver.page())) > 1,
-    )
+    opened: list[Path] = []
+    driver.page().deed.open_folder = opened.append
+    driver.click("Export and prove")
+    yield "the exported folder", lambda: opened
+    driver.report["exported"] = [str(folder) for folder in opened]
+    yield "the verdict", lambda: driver.has_button("Read the certificate")
+    driver.report["verdict"] = driver.page().view.proof.certificate.verdict.mark.words
+    driver.picture("8-exported")
+    driver.click("Answers")
     driver.type_into("Prompt", "How do I keep Brie?")
     driver.click("Ask both")
     yield "both answers", lambda: driver.has_button("Ask both")

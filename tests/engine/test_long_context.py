@@ -14,7 +14,8 @@ from studio.engine.devices import choose_device, formats_of
 from studio.engine.long_context import refuse_windows, stretched
 from studio.engine.model_config import read_config
 from studio.engine.model_loading import load_model
-from studio.protocol.events import EvalFinished, Merged
+from studio.protocol.events import EvalFinished
+from studio.protocol.export_events import Merged
 from studio.services.run_journal import snapshot_of
 from studio.system.resources import plugin_root
 from tests.engine import tiny

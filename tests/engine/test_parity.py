@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from studio.domain.errors import ExitCode
-from studio.protocol.events import ParityMeasured
+from studio.protocol.export_events import ParityMeasured
 from tests.engine import tiny
 from tests.engine.helpers import carry_out, new_run, recipe_for, train
 

@@ -25,7 +25,7 @@ from studio.engine.starting.layers import adapted_layers, base_of, factors_of
 from studio.engine.starting.pissa import hold_as_trained, start_of
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.verbs import place_of
-from studio.protocol.events import Merged
+from studio.protocol.export_events import Merged
 from tests.engine import tiny
 from tests.engine.helpers import Heard, carry_out, new_run, recipe_for, train
 from tests.engine.test_adapter_kinds import CPU, logits, off

@@ -19,7 +19,7 @@ from studio.engine.starting.loftq import four_bit_layers
 from studio.engine.starting.low_rank import principal
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.verbs import place_of
-from studio.protocol.events import Merged
+from studio.protocol.export_events import Merged
 from tests.engine import tiny
 from tests.engine.helpers import Heard, carry_out, new_run, of_kind, recipe_for
 from tests.engine.test_adapter_kinds import CPU, logits, off

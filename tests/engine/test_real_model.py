@@ -17,7 +17,8 @@ from studio.engine.model_card import Facts
 from studio.engine.model_loading import load_plain
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.engine.verbs import place_of
-from studio.protocol.events import Merged, ModelPrepared, PhaseChanged, Progress
+from studio.protocol.events import ModelPrepared, PhaseChanged, Progress
+from studio.protocol.export_events import Merged
 from studio.storage.models import ModelState
 from tests.engine.helpers import carry_out, new_run, of_kind, recipe_for
 

@@ -17,10 +17,10 @@ from studio.engine.verbs import place_of
 from studio.protocol.events import (
     EvalFinished,
     Generated,
-    ParityMeasured,
     SampleProduced,
     StepFinished,
 )
+from studio.protocol.export_events import ParityMeasured
 from studio.services.disk_need import run_bytes
 from tests.engine import tiny
 from tests.engine.helpers import (

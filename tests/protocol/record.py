@@ -243,6 +243,9 @@ def main():
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         compared = ("verify", run.merged_path, "--run", run.path)
         recorder.keep_wire("verified", *compared)
+        out = recorder.folder / "exported"
+        kinds = ("--to", "adapter", "--to", "merged")
+        recorder.keep_wire("exported", "export", run.path, *kinds, "--out", out)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
         drafted(recorder)
         estimated(recorder, run)

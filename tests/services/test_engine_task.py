@@ -1,7 +1,8 @@
 import pytest
 
 from studio.domain.finding import Severity
-from studio.protocol.events import Hello, Merged, PhaseChanged
+from studio.protocol.events import Hello, PhaseChanged
+from studio.protocol.export_events import Merged
 from studio.services.engine_task import EngineTask
 from studio.services.model_shelf import ModelShelf, ModelState
 from tests.services.conftest import fake_engine

@@ -1,4 +1,4 @@
-"""Plays an engine that merges, answers and drafts, for tests of pages.
+"""Plays an engine that exports, answers and drafts, for tests of pages.
 
 Run as a script with a verb and its arguments, as the engine is; nothing of it loads
 torch. A prompt of "fail" fails, one of "wait" waits to be ended.
@@ -13,24 +13,79 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+CERTIFICATE = {
+    "run": "cheesemonger-1",
+    "limits": {
+        "agreement": 0.98,
+        "mean_kl": 0.002,
+        "lost": 0.02,
+        "perplexity_ratio": 1.02,
+    },
+    "distance": {
+        "tokens": 1204,
+        "agreement": 0.998,
+        "mean_kl": 0.00031,
+        "worst_kl": 0.01,
+        "trained_perplexity": 3.25,
+        "exported_perplexity": 3.252,
+    },
+    "answers": [
+        {"prompt": "Brie?", "trained": "Aye.", "exported": "Aye."},
+        {"prompt": "Feta?", "trained": "Aye.", "exported": "No."},
+    ],
+}
+
 
 def say(**event: object) -> None:
     line = json.dumps({"at": datetime.now(UTC).isoformat(), **event}).encode() + b"\n"
     os.write(1, line)
 
 
-def merge(given: argparse.Namespace) -> int:
-    if given.out.exists() and not given.overwrite:
-        say(event="failed", kind="merge.exists", message="It is there already.")
-        return 10
+def export(given: argparse.Namespace) -> int:
+    """An export that is proven, unless PLAYED_EXPORT says differs, fails or waits."""
+    way = os.environ.get("PLAYED_EXPORT", "")
     say(event="phase", phase="loading-model")
-    say(event="progress", stage="Tensors", done=1, total=2, unit="tensors")
-    say(event="phase", phase="saving")
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "config.json").write_text("{}", encoding="utf-8")
-    (given.out / "model.safetensors").write_bytes(b"\0" * (2 << 20))
-    say(event="merged", path=str(given.out), dtype=given.dtype, size_bytes=2 << 20)
+    say(event="progress", stage="Merging the weights", done=1, total=2, unit="MiB")
+    while way == "waits":
+        time.sleep(0.05)
+    if way == "fails" or (given.out.exists() and not given.overwrite):
+        say(event="failed", kind="export.place-taken", message="It is there already.")
+        return 10
+    makers = {"adapter": export_adapter, "merged": export_merged}
+    made = [makers[kind](given.out, given.dtype, way) for kind in given.to]
+    say(event="exported", path=str(given.out), artefacts=made)
     return 0
+
+
+def export_adapter(out: Path, _dtype: str, _way: str) -> dict[str, object]:
+    folder = out / "adapter"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "adapter_config.json").write_text("{}", encoding="utf-8")
+    told = {"kind": "adapter", "form": "", "size_bytes": 2}
+    return {**told, "path": str(folder)}
+
+
+def export_merged(out: Path, dtype: str, way: str) -> dict[str, object]:
+    proven = way != "differs"
+    folder = out / ("merged" if proven else "merged-differs")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"\0" * (2 << 20))
+    finding = {"code": "parity.lost", "what": "12.0% is lost again.", "why": "So."}
+    report = {**CERTIFICATE, "proven": proven, "format": dtype}
+    report["findings"] = [] if proven else [finding]
+    text = json.dumps(report)
+    (folder / "parity.json").write_text(text, encoding="utf-8")
+    told = [{**finding, "severity": "error"}] if not proven else []
+    return {
+        "kind": "merged",
+        "form": dtype,
+        "path": str(folder),
+        "size_bytes": 2 << 20,
+        "is_proven": proven,
+        "report": str(folder / "parity.html"),
+        "findings": told,
+    }
 
 
 def generate(given: argparse.Namespace) -> int:
@@ -101,11 +156,12 @@ def draft(document: Path, number: int) -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser()
     verbs = parser.add_subparsers(dest="verb", required=True)
-    merging = verbs.add_parser("merge")
-    merging.add_argument("run", type=Path)
-    merging.add_argument("--out", type=Path, required=True)
-    merging.add_argument("--dtype", default="bf16")
-    merging.add_argument("--overwrite", action="store_true")
+    exporting = verbs.add_parser("export")
+    exporting.add_argument("run", type=Path)
+    exporting.add_argument("--to", action="append")
+    exporting.add_argument("--out", type=Path, required=True)
+    exporting.add_argument("--dtype", default="bf16")
+    exporting.add_argument("--overwrite", action="store_true")
     asking = verbs.add_parser("generate")
     asking.add_argument("run", type=Path)
     asking.add_argument("--prompt", required=True)
@@ -122,7 +178,7 @@ def main() -> int:
     fetching.add_argument("name")
     given = parser.parse_args()
     say(event="hello", protocol=1, verb=given.verb, pid=os.getpid(), started_at=1.0)
-    deeds = {"merge": merge, "generate": generate, "make-data": make_data}
+    deeds = {"export": export, "generate": generate, "make-data": make_data}
     return (deeds | {"fetch-data": fetch_data})[given.verb](given)
 
 

@@ -1,17 +1,17 @@
-"""The Export page: the adapter copied, the model merged, both models asked."""
+"""The Export page: a run handed on, its certificate shown, both models asked."""
 
 import sys
 from pathlib import Path
 
 import pytest
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QLabel
 
 from studio.services.engine_task import EngineTask
 from studio.ui.pages.export.page import ExportPage
 from tests.ui.desks import TestDesk, desk, reading_without_card
 from tests.ui.helpers import assert_reachable
-from tests.ui.run_stories import PROMPTS, failed_run, finished_run
+from tests.ui.run_stories import PROMPTS, failed_run, finished_run, whole_run
 
 __all__ = ["desk"]
 PATIENCE_MS = 20_000
@@ -31,7 +31,9 @@ def example(desk: TestDesk):
 
 
 def shown(qtbot, desk: TestDesk) -> ExportPage:
-    page = ExportPage(desk.desk, task_for=played_task)
+    opened: list[Path] = []
+    page = ExportPage(desk.desk, task_for=played_task, opens=opened.append)
+    page.opened = opened
     qtbot.addWidget(page)
     page.resize(1072, 768)
     page.show()
@@ -44,7 +46,7 @@ def settled(qtbot, page: ExportPage) -> None:
         lambda: (
             not any(
                 job.is_running
-                for job in (page._read, page._copy, page.merging.job, page.asking.job)
+                for job in (page._read, page._copy, page.deed, page.asking.job)
             )
         ),
         timeout=PATIENCE_MS,
@@ -77,12 +79,12 @@ def test_that_the_newest_result_is_shown(qtbot, desk: TestDesk, example):
     assert page.view.header.facts_label.full_text() == (
         "cheesemonger-1 · SmolLM2-135M-Instruct · after 25 steps"
     )
-    assert page.view.measured.accessibleName() == (
+    assert page.view.proof.answers.measured.accessibleName() == (
         "Held-out loss 2.500 before, 1.250 after: 50 % lower."
     )
-    assert page.view.adapter._size.text() == "3 MiB"
-    assert page.view.answers.before.text.toPlainText() == f"Base: {PROMPTS[0]}"
-    assert page.view.answers.after.text.toPlainText() == f"Tuned: {PROMPTS[0]}"
+    assert page.view.made._adapter_size.text() == "3 MiB"
+    assert page.view.proof.answers.before.text.toPlainText() == f"Base: {PROMPTS[0]}"
+    assert page.view.proof.answers.after.text.toPlainText() == f"Tuned: {PROMPTS[0]}"
     assert not page.view.runs.isVisible()
 
 
@@ -98,79 +100,178 @@ def test_that_another_result_can_be_chosen(qtbot, desk: TestDesk, example):
     assert desk.desk.chosen_run.directory == older.path
 
 
-def test_that_the_adapter_is_copied_into_a_chosen_folder(
+def exported(qtbot, page: ExportPage) -> None:
+    page.view.made.export.click()
+    settled(qtbot, page)
+
+
+def certificate(page: ExportPage) -> list[str]:
+    grid = page.view.proof.certificate._grid
+    cells = [grid.itemAt(place).widget() for place in range(grid.count())]
+    return [cell.text() for cell in cells if isinstance(cell, QLabel)]
+
+
+def test_that_one_click_exports_and_proves(qtbot, desk: TestDesk, example):
+    run = finished_run(example)
+    page = shown(qtbot, desk)
+    made, proof = page.view.made, page.view.proof
+    assert made._need.text().startswith("Needs about 0.29 GiB, ")
+    assert proof.choice.current() == "answers", "nothing is proven yet"
+    made.export.click()
+    assert made.cancel.isVisible()
+    assert not made.export.isVisible()
+    assert not page.view.trial.ask.isEnabled()
+    settled(qtbot, page)
+    out = example.directory / "exports" / run.name
+    assert {place.name for place in out.iterdir()} == {"adapter", "merged"}
+    assert page.opened == [out]
+    assert proof.choice.current() == "certificate"
+    assert proof.certificate.verdict.mark.words == "It says what was trained"
+    assert certificate(page)[4:12] == [
+        "Same next token, of 1,204",
+        "100 %",
+        "99.8 %",
+        "at least 98 %",
+        "Mean divergence, nats a token",
+        "0",
+        "0.00031",
+        "at most 0.002",
+    ]
+    assert made._merged_size.text() == "2 MiB"
+    assert made._result.full_text() == "Exported and proven"
+    assert made.open_folder.isVisible()
+    assert made.export.isVisible()
+
+
+def test_that_a_certificate_is_shown_again(qtbot, desk: TestDesk, example):
+    finished_run(example)
+    exported(qtbot, shown(qtbot, desk))
+    again = shown(qtbot, desk)
+    assert again.view.proof.choice.current() == "certificate"
+    assert again.view.proof.certificate.verdict.isVisible()
+    assert "BF16" in again.view.proof.note_label.text()
+    again.view.proof.certificate.open_report.click()
+    assert [place.name for place in again.opened] == ["parity.html"]
+    again.view.proof.choice._choose("answers")
+    assert again.view.proof.answers.before.isVisible()
+
+
+def test_that_a_second_export_asks_before_it_replaces(qtbot, desk: TestDesk, example):
+    run = finished_run(example)
+    page = shown(qtbot, desk)
+    exported(qtbot, page)
+    old = example.directory / "exports" / run.name / "merged" / "config.json"
+    old.write_text("old", encoding="utf-8")
+    page.view.made.export.click()
+    page.deed.question.back.click()
+    assert old.read_text(encoding="utf-8") == "old"
+    page.view.made.export.click()
+    page.deed.question.deed.click()
+    settled(qtbot, page)
+    assert old.read_text(encoding="utf-8") == "{}"
+
+
+@pytest.mark.parametrize("publishes", [False, True])
+def test_that_a_model_that_differs_is_asked_about(
+    qtbot, desk: TestDesk, example, monkeypatch, publishes
+):
+    monkeypatch.setenv("PLAYED_EXPORT", "differs")
+    run = finished_run(example)
+    page = shown(qtbot, desk)
+    exported(qtbot, page)
+    assert page.opened == [], "nothing is handed on before it is decided"
+    verdict = page.view.proof.certificate.verdict
+    assert verdict.mark.words == "It differs from what was trained"
+    assert page.view.proof.certificate._wrong.text() == "12.0% is lost again."
+    question = page.deed.question
+    (question.deed if publishes else question.back).click()
+    settled(qtbot, page)
+    out = example.directory / "exports" / run.name
+    kept = "merged" if publishes else "merged-differs"
+    assert {place.name for place in out.iterdir()} == {"adapter", kept}
+    assert page.opened == ([out] if publishes else [])
+    said = "Exported, though it differs" if publishes else "The model was kept aside"
+    assert page.view.made._result.full_text() == said
+    assert verdict.mark.words == "It differs from what was trained"
+
+
+def test_that_it_can_be_exported_elsewhere_and_in_part(
     qtbot, desk: TestDesk, example, tmp_path
 ):
     finished_run(example)
     page = shown(qtbot, desk)
-    page.view.adapter.save_copy.click()
-    dialog = page.findChild(QFileDialog)
-    dialog.fileSelected.emit(str(tmp_path))
-    dialog.reject()
+    made = page.view.made
+    page._on_export_folder(str(tmp_path))
     settled(qtbot, page)
-    copy = tmp_path / "cheesemonger-1-adapter"
-    assert (copy / "adapter_model.safetensors").stat().st_size == 3 << 20
-    assert page.view.adapter.note.toolTip() == str(copy)
-    page._on_copy_folder(str(tmp_path))
-    settled(qtbot, page)
-    assert finding(page) == "There is already a cheesemonger-1-adapter in that folder."
+    made.number_format.set_value("fp32")
+    assert made._need.text().startswith("Needs about 0.54 GiB")
+    made.adapter.click()
+    assert made._need.text().startswith("Needs about 0.53 GiB")
+    exported(qtbot, page)
+    out = tmp_path / "cheesemonger-1"
+    assert [place.name for place in out.iterdir()] == ["merged"]
+    assert page.view.made._result.toolTip() == str(out)
+    made.merged.click()
+    assert not made.export.isEnabled()
+    assert made._refused.text() == "Tick what shall be made."
 
 
-def test_that_the_run_is_merged_into_its_own_folder(qtbot, desk: TestDesk, example):
-    run = finished_run(example)
-    page = shown(qtbot, desk)
-    assert (
-        page.view.merged._need.text()
-        == "Needs about 0.28 GiB, " + (page.view.merged._need.text().partition(", ")[2])
-    )
-    page.view.merged.merge.click()
-    assert page.view.merged.cancel.isVisible()
-    assert not page.view.merged.merge.isVisible()
-    settled(qtbot, page)
-    assert (run.merged_path / "model.safetensors").is_file()
-    qtbot.waitUntil(lambda: page.view.merged._size.text() == "2 MiB")
-    assert page.view.merged.open_folder.isVisible()
-    assert page.view.merged.merge.isVisible()
-
-
-def test_that_a_second_merge_asks_before_it_replaces(qtbot, desk: TestDesk, example):
-    run = finished_run(example)
-    run.merged_path.mkdir()
-    (run.merged_path / "config.json").write_text("old", encoding="utf-8")
-    page = shown(qtbot, desk)
-    page.view.merged.merge.click()
-    page.question.back.click()
-    assert (run.merged_path / "config.json").read_text(encoding="utf-8") == "old"
-    page.view.merged.merge.click()
-    page.question.deed.click()
-    settled(qtbot, page)
-    assert (run.merged_path / "config.json").read_text(encoding="utf-8") == "{}"
-
-
-def test_that_the_merged_model_can_be_written_elsewhere(
-    qtbot, desk: TestDesk, example, tmp_path
+def test_that_a_failed_export_is_told_and_can_be_tried_again(
+    qtbot, desk: TestDesk, example, monkeypatch
 ):
-    run = finished_run(example)
+    monkeypatch.setenv("PLAYED_EXPORT", "fails")
+    finished_run(example)
     page = shown(qtbot, desk)
-    page._on_merge_folder(str(tmp_path))
-    settled(qtbot, page)
-    page.view.merged.number_format.set_value("fp32")
-    assert page.view.merged._need.text().startswith("Needs about 0.53 GiB")
-    page.view.merged.merge.click()
-    settled(qtbot, page)
-    assert (tmp_path / "cheesemonger-1-merged" / "config.json").is_file()
-    assert not run.merged_path.exists()
-    assert page.view.merged._result.toolTip() == str(tmp_path / "cheesemonger-1-merged")
+    exported(qtbot, page)
+    assert finding(page) == "It is there already."
+    assert page.opened == []
+    monkeypatch.delenv("PLAYED_EXPORT")
+    exported(qtbot, page)
+    assert len(page.opened) == 1
 
 
-def test_that_a_disk_that_is_too_full_refuses_the_merge(
+def test_that_an_export_can_be_cancelled(qtbot, desk: TestDesk, example, monkeypatch):
+    monkeypatch.setenv("PLAYED_EXPORT", "waits")
+    finished_run(example)
+    page = shown(qtbot, desk)
+    page.view.made.export.click()
+    qtbot.waitUntil(
+        lambda: page.view.made._doing.full_text() == "Merging the weights",
+        timeout=PATIENCE_MS,
+    )
+    page.view.made.cancel.click()
+    settled(qtbot, page)
+    assert finding(page) == "Stopped; nothing half-made was kept."
+    assert page.view.made.export.isEnabled()
+
+
+def test_that_a_disk_that_is_too_full_refuses_the_export(
     qtbot, desk: TestDesk, example, monkeypatch
 ):
     monkeypatch.setattr("studio.ui.pages.export.told.free_bytes_at", lambda _: 1 << 20)
     finished_run(example)
     page = shown(qtbot, desk)
-    assert not page.view.merged.merge.isEnabled()
-    assert page.view.merged._refused.text().startswith("Short of ")
+    assert not page.view.made.export.isEnabled()
+    assert page.view.made._refused.text().startswith("Short of ")
+
+
+def test_that_a_whole_model_is_copied_into_a_chosen_folder(
+    qtbot, desk: TestDesk, example, tmp_path
+):
+    run = whole_run(example)
+    page = shown(qtbot, desk)
+    assert not page.view.made.export.isVisible()
+    page.view.made.save_copy.click()
+    dialog = page.findChild(QFileDialog)
+    dialog.fileSelected.emit(str(tmp_path))
+    dialog.reject()
+    settled(qtbot, page)
+    copy = tmp_path / f"{run.name}-model"
+    assert (copy / "model.safetensors").stat().st_size == 3 << 20
+    assert page.view.made.copied.toolTip() == str(copy)
+    page._on_copy_folder(str(tmp_path))
+    settled(qtbot, page)
+    assert finding(page) == f"There is already a {run.name}-model in that folder."
 
 
 def test_that_both_models_are_asked_in_turn(qtbot, desk: TestDesk, example):
@@ -180,12 +281,12 @@ def test_that_both_models_are_asked_in_turn(qtbot, desk: TestDesk, example):
     trial = page.view.trial
     assert trial.tuned.note.text() == "Waits for the other"
     assert trial.cancel.isVisible()
-    assert not page.view.merged.merge.isEnabled()
+    assert not page.view.made.export.isEnabled()
     settled(qtbot, page)
     assert trial.base.text.toPlainText() == "Base says -- Brie?"
     assert trial.tuned.text.toPlainText() == "Tuned says -- Brie?"
     assert trial.tuned.note.text() == "4 words"
-    assert page.view.merged.merge.isEnabled()
+    assert page.view.made.export.isEnabled()
 
 
 def test_that_ctrl_enter_asks_and_an_empty_prompt_is_waited_for(

@@ -6,7 +6,7 @@ import pytest
 
 from studio.cli import main, verifying
 from studio.domain.errors import ExitCode, StudioError
-from studio.protocol.events import ParityMeasured
+from studio.protocol.export_events import ParityMeasured
 from studio.storage.artefacts import ORIGIN, Origin, read_origin, write_origin
 from tests.engine.helpers import new_run, recipe_for
 

@@ -5,10 +5,10 @@ from studio.protocol.events import (
     Diagnosed,
     Generated,
     LogLine,
-    Merged,
     RunFailed,
     RunFinished,
 )
+from studio.protocol.export_events import Merged
 from studio.services.process_outcome import (
     Ordered,
     ProcessOutcome,

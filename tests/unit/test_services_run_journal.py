@@ -22,7 +22,6 @@ from studio.protocol.events import (
     Hello,
     LogLine,
     MemorySample,
-    Merged,
     PhaseChanged,
     Progress,
     RunFailed,
@@ -33,6 +32,7 @@ from studio.protocol.events import (
     Stopping,
     Warned,
 )
+from studio.protocol.export_events import Merged
 from studio.services.run_journal import (
     empty_snapshot,
     fold,

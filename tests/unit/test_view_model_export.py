@@ -9,12 +9,14 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import GIB, MIB
 from studio.domain.recipe import Recipe
 from studio.domain.run import HeldOutPoint, RunSnapshot, RunState, Sample, StepPoint
+from studio.services.certificates import Certificate, ComparedRow
+from studio.services.exports import ExportedFiles
 from studio.ui.pages.export.view_model import (
     ExportInputs,
     MergedFormat,
+    export_bytes,
     export_view,
     exportable,
-    merge_bytes,
     phase_words,
     short_path,
 )
@@ -47,21 +49,39 @@ INPUTS = ExportInputs(
     recipe=Recipe().with_value("model.name", "owner/Smol"),
     model=MODEL,
     result_bytes=20 * MIB,
+    kinds=("adapter", "merged"),
     disk_free_bytes=100 * GIB,
-    target=Path("/runs/cheese-1/merged"),
+    target=Path("/exports/cheese-1"),
+)
+CERTIFICATE = Certificate(
+    is_proven=True,
+    run="cheese-1",
+    format="bf16",
+    rows=(ComparedRow(title="Divergence", trained="0", exported="0.1"),),
+    findings=(),
+    page=Path("/exports/cheese-1/merged/parity.html"),
+    made_at=0.0,
+)
+LIES = ExportedFiles(
+    folder=Path("/exports/cheese-1"),
+    adapter_bytes=MIB,
+    merged=Path("/exports/cheese-1/merged"),
+    merged_bytes=GIB,
+    certificate=CERTIFICATE,
 )
 
 
-def test_that_a_result_names_its_run_and_where_its_adapter_lies() -> None:
+def test_that_a_result_names_its_run_and_where_it_would_be_exported() -> None:
     view = export_view(INPUTS)
     assert view is not None
     assert view.facts == "cheese-1 · Smol · after 1 step"
-    assert view.result_path == str(Path("/runs/cheese-1/adapter"))
+    assert view.target == str(Path("/exports/cheese-1"))
     assert view.result_size == "20 MiB"
     assert (
         view.measured == "Held-out loss **2.000** before, **1.000** after: 50 % lower."
     )
-    assert view.merged_path == ""
+    assert view.merged_size == "about 289 MiB"
+    assert (view.exported, view.made, view.certificate) == ("", "", None)
 
 
 def test_that_a_model_all_of_whose_weights_were_trained_needs_no_merge() -> None:
@@ -69,8 +89,7 @@ def test_that_a_model_all_of_whose_weights_were_trained_needs_no_merge() -> None
     view = export_view(replace(INPUTS, run=whole))
     assert view is not None
     assert view.is_whole
-    assert view.result_path == str(Path("/runs/cheese-1/model"))
-    assert "a whole model already" in view.merge_refused
+    assert "a whole model already" in view.export_refused
     assert not view.need
     assert exportable([whole, RUN]) == (whole, RUN)
 
@@ -87,22 +106,32 @@ def test_that_a_run_without_an_adapter_has_no_result() -> None:
 def test_that_the_size_of_a_merge_follows_its_format(
     chosen: MergedFormat, bytes_a_weight: int
 ) -> None:
-    need = merge_bytes(replace(INPUTS, merged_format=chosen))
+    need = export_bytes(replace(INPUTS, merged_format=chosen, kinds=("merged",)))
     assert need is not None
     assert need - 32 * MIB == MODEL.parameters * bytes_a_weight
+
+
+def test_that_an_adapter_is_written_twice_for_its_zip() -> None:
+    alone = export_bytes(replace(INPUTS, kinds=("adapter",), model=None))
+    assert alone == 40 * MIB + 32 * MIB
+    both = export_bytes(INPUTS)
+    merged = export_bytes(replace(INPUTS, kinds=("merged",)))
+    assert both is not None
+    assert merged is not None
+    assert both - merged == 40 * MIB
 
 
 def test_that_the_need_is_told_beside_what_is_free() -> None:
     view = export_view(INPUTS)
     assert view is not None
-    assert view.need == "Needs about 0.28 GiB, 100 GiB free"
-    assert view.merge_refused == ""
+    assert view.need == "Needs about 0.32 GiB, 100 GiB free"
+    assert view.export_refused == ""
 
 
-def test_that_a_disk_that_is_too_full_refuses_the_merge_by_how_much() -> None:
+def test_that_a_disk_that_is_too_full_refuses_the_export_by_how_much() -> None:
     view = export_view(replace(INPUTS, disk_free_bytes=10 * MIB))
     assert view is not None
-    assert view.merge_refused == "Short of 0.27 GiB on the disk."
+    assert view.export_refused == "Short of 0.31 GiB on the disk."
     assert view.ask_refused == ""
 
 
@@ -115,16 +144,53 @@ def test_that_nothing_is_told_of_a_model_of_unknown_shape() -> None:
 def test_that_one_model_is_in_memory_at_a_time() -> None:
     training = export_view(replace(INPUTS, is_training=True))
     assert training is not None
-    assert training.merge_refused == training.ask_refused
+    assert training.export_refused == training.ask_refused
     assert "one model is in memory at a time" in training.ask_refused
 
 
-def test_that_a_merged_model_is_shown_where_it_lies() -> None:
-    merged = replace(INPUTS, run=replace(RUN, merged="merged"), merged_bytes=GIB)
-    view = export_view(merged)
+def test_that_nothing_is_made_where_nothing_is_ticked() -> None:
+    view = export_view(replace(INPUTS, kinds=()))
     assert view is not None
-    assert view.merged_path == str(Path("/runs/cheese-1/merged"))
+    assert view.export_refused == "Tick what shall be made."
+
+
+def test_that_what_was_exported_is_shown_with_its_certificate() -> None:
+    view = export_view(replace(INPUTS, exported=LIES))
+    assert view is not None
+    assert view.exported == str(LIES.folder)
     assert view.merged_size == "1.00 GiB"
+    assert view.certificate is not None
+    assert view.certificate.rows == CERTIFICATE.rows
+    assert view.certificate.note.endswith(", BF16")
+
+
+@pytest.mark.parametrize(
+    ("lies", "words", "is_doubtful"),
+    [
+        (LIES, "Exported and proven", False),
+        (replace(LIES, certificate=None), "Exported", False),
+        (
+            replace(LIES, certificate=replace(CERTIFICATE, is_proven=False)),
+            "Exported, though it differs",
+            True,
+        ),
+        (
+            replace(
+                LIES,
+                is_aside=True,
+                certificate=replace(CERTIFICATE, is_proven=False),
+            ),
+            "The model was kept aside",
+            True,
+        ),
+    ],
+)
+def test_that_what_lies_there_is_told_in_a_word(
+    lies: ExportedFiles, words: str, is_doubtful: bool
+) -> None:
+    view = export_view(replace(INPUTS, exported=lies))
+    assert view is not None
+    assert (view.made, view.is_doubtful) == (words, is_doubtful)
 
 
 def test_that_only_ended_runs_with_an_adapter_can_be_exported() -> None:

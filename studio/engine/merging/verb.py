@@ -6,7 +6,9 @@ for. An adapter that makes good what 4 bits lost (LoftQ) is added to what these 
 for: on the unquantised weights it would count twice.
 """
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import peft
@@ -29,17 +31,17 @@ from studio.engine.merging.plan import (
 from studio.engine.merging.streaming import merge_shard, merged_bytes, write_index
 from studio.engine.model_card import merged_card
 from studio.engine.model_preparation import prepared_folder
+from studio.engine.random_weights import outline_of
 from studio.engine.session import Count, Session
 from studio.engine.staging import (
     Unfinished,
     need_space,
     resumable_folder,
-    whole_folder,
 )
 from studio.engine.starting.held_layers import FourBits
 from studio.engine.starting.trained_on import TrainedOn, trained_on
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.protocol.events import Merged
+from studio.protocol.export_events import Merged
 from studio.storage.artefacts import Origin, write_origin
 from studio.storage.data_digest import sha256_of
 from studio.storage.models import ModelPlace, is_model_folder
@@ -48,6 +50,23 @@ from studio.storage.run_directory import RunDirectory
 # Tokenizer, configuration and card.
 REST_BYTES = 32 << 20
 _GENERATION = "generation_config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """What is to be merged, and into what.
+
+    Attributes:
+        run: Holds the adapter.
+        base: The folder of its base model, ready to be read.
+        target: The folder to make.
+        dtype: Of the written weights: bf16, fp16 or fp32.
+    """
+
+    run: RunDirectory
+    base: Path
+    target: Path
+    dtype: str
 
 
 def merge(
@@ -76,24 +95,60 @@ def merge(
     check_target(target, overwrite=overwrite)
     with session.lifeline.open():
         folder = prepared_folder(session, place)
-        _spare_base(target, folder)
-        refuse_without_adapter(run.adapter_path)
-        base = trained_on(folder, run.read_recipe())
-        session.enter(Phase.MERGING)
-        shards = plan_of(folder, run.adapter_path)
-        if shards is None:
-            with whole_folder(target, replace=True) as draft:
-                merge_whole(session, base, run.adapter_path, draft, dtype)
-                _complete(run, draft, dtype)
-        else:
-            making = _fingerprint(shards, run.adapter_path, dtype, base.bits)
-            with resumable_folder(target, making) as unfinished:
-                parts = AdapterParts(run.adapter_path, base.bits)
-                _stream(session, shards, parts, unfinished, DTYPES[dtype])
-                _write_configuration(base, unfinished.path, DTYPES[dtype])
-                _complete(run, unfinished.path, dtype)
+        merge_into(session, Merging(run, folder, target, dtype), lambda _: target)
     written = sum(file.stat().st_size for file in target.iterdir())
     session.say(Merged(path=str(target), dtype=dtype, size_bytes=written))
+
+
+def merge_into(
+    session: Session, merging: Merging, judge: Callable[[Path], Path]
+) -> None:
+    """Merge, and have the result judged before it gets its name.
+
+    Args:
+        session: Where to report.
+        merging: What is merged; its target makes room.
+        judge: Is handed the folder of the whole model, may add to it, and says by
+            which path it is to be found.
+
+    Raises:
+        StudioError: No adapter, a target that is the base, or no space.
+    """
+    run, folder, target = merging.run, merging.base, merging.target
+    _spare_base(target, folder)
+    refuse_without_adapter(run.adapter_path)
+    base = trained_on(folder, run.read_recipe())
+    session.enter(Phase.MERGING)
+    shards = plan_of(folder, run.adapter_path)
+    if shards is None:
+        making = secrets.token_hex()  # nothing of it can be gone on with
+    else:
+        making = _fingerprint(shards, run.adapter_path, merging.dtype, base.bits)
+    with resumable_folder(target, making) as unfinished:
+        if shards is None:
+            adapter, draft = run.adapter_path, unfinished.path
+            merge_whole(session, base, adapter, draft, merging.dtype)
+        else:
+            dtype = DTYPES[merging.dtype]
+            parts = AdapterParts(run.adapter_path, base.bits)
+            _stream(session, shards, parts, unfinished, dtype)
+            del parts  # it holds the adapter's file open
+            _write_configuration(base, unfinished.path, dtype)
+        _complete(run, unfinished.path, merging.dtype)
+        unfinished.target = judge(unfinished.path)
+
+
+def bytes_to_write(merging: Merging) -> int:
+    """What a merged model takes on the disk, roughly where it has to be put together.
+
+    Raises:
+        StudioError: A file can't be read.
+    """
+    shards = plan_of(merging.base, merging.run.adapter_path)
+    if shards is not None:
+        return merged_bytes(shards, DTYPES[merging.dtype]) + REST_BYTES
+    weights = outline_of(merging.base).num_parameters()
+    return int(weights) * DTYPES[merging.dtype].itemsize + REST_BYTES
 
 
 def _stream(

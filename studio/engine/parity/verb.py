@@ -34,7 +34,7 @@ from studio.engine.starting.begin import be_as_trained
 from studio.engine.starting.loftq import hold_as_quantised
 from studio.engine.starting.trained_on import trained_on
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
-from studio.protocol.events import ParityMeasured
+from studio.protocol.export_events import ParityMeasured
 from studio.storage.models import ModelPlace, is_model_folder
 from studio.storage.run_directory import RunDirectory
 from studio.storage.weight_files import read_weights
@@ -81,7 +81,7 @@ def verify(
             where=str(artefact),
         )
     with session.lifeline.open():
-        parity = _compared(session, run, prepared_folder(session, place), artefact)
+        parity = compared(session, run, prepared_folder(session, place), artefact)
         report = write_report(artefact, run.name, parity)
     session.say(
         ParityMeasured(
@@ -95,9 +95,15 @@ def verify(
     return parity
 
 
-def _compared(
-    session: Session, run: RunDirectory, base: Path, artefact: Path
-) -> Parity:
+def compared(session: Session, run: RunDirectory, base: Path, artefact: Path) -> Parity:
+    """Hear a trained run and what was exported from it, one after the other.
+
+    Args:
+        session: Where to report.
+        run: Holds the adapter.
+        base: The folder of its base model.
+        artefact: A merged model's folder, which stays as it is.
+    """
     recipe = run.read_recipe()
     ours, theirs = load_tokenizer(run.adapter_path), load_tokenizer(artefact)
     rows, prompts = _material(session, recipe, ours)

@@ -114,15 +114,22 @@ class ElidedLabel(QLabel):
     ) -> None:
         super().__init__(parent)
         self._full = ""
+        self._told = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setProperty("role", role.value)
         self.setProperty("tone", tone.value)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.set_text(text)
 
-    def set_text(self, text: str) -> None:
-        """Show a text, shortened at its end where there is no room."""
-        self._full = text
+    def set_text(self, text: str, told: str = "") -> None:
+        """Show a text, shortened at its end where there is no room.
+
+        Args:
+            text: What is shown.
+            told: What the tooltip tells at any width, such as a whole path; else it
+                tells the text where that is shortened.
+        """
+        self._full, self._told = text, told
         self._elide()
 
     def full_text(self) -> str:
@@ -141,7 +148,8 @@ class ElidedLabel(QLabel):
         )
         self.setText(shown)
         self.setAccessibleName(self._full)
-        self.setToolTip(self._full if shown != self._full else "")
+        hint = self._full if shown != self._full else ""
+        self.setToolTip(self._told or hint)
 
 
 def line(*, vertical: bool = False) -> QFrame:

@@ -1,4 +1,4 @@
-"""What the Export page has the engine do: merge, and answer as two models in turn."""
+"""What the Export page has the engine do: export, and answer as two models in turn."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -20,59 +20,63 @@ class Side(StrEnum):
     TUNED = "tuned"
 
 
-class Merging(QObject):
-    """Merges a run's adapter into its base.
+class Exporting(QObject):
+    """Exports a run: adapter, merged model, certificate.
 
     Attributes:
         job: The engine at work.
 
     Signals:
-        merging_went_on: The phase in words, and how far it is, 0 to 1 or below 0.
-        merging_done: The `Merged` event.
-        merging_failed: A `Finding`.
+        export_went_on: What is done, in words, and how far it is, 0 to 1 or below 0.
+        export_done: The `Exported` event.
+        export_failed: A `Finding`.
     """
 
-    merging_went_on = Signal(str, float)
-    merging_done = Signal(object)
-    merging_failed = Signal(object)
+    export_went_on = Signal(str, float)
+    export_done = Signal(object)
+    export_failed = Signal(object)
 
     def __init__(self, task_for: TaskFor, parent: QObject) -> None:
         super().__init__(parent)
-        self._phase = ""
         self.job = EngineJob(task_for, self)
         self.job.event_arrived.connect(self._on_event_arrived)
-        self.job.task_done.connect(self.merging_done)
-        self.job.task_failed.connect(self.merging_failed)
+        self.job.task_done.connect(self.export_done)
+        self.job.task_failed.connect(self.export_failed)
 
-    def merge(
-        self, run: Path, target: Path, number_format: str, *, overwrite: bool
+    def export(
+        self,
+        run: Path,
+        target: Path,
+        kinds: tuple[str, ...],
+        number_format: str,
+        *,
+        overwrite: bool,
     ) -> None:
-        """Begin; one merge at a time.
+        """Begin; one export at a time.
 
         Args:
             run: The run's folder.
-            target: The folder to make.
-            number_format: Of the weights: bf16, fp16 or fp32.
-            overwrite: A model that lies there makes room.
+            target: The folder that will hold it.
+            kinds: ``adapter``, ``merged`` or both.
+            number_format: Of the merged weights: bf16, fp16 or fp32.
+            overwrite: What an earlier export made makes room.
         """
         if self.job.is_running:
             return
+        wanted = [word for kind in kinds for word in ("--to", kind)]
         more = ["--overwrite"] if overwrite else []
         out = ["--out", str(target), "--dtype", number_format]
-        self.job.begin("merge", str(run), *out, *more, log_path=run / "log.txt")
-        self._enter("Starting")
-
-    def _enter(self, phase: str) -> None:
-        self._phase = phase
-        self.merging_went_on.emit(phase, -1.0)
+        log = run / "log.txt"
+        self.job.begin("export", str(run), *wanted, *out, *more, log_path=log)
+        self.export_went_on.emit("Starting", -1.0)
 
     @Slot(object)
     def _on_event_arrived(self, event: EngineEvent) -> None:
         match event:
             case PhaseChanged(phase=phase):
-                self._enter(phase_words(phase))
-            case Progress(done=done, total=total) if total:
-                self.merging_went_on.emit(self._phase, done / total)
+                self.export_went_on.emit(phase_words(phase), -1.0)
+            case Progress(stage=stage, done=done, total=total) if total:
+                self.export_went_on.emit(stage, done / total)
             case _:
                 return
 

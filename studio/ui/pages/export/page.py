@@ -1,26 +1,32 @@
-"""The Export page: what came of a run, kept, merged and asked."""
+"""The Export page: what came of a run, handed on, proven and asked."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QUrl, Slot
-from PySide6.QtGui import QDesktopServices, QShowEvent
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
-from studio.protocol.events import Merged
 from studio.services.engine_task import EngineTask
 from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
+from studio.ui.pages.export.deed import ExportDeed, OpenFolder, open_in_files
 from studio.ui.pages.export.engine_job import TaskFor
-from studio.ui.pages.export.jobs import Asking, Merging, Side
+from studio.ui.pages.export.jobs import Asking, Side
 from studio.ui.pages.export.parts import AnswerPanel
-from studio.ui.pages.export.told import Results, copy_of_result, read_results
+from studio.ui.pages.export.proof_card import ANSWERS, CERTIFICATE
+from studio.ui.pages.export.told import (
+    Results,
+    copy_of_result,
+    read_results,
+    target_of,
+)
 from studio.ui.pages.export.view import ExportPageView
 from studio.ui.pages.export.view_model import (
     ExportInputs,
@@ -29,7 +35,6 @@ from studio.ui.pages.export.view_model import (
     export_view,
 )
 from studio.ui.pages.finding_text import show_findings
-from studio.ui.pages.question import Question
 from studio.ui.pages.run.view_model import READING_RUN
 
 
@@ -38,8 +43,8 @@ class ExportPage(QWidget):
 
     Attributes:
         view: The layout.
-        merging, asking: What the engine does for this page.
-        question: What is being asked of the user; None while nothing is.
+        deed: Exports, with the questions on the way.
+        asking: Asks both models.
     """
 
     def __init__(
@@ -48,19 +53,19 @@ class ExportPage(QWidget):
         parent: QWidget | None = None,
         *,
         task_for: TaskFor = EngineTask,
+        opens: OpenFolder = open_in_files,
     ) -> None:
         super().__init__(parent)
         self._desk = desk
         self._results = Results()
         self._model: ModelArchitecture | None = None
-        self._parent_of_merge: Path | None = None
-        self._merged_elsewhere = ""
+        self._parent_of_exports: Path | None = None
+        self._is_export_new = False
         self._copy_parent: Path | None = None
         self._read = Errand(self._read_results, self)
         self._copy = Errand(self._make_copy, self)
-        self.merging = Merging(task_for, self)
+        self.deed = ExportDeed(self, task_for, opens)
         self.asking = Asking(task_for, self)
-        self.question: Question | None = None
         self.view = ExportPageView()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -81,13 +86,9 @@ class ExportPage(QWidget):
             self._read.run()
 
     def target(self) -> Path | None:
-        """The folder that the next merge writes; None without a run."""
+        """The folder that the next export writes; None without a run."""
         run = self._results.run
-        if run is None:
-            return None
-        if self._parent_of_merge is not None:
-            return self._parent_of_merge / f"{run.name}-merged"
-        return run.directory / "merged"
+        return None if run is None else target_of(run, self._parent_of_exports)
 
     def _connect_services(self) -> None:
         desk = self._desk
@@ -95,9 +96,9 @@ class ExportPage(QWidget):
         self._read.errand_failed.connect(self._on_failed)
         self._copy.errand_done.connect(self._on_copied)
         self._copy.errand_failed.connect(self._on_failed)
-        self.merging.merging_went_on.connect(self._on_merging_went_on)
-        self.merging.merging_done.connect(self._on_merging_done)
-        self.merging.merging_failed.connect(self._on_merging_failed)
+        self.deed.export_went_on.connect(self._on_export_went_on)
+        self.deed.export_ended.connect(self._on_export_ended)
+        self.deed.export_failed.connect(self._on_failed)
         self.asking.side_went_on.connect(self._on_side_went_on)
         self.asking.side_answered.connect(self._on_side_answered)
         self.asking.asking_failed.connect(self._on_failed)
@@ -112,25 +113,28 @@ class ExportPage(QWidget):
         view.open_run_folder.clicked.connect(self._on_open_run_folder)
         view.to_recipe.clicked.connect(self._on_to_recipe)
         view.to_runs.clicked.connect(self._on_to_runs)
-        view.adapter.save_copy.clicked.connect(self._on_save_copy)
-        merged = view.merged
-        merged.number_format.currentIndexChanged.connect(self._on_choice_changed)
-        merged.change_folder.clicked.connect(self._on_change_folder)
-        merged.merge.clicked.connect(self._on_merge)
-        merged.cancel.clicked.connect(self.merging.job.cancel)
-        merged.open_folder.clicked.connect(self._on_open_merged)
+        made = view.made
+        made.save_copy.clicked.connect(self._on_save_copy)
+        made.number_format.currentIndexChanged.connect(self._on_choice_changed)
+        for box in (made.adapter, made.merged):
+            box.toggled.connect(self._on_choice_changed)
+        made.change_folder.clicked.connect(self._on_change_folder)
+        made.export.clicked.connect(self._on_export)
+        made.cancel.clicked.connect(self.deed.exporting.job.cancel)
+        made.open_folder.clicked.connect(self._on_open_exported)
+        view.proof.certificate.open_report.clicked.connect(self._on_open_report)
         view.trial.prompt.returnPressed.connect(self._on_ask)
         view.trial.ask.clicked.connect(self._on_ask)
         view.trial.cancel.clicked.connect(self.asking.job.cancel)
         bind_keys(self, Deed.ASK, self._on_ask)
-        bind_keys(self, Deed.MERGE, self._on_merge)
+        bind_keys(self, Deed.EXPORT, self._on_export)
 
     def _read_results(self) -> Results:
         """What lies on disk; called in a thread."""
         project = self._desk.projects.current
         directory = None if project is None else project.directory
         chosen = self._desk.chosen_run.directory
-        return read_results(directory, chosen, self._parent_of_merge)
+        return read_results(directory, chosen, self._parent_of_exports)
 
     def _make_copy(self) -> Path | None:
         """Copy the result; called in a thread."""
@@ -146,12 +150,13 @@ class ExportPage(QWidget):
             recipe=results.recipe,
             model=self._model,
             result_bytes=results.result_bytes,
-            merged_bytes=results.merged_bytes,
-            merged_format=MergedFormat(self.view.merged.number_format.value()),
+            merged_format=MergedFormat(self.view.made.number_format.value()),
+            kinds=self.view.made.kinds(),
             target=self.target(),
+            exported=results.exported,
             disk_free_bytes=results.disk_free_bytes,
             is_training=self._desk.controller.is_running,
-            is_busy=self.merging.job.is_running or self.asking.job.is_running,
+            is_busy=self.deed.is_running or self.asking.job.is_running,
         )
 
     def _show(self, *, is_read: bool = True) -> None:
@@ -167,12 +172,17 @@ class ExportPage(QWidget):
 
     def _show_result(self, shown: ExportView) -> None:
         view = self.view
-        view.measured.set_text(shown.measured)
-        view.measured.setVisible(bool(shown.measured))
-        view.adapter.show_adapter(shown)
-        view.merged.show_merged(shown, self._merged_elsewhere or shown.merged_path)
-        view.answers.show_prompts(shown.samples)
+        view.made.show_parts(shown)
+        view.proof.show_certificate(shown.certificate)
+        view.proof.answers.show_measured(shown.measured)
+        view.proof.answers.show_prompts(shown.samples)
         view.trial.show_state(shown.ask_refused, asking=self.asking.job.is_running)
+
+    def _turn_proof(self) -> None:
+        """Show the certificate where there is one, else what the run answers."""
+        exported = self._results.exported
+        has_one = exported is not None and exported.certificate is not None
+        self.view.proof.turn_to(CERTIFICATE if has_one else ANSWERS)
 
     def _show_runs(self) -> None:
         runs, shown = self._results.runs, self._results.run
@@ -194,8 +204,7 @@ class ExportPage(QWidget):
     def _forget_answers(self) -> None:
         self.view.trial.base.show_answer("")
         self.view.trial.tuned.show_answer("")
-        self.view.adapter.show_copy("")
-        self._merged_elsewhere = ""
+        self.view.made.show_copy("")
 
     def _ask_for_folder(self, title: str, chosen: Callable[[str], None]) -> None:
         dialog = QFileDialog(self, title)
@@ -205,22 +214,16 @@ class ExportPage(QWidget):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
-    def _merge(self, *, overwrite: bool) -> None:
-        run, target = self._results.run, self.target()
-        if run is None or target is None:
-            return
-        show_findings(self.view.findings, [])
-        self._merged_elsewhere = ""
-        chosen = self.view.merged.number_format.value()
-        self.merging.merge(run.directory, target, chosen, overwrite=overwrite)
-        self._show()
-
     @Slot(object)
     def _on_read(self, results: Results) -> None:
         before, self._results = self._results.run, results
         run = results.run
-        if before is None or run is None or before.directory != run.directory:
+        is_other = before is None or run is None or before.directory != run.directory
+        if is_other:
             self._forget_answers()
+        if is_other or self._is_export_new:
+            self._turn_proof()
+            self._is_export_new = False
         self._model = self._look_up_model()
         self._show_runs()
         self._show()
@@ -233,27 +236,18 @@ class ExportPage(QWidget):
     @Slot(object)
     def _on_copied(self, copy: Path | None) -> None:
         if copy is not None:
-            self.view.adapter.show_copy(str(copy))
+            self.view.made.show_copy(str(copy))
 
     @Slot(str, float)
-    def _on_merging_went_on(self, words: str, share: float) -> None:
-        self.view.merged.show_progress(words, share)
+    def _on_export_went_on(self, words: str, share: float) -> None:
+        self.view.made.show_progress(words, share)
+        if share < 0:  # another stage; the first one takes the engine
+            self._show()
 
-    @Slot(object)
-    def _on_merging_done(self, merged: Merged) -> None:
-        run = self._results.run
-        place = Path(merged.path)
-        if run is None or place != run.directory / "merged":
-            self._merged_elsewhere = merged.path
-        self._end_merging()
-
-    @Slot(object)
-    def _on_merging_failed(self, finding: Finding) -> None:
-        show_findings(self.view.findings, [finding])
-        self._end_merging()
-
-    def _end_merging(self) -> None:
-        self.view.merged.show_progress(None)
+    @Slot()
+    def _on_export_ended(self) -> None:
+        self.view.made.show_progress(None)
+        self._is_export_new = True
         self._show()
         self.read_again()
 
@@ -277,7 +271,7 @@ class ExportPage(QWidget):
     @Slot()
     def _on_project_changed(self) -> None:
         self._results = Results()
-        self._parent_of_merge = None
+        self._parent_of_exports = None
         self._forget_answers()
         show_findings(self.view.findings, [])
         self._show(is_read=False)
@@ -303,42 +297,23 @@ class ExportPage(QWidget):
 
     @Slot()
     def _on_change_folder(self) -> None:
-        self._ask_for_folder("Write the merged model in", self._on_merge_folder)
+        self._ask_for_folder("Export into", self._on_export_folder)
 
     @Slot(str)
-    def _on_merge_folder(self, folder: str) -> None:
-        self._parent_of_merge = Path(folder)
+    def _on_export_folder(self, folder: str) -> None:
+        self._parent_of_exports = Path(folder)
         self._show()
         self.read_again()
 
     @Slot()
-    def _on_merge(self) -> None:
-        target = self.target()
-        if target is None or not self.view.merged.merge.isEnabled():
+    def _on_export(self) -> None:
+        run, target, made = self._results.run, self.target(), self.view.made
+        if run is None or target is None or not made.export.isEnabled():
             return
-        if self.merging.job.is_running or self.question is not None:
-            return
-        if not target.exists():
-            self._merge(overwrite=False)
-            return
-        self.question = Question(
-            f"Replace {target.name}?",
-            f"{target} holds a model already. It stays until the new one is whole.",
-            "Replace",
-            "Cancel",
-            self,
-        )
-        self.question.deed_confirmed.connect(self._on_overwrite_confirmed)
-        self.question.finished.connect(self._on_question_finished)
-        self.question.open()
-
-    @Slot()
-    def _on_overwrite_confirmed(self) -> None:
-        self._merge(overwrite=True)
-
-    @Slot()
-    def _on_question_finished(self) -> None:
-        self.question = None
+        show_findings(self.view.findings, [])
+        chosen = made.number_format.value()
+        self.deed.begin(run.directory, target, made.kinds(), chosen)
+        self._show()
 
     @Slot()
     def _on_ask(self) -> None:
@@ -358,15 +333,18 @@ class ExportPage(QWidget):
     @Slot()
     def _on_open_run_folder(self) -> None:
         if self._results.run is not None:
-            _open(self._results.run.directory)
+            self.deed.open_folder(self._results.run.directory)
 
     @Slot()
-    def _on_open_merged(self) -> None:
-        run = self._results.run
-        if self._merged_elsewhere:
-            _open(Path(self._merged_elsewhere))
-        elif run is not None and run.merged is not None:
-            _open(run.directory / run.merged)
+    def _on_open_exported(self) -> None:
+        if self._results.exported is not None:
+            self.deed.open_folder(self._results.exported.folder)
+
+    @Slot()
+    def _on_open_report(self) -> None:
+        exported = self._results.exported
+        if exported is not None and exported.certificate is not None:
+            self.deed.open_folder(exported.certificate.page)
 
     @Slot()
     def _on_to_recipe(self) -> None:
@@ -379,7 +357,3 @@ class ExportPage(QWidget):
     def _panel(self, side: str) -> AnswerPanel:
         trial = self.view.trial
         return trial.base if side == Side.BASE else trial.tuned
-
-
-def _open(folder: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot
+from studio.services.exports import ExportedFiles, export_folder, exported_files
 from studio.services.library import find_run
 from studio.services.run_files import copy_result, folder_bytes, free_bytes_at
 from studio.ui.pages.export.view_model import exportable
@@ -20,42 +21,52 @@ class Results:
         run: The one looked at; None when there is none.
         recipe: It was started with; None when it can't be read.
         result_bytes: Of its files: the adapter's, or the trained model's.
-        merged_bytes: Of the merged model in the run; None without one.
-        disk_free_bytes: Where the next merge will be written.
+        exported: What lies where the next export goes; None without a run.
+        disk_free_bytes: Where the next export will be written.
     """
 
     runs: tuple[RunSnapshot, ...] = ()
     run: RunSnapshot | None = None
     recipe: Recipe | None = None
     result_bytes: int = 0
-    merged_bytes: int | None = None
+    exported: ExportedFiles | None = None
     disk_free_bytes: int | None = None
 
 
 def read_results(
-    project: Path | None, chosen: Path | None, target: Path | None
+    project: Path | None, chosen: Path | None, parent: Path | None
 ) -> Results:
     """Read a project's results.
 
     Args:
         project: Its folder; None while none is open.
         chosen: The run to look at; the newest when it left nothing or is None.
-        target: The folder for the next merge, if the user named one.
+        parent: The folder that the user chose for exports, if there is one.
     """
     runs = exportable([run.snapshot for run in told_runs(project).runs])
     run = next((run for run in runs if run.directory == chosen), None)
     run = run or next(iter(runs), None)
     if run is None or run.result is None:
         return Results(runs=runs)
-    merged = None if run.merged is None else folder_bytes(run.directory / run.merged)
+    target = target_of(run, parent)
     return Results(
         runs=runs,
         run=run,
         recipe=recipe_of(run),
         result_bytes=folder_bytes(run.directory / run.result),
-        merged_bytes=merged,
-        disk_free_bytes=free_bytes_at(target or run.directory),
+        exported=exported_files(target),
+        disk_free_bytes=free_bytes_at(target),
     )
+
+
+def target_of(run: RunSnapshot, parent: Path | None) -> Path:
+    """The folder that the next export of a run writes.
+
+    Args:
+        run: The run.
+        parent: The folder that the user chose, if there is one.
+    """
+    return export_folder(run.directory) if parent is None else parent / run.name
 
 
 def copy_of_result(directory: Path, parent: Path) -> Path:

@@ -4,12 +4,13 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.ui.icon_names import IconName
 from studio.ui.pages.empty_page import TOP_LEFT, empty_page
-from studio.ui.pages.export.parts import BeforeAndAfter, TryIt, result_card
+from studio.ui.pages.export.parts import TryIt
+from studio.ui.pages.export.proof_card import ProofCard
 from studio.ui.pages.export.view_model import NOTHING_YET
+from studio.ui.pages.export.what_to_make import WhatToMake
 from studio.ui.tokens import Space
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.inputs import ChoiceBox
-from studio.ui.widgets.labels import Sentence
 from studio.ui.widgets.page import PageFrame, TwoColumns
 
 _SIDE_WIDTH = 344
@@ -24,10 +25,9 @@ class ExportPageView(PageFrame):
         open_run_folder: Shows the run's folder.
         empty, to_recipe, to_runs: Shown while there is nothing to export.
         filled: Everything else.
-        measured: Held-out loss before and after.
         findings: What went wrong.
-        adapter, merged: What the run left and what can be made of it.
-        answers: The run's own prompts.
+        made: What can be made, and the deed.
+        proof: The certificate, and the run's own prompts.
         trial: One prompt of the user's own.
     """
 
@@ -51,12 +51,9 @@ class ExportPageView(PageFrame):
         self.findings.setSpacing(Space.SMALL)
         whole.addLayout(self.findings)
         columns = TwoColumns(side_width=_SIDE_WIDTH, side_is_left=True)
-        card, self.adapter, self.merged = result_card()
-        self.measured = Sentence()
-        self.answers = BeforeAndAfter()
-        self.answers.body.insertWidget(0, self.measured)
-        columns.left.addWidget(card)
-        columns.right.addWidget(self.answers)
+        self.made, self.proof = WhatToMake(), ProofCard()
+        columns.left.addWidget(self.made)
+        columns.right.addWidget(self.proof)
         whole.addWidget(columns, 4)
         self.trial = TryIt()
         whole.addWidget(self.trial, 3)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -10,13 +11,16 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import GIB
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase, RunSnapshot, RunState
+from studio.protocol.export_events import ADAPTER, MERGED
+from studio.services.certificates import Certificate, ComparedRow
+from studio.services.exports import ExportedFiles
 from studio.ui.pages.run.endings import measured_change
 from studio.ui.pages.run.samples import PromptAnswers, prompts_of
 from studio.ui.text import count, gib, size
 
 NOTHING_YET: Final = (
     "Nothing to export yet",
-    "A run that has saved its result can be copied, merged into its model, and asked.",
+    "A run that has saved its result can be exported, proven, and asked.",
 )
 _PARTS_SHOWN: Final = 3
 _REST_OF_A_MODEL: Final = 32 * (1 << 20)
@@ -51,24 +55,43 @@ class ExportInputs:
         recipe: It was started with.
         model: Its base model's shape; None when that isn't known.
         result_bytes: Of the adapter's files, or the trained model's.
-        merged_bytes: Of the merged model's files in the run; None without one.
         merged_format: Chosen for the next merge.
-        target: The folder that the next merge writes.
+        kinds: What is ticked.
+        target: The folder that the next export writes.
+        exported: What lies there already.
         disk_free_bytes: Where that folder lies; None while unknown.
         is_training: Whether a run is going on in this window.
-        is_busy: Whether the engine is merging or answering.
+        is_busy: Whether the engine is at work for this page.
     """
 
     run: RunSnapshot | None = None
     recipe: Recipe | None = None
     model: ModelArchitecture | None = None
     result_bytes: int = 0
-    merged_bytes: int | None = None
     merged_format: MergedFormat = MergedFormat.BF16
+    kinds: tuple[str, ...] = ()
     target: Path | None = None
+    exported: ExportedFiles | None = None
     disk_free_bytes: int | None = None
     is_training: bool = False
     is_busy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateView:
+    """A certificate as the page shows it.
+
+    Attributes:
+        note: When it was made, and of what.
+        is_proven: The verdict.
+        rows: What was compared.
+        findings: What speaks against it, a sentence each.
+    """
+
+    note: str
+    is_proven: bool
+    rows: tuple[ComparedRow, ...]
+    findings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +102,15 @@ class ExportView:
         facts: The line below the title.
         measured: Held-out loss before and after.
         is_whole: Whether all weights were trained, so that the result is a model.
-        result_path: Where the result lies.
-        result_size: Of its files.
-        merged_path: Where the merged model lies in the run; empty without one.
-        merged_size: Of its files.
-        need: What a merge takes of the disk, and what is free.
+        result_size: Of the adapter's files, or the trained model's.
+        merged_size: Of the merged model's files, or what they will take.
+        need: What an export takes of the disk, and what is free.
         target: Where it would be written.
-        merge_refused: Why no merge can begin; empty when one can.
+        exported: Where an earlier one lies; empty without one.
+        made: What lies there, in words.
+        is_doubtful: Whether its model differs from what was trained.
+        certificate: Of the merged model that lies there.
+        export_refused: Why no export can begin; empty when one can.
         ask_refused: Why nothing can be asked; empty when it can.
         samples: The run's own prompts, answered before and after.
     """
@@ -93,36 +118,51 @@ class ExportView:
     facts: str
     measured: str
     is_whole: bool
-    result_path: str
     result_size: str
-    merged_path: str
     merged_size: str
     need: str
     target: str
-    merge_refused: str
+    exported: str
+    made: str
+    is_doubtful: bool
+    certificate: CertificateView | None
+    export_refused: str
     ask_refused: str
     samples: tuple[PromptAnswers, ...]
 
 
 def export_view(inputs: ExportInputs) -> ExportView | None:
     """Put a run's result into words; None when there is nothing to export."""
-    run = inputs.run
+    run, lies = inputs.run, inputs.exported
     if run is None or run.result is None:
         return None
-    merged = run.directory / run.merged if run.merged is not None else None
     return ExportView(
         facts=_facts(run, inputs.recipe),
         measured=measured_change(run),
         is_whole=run.model is not None,
-        result_path=str(run.directory / run.result),
         result_size=size(inputs.result_bytes) if inputs.result_bytes else "",
-        merged_path="" if merged is None else str(merged),
-        merged_size="" if inputs.merged_bytes is None else size(inputs.merged_bytes),
+        merged_size=_merged_size(inputs),
         need="" if run.model is not None else _need(inputs),
         target="" if inputs.target is None else str(inputs.target),
-        merge_refused=_merge_refused(inputs),
+        exported="" if lies is None or lies.is_empty else str(lies.folder),
+        made=_made(lies),
+        is_doubtful=_is_doubtful(lies),
+        certificate=_certificate(lies),
+        export_refused=_export_refused(inputs),
         ask_refused=_busy(inputs),
         samples=tuple(_answered(run)),
+    )
+
+
+def certificate_view(certificate: Certificate, *, is_aside: bool) -> CertificateView:
+    """Put a certificate into words."""
+    made = datetime.fromtimestamp(certificate.made_at).astimezone()
+    aside = ", kept aside" if is_aside else ""
+    return CertificateView(
+        note=f"made {made:%d %b %H:%M}, {certificate.format.upper()}{aside}",
+        is_proven=certificate.is_proven,
+        rows=certificate.rows,
+        findings=tuple(each.what for each in certificate.findings),
     )
 
 
@@ -131,8 +171,16 @@ def exportable(runs: Sequence[RunSnapshot]) -> tuple[RunSnapshot, ...]:
     return tuple(run for run in runs if run.state.is_over and run.result is not None)
 
 
-def merge_bytes(inputs: ExportInputs) -> int | None:
-    """What a merge will write; None when the model's shape isn't known."""
+def export_bytes(inputs: ExportInputs) -> int | None:
+    """What an export will write; None when the model's shape isn't known."""
+    adapter = 2 * inputs.result_bytes if ADAPTER in inputs.kinds else 0
+    if MERGED not in inputs.kinds:
+        return adapter + _REST_OF_A_MODEL
+    merged = _merged_bytes(inputs)
+    return None if merged is None else adapter + merged
+
+
+def _merged_bytes(inputs: ExportInputs) -> int | None:
     if inputs.model is None:
         return None
     weights = inputs.model.parameters * inputs.merged_format.bytes_a_weight
@@ -161,8 +209,39 @@ def _facts(run: RunSnapshot, recipe: Recipe | None) -> str:
     return " · ".join(parts)
 
 
+def _merged_size(inputs: ExportInputs) -> str:
+    lies = inputs.exported
+    if lies is not None and lies.merged_bytes is not None:
+        return size(lies.merged_bytes)
+    will_be = _merged_bytes(inputs)
+    return "" if will_be is None else f"about {size(will_be)}"
+
+
+def _made(lies: ExportedFiles | None) -> str:
+    if lies is None or lies.is_empty:
+        return ""
+    if lies.is_aside:
+        return "The model was kept aside"
+    if lies.certificate is None:
+        return "Exported"
+    proven = lies.certificate.is_proven
+    return "Exported and proven" if proven else "Exported, though it differs"
+
+
+def _is_doubtful(lies: ExportedFiles | None) -> bool:
+    if lies is None or lies.certificate is None:
+        return False
+    return not lies.certificate.is_proven
+
+
+def _certificate(lies: ExportedFiles | None) -> CertificateView | None:
+    if lies is None or lies.certificate is None:
+        return None
+    return certificate_view(lies.certificate, is_aside=lies.is_aside)
+
+
 def _need(inputs: ExportInputs) -> str:
-    need = merge_bytes(inputs)
+    need = export_bytes(inputs)
     free = inputs.disk_free_bytes
     parts = []
     if need is not None:
@@ -172,12 +251,14 @@ def _need(inputs: ExportInputs) -> str:
     return ", ".join(parts)
 
 
-def _merge_refused(inputs: ExportInputs) -> str:
+def _export_refused(inputs: ExportInputs) -> str:
     if inputs.run is not None and inputs.run.model is not None:
         return "All weights were trained: the result is a whole model already."
     if busy := _busy(inputs):
         return busy
-    need, free = merge_bytes(inputs), inputs.disk_free_bytes
+    if not inputs.kinds:
+        return "Tick what shall be made."
+    need, free = export_bytes(inputs), inputs.disk_free_bytes
     if need is not None and free is not None and need > free:
         return f"Short of {gib(need - free)} GiB on the disk."
     return ""

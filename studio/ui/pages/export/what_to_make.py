@@ -1,0 +1,218 @@
+"""The card of what a run becomes: its parts, where they go, and the one button."""
+
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.ui.icon_names import IconName
+from studio.ui.keys import Deed, key_of
+from studio.ui.pages.export.view_model import ExportView, MergedFormat, short_path
+from studio.ui.tokens import Space, Tone
+from studio.ui.widgets.buttons import ButtonKind, ButtonSize, button
+from studio.ui.widgets.card import Card
+from studio.ui.widgets.inputs import ChoiceBox
+from studio.ui.widgets.labels import ElidedLabel, Role, label, line, set_tone
+
+_SCALE = 1000
+
+
+class WhatToMake(Card):
+    """Adapter and merged model, their folder, and the deed.
+
+    Attributes:
+        adapter, merged: Whether each shall be made.
+        number_format: Of the merged weights.
+        change_folder: Asks where it shall be written.
+        export: Begins.
+        cancel: Ends what is under way.
+        open_folder: Shows what was exported.
+        save_copy: Asks where a whole model shall be copied to.
+        copied: Where the last copy was made.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("What to make", divided=True, flush=True, parent=parent)
+        self.adapter = _part("Adapter")
+        self.merged = _part("Merged model")
+        choices = [(choice.value, choice.words) for choice in MergedFormat]
+        self.number_format = ChoiceBox(choices, name="Format of the merged weights")
+        self.change_folder = button("Change folder…", ButtonKind.FLAT)
+        self.export = button(
+            "Export and prove",
+            ButtonKind.PRIMARY,
+            IconName.SHIELD,
+            size=ButtonSize.LARGE,
+        )
+        self.export.setToolTip(key_of(Deed.EXPORT))
+        self.cancel = button("Cancel")
+        self.open_folder = button("Open export", icon=IconName.FOLDER)
+        self.save_copy = button("Save a copy…", icon=IconName.SAVE)
+        self.copied = ElidedLabel("", Role.CAPTION, Tone.SUCCESS)
+        self._make_labels()
+        self._lay_out()
+        self.show_progress(None)
+
+    def kinds(self) -> tuple[str, ...]:
+        """What is ticked, as the engine names it."""
+        ticked = (("adapter", self.adapter), ("merged", self.merged))
+        return tuple(name for name, box in ticked if box.isChecked())
+
+    def show_parts(self, shown: ExportView) -> None:
+        """Show what can be made and what was made."""
+        self._adapter_size.setText(shown.result_size)
+        self._merged_size.setText(shown.merged_size)
+        self._whole_size.setText(shown.result_size)
+        _show_path(self._target, "Into ", shown.target)
+        self._need.setText(shown.need)
+        self.export.setEnabled(not shown.export_refused and bool(self.kinds()))
+        self._refused.setText(shown.export_refused)
+        is_idle = self.cancel.isHidden()
+        self._refused.setVisible(bool(shown.export_refused) and is_idle)
+        self._result.set_text(shown.made, told=shown.exported)
+        set_tone(self._result, Tone.WARNING if shown.is_doubtful else Tone.SUCCESS)
+        self._made.setVisible(bool(shown.exported))
+        for widget in self._for_adapters:
+            widget.setVisible(not shown.is_whole)
+        self._whole.setVisible(shown.is_whole)
+        self.export.setVisible(not shown.is_whole and is_idle)
+
+    def show_copy(self, path: str) -> None:
+        """Tell where the last copy was made; empty before the first."""
+        _show_path(self.copied, "Copied: ", path)
+
+    def show_progress(self, words: str | None, share: float = -1.0) -> None:
+        """Show what the engine is doing; None when it isn't exporting."""
+        working = words is not None
+        at_work: tuple[QWidget, ...] = (self._doing, self._bar, self.cancel)
+        for widget in at_work:
+            widget.setVisible(working)
+        self.export.setVisible(not working)
+        at_rest: tuple[QWidget, ...] = (
+            self.change_folder,
+            self.number_format,
+            self.adapter,
+            self.merged,
+        )
+        for widget in at_rest:
+            widget.setEnabled(not working)
+        self._doing.set_text(words or "")
+        self._bar.setValue(round(max(0.0, share) * _SCALE))
+        self._bar.setAccessibleDescription(words or "")
+
+    def _make_labels(self) -> None:
+        self._adapter_size = label("", Role.ANSWER)
+        self._merged_size = label("", Role.ANSWER)
+        self._whole_size = label("", Role.ANSWER)
+        self._target = ElidedLabel("", Role.CAPTION, Tone.MUTED)
+        self._need = label("", Role.CAPTION, Tone.MUTED)
+        self._refused = label("", Role.CAPTION, wraps=True)
+        self._result = ElidedLabel("", Role.CAPTION, Tone.SUCCESS)
+        self._doing = ElidedLabel("", Role.STRONG)
+        self._bar = QProgressBar()
+        self._bar.setRange(0, _SCALE)
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName("Progress of the export")
+
+    def _lay_out(self) -> None:
+        self.body.setSpacing(0)
+        adapter = _row(self.adapter, "for peft and vLLM, and a zip", self._adapter_size)
+        merged = _row(self.merged, "safetensors, needs no adapter", self._merged_size)
+        form = QWidget()
+        form_row = QHBoxLayout(form)
+        form_row.setContentsMargins(Space.LARGE, 0, Space.LARGE, Space.MEDIUM)
+        form_row.addSpacing(Space.PAGE)
+        form_row.addWidget(self.number_format)
+        form_row.addStretch(1)
+        self._whole = self._make_whole()
+        self._for_adapters: tuple[QWidget, ...] = (
+            adapter,
+            line(),
+            merged,
+            form,
+            line(),
+            self._make_foot(),
+        )
+        for widget in (*self._for_adapters, self._whole):
+            self.body.addWidget(widget)
+        self.body.addStretch(1)
+
+    def _make_foot(self) -> QWidget:
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
+        column.setSpacing(Space.SMALL)
+        where = QHBoxLayout()
+        where.addWidget(self._target, 1)
+        where.addWidget(self.change_folder)
+        doing = QHBoxLayout()
+        doing.addWidget(self._doing, 1)
+        doing.addWidget(self.cancel)
+        self._made = QWidget()
+        made = QHBoxLayout(self._made)
+        made.setContentsMargins(0, 0, 0, 0)
+        made.addWidget(self._result, 1)
+        made.addWidget(self.open_folder)
+        column.addWidget(self._need)
+        column.addLayout(where)
+        column.addWidget(self.export)
+        column.addWidget(self._refused)
+        column.addLayout(doing)
+        column.addWidget(self._bar)
+        column.addWidget(self._made)
+        return holder
+
+    def _make_whole(self) -> QWidget:
+        """For a run of all weights, whose result is a model already."""
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
+        column.setSpacing(Space.SMALL)
+        title = label("Trained model", Role.STRONG)
+        head = QHBoxLayout()
+        head.addLayout(_titled(title, "safetensors, all weights"), 1)
+        head.addWidget(self._whole_size)
+        row = QHBoxLayout()
+        row.addWidget(self.save_copy)
+        row.addWidget(self.copied, 1)
+        column.addLayout(head)
+        column.addLayout(row)
+        return holder
+
+
+def _part(name: str) -> QCheckBox:
+    box = QCheckBox(name)
+    box.setChecked(True)
+    return box
+
+
+def _row(box: QCheckBox, use: str, size: QLabel) -> QWidget:
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
+    texts = QVBoxLayout()
+    texts.setSpacing(2)
+    texts.addWidget(box)
+    caption = label(use, Role.CAPTION, Tone.MUTED)
+    caption.setContentsMargins(Space.PAGE, 0, 0, 0)
+    texts.addWidget(caption)
+    row.addLayout(texts, 1)
+    row.addWidget(size)
+    return holder
+
+
+def _titled(title: QLabel, caption: str) -> QVBoxLayout:
+    texts = QVBoxLayout()
+    texts.setSpacing(2)
+    texts.addWidget(title)
+    texts.addWidget(label(caption, Role.CAPTION, Tone.MUTED))
+    return texts
+
+
+def _show_path(where: ElidedLabel, words: str, path: str) -> None:
+    """Show the end of a path, which tells more than its beginning."""
+    where.set_text(f"{words}{short_path(path)}" if path else "", told=path)
