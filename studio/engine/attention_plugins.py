@@ -1,13 +1,12 @@
 """Ways of attention that plug-ins bring, made known to transformers."""
 
-import importlib.util
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
 
-from studio.domain.errors import refusal
+from studio.storage.plugin_code import code_of
 from studio.storage.plugins import AttentionPlugin, attention_plugin
 from studio.system.resources import plugin_root
 
@@ -31,24 +30,9 @@ def register_attention(name: str) -> None:
 
 
 def _attend_of(plugin: AttentionPlugin) -> Callable[..., tuple[Any, Any]]:
-    try:
-        spec = importlib.util.spec_from_file_location(
-            f"snugtune_plugin_{plugin.name}", plugin.module
-        )
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        attend = cast("AttentionModule", module).attend
-    except Exception as fault:
-        raise refusal(
-            "plugin.code",
-            f"The plug-in {plugin.title} doesn’t work ({type(fault).__name__}).",
-            why=str(fault),
-            fix="Install it again, or set model.attention to sdpa.",
-            where=str(plugin.module),
-        ) from fault
-    return attend
+    fix = "Install it again, or set model.attention to sdpa."
+    module = code_of(plugin.title, plugin.module, ("attend",), fix)
+    return cast("AttentionModule", module).attend
 
 
 def _padding(

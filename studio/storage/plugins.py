@@ -1,12 +1,16 @@
 """Bundled plug-ins: what each says of itself, read without running any of its code."""
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from studio.domain.errors import refusal
+from studio.domain.errors import StudioError, refusal
+from studio.domain.finding import Finding
 
 _MANIFEST = "plugin.toml"
+_MERGED = "merged"
 API = 1
 
 
@@ -25,6 +29,25 @@ class AttentionPlugin:
     module: Path
 
 
+@dataclass(frozen=True, slots=True)
+class ExporterPlugin:
+    """A plug-in that writes merged models in another form.
+
+    Attributes:
+        name: As ``--to`` names it.
+        title: For lists.
+        forms: That it can write; the first is taken unless another is asked for.
+        check: The file that looks before anything is done.
+        module: The file that exports.
+    """
+
+    name: str
+    title: str
+    forms: tuple[str, ...]
+    check: Path
+    module: Path
+
+
 def attention_plugin(root: Path, name: str) -> AttentionPlugin:
     """The plug-in that brings an attention.
 
@@ -35,8 +58,8 @@ def attention_plugin(root: Path, name: str) -> AttentionPlugin:
     Raises:
         StudioError: None brings it, or its manifest can't be read.
     """
-    for manifest in sorted(root.glob(f"*/{_MANIFEST}")):
-        found = _read(manifest)
+    for manifest in _manifests(root):
+        found = _attention(manifest)
         if found is not None and found.name == name:
             return found
     raise refusal(
@@ -47,23 +70,97 @@ def attention_plugin(root: Path, name: str) -> AttentionPlugin:
     )
 
 
-def _read(manifest: Path) -> AttentionPlugin | None:
-    """What a manifest says of an attention; None when it brings another thing."""
+def exporter_plugins(
+    root: Path,
+) -> tuple[tuple[ExporterPlugin, ...], tuple[Finding, ...]]:
+    """All plug-ins that export.
+
+    Args:
+        root: Holds a folder for each plug-in.
+
+    Returns:
+        Those that can be used, by name, and what is wrong with the others.
+    """
+    usable, wrong = [], []
+    for manifest in _manifests(root):
+        try:
+            found = _exporter(manifest)
+        except StudioError as refused:
+            wrong.append(refused.finding)
+        else:
+            usable += [found] if found else []
+    return tuple(sorted(usable, key=lambda each: each.name)), tuple(wrong)
+
+
+def exporter_plugin(root: Path, name: str) -> ExporterPlugin:
+    """The plug-in that brings an exporter.
+
+    Args:
+        root: Holds a folder for each plug-in.
+        name: As ``--to`` names it.
+
+    Raises:
+        StudioError: None brings it.
+    """
+    usable, wrong = exporter_plugins(root)
+    for plugin in usable:
+        if plugin.name == name:
+            return plugin
+    raise refusal(
+        "export.no-exporter",
+        f"No plug-in that exports to {name} is installed.",
+        why=" ".join(each.sentence() for each in wrong),
+        fix="Export to adapter or merged.",
+        where="--to",
+    )
+
+
+def _manifests(root: Path) -> Iterator[Path]:
+    yield from sorted(root.glob(f"*/{_MANIFEST}"))
+
+
+def _attention(manifest: Path) -> AttentionPlugin | None:
+    told = _read(manifest, "attention")
+    if told is None:
+        return None
+    title, table = told
+    try:
+        return AttentionPlugin(table["name"], title, _beside(manifest, table["module"]))
+    except (KeyError, TypeError) as fault:
+        raise _unusable(manifest, str(fault)) from fault
+
+
+def _exporter(manifest: Path) -> ExporterPlugin | None:
+    told = _read(manifest, "exporter")
+    if told is None:
+        return None
+    _, table = told
+    try:
+        found = ExporterPlugin(
+            str(table["name"]),
+            str(table["title"]),
+            tuple(str(form) for form in table["forms"]),
+            _beside(manifest, table["check"]),
+            _beside(manifest, table["module"]),
+        )
+        starts_from = table["starts_from"]
+    except (KeyError, TypeError) as fault:
+        raise _unusable(manifest, str(fault)) from fault
+    if starts_from != _MERGED or not found.forms:
+        raise _unusable(manifest, "An exporter starts from merged, and has a form.")
+    return found
+
+
+def _read(manifest: Path, kind: str) -> tuple[str, dict[str, Any]] | None:
+    """A plug-in's title and what it says of a kind; None when it brings another."""
     try:
         document = tomllib.loads(manifest.read_text(encoding="utf-8"))
-        api, attention = document["api"], document.get("attention")
-        if attention is None:
-            return None
-        module = manifest.parent / Path(attention["module"]).name
-        found = AttentionPlugin(attention["name"], document["title"], module)
+        api, table = document["api"], document.get(kind)
+        title = str(document["title"])
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise refusal(
-            "plugin.manifest",
-            f"The plug-in {manifest.parent.name} has no usable {_MANIFEST}.",
-            why=str(fault),
-            fix="Remove its folder, or install it again.",
-            where=str(manifest),
-        ) from fault
+        raise _unusable(manifest, str(fault)) from fault
+    if table is None:
+        return None
     if api != API:
         raise refusal(
             "plugin.api",
@@ -72,4 +169,18 @@ def _read(manifest: Path) -> AttentionPlugin | None:
             fix="Update the plug-in or Snugtune.",
             where=str(manifest),
         )
-    return found
+    return title, table
+
+
+def _beside(manifest: Path, file: str) -> Path:
+    return manifest.parent / Path(file).name
+
+
+def _unusable(manifest: Path, why: str) -> StudioError:
+    return refusal(
+        "plugin.manifest",
+        f"The plug-in {manifest.parent.name} has no usable {_MANIFEST}.",
+        why=why,
+        fix="Remove its folder, or install it again.",
+        where=str(manifest),
+    )
