@@ -6,6 +6,7 @@ for. An adapter that makes good what 4 bits lost (LoftQ) is added to what these 
 for: on the unquantised weights it would count twice.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,6 +49,7 @@ from studio.storage.run_directory import RunDirectory
 # Tokenizer, configuration and card.
 REST_BYTES = 32 << 20
 _GENERATION = "generation_config.json"
+_PIECES = "tokenizer.model"
 
 
 def merge(
@@ -84,14 +86,14 @@ def merge(
         if shards is None:
             with whole_folder(target, replace=True) as draft:
                 merge_whole(session, base, run.adapter_path, draft, dtype)
-                _complete(run, draft, dtype)
+                _complete(run, folder, draft, dtype)
         else:
             making = _fingerprint(shards, run.adapter_path, dtype, base.bits)
             with resumable_folder(target, making) as unfinished:
                 parts = AdapterParts(run.adapter_path, base.bits)
                 _stream(session, shards, parts, unfinished, DTYPES[dtype])
                 _write_configuration(base, unfinished.path, DTYPES[dtype])
-                _complete(run, unfinished.path, dtype)
+                _complete(run, folder, unfinished.path, dtype)
     written = sum(file.stat().st_size for file in target.iterdir())
     session.say(Merged(path=str(target), dtype=dtype, size_bytes=written))
 
@@ -129,9 +131,12 @@ def _fingerprint(
     return "\n".join(told)
 
 
-def _complete(run: RunDirectory, draft: Path, dtype: str) -> None:
+def _complete(run: RunDirectory, base: Path, draft: Path, dtype: str) -> None:
     adapter = run.adapter_path
     load_tokenizer(adapter).save_pretrained(draft)
+    if (base / _PIECES).is_file():
+        # Not needed here any more, but llama.cpp reads words by nothing else.
+        shutil.copyfile(base / _PIECES, draft / _PIECES)
     write_card(draft, merged_card(card_of(adapter), dtype))
     digest = sha256_of(adapter / ADAPTER_WEIGHTS)
     write_origin(draft, Origin(run.name, dtype, digest))

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from studio.domain.dataset import Turn
-from studio.domain.errors import StudioError, refusal
+from studio.domain.errors import StudioError
 from studio.domain.parity import AnswerPair, Distance, Parity
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
@@ -25,6 +25,7 @@ from studio.engine.merging.verb import refuse_whole
 from studio.engine.model_loading import load_model, load_plain
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.parity import texts as reading
+from studio.engine.parity.artefacts import Artefact, artefact_at
 from studio.engine.parity.hearing import Heard, distance_between, heard, places_for
 from studio.engine.parity.page import finite, write_report
 from studio.engine.parity.words import ends_of, lost_ends, other_prompts
@@ -35,12 +36,10 @@ from studio.engine.starting.loftq import hold_as_quantised
 from studio.engine.starting.trained_on import trained_on
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
 from studio.protocol.events import ParityMeasured
-from studio.storage.models import ModelPlace, is_model_folder
+from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
-from studio.storage.weight_files import read_weights
 
 _PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
-_NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 _ANSWER_TOKENS = 48
 
 
@@ -64,25 +63,19 @@ def verify(
         session: Where to report.
         run: Holds the adapter.
         place: Its base model.
-        artefact: A merged model's folder, which gets the report.
+        artefact: A merged model's folder or a GGUF file; the report goes beside it.
 
     Returns:
-        What was found; its report lies in the folder.
+        What was found.
 
     Raises:
         StudioError: One of the two is not there.
     """
     refuse_whole(run)
-    if not is_model_folder(artefact):
-        raise refusal(
-            "parity.no-model",
-            "There is no model in this folder.",
-            fix="Give the folder of a merged model.",
-            where=str(artefact),
-        )
+    exported = artefact_at(artefact)
     with session.lifeline.open():
-        parity = _compared(session, run, prepared_folder(session, place), artefact)
-        report = write_report(artefact, run.name, parity)
+        parity = _compared(session, run, prepared_folder(session, place), exported)
+        report = write_report(exported.report, run.name, parity)
     session.say(
         ParityMeasured(
             path=str(artefact),
@@ -96,22 +89,25 @@ def verify(
 
 
 def _compared(
-    session: Session, run: RunDirectory, base: Path, artefact: Path
+    session: Session, run: RunDirectory, base: Path, artefact: Artefact
 ) -> Parity:
     recipe = run.read_recipe()
-    ours, theirs = load_tokenizer(run.adapter_path), load_tokenizer(artefact)
+    ours, theirs = load_tokenizer(run.adapter_path), artefact.tokenizer()
     rows, prompts = _material(session, recipe, ours)
     told = _hear_trained(session, run, base, ours, rows, prompts)
     session.enter(Phase.LOADING_MODEL)
     with reported(session, "Loading the exported model"):
-        exported = load_plain(artefact, torch.float32)
+        exported = artefact.load()
     session.enter(Phase.EVALUATING)
     distance = _distance(session, exported, told, "Hearing the export")
     answered = dict(answers(exported, theirs, prompts, _PLAIN, _ANSWER_TOKENS))
-    ends = ends_of(theirs, _own_ends(exported))
+    ends = artefact.ends(exported)
     del exported
     return Parity(
-        format=_format_of(artefact),
+        format=artefact.format,
+        made_from=artefact.made_from,
+        kind=artefact.kind,
+        reader=artefact.reader,
         distance=distance,
         learnt=told.learnt,
         other_prompts=other_prompts(ours, theirs, prompts),
@@ -202,10 +198,3 @@ def _as_trained(
 
 def _own_ends(model: Heard) -> object:
     return model.generation_config.eos_token_id
-
-
-def _format_of(artefact: Path) -> str:
-    """The narrowest format that weights of a folder have."""
-    header, _ = read_weights(artefact)
-    found = [_NAMES[each] for each in header.entries if each in _NAMES]
-    return next((name for name in ("bf16", "fp16") if name in found), "fp32")

@@ -1,0 +1,114 @@
+"""What speaks against an export to GGUF, from small files alone."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from studio.domain.finding import Finding, error, warning
+from studio.storage.safetensors_headers import read_header
+
+from . import programs, supported
+from .forms import FORMS, form_named
+from .source import Source, source_of
+
+_REST_BYTES = 64 << 20
+_NEWER = (
+    "Use the merged model as it is, or a newer llama.cpp by naming its folder in "
+    f"{programs.VARIABLE}."
+)
+
+
+def check(source: Path, form: str) -> Sequence[Finding]:
+    """What speaks against it.
+
+    Args:
+        source: The folder of a base or of a merged model.
+        form: Of the weights.
+
+    Returns:
+        Errors where it can't be exported, warnings where something is doubtful.
+    """
+    wanted = form_named(form)
+    found = list(_findings(source_of(source)))
+    if wanted.from_form and programs.llama_cpp().quantizer is None:
+        found.append(
+            error(
+                "gguf.no-quantizer",
+                f"{form} needs llama-quantize, which isn’t found on this machine.",
+                fix="Choose q8_0, or install llama.cpp and name its folder in "
+                f"{programs.VARIABLE}.",
+                where="--form",
+            )
+        )
+    return found
+
+
+def size_bytes(source: Path, form: str) -> int:
+    """What an export takes at most, the file in between counted in."""
+    entries = sum(
+        place.entries
+        for file in source.glob("*.safetensors")
+        for place in read_header(file).tensors.values()
+    )
+    wanted = form_named(form)
+    bits = wanted.most_bits
+    if wanted.from_form:
+        bits += FORMS[wanted.from_form].most_bits
+    return int(entries * bits / 8) + _REST_BYTES
+
+
+def _findings(source: Source) -> Iterator[Finding]:
+    if any(source.folder.glob("*.py")) or _brings_code(source.folder):
+        yield error(
+            "gguf.foreign-code",
+            "This model brings code of its own, which the converter would run.",
+            fix="Use the merged model as it is.",
+            where=str(source.folder),
+        )
+    known = supported.architectures()
+    if known and source.architecture not in known:
+        yield error(
+            "gguf.architecture",
+            "llama.cpp’s converter doesn’t know models of the kind "
+            f"{source.architecture or 'that this is'}.",
+            fix=_NEWER,
+            where=str(source.folder),
+        )
+    if not source.template:
+        yield error(
+            "gguf.no-template",
+            "This model has no chat template to put into the file.",
+            fix="Use the merged model as it is.",
+            where=str(source.folder),
+        )
+    if _lacks_pieces(source.folder):
+        yield warning(
+            "gguf.no-pieces",
+            "This model’s folder has no tokenizer.model, which tells llama.cpp how "
+            "words are put together.",
+            why="The exported file may split text otherwise than in training; that is "
+            "looked at when it is there.",
+            fix="Fetch the base model with its tokenizer.model.",
+            where=str(source.folder),
+        )
+
+
+def _brings_code(folder: Path) -> bool:
+    return any(
+        "auto_map" in _object(folder / name)
+        for name in ("config.json", "tokenizer_config.json")
+    )
+
+
+def _lacks_pieces(folder: Path) -> bool:
+    model = _object(folder / "tokenizer.json").get("model")
+    is_pieces = isinstance(model, dict) and model.get("byte_fallback") is True
+    return is_pieces and not (folder / "tokenizer.model").is_file()
+
+
+def _object(file: Path) -> dict[str, object]:
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,147 @@
+"""A file made of a merged model, beside that model: what the conversion alone cost.
+
+Whether the merged model says what was trained is its own certificate's matter; its
+prompts and its answers are taken from there.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from studio.domain.dataset import Turn
+from studio.domain.errors import StudioError
+from studio.domain.finding import warning
+from studio.domain.parity import AnswerPair, Distance, Parity
+from studio.engine.devices import Formats
+from studio.engine.generation import answers
+from studio.engine.parity import texts as reading
+from studio.engine.parity.artefacts import GgufArtefact, MergedFolder
+from studio.engine.parity.hearing import distance_between, heard, places_for
+from studio.engine.parity.page import write_report
+from studio.engine.parity.words import lost_ends, other_prompts
+from studio.engine.tokenizer_loading import Tokenizer
+from studio.plugin_api.exporting import Proof, Tell
+from studio.storage.artefacts import read_origin
+
+_PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
+_ANSWER_TOKENS = 48
+_UNKNOWN = Distance(0, 0.0, float("inf"), float("inf"))
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A session's way of counting, for who is only told."""
+
+    tell: Tell
+
+    def counted(self, items: Sequence[Item], stage: str, unit: str) -> Iterator[Item]:
+        for done, item in enumerate(items):
+            self.tell(stage, done, len(items), unit)
+            yield item
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    """What is known of the merged model."""
+
+    said: Mapping[str, str]
+    learnt: Distance
+
+
+def compare(source: Path, file: Path, tell: Tell) -> Proof:
+    """Hear a GGUF file beside the merged model that it was made of.
+
+    Args:
+        source: The merged model's folder.
+        file: The file, which gets the report beside it.
+        tell: Is told how far it is.
+
+    Returns:
+        What differs by more than the file's format may cost, and the figures.
+
+    Raises:
+        StudioError: The file is none, or the disk refuses.
+    """
+    artefact = GgufArtefact(file)
+    try:
+        parity = _compared(MergedFolder(source), artefact, tell)
+    except StudioError as fault:
+        if fault.finding.code != "parity.not-read":
+            raise
+        said = fault.finding
+        unheard = warning(said.code, said.what, why=said.why, fix=said.how_to_fix)
+        return Proof((unheard,))
+    page = write_report(artefact.report, _run_of(source), parity)
+    return Proof(parity.findings, page.name, _figures(parity))
+
+
+def _compared(source: MergedFolder, artefact: GgufArtefact, tell: Tell) -> Parity:
+    ours, theirs = source.tokenizer(), artefact.tokenizer()
+    known = _certificate(source.folder)
+    prompts = list(known.said) or list(reading.FIXED_PROMPTS)
+    model = source.load()
+    said = known.said or dict(answers(model, ours, prompts, _PLAIN, _ANSWER_TOKENS))
+    texts = reading.within(
+        [_answered(ours, each, said[each]) for each in prompts],
+        places_for(model.config.vocab_size),
+    )
+    expected = list(heard(_Counted(tell), model, texts, "Hearing the merged model"))
+    trained_ends = source.ends(model)
+    del model
+    tell("Loading the GGUF file", 0, 1, "files")
+    exported = artefact.load()
+    told = heard(_Counted(tell), exported, texts, "Hearing the GGUF file")
+    distance = distance_between(texts, expected, told)
+    answered = dict(answers(exported, theirs, prompts, _PLAIN, _ANSWER_TOKENS))
+    return Parity(
+        format=artefact.format,
+        kind=artefact.kind,
+        reader=artefact.reader,
+        distance=distance,
+        learnt=known.learnt,
+        other_prompts=other_prompts(ours, theirs, prompts),
+        lost_ends=lost_ends(ours, trained_ends, artefact.ends(exported)),
+        answers=tuple(AnswerPair(each, said[each], answered[each]) for each in prompts),
+    )
+
+
+def _answered(tokenizer: Tokenizer, prompt: str, answer: str) -> reading.Text:
+    asked = reading.tokens_of(tokenizer, [Turn("user", prompt)])
+    said = list(tokenizer(answer, add_special_tokens=False).input_ids)
+    end = tokenizer.eos_token_id
+    return reading.answered(asked, [*said, *([end] if isinstance(end, int) else [])])
+
+
+def _certificate(folder: Path) -> _Certificate:
+    """What the merged model's own report holds; nothing where it has none."""
+    try:
+        told = json.loads((folder / "parity.json").read_text(encoding="utf-8"))
+        said = {str(each["prompt"]): str(each["trained"]) for each in told["answers"]}
+        learnt = told["learnt"]
+        kl = float(learnt["mean_kl"])
+        return _Certificate(said, Distance(int(learnt["tokens"]), 0.0, kl, kl))
+    except (OSError, ValueError, KeyError, TypeError):
+        return _Certificate({}, _UNKNOWN)
+
+
+def _run_of(source: Path) -> str:
+    try:
+        return read_origin(source).run
+    except StudioError:
+        return source.name
+
+
+def _figures(parity: Parity) -> tuple[tuple[str, str], ...]:
+    found = parity.distance
+    same = f"{parity.same_answers} of {len(parity.answers)}"
+    return (
+        ("Same next token", f"{found.agreement:.2%} of {found.tokens:,}"),
+        ("Divergence", f"{found.mean_kl:.2g} nats a token"),
+        ("Same answers", same),
+        ("Run by", parity.reader),
+    )
