@@ -6,15 +6,16 @@ from pathlib import Path
 
 from studio.domain.finding import Finding, error, warning
 from studio.storage.safetensors_headers import read_header
+from studio.system.llama_cpp import VARIABLE, find_llama_cpp
 
-from . import programs, supported
+from . import supported
 from .forms import FORMS, form_named
 from .source import Source, source_of
 
 _REST_BYTES = 64 << 20
 _NEWER = (
     "Use the merged model as it is, or a newer llama.cpp by naming its folder in "
-    f"{programs.VARIABLE}."
+    f"{VARIABLE}."
 )
 
 
@@ -30,13 +31,13 @@ def check(source: Path, form: str) -> Sequence[Finding]:
     """
     wanted = form_named(form)
     found = list(_findings(source_of(source)))
-    if wanted.from_form and programs.llama_cpp().quantizer is None:
+    if wanted.from_form and find_llama_cpp().quantizer is None:
         found.append(
             error(
                 "gguf.no-quantizer",
                 f"{form} needs llama-quantize, which isn’t found on this machine.",
                 fix="Choose q8_0, or install llama.cpp and name its folder in "
-                f"{programs.VARIABLE}.",
+                f"{VARIABLE}.",
                 where="--form",
             )
         )

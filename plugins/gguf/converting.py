@@ -10,8 +10,9 @@ from pathlib import Path
 
 from studio.domain.errors import StudioError, refusal
 from studio.plugin_api.exporting import Tell
+from studio.system.llama_cpp import VARIABLE, find_llama_cpp
 
-from . import children, installing, programs
+from . import children, installing
 from .forms import Form
 
 _LOOKED_AT = re.compile(r"\bshape = \{")
@@ -43,7 +44,7 @@ def converter(tell: Tell) -> Converter:
         StudioError: The package is needed and can't be had.
         OSError: The disk refuses.
     """
-    script = programs.llama_cpp().script
+    script = find_llama_cpp().script
     if script is not None:
         package = installing.package_folder() if installing.is_installed() else None
         return Converter("the converter of llama.cpp", (str(script),), package)
@@ -169,7 +170,7 @@ def _failed(ended: children.Ended, source: Path) -> StudioError:
             "llama.cpp’s converter doesn’t know this model’s tokenizer.",
             why="It would split text otherwise than in training.",
             fix="Use the merged model as it is, or a newer llama.cpp by naming its "
-            f"folder in {programs.VARIABLE}.",
+            f"folder in {VARIABLE}.",
             where=str(source),
         )
     if unknown := _UNKNOWN_MODEL.search(ended.text):
@@ -177,7 +178,7 @@ def _failed(ended: children.Ended, source: Path) -> StudioError:
             "gguf.architecture",
             f"llama.cpp’s converter doesn’t know models of the kind {unknown[1]}.",
             fix="Use the merged model as it is, or a newer llama.cpp by naming its "
-            f"folder in {programs.VARIABLE}.",
+            f"folder in {VARIABLE}.",
             where=str(source),
         )
     return refusal(

@@ -6,9 +6,10 @@ from pathlib import Path
 from studio.domain.errors import StudioError
 from studio.domain.finding import Severity
 from studio.plugin_api.exporting import Proof, Tell
+from studio.system.llama_cpp import find_llama_cpp
 
 from . import check as beforehand
-from . import guide, modelfile, programs, supported
+from . import guide, modelfile, supported
 from .converting import Converter, convert, converter, quantize, read_words
 from .forms import FORMS, Form, form_named
 from .hearing import heard
@@ -63,7 +64,7 @@ def _write(by: Converter, source: Path, file: Path, form: Form, tell: Tell) -> N
     if not form.from_form:
         convert(by, source, file, form, tell)
         return
-    tool = programs.llama_cpp().quantizer
+    tool = find_llama_cpp().quantizer
     assert tool is not None  # else it was refused
     between = file.with_name("between.gguf")
     convert(by, source, between, FORMS[form.from_form], tell)

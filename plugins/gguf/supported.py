@@ -10,9 +10,10 @@ import re
 from pathlib import Path
 
 from studio.plugin_api.exporting import Tell
+from studio.system.llama_cpp import find_llama_cpp
 from studio.system.paths import cache_dir
 
-from . import children, programs
+from . import children
 from .converting import Converter, variables
 
 _BUNDLED = Path(__file__).with_name("architectures.json")
@@ -22,7 +23,7 @@ _NOT_TEXT = re.compile(r"MMPROJ", re.IGNORECASE)
 
 def architectures() -> frozenset[str]:
     """Names of what can be converted here; empty when that isn't known."""
-    script = programs.llama_cpp().script
+    script = find_llama_cpp().script
     file = _BUNDLED if script is None else _kept(script)
     try:
         return frozenset(json.loads(file.read_text(encoding="utf-8")))
@@ -36,7 +37,7 @@ def learn(by: Converter, tell: Tell) -> None:
     Raises:
         OSError: It can't be started, or the disk refuses.
     """
-    script = programs.llama_cpp().script
+    script = find_llama_cpp().script
     if script is None or _kept(script).is_file():
         return
     found = ask(by, tell)

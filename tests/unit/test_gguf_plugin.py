@@ -12,6 +12,7 @@ import pytest
 from studio.domain.errors import StudioError
 from studio.storage.plugin_code import code_of
 from studio.storage.plugins import exporter_plugin
+from studio.system.llama_cpp import find_llama_cpp
 from studio.system.resources import plugin_root
 
 PLUGIN = exporter_plugin(plugin_root(), "gguf")
@@ -224,7 +225,7 @@ def test_that_k_quants_need_llama_quantize(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("_nothing_found")
 def test_that_a_llama_cpp_is_found_by_preference_and_on_the_path(tmp_path, monkeypatch):
-    found = part("programs").llama_cpp
+    found = find_llama_cpp
     assert found().script is None
     script = tmp_path / "checkout" / "convert_hf_to_gguf.py"
     script.parent.mkdir()

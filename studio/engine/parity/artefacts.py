@@ -1,5 +1,7 @@
 """What can be compared with a run: a merged model's folder, or a GGUF file."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -7,19 +9,21 @@ from typing import Protocol
 import torch
 
 from studio.domain.errors import StudioError, refusal
-from studio.engine.model_loading import Model, load_plain
-from studio.engine.parity import gguf_file
+from studio.engine.model_loading import load_plain
+from studio.engine.parity import gguf_file, llama_server
+from studio.engine.parity.speakers import LoadedModel, ServedFile, Speaker
 from studio.engine.parity.words import ends_of
-from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
+from studio.engine.tokenizer_loading import load_tokenizer
 from studio.storage.artefacts import read_origin
 from studio.storage.models import is_model_folder
 from studio.storage.weight_files import read_weights
+from studio.system.llama_cpp import find_llama_cpp
 
 _NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 
 
 class Artefact(Protocol):
-    """An exported model, by what runs it here."""
+    """An exported model, and what runs it here."""
 
     @property
     def kind(self) -> str:
@@ -41,17 +45,11 @@ class Artefact(Protocol):
     def report(self) -> Path:
         """Where its report goes, without a suffix."""
 
-    def tokenizer(self) -> Tokenizer:
-        """Its own."""
+    def opened(self) -> contextlib.AbstractContextManager[Speaker]:
+        """Itself, loaded for as long as it is asked.
 
-    def load(self) -> Model:
-        """Itself, in fp32."""
-
-    def ends(self, model: Model) -> set[int]:
-        """Tokens that end an answer of it.
-
-        Args:
-            model: As `load` gave it.
+        Raises:
+            StudioError: It can't be loaded.
         """
 
 
@@ -80,31 +78,23 @@ class MergedFolder:
         """In the folder."""
         return self.folder / "parity"
 
-    def tokenizer(self) -> Tokenizer:
-        """Its own.
-
-        Raises:
-            StudioError: There is none.
-        """
-        return load_tokenizer(self.folder)
-
-    def load(self) -> Model:
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[LoadedModel]:
         """The model in fp32.
 
         Raises:
             StudioError: transformers makes nothing of it.
         """
-        return load_plain(self.folder, torch.float32)
-
-    def ends(self, model: Model) -> set[int]:
-        """By tokenizer and generation settings."""
+        tokenizer = load_tokenizer(self.folder)
+        model = load_plain(self.folder, torch.float32)
         own = model.generation_config
-        return ends_of(self.tokenizer(), own.eos_token_id if own else None)
+        ends = ends_of(tokenizer, own.eos_token_id if own else None)
+        yield LoadedModel(model, tokenizer, frozenset(ends))
 
 
 @dataclass(frozen=True, slots=True)
 class GgufArtefact:
-    """A GGUF file.
+    """A GGUF file, run by the user's llama.cpp where there is one.
 
     Attributes:
         file: It.
@@ -112,7 +102,12 @@ class GgufArtefact:
 
     file: Path
     kind: str = "GGUF file"
-    reader: str = gguf_file.READER
+
+    @property
+    def reader(self) -> str:
+        """Of the two that can run it."""
+        served = find_llama_cpp().server is not None
+        return llama_server.READER if served else gguf_file.READER
 
     @property
     def format(self) -> str:
@@ -132,17 +127,25 @@ class GgufArtefact:
         """Beside the file, under its name."""
         return self.file.with_name(f"{self.file.stem}.parity")
 
-    def tokenizer(self) -> Tokenizer:
-        """As the file describes it."""
-        return gguf_file.tokenizer_of(self.file)
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Speaker]:
+        """By llama-server, else by transformers in fp32.
 
-    def load(self) -> Model:
-        """The model in fp32, its weights unpacked."""
-        return gguf_file.load(self.file)
+        Raises:
+            StudioError: Neither makes anything of it.
+        """
+        ends = frozenset(gguf_file.ends_of(self.file))
+        program = find_llama_cpp().server
+        if program is None:
+            model = gguf_file.load(self.file)
+            yield LoadedModel(model, gguf_file.tokenizer_of(self.file), ends)
+        else:
+            with llama_server.serving(program, self.file, CONTEXT) as server:
+                yield ServedFile(server, ends)
 
-    def ends(self, model: Model) -> set[int]:  # noqa: ARG002 - the file tells it
-        """By the file's own words."""
-        return gguf_file.ends_of(self.file)
+
+CONTEXT = 1024
+"""Tokens that what is read and answered may have together."""
 
 
 def artefact_at(path: Path) -> Artefact:

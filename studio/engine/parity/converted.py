@@ -7,28 +7,21 @@ prompts and its answers are taken from there.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import torch
-
-from studio.domain.dataset import Turn
 from studio.domain.errors import StudioError
 from studio.domain.finding import warning
 from studio.domain.parity import AnswerPair, Distance, Parity
-from studio.engine.devices import Formats
-from studio.engine.generation import answers
 from studio.engine.parity import texts as reading
 from studio.engine.parity.artefacts import GgufArtefact, MergedFolder
-from studio.engine.parity.hearing import distance_between, heard, places_for
+from studio.engine.parity.hearing import distance_between, places_for
 from studio.engine.parity.page import write_report
-from studio.engine.parity.words import lost_ends, other_prompts
-from studio.engine.tokenizer_loading import Tokenizer
+from studio.engine.parity.words import lost_ends, other_prompts, rendered
 from studio.plugin_api.exporting import Proof, Tell
 from studio.storage.artefacts import read_origin
 
-_PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
-_ANSWER_TOKENS = 48
 _UNKNOWN = Distance(0, 0.0, float("inf"), float("inf"))
 Item = TypeVar("Item")
 
@@ -81,40 +74,34 @@ def compare(source: Path, file: Path, tell: Tell) -> Proof:
 
 
 def _compared(source: MergedFolder, artefact: GgufArtefact, tell: Tell) -> Parity:
-    ours, theirs = source.tokenizer(), artefact.tokenizer()
-    known = _certificate(source.folder)
+    known, counted = _certificate(source.folder), _Counted(tell)
     prompts = list(known.said) or list(reading.FIXED_PROMPTS)
-    model = source.load()
-    said = known.said or dict(answers(model, ours, prompts, _PLAIN, _ANSWER_TOKENS))
-    texts = reading.within(
-        [_answered(ours, each, said[each]) for each in prompts],
-        places_for(model.config.vocab_size),
-    )
-    expected = list(heard(_Counted(tell), model, texts, "Hearing the merged model"))
-    trained_ends = source.ends(model)
-    del model
+    with source.opened() as merged:
+        ours, ends = merged.tokenizer, merged.ends
+        said = known.said or merged.answers(prompts)
+        texts = reading.within(
+            [reading.asked_and_answered(ours, each, said[each]) for each in prompts],
+            places_for(merged.model.config.vocab_size),
+        )
+        expected = list(merged.expected(counted, texts, (), "Hearing the merged model"))
+    del merged
     tell("Loading the GGUF file", 0, 1, "files")
-    exported = artefact.load()
-    told = heard(_Counted(tell), exported, texts, "Hearing the GGUF file")
-    distance = distance_between(texts, expected, told)
-    answered = dict(answers(exported, theirs, prompts, _PLAIN, _ANSWER_TOKENS))
+    with artefact.opened() as exported:
+        told = exported.expected(counted, texts, expected, "Hearing the GGUF file")
+        distance = distance_between(texts, expected, told)
+        answered = exported.answers(prompts)
+        others = other_prompts(partial(rendered, ours), exported.asked, prompts)
+        lost = lost_ends(ours, ends, exported.ends)
     return Parity(
         format=artefact.format,
         kind=artefact.kind,
         reader=artefact.reader,
         distance=distance,
         learnt=known.learnt,
-        other_prompts=other_prompts(ours, theirs, prompts),
-        lost_ends=lost_ends(ours, trained_ends, artefact.ends(exported)),
+        other_prompts=others,
+        lost_ends=lost,
         answers=tuple(AnswerPair(each, said[each], answered[each]) for each in prompts),
     )
-
-
-def _answered(tokenizer: Tokenizer, prompt: str, answer: str) -> reading.Text:
-    asked = reading.tokens_of(tokenizer, [Turn("user", prompt)])
-    said = list(tokenizer(answer, add_special_tokens=False).input_ids)
-    end = tokenizer.eos_token_id
-    return reading.answered(asked, [*said, *([end] if isinstance(end, int) else [])])
 
 
 def _certificate(folder: Path) -> _Certificate:

@@ -5,21 +5,22 @@ One is in memory at a time. Where the base was quantised while it was trained, t
 is heard too: how far it is from its unquantised self is told and not judged.
 """
 
+import contextlib
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from studio.domain.dataset import Turn
 from studio.domain.errors import StudioError
 from studio.domain.parity import AnswerPair, Distance, Parity
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
 from studio.engine.adapter_files import put_adapter
 from studio.engine.data_preparation import prepare_data
-from studio.engine.devices import Formats, choose_device, formats_of
+from studio.engine.devices import choose_device, formats_of
 from studio.engine.generation import answers
 from studio.engine.merging.verb import refuse_whole
 from studio.engine.model_loading import load_model, load_plain
@@ -28,7 +29,13 @@ from studio.engine.parity import texts as reading
 from studio.engine.parity.artefacts import Artefact, artefact_at
 from studio.engine.parity.hearing import Heard, distance_between, heard, places_for
 from studio.engine.parity.page import finite, write_report
-from studio.engine.parity.words import ends_of, lost_ends, other_prompts
+from studio.engine.parity.speakers import ANSWER_TOKENS, PLAIN
+from studio.engine.parity.words import (
+    ends_of,
+    lost_ends,
+    other_prompts,
+    rendered,
+)
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.starting.begin import be_as_trained
@@ -39,8 +46,7 @@ from studio.protocol.events import ParityMeasured
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
 
-_PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
-_ANSWER_TOKENS = 48
+_HEARD = "Hearing the export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +98,20 @@ def _compared(
     session: Session, run: RunDirectory, base: Path, artefact: Artefact
 ) -> Parity:
     recipe = run.read_recipe()
-    ours, theirs = load_tokenizer(run.adapter_path), artefact.tokenizer()
+    ours = load_tokenizer(run.adapter_path)
     rows, prompts = _material(session, recipe, ours)
     told = _hear_trained(session, run, base, ours, rows, prompts)
     session.enter(Phase.LOADING_MODEL)
-    with reported(session, "Loading the exported model"):
-        exported = artefact.load()
-    session.enter(Phase.EVALUATING)
-    distance = _distance(session, exported, told, "Hearing the export")
-    answered = dict(answers(exported, theirs, prompts, _PLAIN, _ANSWER_TOKENS))
-    ends = artefact.ends(exported)
-    del exported
+    with contextlib.ExitStack() as opened:
+        with reported(session, "Loading the exported model"):
+            exported = opened.enter_context(artefact.opened())
+        session.enter(Phase.EVALUATING)
+        said = exported.expected(session, told.texts, told.expected, _HEARD)
+        distance = distance_between(told.texts, told.expected, said)
+        answered = exported.answers(prompts)
+        others = other_prompts(partial(rendered, ours), exported.asked, prompts)
+        ends = exported.ends
+    del exported, said
     return Parity(
         format=artefact.format,
         made_from=artefact.made_from,
@@ -110,7 +119,7 @@ def _compared(
         reader=artefact.reader,
         distance=distance,
         learnt=told.learnt,
-        other_prompts=other_prompts(ours, theirs, prompts),
+        other_prompts=others,
         lost_ends=lost_ends(ours, told.ends, ends),
         answers=tuple(
             AnswerPair(prompt, told.answers[prompt], answered[prompt])
@@ -153,8 +162,11 @@ def _hear_trained(
         if bits is not None:
             hold_as_quantised(model, bits)
     session.enter(Phase.EVALUATING)
-    said = dict(answers(model, tokenizer, prompts, _PLAIN, _ANSWER_TOKENS))
-    whole = [*rows, *(_answered(tokenizer, each, said[each]) for each in prompts)]
+    said = dict(answers(model, tokenizer, prompts, PLAIN, ANSWER_TOKENS))
+    whole = [
+        *rows,
+        *(reading.asked_and_answered(tokenizer, each, said[each]) for each in prompts),
+    ]
     texts = reading.within(whole, places_for(model.config.vocab_size))
     expected = list(heard(session, model, texts, "Hearing what was trained"))
     with model.disable_adapter():
@@ -162,13 +174,6 @@ def _hear_trained(
         learnt = distance_between(texts, expected, alone)
     ends = ends_of(tokenizer, _own_ends(model))
     return _Told(texts, expected, learnt, said, ends)
-
-
-def _answered(tokenizer: Tokenizer, prompt: str, answer: str) -> reading.Text:
-    asked = reading.tokens_of(tokenizer, [Turn("user", prompt)])
-    said = list(tokenizer(answer, add_special_tokens=False).input_ids)
-    end = tokenizer.eos_token_id
-    return reading.answered(asked, [*said, *([end] if isinstance(end, int) else [])])
 
 
 def _distance(session: Session, model: Heard, told: _Told, stage: str) -> Distance:

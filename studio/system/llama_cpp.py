@@ -23,17 +23,20 @@ class LlamaCpp:
     Attributes:
         script: Its converter.
         quantizer: ``llama-quantize``.
+        server: ``llama-server``.
     """
 
     script: Path | None = None
     quantizer: Path | None = None
+    server: Path | None = None
 
 
-def llama_cpp() -> LlamaCpp:
+def find_llama_cpp() -> LlamaCpp:
     """Look where the user says, and on the path otherwise."""
     return LlamaCpp(
         script=next(_named(_SCRIPT), None),
         quantizer=next(_named("llama-quantize", is_program=True), None),
+        server=next(_named("llama-server", is_program=True), None),
     )
 
 
