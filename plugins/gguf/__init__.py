@@ -4,7 +4,7 @@
 - `check`: what speaks against an export, asked beforehand (the manifest's ``check``);
 - `exporter`: an export from beginning to end (the manifest's ``module``);
 - `source`: what a merged model's folder says of itself;
-- `supported`: which models the converter knows;
+- `supported`, `words`: which models and which tokenizers the converter knows;
 - `installing`, `converting`, `children`: the converter, which runs in a process of its
   own and is never imported here;
 - `reading`: a file is read back in a process of its own and held against its source;

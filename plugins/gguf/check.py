@@ -8,7 +8,7 @@ from studio.domain.finding import Finding, error, warning
 from studio.storage.safetensors_headers import read_header
 from studio.system.llama_cpp import VARIABLE, find_llama_cpp
 
-from . import supported
+from . import supported, words
 from .forms import FORMS, form_named
 from .source import Source, source_of
 
@@ -67,22 +67,15 @@ def _findings(source: Source) -> Iterator[Finding]:
             where=str(source.folder),
         )
     known = supported.architectures()
-    if known and source.architecture not in known:
+    if known and source.architecture and source.architecture not in known:
         yield error(
             "gguf.architecture",
             "llama.cpp’s converter doesn’t know models of the kind "
-            f"{source.architecture or 'that this is'}.",
+            f"{source.architecture}.",
             fix=_NEWER,
             where=str(source.folder),
         )
-    if not source.template:
-        yield error(
-            "gguf.no-template",
-            "This model has no chat template to put into the file.",
-            fix="Use the merged model as it is.",
-            where=str(source.folder),
-        )
-    if _lacks_pieces(source.folder):
+    if source.needs_pieces and not (source.folder / "tokenizer.model").is_file():
         yield warning(
             "gguf.no-pieces",
             "This model’s folder has no tokenizer.model, which tells llama.cpp how "
@@ -92,6 +85,14 @@ def _findings(source: Source) -> Iterator[Finding]:
             fix="Fetch the base model with its tokenizer.model.",
             where=str(source.folder),
         )
+    elif not source.needs_pieces and words.are_known(source.folder) is False:
+        yield warning(
+            "gguf.unknown-words",
+            "llama.cpp’s converter doesn’t know this model’s tokenizer.",
+            why="It refuses models of which it can’t tell how text is split.",
+            fix=_NEWER,
+            where=str(source.folder),
+        )
 
 
 def _brings_code(folder: Path) -> bool:
@@ -99,12 +100,6 @@ def _brings_code(folder: Path) -> bool:
         "auto_map" in _object(folder / name)
         for name in ("config.json", "tokenizer_config.json")
     )
-
-
-def _lacks_pieces(folder: Path) -> bool:
-    model = _object(folder / "tokenizer.json").get("model")
-    is_pieces = isinstance(model, dict) and model.get("byte_fallback") is True
-    return is_pieces and not (folder / "tokenizer.model").is_file()
 
 
 def _object(file: Path) -> dict[str, object]:

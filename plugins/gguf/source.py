@@ -23,6 +23,8 @@ class Source:
         sampling: How its maker would have answers drawn, by transformers' names.
         context: Most tokens that it reads; 0 when unknown.
         is_tied: Whether its head is its embedding.
+        needs_pieces: Whether its words are put together as sentencepiece does it,
+            which llama.cpp reads from a file of its own.
     """
 
     folder: Path
@@ -34,6 +36,7 @@ class Source:
     sampling: Mapping[str, float] = field(default_factory=dict)
     context: int = 0
     is_tied: bool = False
+    needs_pieces: bool = False
 
 
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
@@ -48,7 +51,8 @@ def source_of(folder: Path) -> Source:
     config = read_object(folder / "config.json")
     settings = _optional(folder / "tokenizer_config.json")
     generation = _optional(folder / "generation_config.json")
-    texts = _added_texts(folder)
+    words = _words_of(folder)
+    texts = _added_texts(words)
     end = _text(settings.get("eos_token"))
     listed = generation.get("eos_token_id")
     others = [texts.get(each, "") for each in _as_list(listed)]
@@ -66,6 +70,7 @@ def source_of(folder: Path) -> Source:
         sampling=_numbers(generation),
         context=context if isinstance(context, int) else 0,
         is_tied=config.get("tie_word_embeddings") is True,
+        needs_pieces=_needs_pieces(words),
     )
 
 
@@ -77,13 +82,27 @@ def _template(folder: Path, settings: Mapping[str, object]) -> str:
     return told if isinstance(told, str) else ""
 
 
-def _added_texts(folder: Path) -> dict[int, str]:
-    """Added tokens' texts by their number."""
+def _words_of(folder: Path) -> Mapping[str, object]:
     try:
         told = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        return {int(each["id"]): str(each["content"]) for each in told["added_tokens"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _added_texts(words: Mapping[str, object]) -> dict[int, str]:
+    """Added tokens' texts by their number."""
+    listed = words.get("added_tokens")
+    return {
+        each["id"]: str(each.get("content", ""))
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("id"), int)
+    }
+
+
+def _needs_pieces(words: Mapping[str, object]) -> bool:
+    model = words.get("model")
+    return isinstance(model, dict) and model.get("byte_fallback") is True
 
 
 def _optional(file: Path) -> Mapping[str, object]:

@@ -4,12 +4,17 @@ import hashlib
 import json
 import os
 import zipfile
+from dataclasses import replace
 
 import jinja2
 import psutil
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from studio.domain.errors import StudioError
+from studio.domain.finding import Severity
+from studio.services.export_remarks import export_remarks
+from studio.storage.models import ModelPlace, ModelState
 from studio.storage.plugin_code import code_of
 from studio.storage.plugins import exporter_plugin
 from studio.system.llama_cpp import find_llama_cpp
@@ -191,7 +196,6 @@ def test_that_a_known_model_is_not_spoken_against(tmp_path):
     ("change", "code"),
     [
         ({"config.json": {"architectures": ["NewForCausalLM"]}}, "gguf.architecture"),
-        ({"config.json": {}}, "gguf.architecture"),
         (
             {"config.json": {**CONFIG, "auto_map": {"AutoConfig": "a.B"}}},
             "gguf.foreign-code",
@@ -421,3 +425,44 @@ def test_that_the_converter_s_end_is_put_into_words(tmp_path, said, code):
         converting.convert(by, tmp_path, tmp_path / "a.gguf", form, Heard())
     assert refused.value.finding.code == code
     assert list(tmp_path.iterdir()) == []
+
+
+CONVERTER = """
+def words(tokenizer):
+    chktxt = "one two 333"
+    chkhsh = tokenizer
+    if chkhsh == "{digest}":
+        return "one"
+"""
+
+
+@pytest.mark.usefixtures("_nothing_found")
+def test_that_a_tokenizer_is_known_by_the_converter_s_own_source(tmp_path, monkeypatch):
+    words = part("words")
+    folder = model_folder(tmp_path / "model")
+    tokenizer = Tokenizer(models.WordLevel({"one": 0, "two": 1, "?": 2}, unk_token="?"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    assert words.are_known(folder) is None, "there is no converter yet"
+    script = tmp_path / "checkout" / "convert_hf_to_gguf.py"
+    script.parent.mkdir()
+    script.write_text(CONVERTER.format(digest="0" * 64))
+    monkeypatch.setenv("SNUGTUNE_LLAMA_CPP", str(script.parent))
+    assert words.are_known(folder) is False
+    base = script.parent / "conversion" / "base.py"
+    base.parent.mkdir()
+    digest = hashlib.sha256(str([0, 1, 2]).encode()).hexdigest()
+    base.write_text(CONVERTER.format(digest=digest))
+    assert words.are_known(folder) is True
+
+
+@pytest.mark.usefixtures("_nothing_found")
+def test_that_what_can_t_be_exported_is_a_remark_and_no_error(tmp_path):
+    new = {"config.json": {"architectures": ["NewForCausalLM"]}}
+    folder = model_folder(tmp_path / "model", **new)
+    place = ModelPlace(name="new", title="New", state=ModelState.READY, folder=folder)
+    (remark,) = export_remarks(place)
+    assert remark.code == "gguf.architecture"
+    assert remark.severity is Severity.INFO
+    assert "NewForCausalLM" in remark.what
+    assert export_remarks(replace(place, state=ModelState.MISSING)) == ()
