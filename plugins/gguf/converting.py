@@ -79,25 +79,6 @@ def convert(by: Converter, source: Path, file: Path, form: Form, tell: Tell) -> 
         raise _failed(ended, source)
 
 
-def read_words(by: Converter, source: Path, file: Path, tell: Tell) -> None:
-    """Write a tokenizer alone, which tells in seconds whether it is a known one.
-
-    Raises:
-        StudioError: The converter doesn't know the model or its tokenizer.
-        OSError: The disk refuses.
-    """
-    command = [*by.command, str(source), "--outfile", str(file), "--vocab-only"]
-    ended = children.run(
-        children.python(*command),
-        file.parent,
-        variables(by),
-        lambda _line: tell("Looking at the tokenizer", 0, 1, "tokenizers"),
-    )
-    file.unlink(missing_ok=True)
-    if ended.code:
-        raise _failed(ended, source)
-
-
 def quantize(tool: Path, source: Path, file: Path, form: Form, tell: Tell) -> None:
     """Have ``llama-quantize`` make a coarser file.
 

@@ -10,7 +10,7 @@ from studio.system.llama_cpp import find_llama_cpp
 
 from . import check as beforehand
 from . import guide, modelfile, supported
-from .converting import Converter, convert, converter, quantize, read_words
+from .converting import Converter, convert, converter, quantize
 from .forms import FORMS, Form, form_named
 from .hearing import heard
 from .reading import Written, findings, read_back
@@ -42,7 +42,6 @@ def export(source: Path, out: Path, form: str, tell: Tell) -> Proof:
     by = converter(tell)
     supported.learn(by, tell)
     file = out / f"{_name_of(source)}-{form}.gguf"
-    read_words(by, source, file.with_name("words.gguf"), tell)
     _write(by, source, file, wanted, tell)
     written = read_back(file)
     pieces = _pieces(model, written)

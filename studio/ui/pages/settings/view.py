@@ -5,7 +5,6 @@ from typing import Final
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -16,6 +15,7 @@ from studio.ui.pages.settings.view_model import CLOSING, THEMES
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import button
 from studio.ui.widgets.card import Card
+from studio.ui.widgets.inputs import TextField
 from studio.ui.widgets.labels import ElidedLabel, Role, label
 from studio.ui.widgets.page import PageFrame
 from studio.ui.widgets.segmented import Segmented
@@ -98,9 +98,9 @@ class SettingsView(PageFrame):
 
     def _make_llama_cpp(self) -> Card:
         card = Card("llama.cpp")
-        self.llama_cpp = QLineEdit()
-        self.llama_cpp.setPlaceholderText("Its folder; empty to look on the path")
-        self.llama_cpp.setAccessibleName("Folder of llama.cpp")
+        self.llama_cpp = TextField(
+            name="Folder of llama.cpp", hint="Its folder; empty to look on the path"
+        )
         self.llama_cpp_words = label("", tone=Tone.MUTED, wraps=True)
         card.body.addWidget(self.llama_cpp)
         card.body.addWidget(self.llama_cpp_words)
