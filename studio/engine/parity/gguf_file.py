@@ -23,11 +23,29 @@ _FORMATS = {"F32": "fp32", "F16": "f16", "BF16": "bf16", "Q8_0": "q8_0"}
 _MIXTURES = {"Q6_K": "q6_k", "Q5_K": "q5_k_m", "Q4_K": "q4_k_m"}
 # Ends of answers that llama.cpp knows by their texts (llama-vocab.cpp).
 _KNOWN_ENDS = frozenset(
-    """
-    <|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn>
-    <|endoftext|> </s> <|eom_id|> <EOT> _<EOT> [EOT] [EOS] <|end_of_text|>
-    <end_of_utterance> <eos> <turn|> <|tool_response> <｜end▁of▁sentence｜>
-    """.split()
+    [
+        "<|eot_id|>",
+        "<|im_end|>",
+        "<|end|>",
+        "<|return|>",
+        "<|call|>",
+        "<|flush|>",
+        "<|calls|>",
+        "<end_of_turn>",
+        "<|endoftext|>",
+        "</s>",
+        "<|eom_id|>",
+        "<EOT>",
+        "_<EOT>",
+        "[EOT]",
+        "[EOS]",
+        "<|end_of_text|>",
+        "<end_of_utterance>",
+        "<eos>",
+        "<turn|>",
+        "<|tool_response>",
+        "<｜end▁of▁sentence｜>",
+    ]
 )
 _END_KINDS = ("eos", "eot", "eom")
 
