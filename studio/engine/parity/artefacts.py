@@ -19,6 +19,7 @@ from studio.storage.models import is_model_folder
 from studio.storage.weight_files import read_weights
 from studio.system.llama_cpp import find_llama_cpp
 
+_USUAL = "bf16"  # of merges, where a file doesn't say what it was converted from
 _NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 
 
@@ -42,8 +43,12 @@ class Artefact(Protocol):
         """The format of what it was converted from; empty when from the run itself."""
 
     @property
-    def report(self) -> Path:
-        """Where its report goes, without a suffix."""
+    def folder(self) -> Path:
+        """Where it lies, and its report goes."""
+
+    @property
+    def prefix(self) -> str:
+        """Of the report's names; empty where it has the folder to itself."""
 
     def opened(self) -> contextlib.AbstractContextManager[Speaker]:
         """Itself, loaded for as long as it is asked.
@@ -65,6 +70,7 @@ class MergedFolder:
     kind: str = "Merged model"
     reader: str = "transformers"
     made_from: str = ""
+    prefix: str = ""
 
     @property
     def format(self) -> str:
@@ -72,11 +78,6 @@ class MergedFolder:
         header, _ = read_weights(self.folder)
         found = [_NAMES[each] for each in header.entries if each in _NAMES]
         return next((name for name in ("bf16", "fp16") if name in found), "fp32")
-
-    @property
-    def report(self) -> Path:
-        """In the folder."""
-        return self.folder / "parity"
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[LoadedModel]:
@@ -116,16 +117,22 @@ class GgufArtefact:
 
     @property
     def made_from(self) -> str:
-        """As the export wrote it down beside the file."""
+        """As the export wrote it down beside the file; else the usual one."""
         try:
-            return read_origin(self.file.parent).converted_from
+            told = read_origin(self.file.parent).converted_from
         except StudioError:
-            return ""
+            told = ""
+        return told or _USUAL
 
     @property
-    def report(self) -> Path:
-        """Beside the file, under its name."""
-        return self.file.with_name(f"{self.file.stem}.parity")
+    def folder(self) -> Path:
+        """Which may hold others of its kind."""
+        return self.file.parent
+
+    @property
+    def prefix(self) -> str:
+        """The file's own name."""
+        return f"{self.file.stem}."
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Speaker]:

@@ -69,7 +69,8 @@ def compare(source: Path, file: Path, tell: Tell) -> Proof:
         said = fault.finding
         unheard = warning(said.code, said.what, why=said.why, fix=said.how_to_fix)
         return Proof((unheard,))
-    page = write_report(artefact.report, _run_of(source), parity)
+    run = _run_of(source)
+    page = write_report(artefact.folder, run, parity, artefact.prefix)
     return Proof(parity.findings, page.name, _figures(parity))
 
 

@@ -23,7 +23,7 @@ _FORMATS = {"F32": "fp32", "F16": "f16", "BF16": "bf16", "Q8_0": "q8_0"}
 _MIXTURES = {"Q6_K": "q6_k", "Q5_K": "q5_k_m", "Q4_K": "q4_k_m"}
 # Ends of answers that llama.cpp knows by their texts (llama-vocab.cpp).
 _KNOWN_ENDS = frozenset(
-    [
+    {
         "<|eot_id|>",
         "<|im_end|>",
         "<|end|>",
@@ -45,7 +45,7 @@ _KNOWN_ENDS = frozenset(
         "<turn|>",
         "<|tool_response>",
         "<｜end▁of▁sentence｜>",
-    ]
+    }
 )
 _END_KINDS = ("eos", "eot", "eom")
 

@@ -10,6 +10,8 @@ from studio.domain.parity import Distance, Parity
 from studio.storage.documents import write_bytes_atomically
 from studio.system.versions import versions
 
+DOCUMENT, PAGE = "parity.json", "parity.html"
+
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
   padding: 0 1rem; color: #1b1f24; background: #fff }
@@ -22,13 +24,14 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0;
 """
 
 
-def write_report(place: Path, run: str, parity: Parity) -> Path:
+def write_report(artefact: Path, run: str, parity: Parity, prefix: str = "") -> Path:
     """Write both beside the exported model.
 
     Args:
-        place: Their path without a suffix.
+        artefact: The folder.
         run: The run's name.
         parity: What was found.
+        prefix: Of both names, where a folder may hold several models.
 
     Returns:
         The page's path.
@@ -37,9 +40,9 @@ def write_report(place: Path, run: str, parity: Parity) -> Path:
         StudioError: The disk refuses.
     """
     document = json.dumps(as_document(run, parity), indent=2, ensure_ascii=False)
-    folder, name = place.parent, place.name
-    write_bytes_atomically(folder / f"{name}.json", (document + "\n").encode())
-    page = folder / f"{name}.html"
+    file = artefact / f"{prefix}{DOCUMENT}"
+    write_bytes_atomically(file, (document + "\n").encode())
+    page = artefact / f"{prefix}{PAGE}"
     write_bytes_atomically(page, as_page(run, parity).encode())
     return page
 

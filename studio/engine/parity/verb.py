@@ -26,7 +26,7 @@ from studio.engine.merging.verb import refuse_whole
 from studio.engine.model_loading import load_model, load_plain
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.parity import texts as reading
-from studio.engine.parity.artefacts import Artefact, artefact_at
+from studio.engine.parity.artefacts import artefact_at
 from studio.engine.parity.hearing import Heard, distance_between, heard, places_for
 from studio.engine.parity.page import finite, write_report
 from studio.engine.parity.speakers import ANSWER_TOKENS, PLAIN
@@ -80,8 +80,9 @@ def verify(
     refuse_whole(run)
     exported = artefact_at(artefact)
     with session.lifeline.open():
-        parity = _compared(session, run, prepared_folder(session, place), exported)
-        report = write_report(exported.report, run.name, parity)
+        parity = compared(session, run, prepared_folder(session, place), artefact)
+        folder, prefix = exported.folder, exported.prefix
+        report = write_report(folder, run.name, parity, prefix)
     session.say(
         ParityMeasured(
             path=str(artefact),
@@ -94,9 +95,16 @@ def verify(
     return parity
 
 
-def _compared(
-    session: Session, run: RunDirectory, base: Path, artefact: Artefact
-) -> Parity:
+def compared(session: Session, run: RunDirectory, base: Path, artefact: Path) -> Parity:
+    """Hear a trained run and what was exported from it, one after the other.
+
+    Args:
+        session: Where to report.
+        run: Holds the adapter.
+        base: The folder of its base model.
+        artefact: A merged model's folder or a GGUF file, which stays as it is.
+    """
+    found = artefact_at(artefact)
     recipe = run.read_recipe()
     ours = load_tokenizer(run.adapter_path)
     rows, prompts = _material(session, recipe, ours)
@@ -104,7 +112,7 @@ def _compared(
     session.enter(Phase.LOADING_MODEL)
     with contextlib.ExitStack() as opened:
         with reported(session, "Loading the exported model"):
-            exported = opened.enter_context(artefact.opened())
+            exported = opened.enter_context(found.opened())
         session.enter(Phase.EVALUATING)
         said = exported.expected(session, told.texts, told.expected, _HEARD)
         distance = distance_between(told.texts, told.expected, said)
@@ -113,10 +121,10 @@ def _compared(
         ends = exported.ends
     del exported, said
     return Parity(
-        format=artefact.format,
-        made_from=artefact.made_from,
-        kind=artefact.kind,
-        reader=artefact.reader,
+        format=found.format,
+        made_from=found.made_from,
+        kind=found.kind,
+        reader=found.reader,
         distance=distance,
         learnt=told.learnt,
         other_prompts=others,
