@@ -17,7 +17,6 @@ import pytest
 
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Severity
-from studio.engine.exporting.plugins import exporter_of
 from studio.engine.parity import gguf_file
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import ParityMeasured
@@ -105,7 +104,7 @@ def exported(merged, tmp_path_factory):
     for form in FORMS:
         out = folder / form
         out.mkdir()
-        proof = exporter_of(PLUGIN).export(merged / "fp32", out, form, quiet)
+        proof = part("exporter").export(merged / "fp32", out, form, quiet)
         found[form] = SimpleNamespace(folder=out, proof=proof)
     return found
 
@@ -160,7 +159,7 @@ def test_that_a_file_made_of_a_rounded_model_has_that_one_s_limits(
 ):
     out = tmp_path / "out"
     out.mkdir()
-    assert exporter_of(PLUGIN).export(merged / "bf16", out, "f16", quiet).is_passed
+    assert part("exporter").export(merged / "bf16", out, "f16", quiet).is_passed
     told, event = verified(run, file_in(out))
     assert told["made_from"] == "bf16"
     assert event.is_proven
@@ -272,7 +271,7 @@ def test_that_a_tokenizer_that_the_converter_doesn_t_know_is_told(
     assert doubt.code == "gguf.unknown-words"
     assert doubt.severity is Severity.WARNING
     with pytest.raises(StudioError) as refused:
-        exporter_of(PLUGIN).export(tiny_model, tmp_path, "f16", quiet)
+        part("exporter").export(tiny_model, tmp_path, "f16", quiet)
     assert refused.value.finding.code == "gguf.tokenizer"
     assert list(tmp_path.iterdir()) == []
 
@@ -283,7 +282,7 @@ def test_that_a_wish_to_end_leaves_no_file(merged, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        exporter_of(PLUGIN).export(merged / "fp32", tmp_path, "f16", tell)
+        part("exporter").export(merged / "fp32", tmp_path, "f16", tell)
     assert not list(tmp_path.glob("*-f16.gguf"))
 
 
