@@ -205,9 +205,9 @@ def forget_end(file):
     field.parts[1][:] = np.frombuffer(b"tokenizer.ggml.xxx_token_id", dtype=np.uint8)
 
 
-def take_base(file):
+def turn_over(file):
     for tensor in gguf.GGUFReader(file, "r+").tensors:
-        if tensor.name == "blk.0.attn_q.weight":
+        if tensor.name == "blk.0.ffn_down.weight":
             tensor.data[:] = tensor.data[::-1].copy()
 
 
@@ -215,7 +215,7 @@ def take_base(file):
     ("spoil", "codes"),
     [
         (drop_layer, {"parity.divergence", "parity.lost"}),
-        (take_base, {"parity.divergence", "parity.lost"}),
+        (turn_over, {"parity.divergence", "parity.lost", "parity.agreement"}),
         (swap_template, {"parity.prompt"}),
         (forget_end, {"parity.ends"}),
     ],
