@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -425,6 +426,30 @@ def test_that_the_converter_s_end_is_put_into_words(tmp_path, said, code):
         converting.convert(by, tmp_path, tmp_path / "a.gguf", form, Heard())
     assert refused.value.finding.code == code
     assert list(tmp_path.iterdir()) == []
+
+
+QUANTIZER = """#!{python}
+import shutil, sys
+print("[   1/   2]   blk.0.attn_q.weight - [64, 64], type = f16, converting to q4_K")
+print("[   2/   2]   blk.0.attn_k.weight - [64, 64], type = f16, converting to q4_K")
+sys.exit(7) if "bad" in sys.argv[1] else shutil.copy(*sys.argv[1:3])
+"""
+
+
+def test_that_llama_quantize_makes_the_coarser_forms(tmp_path):
+    tool = tmp_path / "llama-quantize"
+    tool.write_text(QUANTIZER.format(python=sys.executable))
+    tool.chmod(0o755)
+    (tmp_path / "f16.gguf").write_text("weights")
+    quantize, told = part("converting").quantize, Heard()
+    form, file = part("forms").form_named("q4_k_m"), tmp_path / "q4.gguf"
+    quantize(tool, tmp_path / "f16.gguf", file, form, told)
+    assert file.read_text() == "weights"
+    assert ("Quantising the weights", 2, 2, "tensors") in told.told
+    with pytest.raises(StudioError) as refused:
+        quantize(tool, tmp_path / "bad.gguf", tmp_path / "no.gguf", form, told)
+    assert refused.value.finding.code == "gguf.quantize"
+    assert not (tmp_path / "no.gguf").exists()
 
 
 CONVERTER = """
