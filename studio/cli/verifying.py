@@ -18,7 +18,10 @@ from studio.storage.artefacts import read_origin
 
 def verify(
     artefact: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="The folder of a merged model.")
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A merged model’s folder, or a .gguf file."
+        ),
     ],
     run: Annotated[
         str,
@@ -29,17 +32,18 @@ def verify(
         bool, typer.Option("--json", help="Print the report as JSON.")
     ] = False,
 ) -> None:
-    """Compare a merged model with the run that it was made from.
+    """Compare an exported model with the run that it was made from.
 
     Both read the same prompts and held-out rows. Exit code 17 if the export says
     something else than what was trained.
     """
-    folder = artefact.expanduser().absolute()
+    place = artefact.expanduser().absolute()
+    folder = place.parent if place.is_file() else place
     directory = find_run(run or read_origin(folder).run)
     with terminal.ProgressDisplay() as display:
         measured = run_engine(
             "verify",
-            *(str(folder), "--run", str(directory.path)),
+            *(str(place), "--run", str(directory.path)),
             listener=RunReport(directory, display).hear,
         )
     assert isinstance(measured, ParityMeasured)

@@ -102,6 +102,6 @@ def _greedy(
     return GenerationConfig(  # type: ignore[no-untyped-call]  # its __init__ has no types
         do_sample=False,
         max_new_tokens=most_tokens,
-        eos_token_id=sorted(stops),
+        eos_token_id=sorted(stops) or None,
         pad_token_id=tokenizer.pad_token_id,
     )

@@ -90,6 +90,7 @@ def figures_of(told: Mapping[str, Any]) -> dict[str, str]:
         figures["Perplexity"] = f"{before:.3f} trained, {after:.3f} exported"
     same = sum(pair["trained"] == pair["exported"] for pair in told["answers"])
     figures["Same answers"] = f"{same} of {len(told['answers'])}"
+    figures["Run by"] = told["reader"]
     return figures
 
 

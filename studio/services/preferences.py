@@ -98,6 +98,16 @@ class Preferences(QObject):
         self._set("headroom_mib", max(0, round(headroom_bytes / MIB)))
 
     @property
+    def llama_cpp(self) -> str:
+        """The folder of the user's own llama.cpp; empty to look on the path."""
+        value = self._values.get("llama_cpp", "")
+        return value if isinstance(value, str) else ""
+
+    @llama_cpp.setter
+    def llama_cpp(self, folder: str) -> None:
+        self._set("llama_cpp", folder)
+
+    @property
     def last_project(self) -> str:
         """The slug of the project that was open last; empty at first."""
         value = self._values.get("last_project", "")

@@ -21,6 +21,7 @@ from studio.domain.recommend.proposal import headroom_bytes
 from studio.domain.train_options import PAGED_OPTIMIZERS
 from studio.services.data_set_findings import set_findings
 from studio.services.disk_need import merge_bytes, run_bytes
+from studio.services.export_remarks import export_remarks
 from studio.services.fitness_findings import fitness_findings
 from studio.services.model_findings import architecture_findings
 from studio.services.model_places import store
@@ -66,6 +67,7 @@ def preflight(
     if isinstance(place, ModelPlace):
         found += architecture_findings(recipe, place)
         found += fitness_findings(recipe, place, data)
+        found += export_remarks(place)
         if device is not None:
             found += _memory_findings(recipe, place, device)
         if disk_free_bytes is not None:

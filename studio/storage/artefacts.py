@@ -18,16 +18,20 @@ class Origin:
         run: The run's name.
         format: Of its weights.
         adapter_sha256: Of the adapter's weight file that was merged.
+        converted_from: The format of the merged model that a file of another kind was
+            made of; empty for a merged model.
     """
 
     run: str
     format: str
     adapter_sha256: str
+    converted_from: str = ""
 
 
 def write_origin(folder: Path, origin: Origin) -> None:
     """Write it into a folder that is being filled."""
-    text = json.dumps(asdict(origin), indent=2) + "\n"
+    told = {name: value for name, value in asdict(origin).items() if value}
+    text = json.dumps(told, indent=2) + "\n"
     (folder / ORIGIN).write_text(text, encoding="utf-8")
 
 
@@ -48,4 +52,5 @@ def read_origin(folder: Path) -> Origin:
             fix="Name the run: snugtune verify FOLDER --run RUN.",
             where=str(folder),
         ) from None
-    return Origin(str(run), str(form), str(digest))
+    converted_from = str(told.get("converted_from", ""))
+    return Origin(str(run), str(form), str(digest), converted_from)

@@ -109,6 +109,17 @@ def test_that_a_merged_model_is_whole_and_of_its_format(
     assert f"Merged in fp32 and saved in {dtype}." in card
 
 
+def test_that_a_base_s_words_in_pieces_travel_with_it(trained, tiny_qwen, tmp_path):
+    pieces = tiny_qwen / "tokenizer.model"
+    pieces.write_bytes(b"as sentencepiece has them")
+    try:
+        assert merge(trained, tmp_path / "merged")[0] is ExitCode.OK
+    finally:
+        pieces.unlink()
+    travelled = tmp_path / "merged" / "tokenizer.model"
+    assert travelled.read_bytes() == b"as sentencepiece has them"
+
+
 def test_that_a_merged_model_names_no_place_of_this_machine(trained, tmp_path):
     merge(trained, tmp_path / "merged")
     for file in (tmp_path / "merged").iterdir():

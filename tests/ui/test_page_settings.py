@@ -48,5 +48,16 @@ def test_that_a_folder_that_is_not_there_yet_is_told(page, desk: TestDesk):
     assert desk.posted[0].where == str(desk.desk.folders.cache)
 
 
+def test_that_a_llama_cpp_is_named_and_looked_for(page, desk: TestDesk, tmp_path):
+    words = page.view.llama_cpp_words
+    assert words.text().startswith("None is found.")
+    (tmp_path / "convert_hf_to_gguf.py").touch()
+    page.view.llama_cpp.setText(f" {tmp_path} ")
+    page.view.llama_cpp.editingFinished.emit()
+    assert desk.desk.preferences.llama_cpp == str(tmp_path)
+    assert Preferences().llama_cpp == str(tmp_path)
+    assert words.text() == "Found: its converter writes GGUF files."
+
+
 def test_that_every_control_has_a_name(page):
     assert_reachable(page)

@@ -23,6 +23,7 @@ TOLD = {
     "learnt": {"mean_kl": 1.25},
     "as_trained": {"mean_kl": 0.094},
     "answers": [{"prompt": "?", "trained": "a", "exported": "b"}],
+    "reader": "transformers",
 }
 
 
@@ -61,6 +62,7 @@ def test_that_a_wrong_export_is_told_and_has_an_exit_code(export, capsys):
     assert "Quantised base       0.094 nats a token" in said
     assert "Perplexity           3.000 trained, 4.500 exported" in said
     assert "Same answers         0 of 1" in said
+    assert "Run by               transformers" in said
 
 
 def test_that_a_proven_export_is_told(export, capsys):

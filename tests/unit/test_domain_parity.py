@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -67,3 +68,17 @@ def test_that_without_held_out_rows_perplexity_says_nothing():
     found = parity(distance=Distance(500, 1.0, 1e-8, 1e-7))
     assert math.isnan(found.distance.perplexity_ratio)
     assert found.is_proven
+
+
+def test_that_what_was_converted_has_its_source_s_rounding_too():
+    away = replace(SAME, mean_kl=1e-3)
+    assert codes(parity("f16", distance=away)) == ["parity.divergence"]
+    assert codes(parity("f16", distance=away, made_from="fp32")) != []
+    assert codes(parity("f16", distance=away, made_from="bf16")) == []
+    assert parity("q8_0", made_from="fp32").limits == LIMITS["q8_0"]
+
+
+def test_that_coarser_formats_have_wider_limits():
+    order = ("fp32", "fp16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")
+    for finer, coarser in pairwise(LIMITS[form] for form in order):
+        assert coarser.or_wider(finer) == coarser != finer

@@ -7,6 +7,7 @@ for: on the unquantised weights it would count twice.
 """
 
 import secrets
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ from studio.storage.run_directory import RunDirectory
 # Tokenizer, configuration and card.
 REST_BYTES = 32 << 20
 _GENERATION = "generation_config.json"
+_PIECES = "tokenizer.model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def merge_into(
             _stream(session, shards, parts, unfinished, dtype)
             del parts  # it holds the adapter's file open
             _write_configuration(base, unfinished.path, dtype)
-        _complete(run, unfinished.path, merging.dtype)
+        _complete(run, folder, unfinished.path, merging.dtype)
         unfinished.target = judge(unfinished.path)
 
 
@@ -184,9 +186,12 @@ def _fingerprint(
     return "\n".join(told)
 
 
-def _complete(run: RunDirectory, draft: Path, dtype: str) -> None:
+def _complete(run: RunDirectory, base: Path, draft: Path, dtype: str) -> None:
     adapter = run.adapter_path
     load_tokenizer(adapter).save_pretrained(draft)
+    if (base / _PIECES).is_file():
+        # Not needed here any more, but llama.cpp reads words by nothing else.
+        shutil.copyfile(base / _PIECES, draft / _PIECES)
     write_card(draft, merged_card(card_of(adapter), dtype))
     digest = sha256_of(adapter / ADAPTER_WEIGHTS)
     write_origin(draft, Origin(run.name, dtype, digest))

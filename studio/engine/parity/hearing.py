@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import torch
 from peft import PeftModelForCausalLM
@@ -11,13 +11,26 @@ from peft import PeftModelForCausalLM
 from studio.domain.parity import Distance
 from studio.engine.model_loading import Model
 from studio.engine.parity.texts import Text
-from studio.engine.session import Session
 
 Heard: TypeAlias = Model | PeftModelForCausalLM
+Item = TypeVar("Item")
 
 # Of the trained model's expectations, which are kept while the exported one is heard.
 _MOST_BYTES = 512 << 20
 _FP32 = 4
+
+
+class Counting(Protocol):
+    """Reports how far a walk through a collection has come, as a session does."""
+
+    def counted(self, items: Sequence[Item], stage: str, unit: str) -> Iterator[Item]:
+        """Walk through it.
+
+        Args:
+            items: What is walked through.
+            stage: What is done, in words.
+            unit: Of the items.
+        """
 
 
 def places_for(vocabulary: int) -> int:
@@ -26,7 +39,7 @@ def places_for(vocabulary: int) -> int:
 
 
 def heard(
-    session: Session,
+    session: Counting,
     model: Heard,
     texts: Sequence[Text],
     stage: str,

@@ -6,7 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from studio.domain.parity import LIMITS, Distance, Parity
+from studio.domain.parity import Distance, Parity
 from studio.storage.documents import write_bytes_atomically
 from studio.system.versions import versions
 
@@ -24,13 +24,14 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0;
 """
 
 
-def write_report(artefact: Path, run: str, parity: Parity) -> Path:
-    """Write both into the exported model's folder.
+def write_report(artefact: Path, run: str, parity: Parity, prefix: str = "") -> Path:
+    """Write both beside the exported model.
 
     Args:
         artefact: The folder.
         run: The run's name.
         parity: What was found.
+        prefix: Of both names, where a folder may hold several models.
 
     Returns:
         The page's path.
@@ -39,8 +40,9 @@ def write_report(artefact: Path, run: str, parity: Parity) -> Path:
         StudioError: The disk refuses.
     """
     document = json.dumps(as_document(run, parity), indent=2, ensure_ascii=False)
-    write_bytes_atomically(artefact / DOCUMENT, (document + "\n").encode())
-    page = artefact / PAGE
+    file = artefact / f"{prefix}{DOCUMENT}"
+    write_bytes_atomically(file, (document + "\n").encode())
+    page = artefact / f"{prefix}{PAGE}"
     write_bytes_atomically(page, as_page(run, parity).encode())
     return page
 
@@ -51,7 +53,10 @@ def as_document(run: str, parity: Parity) -> dict[str, object]:
         "proven": parity.is_proven,
         "run": run,
         "format": parity.format,
-        "limits": dataclasses.asdict(LIMITS[parity.format]),
+        "made_from": parity.made_from or None,
+        "kind": parity.kind,
+        "reader": parity.reader,
+        "limits": dataclasses.asdict(parity.limits),
         "distance": _figures(parity.distance),
         "learnt": _figures(parity.learnt),
         "lost": finite(parity.lost),
@@ -83,15 +88,15 @@ def as_page(run: str, parity: Parity) -> str:
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         f"<title>Parity of {_safe(run)}</title><style>{_STYLE}</style>"
-        f"<h1>Merged model of {_safe(run)}, {parity.format}</h1>{verdict}"
+        f"<h1>{parity.kind} of {_safe(run)}, {parity.format}</h1>{verdict}"
         f"<ul>{found}</ul>{_table(parity)}"
-        "<h2>Answers</h2><table><tr><th>Prompt<th>Base and adapter<th>Merged</tr>"
+        "<h2>Answers</h2><table><tr><th>Prompt<th>Trained<th>Exported</tr>"
         f"{rows}</table></html>\n"
     )
 
 
 def _table(parity: Parity) -> str:
-    limits, found = LIMITS[parity.format], parity.distance
+    limits, found = parity.limits, parity.distance
     rows = [
         ("Compared tokens", f"{found.tokens:,}", ""),
         (
@@ -115,6 +120,7 @@ def _table(parity: Parity) -> str:
         both = f"{found.trained_perplexity:.3f} → {found.exported_perplexity:.3f}"
         most = f"at most {limits.perplexity_ratio - 1:.1%} more"
         rows.append(("Perplexity on held-out answers", both, most))
+    rows.append(("Run by", parity.reader, ""))
     same = f"{parity.same_answers} of {len(parity.answers)}"
     rows.append(("Answers with the same words", same, ""))
     if parity.as_trained is not None:

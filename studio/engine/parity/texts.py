@@ -43,6 +43,18 @@ def answered(prompt_ids: Sequence[int], answer_ids: Sequence[int]) -> Text:
     return Text(ids, list(range(len(prompt_ids), len(ids))))
 
 
+def asked_and_answered(tokenizer: Tokenizer, prompt: str, answer: str) -> Text:
+    """A prompt with an answer that is known, and the token that ends it.
+
+    Raises:
+        RowError: The template refuses the prompt.
+    """
+    asked = tokens_of(tokenizer, [Turn("user", prompt)])
+    said = list(tokenizer(answer, add_special_tokens=False).input_ids)
+    end = tokenizer.eos_token_id
+    return answered(asked, [*said, *([end] if isinstance(end, int) else [])])
+
+
 def held_out(rows: Sequence[TrainingRow]) -> Iterator[Text]:
     """Rows that were never trained on, spread over all of them."""
     step = max(1, len(rows) // HELD_OUT_ROWS)

@@ -5,29 +5,37 @@ One is in memory at a time. Where the base was quantised while it was trained, t
 is heard too: how far it is from its unquantised self is told and not judged.
 """
 
+import contextlib
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from studio.domain.dataset import Turn
-from studio.domain.errors import StudioError, refusal
+from studio.domain.errors import StudioError
 from studio.domain.parity import AnswerPair, Distance, Parity
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
 from studio.engine.adapter_files import put_adapter
 from studio.engine.data_preparation import prepare_data
-from studio.engine.devices import Formats, choose_device, formats_of
+from studio.engine.devices import choose_device, formats_of
 from studio.engine.generation import answers
 from studio.engine.merging.verb import refuse_whole
 from studio.engine.model_loading import load_model, load_plain
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.parity import texts as reading
+from studio.engine.parity.artefacts import artefact_at
 from studio.engine.parity.hearing import Heard, distance_between, heard, places_for
 from studio.engine.parity.page import finite, write_report
-from studio.engine.parity.words import ends_of, lost_ends, other_prompts
+from studio.engine.parity.speakers import ANSWER_TOKENS, PLAIN
+from studio.engine.parity.words import (
+    ends_of,
+    lost_ends,
+    other_prompts,
+    rendered,
+)
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.starting.begin import be_as_trained
@@ -35,13 +43,10 @@ from studio.engine.starting.loftq import hold_as_quantised
 from studio.engine.starting.trained_on import trained_on
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
 from studio.protocol.export_events import ParityMeasured
-from studio.storage.models import ModelPlace, is_model_folder
+from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
-from studio.storage.weight_files import read_weights
 
-_PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
-_NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
-_ANSWER_TOKENS = 48
+_HEARD = "Hearing the export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +69,20 @@ def verify(
         session: Where to report.
         run: Holds the adapter.
         place: Its base model.
-        artefact: A merged model's folder, which gets the report.
+        artefact: A merged model's folder or a GGUF file; the report goes beside it.
 
     Returns:
-        What was found; its report lies in the folder.
+        What was found.
 
     Raises:
         StudioError: One of the two is not there.
     """
     refuse_whole(run)
-    if not is_model_folder(artefact):
-        raise refusal(
-            "parity.no-model",
-            "There is no model in this folder.",
-            fix="Give the folder of a merged model.",
-            where=str(artefact),
-        )
+    exported = artefact_at(artefact)
     with session.lifeline.open():
         parity = compared(session, run, prepared_folder(session, place), artefact)
-        report = write_report(artefact, run.name, parity)
+        folder, prefix = exported.folder, exported.prefix
+        report = write_report(folder, run.name, parity, prefix)
     session.say(
         ParityMeasured(
             path=str(artefact),
@@ -102,25 +102,32 @@ def compared(session: Session, run: RunDirectory, base: Path, artefact: Path) ->
         session: Where to report.
         run: Holds the adapter.
         base: The folder of its base model.
-        artefact: A merged model's folder, which stays as it is.
+        artefact: A merged model's folder or a GGUF file, which stays as it is.
     """
+    found = artefact_at(artefact)
     recipe = run.read_recipe()
-    ours, theirs = load_tokenizer(run.adapter_path), load_tokenizer(artefact)
+    ours = load_tokenizer(run.adapter_path)
     rows, prompts = _material(session, recipe, ours)
     told = _hear_trained(session, run, base, ours, rows, prompts)
     session.enter(Phase.LOADING_MODEL)
-    with reported(session, "Loading the exported model"):
-        exported = load_plain(artefact, torch.float32)
-    session.enter(Phase.EVALUATING)
-    distance = _distance(session, exported, told, "Hearing the export")
-    answered = dict(answers(exported, theirs, prompts, _PLAIN, _ANSWER_TOKENS))
-    ends = ends_of(theirs, _own_ends(exported))
-    del exported
+    with contextlib.ExitStack() as opened:
+        with reported(session, "Loading the exported model"):
+            exported = opened.enter_context(found.opened())
+        session.enter(Phase.EVALUATING)
+        said = exported.expected(session, told.texts, told.expected, _HEARD)
+        distance = distance_between(told.texts, told.expected, said)
+        answered = exported.answers(prompts)
+        others = other_prompts(partial(rendered, ours), exported.asked, prompts)
+        ends = exported.ends
+    del exported, said
     return Parity(
-        format=_format_of(artefact),
+        format=found.format,
+        made_from=found.made_from,
+        kind=found.kind,
+        reader=found.reader,
         distance=distance,
         learnt=told.learnt,
-        other_prompts=other_prompts(ours, theirs, prompts),
+        other_prompts=others,
         lost_ends=lost_ends(ours, told.ends, ends),
         answers=tuple(
             AnswerPair(prompt, told.answers[prompt], answered[prompt])
@@ -163,8 +170,11 @@ def _hear_trained(
         if bits is not None:
             hold_as_quantised(model, bits)
     session.enter(Phase.EVALUATING)
-    said = dict(answers(model, tokenizer, prompts, _PLAIN, _ANSWER_TOKENS))
-    whole = [*rows, *(_answered(tokenizer, each, said[each]) for each in prompts)]
+    said = dict(answers(model, tokenizer, prompts, PLAIN, ANSWER_TOKENS))
+    whole = [
+        *rows,
+        *(reading.asked_and_answered(tokenizer, each, said[each]) for each in prompts),
+    ]
     texts = reading.within(whole, places_for(model.config.vocab_size))
     expected = list(heard(session, model, texts, "Hearing what was trained"))
     with model.disable_adapter():
@@ -172,13 +182,6 @@ def _hear_trained(
         learnt = distance_between(texts, expected, alone)
     ends = ends_of(tokenizer, _own_ends(model))
     return _Told(texts, expected, learnt, said, ends)
-
-
-def _answered(tokenizer: Tokenizer, prompt: str, answer: str) -> reading.Text:
-    asked = reading.tokens_of(tokenizer, [Turn("user", prompt)])
-    said = list(tokenizer(answer, add_special_tokens=False).input_ids)
-    end = tokenizer.eos_token_id
-    return reading.answered(asked, [*said, *([end] if isinstance(end, int) else [])])
 
 
 def _distance(session: Session, model: Heard, told: _Told, stage: str) -> Distance:
@@ -208,10 +211,3 @@ def _as_trained(
 
 def _own_ends(model: Heard) -> object:
     return model.generation_config.eos_token_id
-
-
-def _format_of(artefact: Path) -> str:
-    """The narrowest format that weights of a folder have."""
-    header, _ = read_weights(artefact)
-    found = [_NAMES[each] for each in header.entries if each in _NAMES]
-    return next((name for name in ("bf16", "fp16") if name in found), "fp32")

@@ -1,14 +1,18 @@
 """Whether two tokenizers make the same tokens of prompts, and end answers alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeAlias
 
 from studio.domain.dataset import RowError, Turn
 from studio.engine.parity.texts import tokens_of
 from studio.engine.tokenizer_loading import Tokenizer
 
+Asked: TypeAlias = Callable[[Sequence[Turn]], list[int] | None]
+"""Makes tokens of a chat that is to be answered; None where it is refused."""
+
 
 def other_prompts(
-    trained: Tokenizer, exported: Tokenizer, prompts: Sequence[str]
+    trained: Asked, exported: Asked, prompts: Sequence[str]
 ) -> tuple[str, ...]:
     """Prompts of which the two make other tokens, alone or in a longer chat."""
     return tuple(
@@ -31,21 +35,24 @@ def ends_of(tokenizer: Tokenizer, own: object) -> set[int]:
 
 
 def lost_ends(
-    tokenizer: Tokenizer, trained: set[int], exported: set[int]
+    tokenizer: Tokenizer,
+    trained: Collection[int],
+    exported: Collection[int],
 ) -> tuple[str, ...]:
     """Words that end an answer of the trained model alone."""
-    lost = sorted(trained - exported)
+    lost = sorted(set(trained) - set(exported))
     return tuple(str(word) for word in tokenizer.convert_ids_to_tokens(lost))
 
 
-def _tokens(tokenizer: Tokenizer, prompt: str) -> list[list[int] | None]:
-    """Asked alone, and after an answer; None where the template refuses it."""
-    chat = [Turn("user", prompt), Turn("assistant", "Yes."), Turn("user", prompt)]
-    return [_rendered(tokenizer, chat[:1]), _rendered(tokenizer, chat)]
-
-
-def _rendered(tokenizer: Tokenizer, turns: Sequence[Turn]) -> list[int] | None:
+def rendered(tokenizer: Tokenizer, turns: Sequence[Turn]) -> list[int] | None:
+    """A chat as tokens by a tokenizer's own template; None where it is refused."""
     try:
         return tokens_of(tokenizer, turns)
     except RowError:
         return None
+
+
+def _tokens(asked: Asked, prompt: str) -> list[list[int] | None]:
+    """Asked alone, and after an answer."""
+    chat = [Turn("user", prompt), Turn("assistant", "Yes."), Turn("user", prompt)]
+    return [asked(chat[:1]), asked(chat)]

@@ -7,6 +7,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.domain.finding import error
+from studio.services.llama_cpp import llama_cpp_words
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.settings.view import SettingsView
 from studio.ui.pages.settings.view_model import closing_words
@@ -33,6 +34,7 @@ class SettingsPage(QWidget):
         view.closing.choice_changed.connect(self._on_closing_chosen)
         view.data_folder.open.clicked.connect(self._on_open_data)
         view.cache_folder.open.clicked.connect(self._on_open_cache)
+        view.llama_cpp.editingFinished.connect(self._on_llama_cpp_edited)
         desk.preferences.preference_changed.connect(self._on_preference_changed)
 
     def _show(self) -> None:
@@ -43,6 +45,8 @@ class SettingsPage(QWidget):
         view.closing_words.setText(closing_words(preferences.keep_running))
         view.data_folder.path.set_text(str(self._desk.folders.data))
         view.cache_folder.path.set_text(str(self._desk.folders.cache))
+        view.llama_cpp.setText(preferences.llama_cpp)
+        view.llama_cpp_words.setText(llama_cpp_words())
 
     def _open(self, folder: Path) -> None:
         if folder.is_dir() and QDesktopServices.openUrl(
@@ -65,6 +69,12 @@ class SettingsPage(QWidget):
     @Slot(str)
     def _on_closing_chosen(self, choice: str) -> None:
         self._desk.preferences.keep_running = choice
+
+    @Slot()
+    def _on_llama_cpp_edited(self) -> None:
+        folder = self.view.llama_cpp.text().strip()
+        if folder != self._desk.preferences.llama_cpp:
+            self._desk.preferences.llama_cpp = folder
 
     @Slot()
     def _on_open_data(self) -> None:

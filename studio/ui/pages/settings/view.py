@@ -2,13 +2,20 @@
 
 from typing import Final
 
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.ui.icon_names import IconName
 from studio.ui.pages.settings.view_model import CLOSING, THEMES
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import button
 from studio.ui.widgets.card import Card
+from studio.ui.widgets.inputs import TextField
 from studio.ui.widgets.labels import ElidedLabel, Role, label
 from studio.ui.widgets.page import PageFrame
 from studio.ui.widgets.segmented import Segmented
@@ -43,17 +50,19 @@ class FolderLine(QWidget):
 
 
 class SettingsView(PageFrame):
-    """Look, closing, folders.
+    """Look, closing, folders, a llama.cpp of the user's own.
 
     Attributes:
         theme, reduced_motion: The look.
         closing, closing_words: What becomes of a run when the window closes.
         data_folder, cache_folder: Where files lie.
+        llama_cpp, llama_cpp_words: Where it lies, and what of it was found.
     """
 
     def __init__(self) -> None:
         super().__init__("Settings", "Saved as you change them")
-        for card in (self._make_look(), self._make_closing(), self._make_folders()):
+        cards = self._make_look(), self._make_closing(), self._make_folders()
+        for card in (*cards, self._make_llama_cpp()):
             card.setMaximumWidth(_WIDTH)
             self.content.addWidget(card)
         self.content.addStretch(1)
@@ -85,6 +94,16 @@ class SettingsView(PageFrame):
         card.body.addWidget(self.data_folder)
         card.add_row_line()
         card.body.addWidget(self.cache_folder)
+        return card
+
+    def _make_llama_cpp(self) -> Card:
+        card = Card("llama.cpp")
+        self.llama_cpp = TextField(
+            name="Folder of llama.cpp", hint="Its folder; empty to look on the path"
+        )
+        self.llama_cpp_words = label("", tone=Tone.MUTED, wraps=True)
+        card.body.addWidget(self.llama_cpp)
+        card.body.addWidget(self.llama_cpp_words)
         return card
 
 

@@ -1,0 +1,1 @@
+"""Bundled plug-ins, each a folder that its manifest describes."""

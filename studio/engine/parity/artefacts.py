@@ -1,0 +1,180 @@
+"""What can be compared with a run: a merged model's folder, or a GGUF file."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from studio.domain.errors import StudioError, refusal
+from studio.engine.model_loading import load_plain
+from studio.engine.parity import gguf_file, llama_server
+from studio.engine.parity.speakers import LoadedModel, ServedFile, Speaker
+from studio.engine.parity.words import ends_of
+from studio.engine.tokenizer_loading import load_tokenizer
+from studio.storage.artefacts import read_origin
+from studio.storage.models import is_model_folder
+from studio.storage.weight_files import read_weights
+from studio.system.llama_cpp import find_llama_cpp
+
+_USUAL = "bf16"  # of merges, where a file doesn't say what it was converted from
+_NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
+
+
+class Artefact(Protocol):
+    """An exported model, and what runs it here."""
+
+    @property
+    def kind(self) -> str:
+        """For people, such as ``Merged model``."""
+
+    @property
+    def reader(self) -> str:
+        """What runs it here, for people."""
+
+    @property
+    def format(self) -> str:
+        """Of its weights: a key of `studio.domain.parity.LIMITS`."""
+
+    @property
+    def made_from(self) -> str:
+        """The format of what it was converted from; empty when from the run itself."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies, and its report goes."""
+
+    @property
+    def prefix(self) -> str:
+        """Of the report's names; empty where it has the folder to itself."""
+
+    def opened(self) -> contextlib.AbstractContextManager[Speaker]:
+        """Itself, loaded for as long as it is asked.
+
+        Raises:
+            StudioError: It can't be loaded.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class MergedFolder:
+    """A merged model's folder.
+
+    Attributes:
+        folder: Holds config, tokenizer and safetensors.
+    """
+
+    folder: Path
+    kind: str = "Merged model"
+    reader: str = "transformers"
+    made_from: str = ""
+    prefix: str = ""
+
+    @property
+    def format(self) -> str:
+        """The narrowest format that weights of the folder have."""
+        header, _ = read_weights(self.folder)
+        found = [_NAMES[each] for each in header.entries if each in _NAMES]
+        return next((name for name in ("bf16", "fp16") if name in found), "fp32")
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[LoadedModel]:
+        """The model in fp32.
+
+        Raises:
+            StudioError: transformers makes nothing of it.
+        """
+        tokenizer = load_tokenizer(self.folder)
+        model = load_plain(self.folder, torch.float32)
+        own = model.generation_config
+        ends = ends_of(tokenizer, own.eos_token_id if own else None)
+        yield LoadedModel(model, tokenizer, frozenset(ends))
+
+
+@dataclass(frozen=True, slots=True)
+class GgufArtefact:
+    """A GGUF file, run by the user's llama.cpp where there is one.
+
+    Attributes:
+        file: It.
+    """
+
+    file: Path
+    kind: str = "GGUF file"
+
+    @property
+    def reader(self) -> str:
+        """Of the two that can run it."""
+        served = find_llama_cpp().server is not None
+        return llama_server.READER if served else gguf_file.READER
+
+    @property
+    def format(self) -> str:
+        """What most of its matrices are held as."""
+        return gguf_file.format_of(self.file)
+
+    @property
+    def made_from(self) -> str:
+        """As the export wrote it down beside the file; else the usual one."""
+        try:
+            told = read_origin(self.file.parent).converted_from
+        except StudioError:
+            told = ""
+        return told or _USUAL
+
+    @property
+    def folder(self) -> Path:
+        """Which may hold others of its kind."""
+        return self.file.parent
+
+    @property
+    def prefix(self) -> str:
+        """The file's own name."""
+        return f"{self.file.stem}."
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Speaker]:
+        """By llama-server, else by transformers in fp32.
+
+        Raises:
+            StudioError: Neither makes anything of it.
+        """
+        ends = frozenset(gguf_file.ends_of(self.file))
+        program = find_llama_cpp().server
+        if program is None:
+            model = gguf_file.load(self.file)
+            yield LoadedModel(model, gguf_file.tokenizer_of(self.file), ends)
+        else:
+            with llama_server.serving(program, self.file, CONTEXT) as server:
+                yield ServedFile(server, ends)
+
+
+CONTEXT = 1024
+"""Tokens that what is read and answered may have together."""
+
+
+def artefact_at(path: Path) -> Artefact:
+    """What lies somewhere.
+
+    Args:
+        path: A merged model's folder, a GGUF file, or a folder that holds one of these
+            files and nothing else to run.
+
+    Raises:
+        StudioError: It is none of them.
+    """
+    if is_model_folder(path):
+        return MergedFolder(path)
+    found = [path] if path.suffix == ".gguf" else sorted(path.glob("*.gguf"))
+    if len(found) == 1 and found[0].is_file():
+        return GgufArtefact(found[0])
+    raise refusal(
+        "parity.no-model",
+        "There is no model in this folder."
+        if len(found) != 1
+        else "There is no such file.",
+        fix="Give the folder of a merged model, or a .gguf file.",
+        where=str(path),
+    )

@@ -1,0 +1,194 @@
+"""A GGUF file, run by llama.cpp itself: the user's own ``llama-server``.
+
+It listens on this machine alone, and ends with the comparison. Of what it expects it
+lists the likeliest words; the others count as one (`studio.engine.parity.listed`).
+The requests are those of llama.cpp's own tools/server/README.md.
+"""
+
+import contextlib
+import json
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.domain.dataset import Turn
+from studio.domain.errors import StudioError, refusal
+
+READER = "llama.cpp (llama-server)"
+LISTED = 100
+_HOST = "127.0.0.1"
+_START_S = 300.0
+_REPLY_S = 120.0
+_LOOK_S = 0.2
+# Whatever proxy the user has, this is a conversation with this machine.
+_ASK = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaServer:
+    """A server that has a file loaded.
+
+    Attributes:
+        address: Of it, without a path.
+    """
+
+    address: str
+
+    def rendered(self, turns: Sequence[Turn]) -> str:
+        """A chat as text, by the file's own template, ready to be answered.
+
+        Raises:
+            StudioError: It doesn't answer, or not as it should.
+        """
+        chat = [{"role": turn.role, "content": turn.content} for turn in turns]
+        return str(self._asked("/apply-template", {"messages": chat}, "prompt"))
+
+    def tokens(self, text: str) -> list[int]:
+        """A text as tokens, by the file's own tokenizer.
+
+        Raises:
+            StudioError: It doesn't answer, or not as it should.
+        """
+        order = {"content": text, "add_special": False, "parse_special": True}
+        return tokens_in(self._asked("/tokenize", order, "tokens"))
+
+    def expected(self, ids: Sequence[int]) -> Mapping[int, float]:
+        """Log-probabilities of the words that it holds likeliest behind some tokens.
+
+        Raises:
+            StudioError: It doesn't answer, or not as it should.
+        """
+        order = {"prompt": list(ids), "n_predict": 1, "n_probs": LISTED}
+        order |= {"temperature": -1.0, "cache_prompt": True}
+        return likeliest_in(
+            self._asked("/completion", order, "completion_probabilities")
+        )
+
+    def answer(self, ids: Sequence[int], most_tokens: int) -> str:
+        """Its greedy answer to a prompt.
+
+        Raises:
+            StudioError: It doesn't answer, or not as it should.
+        """
+        order = {"prompt": list(ids), "n_predict": most_tokens, "temperature": -1.0}
+        return str(self._asked("/completion", order, "content")).strip()
+
+    def is_ready(self) -> bool:
+        """Whether the file is loaded."""
+        try:
+            with _ASK(f"{self.address}/health", timeout=2) as reply:
+                return bool(reply.status == 200)  # noqa: PLR2004 - HTTP's own number
+        except OSError:
+            return False
+
+    def _asked(self, path: str, order: Mapping[str, object], key: str) -> object:
+        request = urllib.request.Request(
+            f"{self.address}{path}",
+            json.dumps(order).encode(),
+            {"Content-Type": "application/json"},
+        )
+        try:
+            with _ASK(request, timeout=_REPLY_S) as reply:
+                return json.loads(reply.read())[key]
+        except (OSError, ValueError, KeyError, TypeError) as fault:
+            raise _no_answer(path, fault) from fault
+
+
+def tokens_in(told: object) -> list[int]:
+    """Tokens of a reply.
+
+    Raises:
+        StudioError: It holds none.
+    """
+    if isinstance(told, list) and all(isinstance(each, int) for each in told):
+        return list(told)
+    message = "no list of tokens"
+    raise _no_answer("/tokenize", ValueError(message))
+
+
+def likeliest_in(told: object) -> Mapping[int, float]:
+    """Log-probabilities by token, of the one place that a reply tells of.
+
+    Raises:
+        StudioError: It tells of none, as versions before December 2024 do.
+    """
+    try:
+        place = told[0]  # type: ignore[index]  # whatever was sent
+        return {
+            int(each["id"]): float(each["logprob"]) for each in place["top_logprobs"]
+        }
+    except (LookupError, TypeError, ValueError) as fault:
+        raise _no_answer("/completion", fault) from fault
+
+
+@contextlib.contextmanager
+def serving(program: Path, file: Path, context: int) -> Iterator[LlamaServer]:
+    """Run a server for as long as it is asked.
+
+    Args:
+        program: ``llama-server``.
+        file: The GGUF file.
+        context: Tokens that a text may have.
+
+    Raises:
+        StudioError: It doesn't start, or makes nothing of the file.
+    """
+    port = _free_port()
+    command = [str(program), "-m", str(file), "--host", _HOST, "--port", str(port)]
+    command += ["-c", str(context), "-np", "1", "--no-webui"]
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+    except OSError as fault:
+        raise _not_started(program, str(fault)) from fault
+    try:
+        server = LlamaServer(f"http://{_HOST}:{port}")
+        _wait_for(server, process, program)
+        yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(
+    server: LlamaServer, process: "subprocess.Popen[bytes]", program: Path
+) -> None:
+    until = time.monotonic() + _START_S
+    while not server.is_ready():
+        code = process.poll()
+        if code is not None:
+            raise _not_started(program, f"It ended with code {code}.")
+        if time.monotonic() > until:
+            raise _not_started(program, "It took longer than five minutes.")
+        time.sleep(_LOOK_S)
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind((_HOST, 0))
+        return int(taken.getsockname()[1])
+
+
+def _not_started(program: Path, why: str) -> StudioError:
+    return refusal(
+        "parity.server",
+        "llama-server didn’t load this file.",
+        why=f"{why} The log holds what it said.",
+        fix="Try it by hand, or take llama.cpp off the path to compare without it.",
+        where=str(program),
+    )
+
+
+def _no_answer(path: str, fault: Exception) -> StudioError:
+    return refusal(
+        "parity.server-answer",
+        "llama-server didn’t answer as expected.",
+        why=str(fault),
+        fix="Update llama.cpp, or take it off the path to compare without it.",
+        where=path,
+    )

@@ -1,0 +1,125 @@
+"""An exported model that is loaded, and can be asked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from studio.domain.dataset import Turn
+from studio.engine.devices import Formats
+from studio.engine.generation import answers
+from studio.engine.model_loading import Model
+from studio.engine.parity.hearing import Counting, heard
+from studio.engine.parity.listed import spread
+from studio.engine.parity.llama_server import LlamaServer
+from studio.engine.parity.texts import Text
+from studio.engine.parity.words import rendered
+from studio.engine.tokenizer_loading import Tokenizer
+
+PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
+ANSWER_TOKENS = 48
+
+
+class Speaker(Protocol):
+    """Says what a model expects and answers."""
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+
+    def expected(
+        self,
+        session: Counting,
+        texts: Sequence[Text],
+        trained: Sequence[torch.Tensor],
+        stage: str,
+    ) -> Iterator[torch.Tensor]:
+        """Log-probabilities at the places of each text, places x vocabulary.
+
+        Args:
+            session: Told of progress.
+            texts: What it reads.
+            trained: What the trained model expects there.
+            stage: For progress, in words.
+        """
+
+    def answers(self, prompts: Sequence[str]) -> Mapping[str, str]:
+        """Greedy answers by prompt."""
+
+    def asked(self, turns: Sequence[Turn]) -> list[int] | None:
+        """A chat as tokens, ready to be answered; None where it is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in this process.
+
+    Attributes:
+        model: In fp32.
+        tokenizer: Its own.
+        ends: Tokens that end an answer.
+    """
+
+    model: Model
+    tokenizer: Tokenizer
+    ends: frozenset[int]
+
+    def expected(
+        self,
+        session: Counting,
+        texts: Sequence[Text],
+        trained: Sequence[torch.Tensor],  # noqa: ARG002 - it tells of every word itself
+        stage: str,
+    ) -> Iterator[torch.Tensor]:
+        """Of every word."""
+        yield from heard(session, self.model, texts, stage)
+
+    def answers(self, prompts: Sequence[str]) -> Mapping[str, str]:
+        """Greedy answers by prompt."""
+        said = answers(self.model, self.tokenizer, prompts, PLAIN, ANSWER_TOKENS)
+        return dict(said)
+
+    def asked(self, turns: Sequence[Turn]) -> list[int] | None:
+        """By its own template and tokenizer."""
+        return rendered(self.tokenizer, turns)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedFile:
+    """A file that llama-server has loaded.
+
+    Attributes:
+        server: It.
+        ends: Tokens that end an answer.
+    """
+
+    server: LlamaServer
+    ends: frozenset[int]
+
+    def expected(
+        self,
+        session: Counting,
+        texts: Sequence[Text],
+        trained: Sequence[torch.Tensor],
+        stage: str,
+    ) -> Iterator[torch.Tensor]:
+        """Of the likeliest words; the others are one."""
+        pairs = list(zip(texts, trained, strict=True))
+        for text, ours in session.counted(pairs, stage, "texts"):
+            rows = [
+                spread(self.server.expected(text.ids[:place]), row)
+                for place, row in zip(text.places, ours, strict=True)
+            ]
+            yield torch.stack(rows)
+
+    def answers(self, prompts: Sequence[str]) -> Mapping[str, str]:
+        """Greedy answers by prompt."""
+        asked = {each: self.asked([Turn("user", each)]) or [] for each in prompts}
+        return {
+            each: self.server.answer(ids, ANSWER_TOKENS) for each, ids in asked.items()
+        }
+
+    def asked(self, turns: Sequence[Turn]) -> list[int] | None:
+        """By the file's own template and tokenizer, as llama.cpp reads them."""
+        return self.server.tokens(self.server.rendered(turns))

@@ -1,0 +1,142 @@
+"""What llama-server says is read as it is documented; the server is played here."""
+
+import json
+import math
+import stat
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import torch
+
+from studio.domain.dataset import Turn
+from studio.domain.errors import StudioError
+from studio.engine.parity import llama_server
+from studio.engine.parity.listed import spread
+from studio.engine.parity.llama_server import LlamaServer
+from studio.engine.parity.speakers import ServedFile
+from studio.engine.parity.texts import Text
+
+# As tools/server/README.md shows a reply with n_probs.
+PLACE = {
+    "id": 3,
+    "token": " Brie",
+    "bytes": [32, 66],
+    "logprob": -0.1,
+    "top_logprobs": [
+        {"id": 3, "token": " Brie", "bytes": [32, 66], "logprob": math.log(0.7)},
+        {"id": 0, "token": " a", "bytes": [32, 97], "logprob": math.log(0.2)},
+    ],
+}
+REPLIES = {
+    "/apply-template": {"prompt": "<|im_start|>user\nHello"},
+    "/tokenize": {"tokens": [1, 5, 9]},
+    "/completion": {"content": " Brie.", "completion_probabilities": [PLACE]},
+}
+
+
+@pytest.fixture
+def played():
+    """A server that answers as documented, and what it was asked."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self._say({"status": "ok"})
+
+        def do_POST(self):
+            length = int(self.headers["Content-Length"])
+            asked.append((self.path, json.loads(self.rfile.read(length))))
+            self._say(REPLIES[self.path])
+
+        def _say(self, told):
+            content = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield LlamaServer(f"http://127.0.0.1:{server.server_address[1]}"), asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Counting:
+    def counted(self, items, stage, unit):
+        yield from items
+
+
+def test_that_replies_are_read_as_documented(played):
+    server, asked = played
+    speaker = ServedFile(server, frozenset({2}))
+    assert server.is_ready()
+    assert speaker.asked([Turn("user", "Hello")]) == [1, 5, 9]
+    assert speaker.answers(["Hello"]) == {"Hello": "Brie."}
+    trained = torch.log(torch.tensor([[0.1, 0.2, 0.3, 0.4]]))
+    told = list(
+        speaker.expected(Counting(), [Text([1, 5, 9], [2])], [trained], "Hearing")
+    )
+    assert [each.shape for each in told] == [(1, 4)]
+    assert told[0].exp().sum() == pytest.approx(1.0)
+    assert told[0].argmax() == 3
+    order = asked[-1][1]
+    assert order["prompt"] == [1, 5]
+    assert order["n_predict"] == 1
+    assert asked[1] == (
+        "/tokenize",
+        {
+            "content": "<|im_start|>user\nHello",
+            "add_special": False,
+            "parse_special": True,
+        },
+    )
+
+
+def test_that_words_that_aren_t_listed_count_as_one():
+    trained = torch.log_softmax(torch.randn(50, generator=torch.manual_seed(1)), 0)
+    other = torch.log_softmax(torch.randn(50, generator=torch.manual_seed(2)), 0)
+    best = other.topk(10)
+    listed = dict(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+    told = spread(listed, trained)
+    assert told.exp().sum() == pytest.approx(1.0, abs=1e-5)
+    kl = torch.sum(trained.exp() * (trained - told))
+    rest = torch.ones(50, dtype=torch.bool)
+    rest[best.indices] = False
+    p, q = trained[rest].exp().sum(), other[rest].exp().sum()
+    known = best.indices
+    coarse = torch.sum(trained[known].exp() * (trained[known] - other[known]))
+    coarse += p * torch.log(p / q)
+    assert kl == pytest.approx(float(coarse), abs=1e-5)
+    assert kl <= torch.sum(trained.exp() * (trained - other)) + 1e-6
+
+
+def test_that_a_model_that_is_itself_is_not_apart():
+    trained = torch.log_softmax(torch.randn(50, generator=torch.manual_seed(1)), 0)
+    best = trained.topk(10)
+    listed = dict(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+    assert torch.allclose(spread(listed, trained), trained, atol=1e-5)
+
+
+@pytest.mark.parametrize("told", [None, [], [{}], [{"top_logprobs": [{"id": 1}]}]])
+def test_that_a_reply_of_another_form_is_refused(told):
+    with pytest.raises(StudioError, match="Update llama"):
+        llama_server.likeliest_in(told)
+
+
+def test_that_a_server_that_ends_is_told(tmp_path):
+    program = tmp_path / "llama-server"
+    program.write_text(f"#!{sys.executable}\nraise SystemExit(3)\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    with (
+        pytest.raises(StudioError, match="code 3"),
+        llama_server.serving(program, tmp_path / "a.gguf", 64),
+    ):
+        pass
