@@ -15,6 +15,7 @@ from studio.domain.recipe import Recipe
 from studio.engine.failures import Failure, put_into_words
 from studio.engine.lifeline import Interrupted
 from studio.engine.post import delivered
+from studio.engine.refusals import refuse_contradictions, refuse_trained
 from studio.engine.relieving import recipe_of
 from studio.engine.session import Session
 from studio.protocol.codec import told, told_estimate
@@ -155,11 +156,11 @@ def _pause(arguments: argparse.Namespace, fault: Exception) -> Failure | None:
 def _train(session: Session, arguments: argparse.Namespace) -> None:
     run = RunDirectory.at(arguments.run)
     if not arguments.resume:
-        _refuse_trained(run)
+        refuse_trained(run)
     recipe = recipe_of(
         session, run, resumes=arguments.resume, saves_memory=arguments.save_memory
     )
-    _refuse_contradictions(recipe)
+    refuse_contradictions(recipe)
     for remark in recipe.remarks():
         session.warn(remark)
     place = place_of(recipe.model.name)
@@ -192,6 +193,14 @@ def _verify(session: Session, arguments: argparse.Namespace) -> None:
     run = RunDirectory.at(arguments.run)
     place = place_of(run.read_recipe().model.name)
     verify(session, run, place, arguments.artefact.expanduser().absolute())
+
+
+def _evaluate(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.evaluating.verb import evaluate, order_of
+
+    run = RunDirectory.at(arguments.run)
+    place = place_of(run.read_recipe().model.name)
+    evaluate(session, run, place, order_of(arguments))
 
 
 def _generate(session: Session, arguments: argparse.Namespace) -> None:
@@ -248,7 +257,7 @@ def _estimate_memory(session: Session, arguments: argparse.Namespace) -> None:
         left = len(files) - place - 1
         try:
             recipe = load_recipe(file)
-            _refuse_contradictions(recipe)
+            refuse_contradictions(recipe)
             found = estimate_memory(recipe, arguments.model, target)
         except Exception as fault:
             if not place:
@@ -269,7 +278,7 @@ def _not_estimated(fault: Exception, place: int, left: int) -> MemoryNotEstimate
 
 def _measure_memory(session: Session, arguments: argparse.Namespace) -> None:
     recipe = load_recipe(arguments.recipe)
-    _refuse_contradictions(recipe)
+    refuse_contradictions(recipe)
 
     from studio.engine.measure_memory import Probe, measure_memory
 
@@ -341,6 +350,7 @@ VERBS: Mapping[str, Verb] = {
     "train": _train,
     "merge": _merge,
     "verify": _verify,
+    "evaluate": _evaluate,
     "generate": _generate,
     "make-data": _make_data,
     "prepare-model": _prepare_model,
@@ -370,28 +380,3 @@ def place_of(name: str) -> ModelPlace:
             where="model.name",
         )
     return place
-
-
-def _refuse_trained(run: RunDirectory) -> None:
-    if run.adapter_path.exists() or run.model_path.exists():
-        raise refusal(
-            "run.trained",
-            "This run has been trained already.",
-            fix="Start another one with the same recipe.",
-            where=str(run.path),
-        )
-
-
-def _refuse_contradictions(recipe: Recipe) -> None:
-    found = recipe.contradictions()
-    if len(found) == 1:
-        raise StudioError(found[0])
-    if found:
-        raise StudioError(
-            error(
-                "recipe.contradiction",
-                " ".join(finding.what for finding in found),
-                fix=" ".join(finding.how_to_fix for finding in found),
-                where=", ".join(finding.where for finding in found),
-            )
-        )

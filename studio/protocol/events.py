@@ -14,6 +14,7 @@ from studio.protocol.data_events import (
     RowNotShown,
     RowShown,
 )
+from studio.protocol.evaluation_events import Evaluated
 from studio.protocol.event_parts import (
     Event,
     MemoryPart,
@@ -384,6 +385,7 @@ EngineEvent = (
     | ModelPrepared
     | Merged
     | ParityMeasured
+    | Evaluated
     | Generated
     | DraftsMade
     | Diagnosed

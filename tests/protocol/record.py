@@ -234,6 +234,7 @@ def main():
         recorder.keep_wire("merged", "merge", run.path, "--out", run.merged_path)
         compared = ("verify", run.merged_path, "--run", run.path)
         recorder.keep_wire("verified", *compared)
+        recorder.keep_wire("evaluated", "evaluate", run.path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
         drafted(recorder)
         estimated(recorder, run)
