@@ -10,6 +10,7 @@ import typer
 from studio import __version__
 from studio.cli import (
     data,
+    evaluating,
     explaining,
     inspecting,
     measuring,
@@ -280,6 +281,7 @@ for _command in (
     app.command()(_command)
 app.command(epilog=run_show.JSON_HELP)(run_show.show)
 app.command()(verifying.verify)
+app.command(epilog=evaluating.HELP)(evaluating.evaluate)
 
 
 @app.command()
