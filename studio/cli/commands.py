@@ -10,6 +10,7 @@ import typer
 from studio import __version__
 from studio.cli import (
     data,
+    evaluating,
     explaining,
     exporting,
     inspecting,
@@ -282,6 +283,7 @@ for _command in (
 app.command(epilog=run_show.JSON_HELP)(run_show.show)
 app.command()(verifying.verify)
 app.command()(exporting.export)
+app.command(epilog=evaluating.HELP)(evaluating.evaluate)
 
 
 @app.command()

@@ -9,6 +9,12 @@ from studio.cli.reports import run_document
 from studio.domain.adaptive_rank import ranks_words
 from studio.domain.memory.estimate import Level
 from studio.domain.run import RunSnapshot
+from studio.services.evaluations import (
+    Kept,
+    evaluations_of,
+    figures_document,
+    summary,
+)
 from studio.services.library import find_run
 from studio.services.run_files import adapter_sha256, model_sha256
 from studio.services.run_journal import saved_words, snapshot_of
@@ -21,8 +27,8 @@ held-out ones whose better answer is preferred), checkpoints (step and path), me
 (predicted and actual bytes), final (adapter and adapter_sha256, or model and \
 model_sha256 by file; steps that were done, of_step whose weights these are, \
 held_out_loss of them, ranks of the adapted layers where they differ; null before one \
-is saved), findings, \
-failure, started_at."""
+is saved), findings, failure, started_at, evaluations (of snugtune evaluate, the \
+latest first: name, report, page, data, inputs, figures by measure and voice)."""
 
 
 def show(
@@ -59,6 +65,19 @@ def document(directory: RunDirectory, told: RunSnapshot) -> dict[str, object]:
         ],
         "memory": _memory(told),
         "final": _final(directory, told),
+        "evaluations": [_evaluation(kept) for kept in evaluations_of(directory.path)],
+    }
+
+
+def _evaluation(kept: Kept) -> dict[str, object]:
+    found = kept.evaluation
+    return {
+        "name": found.name,
+        "report": str(kept.path),
+        "page": str(kept.page),
+        "data": found.data or None,
+        "inputs": found.inputs,
+        "figures": figures_document(found),
     }
 
 
@@ -121,6 +140,9 @@ def _say(told: RunSnapshot) -> None:
         rows.append(("Adapter", ranks_words(told.ranks)))
     if told.compared is not None and told.compared.sentence():
         rows.append(("Memory", told.compared.sentence()))
+    for kept in evaluations_of(told.directory):
+        words = f"{kept.evaluation.name}: {summary(kept.evaluation)}"
+        rows.append(("Evaluated", words))
     rows.append(("Folder", str(told.directory)))
     terminal.say_table((told.name, ""), rows)
     if told.failure is not None:

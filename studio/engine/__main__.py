@@ -14,6 +14,7 @@ from studio.domain.waypoints import FAULTS
 
 # As long as an answer to a sample prompt.
 _ANSWER_TOKENS = 96
+_EVALUATED_TOKENS = 128
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--run", type=Path, required=True, metavar="RUN_DIR")
 
     _add_export(verbs.add_parser("export", help="make what a run is handed on as"))
+    _add_evaluation(verbs.add_parser("evaluate", help="measure a run beside its base"))
 
     generate = verbs.add_parser("generate", help="answer prompts")
     generate.add_argument("source", type=Path, metavar="RUN_OR_MODEL_DIR")
@@ -122,6 +124,21 @@ def _add_export(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--form", default="", help="of an exporter's files")
     verb.add_argument("--overwrite", action="store_true")
     verb.add_argument("--even-if-different", action="store_true")
+
+
+def _add_evaluation(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("run", type=Path, metavar="RUN_DIR")
+    verb.add_argument(
+        "--data", type=Path, metavar="FILE", help="else its held-out rows"
+    )
+    verb.add_argument("--columns", action="append", default=[], metavar="PART=COLUMN")
+    verb.add_argument("--rows", type=int, default=0, help="at most so many inputs")
+    verb.add_argument(
+        "--also", action="append", default=[], metavar="CHECKPOINT_OR_DIR"
+    )
+    verb.add_argument("--max-new-tokens", type=int, default=_EVALUATED_TOKENS)
+    verb.add_argument("--lowercase", action="store_true", help="BLEU without capitals")
+    verb.add_argument("--out", type=Path, metavar="DIR")
 
 
 def _add_drafting(verb: argparse.ArgumentParser) -> None:

@@ -46,22 +46,32 @@ def answers(
     try:
         for start in range(0, len(prompts), _TOGETHER):
             group = prompts[start : start + _TOGETHER]
-            texts = _answered(model, tokenizer, group, formats, most_tokens)
+            asked = [_asked(tokenizer, prompt) for prompt in group]
+            texts = answered(model, tokenizer, asked, formats, most_tokens)
             yield from zip(group, texts, strict=True)
     finally:
         model.train(was_training)
 
 
-def _answered(
+def answered(
     model: Model | PeftModelForCausalLM,
     tokenizer: Tokenizer,
-    prompts: Sequence[str],
+    asked: Sequence[str],
     formats: Formats,
     most_tokens: int,
 ) -> list[str]:
+    """Answer several chats together, each as it would be answered alone.
+
+    Args:
+        model: Whatever shall answer, in evaluation mode.
+        tokenizer: Makes tokens of the chats, padded in front.
+        asked: Chats as the template renders them, ready to be answered.
+        formats: That are computed in.
+        most_tokens: An answer is cut off there.
+    """
     device = next(model.parameters()).device
     encoded = tokenizer(
-        [_asked(tokenizer, prompt) for prompt in prompts],
+        list(asked),
         add_special_tokens=False,
         padding=True,
         padding_side="left",

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from studio.domain.errors import ExitCode, StudioError, refusal
+from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import error
 from studio.domain.hub_names import HubName
 from studio.domain.recipe import Recipe
@@ -16,6 +16,7 @@ from studio.engine.failures import Failure, put_into_words
 from studio.engine.lifeline import Interrupted
 from studio.engine.model_places import place_if_here, place_of
 from studio.engine.post import delivered
+from studio.engine.refusals import refuse_contradictions, refuse_trained
 from studio.engine.relieving import recipe_of
 from studio.engine.session import Session
 from studio.protocol.codec import told, told_estimate
@@ -154,11 +155,11 @@ def _pause(arguments: argparse.Namespace, fault: Exception) -> Failure | None:
 def _train(session: Session, arguments: argparse.Namespace) -> None:
     run = RunDirectory.at(arguments.run)
     if not arguments.resume:
-        _refuse_trained(run)
+        refuse_trained(run)
     recipe = recipe_of(
         session, run, resumes=arguments.resume, saves_memory=arguments.save_memory
     )
-    _refuse_contradictions(recipe)
+    refuse_contradictions(recipe)
     for remark in recipe.remarks():
         session.warn(remark)
     place = place_of(recipe.model.name)
@@ -208,6 +209,14 @@ def _export(session: Session, arguments: argparse.Namespace) -> None:
     )
     place = place_of(name) if order.needs_base else place_if_here(name)
     export(session, run, place, order)
+
+
+def _evaluate(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.evaluating.verb import evaluate, order_of
+
+    run = RunDirectory.at(arguments.run)
+    place = place_of(run.read_recipe().model.name)
+    evaluate(session, run, place, order_of(arguments))
 
 
 def _generate(session: Session, arguments: argparse.Namespace) -> None:
@@ -264,7 +273,7 @@ def _estimate_memory(session: Session, arguments: argparse.Namespace) -> None:
         left = len(files) - place - 1
         try:
             recipe = load_recipe(file)
-            _refuse_contradictions(recipe)
+            refuse_contradictions(recipe)
             found = estimate_memory(recipe, arguments.model, target)
         except Exception as fault:
             if not place:
@@ -285,7 +294,7 @@ def _not_estimated(fault: Exception, place: int, left: int) -> MemoryNotEstimate
 
 def _measure_memory(session: Session, arguments: argparse.Namespace) -> None:
     recipe = load_recipe(arguments.recipe)
-    _refuse_contradictions(recipe)
+    refuse_contradictions(recipe)
 
     from studio.engine.measure_memory import Probe, measure_memory
 
@@ -358,6 +367,7 @@ VERBS: Mapping[str, Verb] = {
     "merge": _merge,
     "verify": _verify,
     "export": _export,
+    "evaluate": _evaluate,
     "generate": _generate,
     "make-data": _make_data,
     "prepare-model": _prepare_model,
@@ -369,28 +379,3 @@ VERBS: Mapping[str, Verb] = {
     "show-rows": _show_rows,
     "doctor": _doctor,
 }
-
-
-def _refuse_trained(run: RunDirectory) -> None:
-    if run.adapter_path.exists() or run.model_path.exists():
-        raise refusal(
-            "run.trained",
-            "This run has been trained already.",
-            fix="Start another one with the same recipe.",
-            where=str(run.path),
-        )
-
-
-def _refuse_contradictions(recipe: Recipe) -> None:
-    found = recipe.contradictions()
-    if len(found) == 1:
-        raise StudioError(found[0])
-    if found:
-        raise StudioError(
-            error(
-                "recipe.contradiction",
-                " ".join(finding.what for finding in found),
-                fix=" ".join(finding.how_to_fix for finding in found),
-                where=", ".join(finding.where for finding in found),
-            )
-        )

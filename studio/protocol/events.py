@@ -15,6 +15,7 @@ from studio.protocol.data_events import (
     RowNotShown,
     RowShown,
 )
+from studio.protocol.evaluation_events import Evaluated
 from studio.protocol.event_parts import (
     Event,
     MemoryPart,
@@ -355,6 +356,7 @@ EngineEvent = (
     | Merged
     | ParityMeasured
     | Exported
+    | Evaluated
     | Generated
     | DraftsMade
     | Diagnosed

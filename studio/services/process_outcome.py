@@ -15,6 +15,7 @@ from studio.protocol.data_events import (
     DataInspected,
     DraftsMade,
 )
+from studio.protocol.evaluation_events import Evaluated
 from studio.protocol.events import (
     Diagnosed,
     EngineEvent,
@@ -165,6 +166,7 @@ def is_last_word(event: EngineEvent) -> bool:
         | Merged
         | ParityMeasured
         | Exported
+        | Evaluated
         | Generated
         | DraftsMade
         | ModelPrepared

@@ -129,6 +129,15 @@ def read(folder: Path) -> Found | str:
     return Found(folder, manifest)
 
 
+def fingerprint_of(folder: Path) -> Fingerprint | None:
+    """What a checkpoint says that it depends on; its files aren't looked at."""
+    try:
+        content = (folder / MANIFEST).read_bytes()
+        return msgspec.json.decode(content, type=Manifest).fingerprint
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def newest_whole(parent: Path) -> tuple[Found | None, list[tuple[str, str]]]:
     """The newest checkpoint that can be trusted.
 

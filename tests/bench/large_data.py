@@ -43,8 +43,8 @@ def write_rows(path, rows):
 
 def baseline(file, model):
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    from studio.engine.model_places import place_of
     from studio.engine.tokenizer_alone import tokenizer_alone
-    from studio.engine.verbs import place_of
     from studio.storage.data_reading import open_data
 
     tokenizer = tokenizer_alone(place_of(model))

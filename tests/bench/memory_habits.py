@@ -36,9 +36,9 @@ from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.stand_ins import silent_session
 from studio.engine.dry_run.subject import Subject
 from studio.engine.methods import sft, training
+from studio.engine.model_places import place_of
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.progress import StepReporter
-from studio.engine.verbs import place_of
 from studio.services.assets import example_file
 from studio.storage.run_directory import RunDirectory
 from tests.bench.formula_grid import config_of

@@ -21,10 +21,10 @@ from studio.domain.recipe import Recipe
 from studio.domain.token_lengths import TokenLengths
 from studio.engine.dry_run.stand_ins import silent_session
 from studio.engine.methods import training
+from studio.engine.model_places import place_of
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.packing import rows_for
 from studio.engine.progress import StepReporter
-from studio.engine.verbs import place_of
 from studio.services.assets import example_file
 from studio.storage.run_directory import RunDirectory
 from tests.bench.step_watch import Rates, StepWatch, sleep_between_products

@@ -34,9 +34,9 @@ from studio.domain.recipe import Recipe
 from studio.engine.dry_run.stand_ins import silent_session
 from studio.engine.machine_recorder import recorded
 from studio.engine.methods import sft, training
+from studio.engine.model_places import place_of
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Session
-from studio.engine.verbs import place_of
 from studio.services.assets import example_file
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory

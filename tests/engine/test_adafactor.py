@@ -15,9 +15,9 @@ from studio.engine.dry_run.rehearsal import rehearse, run_of
 from studio.engine.dry_run.steps import Steps
 from studio.engine.methods import training
 from studio.engine.model_loading import load_model
+from studio.engine.model_places import place_of
 from studio.engine.trained_weights import train_all
 from studio.engine.training_state import put_states, read_state
-from studio.engine.verbs import place_of
 from tests.engine.helpers import Heard, new_run, recipe_for, train
 from tests.engine.test_dry_run import held_by_name, subject_of, take_step
 

@@ -11,8 +11,8 @@ from studio.engine.adapter_files import put_adapter
 from studio.engine.devices import formats_of
 from studio.engine.methods import training
 from studio.engine.model_loading import load_model, load_plain
+from studio.engine.model_places import place_of
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.engine.verbs import place_of
 from studio.protocol.events import RunFinished
 from studio.protocol.export_events import Merged
 from tests.engine.helpers import Heard, carry_out, new_run, of_kind, recipe_for, train

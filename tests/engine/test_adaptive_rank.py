@@ -22,8 +22,8 @@ from studio.engine.adaptive_rank.orthogonality import WEIGHT, add_gradient
 from studio.engine.devices import formats_of
 from studio.engine.methods import training
 from studio.engine.model_loading import load_model, load_plain
+from studio.engine.model_places import place_of
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.engine.verbs import place_of
 from studio.protocol.adapter_events import RanksSpread
 from studio.protocol.events import Merged, RunFailed
 from studio.services.run_journal import snapshot_of

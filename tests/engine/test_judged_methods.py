@@ -13,9 +13,9 @@ from studio.engine.judged_batches import RatedBatch
 from studio.engine.methods import training
 from studio.engine.methods.kto import balance
 from studio.engine.methods.orpo import odds_ratio_losses
+from studio.engine.model_places import place_of
 from studio.engine.packing import example
 from studio.engine.parity.texts import held_out
-from studio.engine.verbs import place_of
 from studio.protocol.events import EvalFinished, Judged, RunFailed, RunFinished
 from tests.engine import tiny
 from tests.engine.helpers import Heard, new_run, of_kind, recipe_for, train

@@ -7,7 +7,7 @@ from studio.domain.memory.estimate import Level
 from studio.engine.dry_run.rehearsal import rehearse
 from studio.engine.lora_plus import quicken
 from studio.engine.methods import training
-from studio.engine.verbs import place_of
+from studio.engine.model_places import place_of
 from studio.protocol.events import StepFinished
 from tests.engine import tiny
 from tests.engine.helpers import Heard, new_run, of_kind, recipe_for, train

@@ -15,7 +15,7 @@ from trl.trainer import utils as trl_utils
 from studio.domain.recipe import OPTIONS
 from studio.engine import progress
 from studio.engine.methods import common, training
-from studio.engine.verbs import place_of
+from studio.engine.model_places import place_of
 from studio.protocol.events import CheckpointSaved, EvalFinished, StepFinished
 from studio.storage.models import ModelState
 from tests.engine import tiny

@@ -18,13 +18,13 @@ from studio.engine.base_files import BaseTensors
 from studio.engine.devices import formats_of
 from studio.engine.methods import training
 from studio.engine.model_loading import load_model, load_plain
+from studio.engine.model_places import place_of
 from studio.engine.starting import pissa
 from studio.engine.starting.begin import begin_adapter
 from studio.engine.starting.held_layers import held_by
 from studio.engine.starting.layers import adapted_layers, base_of, factors_of
 from studio.engine.starting.pissa import hold_as_trained, start_of
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.engine.verbs import place_of
 from studio.protocol.export_events import Merged
 from tests.engine import tiny
 from tests.engine.helpers import Heard, carry_out, new_run, recipe_for, train

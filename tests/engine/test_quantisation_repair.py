@@ -13,12 +13,12 @@ from studio.engine.base_files import BaseTensors
 from studio.engine.devices import formats_of
 from studio.engine.methods import training
 from studio.engine.model_loading import load_model, load_plain
+from studio.engine.model_places import place_of
 from studio.engine.starting.held_layers import held_by
 from studio.engine.starting.layers import base_of
 from studio.engine.starting.loftq import four_bit_layers
 from studio.engine.starting.low_rank import principal
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.engine.verbs import place_of
 from studio.protocol.export_events import Merged
 from tests.engine import tiny
 from tests.engine.helpers import Heard, carry_out, new_run, of_kind, recipe_for

@@ -15,8 +15,8 @@ from studio.engine.adapter_files import put_adapter, save_adapter
 from studio.engine.adapters import attach
 from studio.engine.model_card import Facts
 from studio.engine.model_loading import load_plain
+from studio.engine.model_places import place_of
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.engine.verbs import place_of
 from studio.protocol.events import ModelPrepared, PhaseChanged, Progress
 from studio.protocol.export_events import Merged
 from studio.storage.models import ModelState

@@ -11,8 +11,8 @@ from studio.domain.errors import ExitCode
 from studio.domain.memory.estimate import Level
 from studio.domain.memory.outside_formula import outside_formula
 from studio.engine.methods import training
+from studio.engine.model_places import place_of
 from studio.engine.training_state import trained_weights
-from studio.engine.verbs import place_of
 from studio.protocol.events import EvalFinished
 from tests.engine import tiny
 from tests.engine.helpers import Heard, new_run, of_kind, recipe_for, train

@@ -82,7 +82,7 @@ def test_that_it_learns_the_same_up_to_rounding(tmp_path, tiny_model, happens):
 def gradients(folder, model, data, micro, accumulation):
     """Of the first step, before they are clipped."""
     from studio.engine import training_state
-    from studio.engine.verbs import place_of
+    from studio.engine.model_places import place_of
     from tests.engine.helpers import new_run
 
     options = {

@@ -12,8 +12,8 @@ from studio.engine.adapter_files import put_adapter, save_adapter
 from studio.engine.adapters import attach
 from studio.engine.methods import training
 from studio.engine.model_loading import load_model, load_plain
+from studio.engine.model_places import place_of
 from studio.engine.trained_beside import PREFIX, are_tied, beside_of
-from studio.engine.verbs import place_of
 from studio.protocol.events import (
     EvalFinished,
     Generated,

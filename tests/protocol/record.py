@@ -246,6 +246,7 @@ def main():
         out = recorder.folder / "exported"
         kinds = ("--to", "adapter", "--to", "merged")
         recorder.keep_wire("exported", "export", run.path, *kinds, "--out", out)
+        recorder.keep_wire("evaluated", "evaluate", run.path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
         drafted(recorder)
         estimated(recorder, run)

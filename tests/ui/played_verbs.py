@@ -1,4 +1,4 @@
-"""Plays an engine that exports, answers and drafts, for tests of pages.
+"""Plays an engine that exports, answers, drafts and evaluates, for tests of pages.
 
 Run as a script with a verb and its arguments, as the engine is; nothing of it loads
 torch. A prompt of "fail" fails, one of "wait" waits to be ended.
@@ -133,6 +133,72 @@ def fetch_data(given: argparse.Namespace) -> int:
     return 0
 
 
+def evaluate(given: argparse.Namespace) -> int:
+    from studio.domain.dataset import Kind
+    from studio.domain.evaluation import (
+        Change,
+        Compared,
+        Evaluation,
+        Figure,
+        Measure,
+        Said,
+        Seen,
+        Terms,
+        Voice,
+    )
+    from studio.storage.evaluations import FOLDER, free_name, write_evaluation
+
+    name = given.data.name if given.data else ""
+    say(event="phase", phase="evaluating")
+    say(event="progress", stage="Base: answers", done=1, total=3, unit="answers")
+    if name == "fail.jsonl":
+        say(event="failed", kind="data.none", message="Nothing to measure with.")
+        return 10
+    while name == "wait.jsonl":
+        time.sleep(0.05)
+    change = Change(20.0, 10.0, 30.0)
+    figures = {
+        "base": {Measure.LOSS: Figure(3.0), Measure.BLEU: Figure(10.0)},
+        "tuned": {
+            Measure.LOSS: Figure(2.0, Change(-1.0, -2.0, 0.5)),
+            Measure.BLEU: Figure(30.0, change),
+        },
+    }
+    shares = [(0.25, 0.5), (0.75, 0.25), (0.0, 1.0)]
+    compared = [
+        Compared(
+            prompt=f"Question {n}?",
+            references=(f"Answer {n}.",),
+            lines=(n + 1,),
+            seen=Seen.ROW if n == 1 else Seen.NEVER,
+            said={
+                "base": Said(text=f"Base {n}", rouge_l=base, loss=3.0),
+                "tuned": Said(text=f"Tuned {n}", rouge_l=ours, is_exact=ours == 1.0),
+            },
+        )
+        for n, (base, ours) in enumerate(shares)
+    ]
+    folder = given.run / FOLDER
+    terms = Terms(max_new_tokens=given.max_new_tokens, lowercase=given.lowercase)
+    evaluation = Evaluation(
+        name=free_name(folder, str(given.data or "")),
+        run=given.run.name,
+        data=str(given.data or ""),
+        kind=Kind.CHAT,
+        inputs=3,
+        of_inputs=9,
+        rows=3,
+        voices=tuple(Voice(n, n.title(), each) for n, each in figures.items()),
+        compared=tuple(compared),
+        findings=("1 of 3 inputs were trained on.",),
+        terms=terms,
+        when=time.time(),
+    )
+    path = write_evaluation(folder, evaluation)
+    say(event="evaluated", report=str(path), page=str(path.with_suffix(".html")))
+    return 0
+
+
 def draft(document: Path, number: int) -> dict[str, object]:
     text = document.read_text(encoding="utf-8").strip()
     refused = {"refused": "has no answer"} if number == 2 else {}
@@ -176,10 +242,17 @@ def main() -> int:
     making.add_argument("--questions", type=int)
     fetching = verbs.add_parser("fetch-data")
     fetching.add_argument("name")
+    measuring = verbs.add_parser("evaluate")
+    measuring.add_argument("run", type=Path)
+    measuring.add_argument("--data", type=Path)
+    measuring.add_argument("--rows", type=int)
+    measuring.add_argument("--max-new-tokens", type=int)
+    measuring.add_argument("--lowercase", action="store_true")
     given = parser.parse_args()
     say(event="hello", protocol=1, verb=given.verb, pid=os.getpid(), started_at=1.0)
     deeds = {"export": export, "generate": generate, "make-data": make_data}
-    return (deeds | {"fetch-data": fetch_data})[given.verb](given)
+    deeds |= {"fetch-data": fetch_data, "evaluate": evaluate}
+    return deeds[given.verb](given)
 
 
 if __name__ == "__main__":

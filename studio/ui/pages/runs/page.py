@@ -25,6 +25,7 @@ from studio.ui.item_models.cells import Cell
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
+from studio.ui.pages.evaluation.entry import EvaluationEntry
 from studio.ui.pages.finding_text import show_findings
 from studio.ui.pages.question import Question
 from studio.ui.pages.recipe.queue_offer import QueueOffer
@@ -35,7 +36,7 @@ from studio.ui.pages.runs.told import (
     size_of,
     told_runs,
 )
-from studio.ui.pages.runs.view import RunsView
+from studio.ui.pages.runs.view import TITLE, RunsView
 from studio.ui.pages.runs.view_model import (
     READING_RUNS,
     RunFacts,
@@ -55,6 +56,7 @@ class RunsPage(QWidget):
     Attributes:
         view: The layout.
         waiting: The runs that wait.
+        evaluation: A run beside its base.
         offer: Asks what of a run's recipe shall wait.
         question: What is being asked; None while nothing is.
     """
@@ -64,6 +66,8 @@ class RunsPage(QWidget):
         self._desk = desk
         self._runs: tuple[RunFacts, ...] = ()
         self._rows: tuple[RunRow, ...] = ()
+        self._is_read = False
+        self._is_empty = True
         self._refusals: list[Finding] = []
         self._read = Errand(self._told, self)
         self._doomed: Path | None = None
@@ -74,7 +78,8 @@ class RunsPage(QWidget):
         self._live_clock.setInterval(_LIVE_MS)
         self._live_clock.timeout.connect(self._on_live_due)
         self.waiting = Waiting(desk)
-        self.view = RunsView(self.waiting)
+        self.evaluation = EvaluationEntry(desk, self)
+        self.view = RunsView(self.waiting, self.evaluation.panel)
         self.offer = QueueOffer(desk, self)
         self.offer.start_refused.connect(self._on_refused)
         layout = QVBoxLayout(self)
@@ -120,6 +125,9 @@ class RunsPage(QWidget):
         view.table.activated.connect(self._on_open)
         view.table.selectionModel().currentRowChanged.connect(self._on_row_changed)
         view.open_run.clicked.connect(self._on_open)
+        view.evaluate.clicked.connect(self._on_evaluate)
+        view.back.clicked.connect(self.evaluation.close)
+        self.evaluation.is_open_changed.connect(self._on_face_changed)
         view.go_on.clicked.connect(self._on_go_on)
         view.open_folder.clicked.connect(self._on_open_folder)
         view.copy_recipe.clicked.connect(self._on_copy_recipe)
@@ -138,21 +146,35 @@ class RunsPage(QWidget):
         return told_runs(None if project is None else project.directory)
 
     def _show_runs(self, told: ToldRuns, *, is_read: bool = True) -> None:
-        view = self.view
         self._runs = told.runs
-        is_empty = not told.runs and not told.findings
-        view.empty.setVisible(is_read and is_empty)
-        view.filled.setVisible(not is_empty)
-        self.waiting.card.to_recipe.setVisible(not is_empty)
+        self._is_empty = not told.runs and not told.findings
+        self._is_read = is_read
+        self.waiting.card.to_recipe.setVisible(not self._is_empty)
         self._show_findings(list(told.findings))
         self._show_rows()
-        if not is_read:
-            view.header.set_facts(READING_RUNS)
+        self._show_face()
+
+    def _show_face(self) -> None:
+        """The list, what is said without runs, or the evaluations of one."""
+        view, aside = self.view, self.evaluation.is_open
+        view.empty.setVisible(self._is_read and self._is_empty and not aside)
+        view.filled.setVisible(not self._is_empty and not aside)
+        self.waiting.setVisible(not aside)
+        view.evaluation.setVisible(aside)
+        view.back.setVisible(aside)
+        view.header.set_title("Evaluation" if aside else TITLE)
+        self._show_facts()
+        self._show_deeds()
+
+    def _show_facts(self) -> None:
+        facts = facts_line(self._runs) if self._is_read else READING_RUNS
+        aside = self.evaluation.facts() if self.evaluation.is_open else ""
+        self.view.header.set_facts(aside or facts)
 
     def _show_rows(self) -> None:
         view, kept = self.view, self.view.rows.key_at(self.view.table.current_row())
         self._rows = run_rows(self._runs, datetime.now().astimezone())
-        view.header.set_facts(facts_line(self._runs))
+        self._show_facts()
         view.rows.set_rows([(row.key, _cells(row)) for row in self._rows])
         self._choose(kept)
         self._show_deeds()
@@ -177,7 +199,8 @@ class RunsPage(QWidget):
         view.delete.setEnabled(over)
         view.go_on.setVisible(run is not None and can_resume(run.snapshot))
         view.go_on.setEnabled(not self._desk.controller.is_running)
-        view.export.setVisible(over and saved)
+        view.evaluate.setEnabled(over and saved)
+        view.export.setVisible(over and saved and not self.evaluation.is_open)
         going_on = run is not None and not over
         view.note.setText("It is going on; stop it to delete it." if going_on else "")
 
@@ -204,6 +227,7 @@ class RunsPage(QWidget):
     def _on_read_failed(self, finding: Finding) -> None:
         # Reading again at once would fail again at once.
         self._refusals = [finding]
+        self._is_read = True
         self._show_findings([])
         self._show_rows()
 
@@ -244,6 +268,7 @@ class RunsPage(QWidget):
     @Slot()
     def _on_project_changed(self) -> None:
         self._refusals = []
+        self.evaluation.close()
         self._show_runs(ToldRuns((), ()), is_read=False)
         self.read_again()
 
@@ -257,6 +282,16 @@ class RunsPage(QWidget):
         if run is not None:
             self._desk.chosen_run.choose(run.snapshot.directory)
             self._desk.go_to("run")
+
+    @Slot()
+    def _on_evaluate(self) -> None:
+        run = self.chosen()
+        if run is not None:
+            self.evaluation.look_at(run.snapshot)
+
+    @Slot()
+    def _on_face_changed(self) -> None:
+        self._show_face()
 
     @Slot()
     def _on_go_on(self) -> None:
@@ -306,6 +341,8 @@ class RunsPage(QWidget):
 
     @Slot()
     def _on_delete_key(self) -> None:
+        if self.evaluation.is_open:
+            return  # its rows aren't runs
         if self.waiting.has_focus:
             self.waiting.ask_to_remove()
         else:

@@ -23,6 +23,7 @@ COLUMNS = (
     Column("Time", at_right=True),
     Column("When"),
 )
+TITLE = "Runs"
 _MARK_COLUMN = 2
 _WIDTHS = {1: 160, 2: 132, 3: 124, 4: 128, 5: 104, 6: 112}
 
@@ -32,21 +33,28 @@ class RunsView(PageFrame):
 
     Attributes:
         export: Leads to the chosen run's result; the primary action.
+        back: Leads back from the evaluations of a run.
         empty, to_recipe: Shown while there are no runs.
         filled: Everything else.
+        evaluation: Shown instead, with the chosen run beside its base.
         findings: Why a run can't be read, or a deed was refused.
         rows, table: The list.
-        open_run, go_on, open_folder, copy_recipe, queue, delete: For the chosen run.
+        open_run, go_on, evaluate, open_folder, copy_recipe, queue, delete: For the
+            chosen run.
         note: Why something can't be done with it.
     """
 
-    def __init__(self, waiting: QWidget) -> None:
+    def __init__(self, waiting: QWidget, evaluation: QWidget) -> None:
         """Lay the page out.
 
         Args:
             waiting: The runs that wait.
+            evaluation: A run beside its base.
         """
-        super().__init__("Runs")
+        super().__init__(TITLE)
+        self.evaluation = evaluation
+        self.back = button("Back to the runs")
+        self.header.add_action_widget(self.back)
         self.export = button("Go to its result", ButtonKind.PRIMARY, IconName.EXPORT)
         self.header.add_action_widget(self.export)
         self.empty = empty_page(IconName.BARS, *NO_RUNS)
@@ -63,6 +71,7 @@ class RunsView(PageFrame):
         self.content.addWidget(self.empty, 0, TOP_LEFT)
         self.content.addWidget(waiting)
         self.content.addWidget(self.filled, 1)
+        self.content.addWidget(self.evaluation, 1)
         self.content.addStretch(0)
 
     def _make_list(self) -> Card:
@@ -82,6 +91,8 @@ class RunsView(PageFrame):
         self.open_run = button("Open", icon=IconName.PULSE)
         self.go_on = button("Go on", icon=IconName.PLAY)
         self.go_on.setToolTip("Trains on from its last checkpoint")
+        self.evaluate = button("Evaluate…", icon=IconName.BARS)
+        self.evaluate.setToolTip("Measures it beside its base, on rows it never learnt")
         self.open_folder = button("Open folder", icon=IconName.FOLDER)
         self.copy_recipe = button("Copy recipe’s path", icon=IconName.COPY)
         self.copy_recipe.setToolTip(key_of(Deed.COPY_RECIPE))
@@ -96,8 +107,8 @@ class RunsView(PageFrame):
         row = QHBoxLayout()
         row.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
         row.setSpacing(Space.SMALL)
-        deeds = (self.open_run, self.go_on, self.open_folder, self.copy_recipe)
-        for deed in (*deeds, self.queue):
+        deeds = (self.open_run, self.go_on, self.evaluate, self.open_folder)
+        for deed in (*deeds, self.copy_recipe, self.queue):
             row.addWidget(deed)
         row.addWidget(self.note, 1)
         row.addWidget(self.delete)
