@@ -73,12 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("artefact", type=Path, metavar="MODEL_DIR")
     verify.add_argument("--run", type=Path, required=True, metavar="RUN_DIR")
 
-    generate = verbs.add_parser("generate", help="answer prompts")
-    generate.add_argument("source", type=Path, metavar="RUN_OR_MODEL_DIR")
-    generate.add_argument("--prompt", action="append", required=True, metavar="TEXT")
-    generate.add_argument("--max-new-tokens", type=int, default=_ANSWER_TOKENS)
-    generate.add_argument("--base", action="store_true", help="leave the adapter off")
-
+    _add_answering(verbs)
     _add_drafting(verbs.add_parser("make-data", help="draft examples from documents"))
 
     prepare = verbs.add_parser("prepare-model", help="make a known model loadable")
@@ -110,6 +105,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_verbs(verbs)
     verbs.add_parser("doctor", help="check the engine's environment")
     return parser
+
+
+def _add_answering(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    generate = verbs.add_parser("generate", help="answer prompts")
+    generate.add_argument("source", type=Path, metavar="RUN_OR_MODEL_DIR")
+    generate.add_argument("--prompt", action="append", required=True, metavar="TEXT")
+    generate.add_argument("--max-new-tokens", type=int, default=_ANSWER_TOKENS)
+    generate.add_argument("--base", action="store_true", help="leave the adapter off")
+
+    chat = verbs.add_parser("chat", help="answer questions, as stdin asks")
+    chat.add_argument("source", metavar="RUN_DIR_OR_MODEL")
 
 
 def _add_drafting(verb: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import error
 from studio.domain.hub_names import HubName
 from studio.domain.recipe import Recipe
+from studio.engine.contradictions import refuse_contradictions
 from studio.engine.failures import Failure, put_into_words
 from studio.engine.lifeline import Interrupted
 from studio.engine.post import delivered
@@ -159,7 +160,7 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
     recipe = recipe_of(
         session, run, resumes=arguments.resume, saves_memory=arguments.save_memory
     )
-    _refuse_contradictions(recipe)
+    refuse_contradictions(recipe)
     for remark in recipe.remarks():
         session.warn(remark)
     place = place_of(recipe.model.name)
@@ -207,6 +208,21 @@ def _generate(session: Session, arguments: argparse.Namespace) -> None:
     answer_by_run(session, run, place, questions, base_alone=arguments.base)
 
 
+def _chat(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.chat.source import source_of_model, source_of_run
+    from studio.engine.chat.verb import chat
+
+    name: str = arguments.source
+    where = Path(name).expanduser().absolute()
+    with session.lifeline.open():
+        if (where / "recipe.toml").is_file():
+            run = RunDirectory.at(where)
+            place = place_of(run.read_recipe().model.name)
+            chat(session, source_of_run(session, run, place))
+        else:
+            chat(session, source_of_model(session, place_of(name)))
+
+
 def _make_data(session: Session, arguments: argparse.Namespace) -> None:
     from studio.engine.data_making import make_by_address, make_by_model
 
@@ -248,7 +264,7 @@ def _estimate_memory(session: Session, arguments: argparse.Namespace) -> None:
         left = len(files) - place - 1
         try:
             recipe = load_recipe(file)
-            _refuse_contradictions(recipe)
+            refuse_contradictions(recipe)
             found = estimate_memory(recipe, arguments.model, target)
         except Exception as fault:
             if not place:
@@ -269,7 +285,7 @@ def _not_estimated(fault: Exception, place: int, left: int) -> MemoryNotEstimate
 
 def _measure_memory(session: Session, arguments: argparse.Namespace) -> None:
     recipe = load_recipe(arguments.recipe)
-    _refuse_contradictions(recipe)
+    refuse_contradictions(recipe)
 
     from studio.engine.measure_memory import Probe, measure_memory
 
@@ -342,6 +358,7 @@ VERBS: Mapping[str, Verb] = {
     "merge": _merge,
     "verify": _verify,
     "generate": _generate,
+    "chat": _chat,
     "make-data": _make_data,
     "prepare-model": _prepare_model,
     "estimate-memory": _estimate_memory,
@@ -379,19 +396,4 @@ def _refuse_trained(run: RunDirectory) -> None:
             "This run has been trained already.",
             fix="Start another one with the same recipe.",
             where=str(run.path),
-        )
-
-
-def _refuse_contradictions(recipe: Recipe) -> None:
-    found = recipe.contradictions()
-    if len(found) == 1:
-        raise StudioError(found[0])
-    if found:
-        raise StudioError(
-            error(
-                "recipe.contradiction",
-                " ".join(finding.what for finding in found),
-                fix=" ".join(finding.how_to_fix for finding in found),
-                where=", ".join(finding.where for finding in found),
-            )
         )

@@ -6,6 +6,7 @@ tell a live engine from a file. Unknown fields are refused: a reader that meets 
 newer protocol says so (`Hello.protocol`) instead of guessing.
 """
 
+from studio.protocol.answer_events import ChatEvent, Generated
 from studio.protocol.data_events import (
     DataFetched,
     DataFixed,
@@ -289,13 +290,6 @@ class ParityMeasured(Event, frozen=True, tag="parity"):
     mean_kl: float | None
 
 
-class Generated(Event, frozen=True, tag="generated"):
-    """An answer, whole."""
-
-    prompt: str
-    text: str
-
-
 class Diagnosed(Event, frozen=True, tag="diagnosed"):
     """One check of the engine's environment."""
 
@@ -395,4 +389,5 @@ EngineEvent = (
     | DataFetched
     | RowShown
     | RowNotShown
+    | ChatEvent
 )

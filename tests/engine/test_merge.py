@@ -12,7 +12,8 @@ from studio.domain.errors import ExitCode
 from studio.engine.adapter_files import put_adapter
 from studio.engine.model_loading import load_plain
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.protocol.events import Generated, Merged, RunFailed
+from studio.protocol.answer_events import Generated
+from studio.protocol.events import Merged, RunFailed
 from studio.storage.safetensors_writing import SafetensorsWriter
 from tests.engine import tiny
 from tests.engine.helpers import carry_out, new_run, of_kind, recipe_for, train
