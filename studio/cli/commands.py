@@ -9,6 +9,7 @@ import typer
 
 from studio import __version__
 from studio.cli import (
+    chatting,
     data,
     evaluating,
     explaining,
@@ -32,7 +33,7 @@ from studio.domain.errors import EXIT_CODES, refusal
 from studio.domain.memory.estimate import Basis
 from studio.domain.recipe import COMPARISONS, OPTIONS, Recipe
 from studio.domain.recommend.policy import Goal
-from studio.protocol.events import Generated
+from studio.protocol.answer_events import Generated
 from studio.services import project_store
 from studio.services.hub_data import with_data_here
 from studio.services.library import find_run
@@ -284,6 +285,7 @@ app.command(epilog=run_show.JSON_HELP)(run_show.show)
 app.command()(verifying.verify)
 app.command()(exporting.export)
 app.command(epilog=evaluating.HELP)(evaluating.evaluate)
+app.command()(chatting.chat)
 
 
 @app.command()

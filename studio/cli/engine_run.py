@@ -51,7 +51,7 @@ def run_engine(
         fault = str(error)
     finally:
         engine.close()
-    return _result(engine.outcome(fault))
+    return result_of(engine.outcome(fault))
 
 
 def _follow(engine: EngineProcess, listener: Listener) -> None:
@@ -72,7 +72,12 @@ def _tell(listener: Listener, event: EngineEvent) -> None:
         terminal.leave_closed_pipes()
 
 
-def _result(outcome: ProcessOutcome) -> EngineEvent:
+def result_of(outcome: ProcessOutcome) -> EngineEvent:
+    """The last word of an engine that has ended.
+
+    Raises:
+        StudioError: It failed, or said none.
+    """
     finding = outcome.finding()
     if finding is not None:
         code = outcome.exit_code

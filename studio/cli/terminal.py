@@ -35,6 +35,11 @@ def say(line: str = "") -> None:
     print(line)
 
 
+def say_piece(text: str) -> None:
+    """Print a piece of a line as soon as it is there."""
+    print(text, end="", flush=True)
+
+
 def say_aside(line: str) -> None:
     """Print a line for the person who waits; a script that reads results skips it."""
     print(line, file=sys.stderr, flush=True)

@@ -76,13 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_export(verbs.add_parser("export", help="make what a run is handed on as"))
     _add_evaluation(verbs.add_parser("evaluate", help="measure a run beside its base"))
-
-    generate = verbs.add_parser("generate", help="answer prompts")
-    generate.add_argument("source", type=Path, metavar="RUN_OR_MODEL_DIR")
-    generate.add_argument("--prompt", action="append", required=True, metavar="TEXT")
-    generate.add_argument("--max-new-tokens", type=int, default=_ANSWER_TOKENS)
-    generate.add_argument("--base", action="store_true", help="leave the adapter off")
-
+    _add_answering(verbs)
     _add_drafting(verbs.add_parser("make-data", help="draft examples from documents"))
 
     prepare = verbs.add_parser("prepare-model", help="make a known model loadable")
@@ -139,6 +133,19 @@ def _add_evaluation(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--max-new-tokens", type=int, default=_EVALUATED_TOKENS)
     verb.add_argument("--lowercase", action="store_true", help="BLEU without capitals")
     verb.add_argument("--out", type=Path, metavar="DIR")
+
+
+def _add_answering(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    generate = verbs.add_parser("generate", help="answer prompts")
+    generate.add_argument("source", type=Path, metavar="RUN_OR_MODEL_DIR")
+    generate.add_argument("--prompt", action="append", required=True, metavar="TEXT")
+    generate.add_argument("--max-new-tokens", type=int, default=_ANSWER_TOKENS)
+    generate.add_argument("--base", action="store_true", help="leave the adapter off")
+
+    chat = verbs.add_parser("chat", help="answer questions, as stdin asks")
+    chat.add_argument("source", metavar="RUN_DIR_OR_MODEL")
 
 
 def _add_drafting(verb: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.starting.begin import be_as_trained
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.protocol.events import Generated
+from studio.protocol.answer_events import Generated
 from studio.storage.models import ModelPlace, is_model_folder
 from studio.storage.run_directory import RunDirectory
 
@@ -88,13 +88,17 @@ def answer_by_model(session: Session, folder: Path, questions: Questions) -> Non
     Raises:
         StudioError: The folder holds no such model.
     """
-    device = choose_device()
-    compute = ComputeDtype.BF16 if device.type == "cuda" else ComputeDtype.FP32
-    recipe = Recipe(
+    with session.lifeline.open():
+        _answer(session, folder, None, plainly(), questions)
+
+
+def plainly() -> Recipe:
+    """How a model folder is held that no recipe tells of: unquantised."""
+    on_card = choose_device().type == "cuda"
+    compute = ComputeDtype.BF16 if on_card else ComputeDtype.FP32
+    return Recipe(
         model=ModelOptions(precision=Precision(compute.value), compute_dtype=compute)
     )
-    with session.lifeline.open():
-        _answer(session, folder, None, recipe, questions)
 
 
 def _answer(

@@ -5,11 +5,12 @@ from typing import cast
 
 import torch
 from peft import PeftModelForCausalLM
-from transformers import GenerationConfig
 
+from studio.domain.chatting import Sampling
 from studio.domain.dataset import RowError, Turn
 from studio.domain.errors import refusal
 from studio.engine.chat_rendering import render
+from studio.engine.decoding import decoding
 from studio.engine.devices import Formats
 from studio.engine.model_loading import Model
 from studio.engine.tokenizer_loading import Tokenizer
@@ -79,9 +80,8 @@ def answered(
     ).to(device)
     with torch.no_grad(), formats.casting(device):
         generate = cast("Callable[..., torch.Tensor]", model.generate)
-        produced = generate(
-            **encoded, generation_config=_greedy(model, tokenizer, most_tokens)
-        )
+        greedy = decoding(model, tokenizer, Sampling(max_new_tokens=most_tokens))
+        produced = generate(**encoded, generation_config=greedy)
     new = produced[:, encoded["input_ids"].shape[1] :]
     texts = tokenizer.batch_decode(new, skip_special_tokens=True)
     return [str(text).strip() for text in texts]
@@ -97,21 +97,3 @@ def _asked(tokenizer: Tokenizer, prompt: str) -> str:
             fix="Change the prompt.",
             where="data.prompts",
         ) from fault
-
-
-def _greedy(
-    model: Model | PeftModelForCausalLM,
-    tokenizer: Tokenizer,
-    most_tokens: int,
-) -> GenerationConfig:
-    """Greedy whatever the model's own settings are, but with its end tokens."""
-    own = model.generation_config
-    ends = own.eos_token_id if own is not None else None
-    listed = ends if isinstance(ends, list) else [ends]
-    stops = {end for end in (*listed, tokenizer.eos_token_id) if end is not None}
-    return GenerationConfig(  # type: ignore[no-untyped-call]  # its __init__ has no types
-        do_sample=False,
-        max_new_tokens=most_tokens,
-        eos_token_id=sorted(stops) or None,
-        pad_token_id=tokenizer.pad_token_id,
-    )

@@ -3,7 +3,17 @@
 import queue
 import threading
 
-from studio.protocol.commands import Pause, SampleNow, SaveNow, ShowRow, Stop
+from studio.protocol.commands import (
+    Ask,
+    Pause,
+    SampleNow,
+    SaveNow,
+    ShowRow,
+    Stop,
+    StopAnswer,
+)
+
+Order = Stop | Pause | SaveNow | SampleNow | ShowRow | Ask | StopAnswer
 
 
 class Orders:
@@ -16,8 +26,10 @@ class Orders:
         self._keep_work = True
         self._pauses = False
         self._rows: queue.SimpleQueue[ShowRow] = queue.SimpleQueue()
+        self._questions: queue.SimpleQueue[Ask] = queue.SimpleQueue()
+        self._stopped_question = -1
 
-    def take(self, order: Stop | Pause | SaveNow | SampleNow | ShowRow) -> None:
+    def take(self, order: Order) -> None:
         """Remember an order."""
         match order:
             case Stop(save=save):
@@ -32,6 +44,10 @@ class Orders:
                 self._sample.set()
             case ShowRow():
                 self._rows.put(order)
+            case Ask():
+                self._questions.put(order)
+            case StopAnswer(order=number):
+                self._stopped_question = max(self._stopped_question, number)
 
     @property
     def stop_is_ordered(self) -> bool:
@@ -72,6 +88,25 @@ class Orders:
         except queue.Empty:
             return None
         return order
+
+    @property
+    def stopped_question(self) -> int:
+        """The highest question whose answers are not wanted any more; -1 for none."""
+        return self._stopped_question
+
+    def next_question(self, patience_s: float) -> Ask | None:
+        """The next question, in the order in which they were asked.
+
+        Args:
+            patience_s: How long to wait for one.
+
+        Returns:
+            None when there was none in that time.
+        """
+        try:
+            return self._questions.get(timeout=patience_s)
+        except queue.Empty:
+            return None
 
 
 def _taken(order: threading.Event) -> bool:

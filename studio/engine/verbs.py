@@ -232,6 +232,21 @@ def _generate(session: Session, arguments: argparse.Namespace) -> None:
     answer_by_run(session, run, place, questions, base_alone=arguments.base)
 
 
+def _chat(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.chat.source import source_of_model, source_of_run
+    from studio.engine.chat.verb import chat
+
+    name: str = arguments.source
+    where = Path(name).expanduser().absolute()
+    with session.lifeline.open():
+        if (where / "recipe.toml").is_file():
+            run = RunDirectory.at(where)
+            place = place_of(run.read_recipe().model.name)
+            chat(session, source_of_run(session, run, place))
+        else:
+            chat(session, source_of_model(session, place_of(name)))
+
+
 def _make_data(session: Session, arguments: argparse.Namespace) -> None:
     from studio.engine.data_making import make_by_address, make_by_model
 
@@ -369,6 +384,7 @@ VERBS: Mapping[str, Verb] = {
     "export": _export,
     "evaluate": _evaluate,
     "generate": _generate,
+    "chat": _chat,
     "make-data": _make_data,
     "prepare-model": _prepare_model,
     "estimate-memory": _estimate_memory,

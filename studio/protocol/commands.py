@@ -69,4 +69,50 @@ class ShowRow(Command, frozen=True, tag="show-row"):
     place: int | None = None
 
 
-EngineCommand = Stop | Pause | SaveNow | SampleNow | KeepRunning | Cancel | ShowRow
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One voice, and the talk that it is to answer.
+
+    Attributes:
+        voice: By `studio.domain.chatting.Voice.word`.
+        turns: (role, text) in order; the last is the user's.
+    """
+
+    voice: str
+    turns: list[tuple[str, str]]
+
+
+class Ask(Command, frozen=True, tag="ask"):
+    """Answer, one voice after the other; see `studio.domain.chatting.Sampling`.
+
+    Attributes:
+        order: Comes back with each answer; higher than that of any question before.
+        asked: The voices.
+    """
+
+    order: int
+    asked: list[Asked]
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    repetition_penalty: float = 1.0
+    max_new_tokens: int = 512
+    seed: int = 0
+
+
+class StopAnswer(Command, frozen=True, tag="stop-answer"):
+    """End the answers to a question, and to those before it, where they are."""
+
+    order: int
+
+
+EngineCommand = (
+    Stop
+    | Pause
+    | SaveNow
+    | SampleNow
+    | KeepRunning
+    | Cancel
+    | ShowRow
+    | Ask
+    | StopAnswer
+)

@@ -7,6 +7,7 @@ newer protocol says so (`Hello.protocol`) instead of guessing.
 """
 
 from studio.protocol.adapter_events import RanksSpread
+from studio.protocol.answer_events import ChatEvent, Generated
 from studio.protocol.data_events import (
     DataFetched,
     DataFixed,
@@ -259,13 +260,6 @@ class ModelPrepared(Event, frozen=True, tag="model-prepared"):
     path: str
 
 
-class Generated(Event, frozen=True, tag="generated"):
-    """An answer, whole."""
-
-    prompt: str
-    text: str
-
-
 class Diagnosed(Event, frozen=True, tag="diagnosed"):
     """One check of the engine's environment."""
 
@@ -368,4 +362,5 @@ EngineEvent = (
     | DataFetched
     | RowShown
     | RowNotShown
+    | ChatEvent
 )

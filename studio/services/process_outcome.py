@@ -9,6 +9,7 @@ from studio.domain.best_step import ended_words
 from studio.domain.errors import ExitCode
 from studio.domain.finding import Finding, error
 from studio.domain.memory.measurement import Source
+from studio.protocol.answer_events import Generated
 from studio.protocol.data_events import (
     DataFetched,
     DataFixed,
@@ -19,7 +20,6 @@ from studio.protocol.evaluation_events import Evaluated
 from studio.protocol.events import (
     Diagnosed,
     EngineEvent,
-    Generated,
     MemoryEstimated,
     MemoryMeasured,
     MemoryNotEstimated,

@@ -35,6 +35,9 @@ class Deed(StrEnum):
     READ_AGAIN = "Read again"
     EXPORT = "Export and prove"
     ASK = "Ask both"
+    SAY = "Ask"
+    STOP_ANSWER = "Stop the answer"
+    NEW_TALK = "Begin a new conversation"
     NEXT_FINDING = "Go to the next finding"
     LAST_FINDING = "Go to the finding before"
     ACCEPT = "Accept the draft"
@@ -91,6 +94,9 @@ PAGE_KEYS: Final[Mapping[Deed, PageKeys]] = {
     Deed.READ_AGAIN: PageKeys(("runs",), ("F5",)),
     Deed.EXPORT: PageKeys(("export",), ("Ctrl+E",)),
     Deed.ASK: PageKeys(("export",), _CTRL_ENTER),
+    Deed.SAY: PageKeys(("playground",), _CTRL_ENTER),
+    Deed.STOP_ANSWER: PageKeys(("playground",), ("Esc",)),
+    Deed.NEW_TALK: PageKeys(("playground",), ("Ctrl+Shift+N",)),
 }
 
 

@@ -140,7 +140,7 @@ class MainWindow(QMainWindow):
             for key in self.side_nav.page_keys()
             if self._specs[key].group is not NavGroup.FOOT
         ]
-        for number, key in enumerate(numbered[:8], start=1):
+        for number, key in enumerate(numbered[:9], start=1):
             self.actions_.add(
                 f"page.{key}",
                 f"Go to {self._specs[key].title}",

@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 from studio.domain.errors import ExitCode
 from studio.engine import checkpoints
 from studio.engine.model_loading import load_plain
+from studio.protocol.answer_events import Generated
 from studio.protocol.events import (
     EvalFinished,
-    Generated,
     RunFailed,
     RunFinished,
     RunResumed,

@@ -12,7 +12,8 @@ from studio.domain.errors import ExitCode
 from studio.engine.adapter_files import put_adapter
 from studio.engine.model_loading import load_plain
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.protocol.events import Generated, RunFailed
+from studio.protocol.answer_events import Generated
+from studio.protocol.events import RunFailed
 from studio.protocol.export_events import Merged
 from studio.storage.safetensors_writing import SafetensorsWriter
 from tests.engine import tiny

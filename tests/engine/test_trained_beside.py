@@ -14,9 +14,9 @@ from studio.engine.methods import training
 from studio.engine.model_loading import load_model, load_plain
 from studio.engine.model_places import place_of
 from studio.engine.trained_beside import PREFIX, are_tied, beside_of
+from studio.protocol.answer_events import Generated
 from studio.protocol.events import (
     EvalFinished,
-    Generated,
     SampleProduced,
     StepFinished,
 )

@@ -11,8 +11,11 @@ import os
 import tempfile
 from pathlib import Path
 
+from studio.protocol.answer_events import AllAnswered
 from studio.protocol.codec import encode
 from studio.protocol.commands import (
+    Ask,
+    Asked,
     KeepRunning,
     Pause,
     SampleNow,
@@ -217,6 +220,18 @@ def shown(recorder):
     recorder.keep("shown", [hello, *lines])
 
 
+def chatted(recorder, run):
+    """Three voices, one of which isn't there."""
+    words = ("base", "checkpoint-999", "adapter")
+    asked = [Asked(voice=word, turns=[("user", "Which?")]) for word in words]
+    with engine("chat", run.path) as process:
+        process.order(Ask(order=0, asked=asked, max_new_tokens=8))
+        process.listen_until(AllAnswered)
+        process.order(Stop())
+        process.end()
+    recorder.keep("chatted", [encode(event) for event in process.events])
+
+
 def fetched(recorder):
     files = {f"{split}.jsonl": recorder.good for split in ("train", "test")}
     with hub(Shelf(sets={"someone/chats": files})) as address:
@@ -248,6 +263,7 @@ def main():
         recorder.keep_wire("exported", "export", run.path, *kinds, "--out", out)
         recorder.keep_wire("evaluated", "evaluate", run.path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
+        chatted(recorder, run)
         drafted(recorder)
         estimated(recorder, run)
         recorder.keep_wire(

@@ -16,6 +16,8 @@ from pathlib import Path
 
 ORDERS: list[str] = []
 ROWS: "queue.SimpleQueue[dict]" = queue.SimpleQueue()
+ASKS: "queue.SimpleQueue[dict]" = queue.SimpleQueue()
+STOPPED: list[int] = []
 
 
 def say(**event: object) -> None:
@@ -66,11 +68,22 @@ def hear() -> None:
             ORDERS.append(order["command"])
             if order["command"] == "show-row":
                 ROWS.put(order)
+            if order["command"] == "ask":
+                ASKS.put(order)
+            if order["command"] == "stop-answer":
+                STOPPED.append(order["order"])
+            if order["command"] == "stop" and order_is_last():
+                os._exit(0)
             if ORDERS[-1] == "keep-running":
                 kept = True
                 say(event="detached")
     if not kept:
         os._exit(14)
+
+
+def order_is_last() -> bool:
+    """Whether the scene ends by an order to stop and says no more."""
+    return given.scene == "talks"
 
 
 def read_box(box: Path) -> None:
@@ -345,6 +358,45 @@ def dies_of_a_row() -> None:
     os._exit(1)
 
 
+def talks() -> None:
+    """Each voice says the question back; words of a question are orders."""
+    say(event="chat-ready", voices=["base", "adapter"], most_tokens=512)
+    while True:
+        ask = ASKS.get()
+        for number, each in enumerate(ask["asked"]):
+            order = {"order": ask["order"], "voice": each["voice"]}
+            question = each["turns"][-1][1]
+            answer(order, question, each["turns"], number)
+            if question == "stop" and ask["order"] in STOPPED:
+                break
+        say(event="all-answered", order=ask["order"])
+
+
+def answer(order: dict, question: str, turns: list, number: int) -> None:
+    if question == "die":
+        os._exit(1)
+    if question == "fail":
+        say(event="failed", kind="model.gone", message="The model is gone.")
+        os._exit(10)
+    if not number:
+        say(event="progress", stage="Loading the weights", done=1, total=2, unit="")
+    if question == "refuse" and not number:
+        finding = {"code": "out-of-memory", "severity": "error", "what": "Full."}
+        say(event="answer-refused", **order, finding=finding)
+        return
+    say(event="answer-begun", **order, read_tokens=len(turns), examples=0)
+    text = f"{order['voice']} heard {question} behind {len(turns) - 1}"
+    ended = "end"
+    for word in text.split(" "):
+        say(event="answer-piece", **order, text=f"{word} ")
+    if question == "stop":
+        while order["order"] not in STOPPED:
+            time.sleep(0.01)
+        ended = "stopped"
+    told = {"text": text, "tokens": 7, "ended": ended, "seconds": 0.5}
+    say(event="answer-ended", **order, **told)
+
+
 def mends() -> None:
     """A new file of one row, out of four."""
     out = Path(ASIDE[ASIDE.index("--out") + 1])
@@ -357,6 +409,7 @@ def mends() -> None:
 
 SCENES = {
     "mends": mends,
+    "talks": talks,
     "shows-rows": shows_rows,
     "dies-of-a-row": dies_of_a_row,
     "prices": prices,

@@ -1,9 +1,9 @@
 import pytest
 
 from studio.domain.errors import ExitCode
+from studio.protocol.answer_events import Generated
 from studio.protocol.events import (
     Diagnosed,
-    Generated,
     LogLine,
     RunFailed,
     RunFinished,

@@ -141,6 +141,12 @@ def hold_as_trained(model: PeftModelForCausalLM, folder: Path) -> None:
             raise _unknown(name, folder)
         started = Factors(*_second_half(*factors_of(layer)))
         hold(base, weight - started.product(scale_of(layer)))
+    silence_start(model)
+
+
+def silence_start(model: PeftModelForCausalLM) -> None:
+    """Take off an adapter that was handed over what its base already lacks."""
+    for _, layer in adapted_layers(model):
         second = layer.get_parameter("lora_B.default.weight")
         second.data[:, second.shape[1] // 2 :] = 0
 

@@ -29,6 +29,13 @@ def page_specs(desk: Ask) -> Sequence[PageSpec]:
         PageSpec("runs", "Runs", IconName.BARS, lambda: _runs(desk()), results),
         PageSpec("export", "Export", IconName.EXPORT, lambda: _export(desk()), results),
         PageSpec(
+            "playground",
+            "Playground",
+            IconName.CHAT,
+            lambda: _playground(desk()),
+            results,
+        ),
+        PageSpec(
             "settings", "Settings", IconName.GEAR, lambda: _settings(desk()), foot
         ),
         PageSpec("help", "Help", IconName.HELP, lambda: _help(desk()), foot),
@@ -81,6 +88,12 @@ def _export(desk: Desk) -> QWidget:
     from studio.ui.pages.export.page import ExportPage
 
     return ExportPage(desk)
+
+
+def _playground(desk: Desk) -> QWidget:
+    from studio.ui.pages.playground.page import PlaygroundPage
+
+    return PlaygroundPage(desk)
 
 
 def _settings(desk: Desk) -> QWidget:

@@ -61,7 +61,7 @@ class Desk:
         actions: The window's named actions; a page declares its shortcuts here.
         theme: The palette in force and the switch for movement.
         go_to: Shows another page by its key: start, hardware, model, data, recipe,
-            run, runs, export, settings or help.
+            run, runs, export, playground, settings or help.
         chosen_run: The run that the user opened, which Run and Export show.
     """
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QMargins, QSize, Qt
 from PySide6.QtGui import QAction, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
+    QDoubleSpinBox,
     QLabel,
     QLineEdit,
     QSpinBox,
@@ -91,6 +92,41 @@ class IntegerField(QSpinBox):
         self.setAccessibleName(f"{name}, {unit}" if unit else name)
         self.setSuffix(f" {unit}" if unit else "")
         self.setGroupSeparatorShown(True)
+        self.setKeyboardTracking(False)
+        # The style sheet's padding doesn't reach the line inside a spin box.
+        self.lineEdit().setTextMargins(Space.SMALL, 0, Space.SMALL, 0)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    @override
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().grownBy(QMargins(Space.SMALL, 0, Space.SMALL, 0))
+
+    @override
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class DecimalField(QDoubleSpinBox):
+    """A number with decimals."""
+
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        *,
+        name: str,
+        decimals: int = 2,
+        step: float = 0.05,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setDecimals(decimals)
+        self.setRange(low, high)
+        self.setSingleStep(step)
+        self.setAccessibleName(name)
         self.setKeyboardTracking(False)
         # The style sheet's padding doesn't reach the line inside a spin box.
         self.lineEdit().setTextMargins(Space.SMALL, 0, Space.SMALL, 0)

@@ -6,7 +6,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.finding import Finding
-from studio.protocol.events import EngineEvent, Generated, PhaseChanged, Progress
+from studio.protocol.answer_events import Generated
+from studio.protocol.events import EngineEvent, PhaseChanged, Progress
 from studio.ui.pages.export.engine_job import EngineJob, TaskFor
 from studio.ui.pages.export.view_model import phase_words
 

@@ -1,0 +1,1 @@
+"""The Playground page: one question, several voices, side by side."""
