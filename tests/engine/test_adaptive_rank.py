@@ -25,7 +25,8 @@ from studio.engine.model_loading import load_model, load_plain
 from studio.engine.model_places import place_of
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.adapter_events import RanksSpread
-from studio.protocol.events import Merged, RunFailed
+from studio.protocol.events import RunFailed
+from studio.protocol.export_events import Merged
 from studio.services.run_journal import snapshot_of
 from tests.engine import tiny
 from tests.engine.helpers import Heard, carry_out, new_run, of_kind, recipe_for, train

@@ -23,9 +23,9 @@ from studio.engine.chat.verb import Talk
 from studio.engine.devices import choose_device, formats_of
 from studio.engine.generation import answers
 from studio.engine.model_loading import load_model, load_plain
+from studio.engine.model_places import place_of
 from studio.engine.starting.begin import be_as_trained
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.engine.verbs import place_of
 from studio.protocol.answer_events import (
     AllAnswered,
     AnswerBegun,

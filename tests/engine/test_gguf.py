@@ -20,7 +20,7 @@ from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Severity
 from studio.engine.parity import gguf_file
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.protocol.events import ParityMeasured
+from studio.protocol.export_events import ParityMeasured
 from studio.storage.artefacts import read_origin
 from studio.storage.plugin_code import code_of
 from studio.storage.plugins import exporter_plugin

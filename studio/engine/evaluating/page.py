@@ -98,7 +98,8 @@ def _terms(evaluation: Evaluation) -> str:
     helps = "".join(f"<li>{m.words}: {_safe(m.help)}</li>" for m in evaluation.measures)
     bleu = (
         f"<li>BLEU’s signature: {_safe(terms.bleu)}</li><li>Greedy answers of at most "
-        f"{terms.max_new_tokens:,} tokens.</li>"
+        f"{terms.max_new_tokens:,} tokens. Computed in 16 bits, words that are as good "
+        "as equally likely may turn out otherwise with other rows beside them.</li>"
     )
     return (
         f"<ul>{helps}{bleu if terms.bleu else ''}<li>Rows are cut at {terms.length:,} "
