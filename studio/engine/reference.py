@@ -62,7 +62,7 @@ def hold_start(run: "TrainingRun") -> None:
     model.disable_adapter = as_before  # type: ignore[method-assign]  # of this model alone
 
 
-def _put(values: Sequence[tuple[torch.nn.Parameter, torch.Tensor]]) -> None:
+def _put(values: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
     for weight, value in values:
         weight.data = value
     # Autocast knows a weight's copy in 16 bits by the weight, whatever it holds.
