@@ -88,8 +88,7 @@ class MergedFolder:
         """
         tokenizer = load_tokenizer(self.folder)
         model = load_plain(self.folder, torch.float32)
-        own = model.generation_config
-        ends = ends_of(tokenizer, own.eos_token_id if own else None)
+        ends = ends_of(tokenizer, model.generation_config.eos_token_id)
         yield LoadedModel(model, tokenizer, frozenset(ends))
 
 
