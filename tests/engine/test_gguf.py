@@ -233,7 +233,7 @@ def test_that_a_wrong_file_is_caught_beside_the_run(run, copy, spoil, codes):
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
-        (drop_layer, "parity.divergence"),
+        (drop_layer, "parity.lost"),
         (swap_template, "gguf.template"),
         (forget_end, "gguf.end"),
     ],
