@@ -233,7 +233,7 @@ def test_that_a_wrong_file_is_caught_beside_the_run(run, copy, spoil, codes):
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
-        (drop_layer, "parity.divergence"),
+        (drop_layer, "parity.lost"),
         (swap_template, "gguf.template"),
         (forget_end, "gguf.end"),
     ],
@@ -241,10 +241,10 @@ def test_that_a_wrong_file_is_caught_beside_the_run(run, copy, spoil, codes):
 def test_that_a_wrong_file_is_caught_before_it_is_published(
     merged, exported, tmp_path, monkeypatch, spoil, code
 ):
-    exporter = part("exporter")
+    exporter, sound = part("exporter"), file_in(exported("q8_0").folder)
 
     def convert(by, source, file, form, tell):
-        shutil.copy(file_in(exported("q8_0").folder), file)
+        shutil.copy(sound, file)
         spoil(file)
 
     monkeypatch.setattr(exporter, "convert", convert)

@@ -88,8 +88,11 @@ class MergedFolder:
         """
         tokenizer = load_tokenizer(self.folder)
         model = load_plain(self.folder, torch.float32)
-        own = model.generation_config
-        ends = ends_of(tokenizer, own.eos_token_id if own is not None else None)
+<<<<<<< HEAD
+        ends = ends_of(tokenizer, model.generation_config.eos_token_id)
+=======
+        ends = ends_of(tokenizer, model.generation_config.eos_token_id)
+>>>>>>> gguf
         yield LoadedModel(model, tokenizer, frozenset(ends))
 
 
