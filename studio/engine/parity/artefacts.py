@@ -88,11 +88,7 @@ class MergedFolder:
         """
         tokenizer = load_tokenizer(self.folder)
         model = load_plain(self.folder, torch.float32)
-<<<<<<< HEAD
         ends = ends_of(tokenizer, model.generation_config.eos_token_id)
-=======
-        ends = ends_of(tokenizer, model.generation_config.eos_token_id)
->>>>>>> gguf
         yield LoadedModel(model, tokenizer, frozenset(ends))
 
 
