@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from studio.domain.errors import StudioError
+from studio.domain.memory.estimate import Basis
 from studio.domain.memory.measurement import (
     Measurement,
     Peaks,
@@ -20,7 +21,13 @@ from studio.domain.memory.measurement import (
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
 from studio.domain.train_options import PAGED_OPTIMIZERS
-from studio.engine.measured_rows import config_for, keep_row, known_predictions, like
+from studio.engine.measured_rows import (
+    by_formula,
+    config_for,
+    keep_row,
+    known_predictions,
+    like,
+)
 from studio.engine.memory_meters import Counters
 from studio.engine.session import Session
 from studio.system.card_memory import CardMemory
@@ -51,6 +58,18 @@ class WholeRun:
     rows: int
     tokens: int
     seconds: float
+
+
+def predicted_bytes(run: WholeRun) -> int | None:
+    """What the process will hold on this machine's device, by the formula.
+
+    Returns:
+        Bytes; None where the formula knows no such model or recipe.
+    """
+    recipe = like(run.recipe, run.tokens, run.rows)
+    device = read_machine_once().device()
+    told = by_formula(config_for(run.recipe, run.folder), recipe, device)
+    return told[Basis.FORMULA.value].peaks.device if told else None
 
 
 def tell_memory(session: Session, run: WholeRun) -> None:

@@ -16,12 +16,12 @@ _ALWAYS = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONUNBUFFERED": "1",
     "PYTHONUTF8": "1",
-    # Without these glibc keeps what a training step freed, and a run on a processor
-    # slowly grows to half as much again as it needs. Larger blocks are mapped one by
-    # one and go back when they are freed; with the threshold at 1 MiB, most of a short
-    # row's tensors lay in the heap, whose holes served nobody.
-    "MALLOC_MMAP_THRESHOLD_": "131072",
-    "MALLOC_TRIM_THRESHOLD_": "1048576",
+    # glibc maps a block above the first figure by itself and gives it back when it is
+    # freed, so that every larger tensor of a step costs new pages: at 128 KiB a step on
+    # a processor took twice as long. 32 MiB is the most that glibc takes. The second
+    # keeps the heap's end; what is free is given back by the engine (`heap_keeping`).
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
     # NVML counts cards in this order.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }

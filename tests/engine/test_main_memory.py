@@ -15,6 +15,7 @@ import torch
 
 from studio.domain.hardware import MIB
 from studio.domain.memory.formula import RESERVED_ERROR
+from studio.engine import heap_keeping
 from studio.protocol.events import MemoryMeasured
 from studio.services.launch import engine_command, engine_environment
 from studio.storage.run_directory import RunDirectory
@@ -102,3 +103,43 @@ def test_that_unquantised_weights_are_read_where_they_lie(small_model):
     total = sum(parameter.nbytes for parameter in model.parameters())
     assert sum(parameter.sum() for parameter in model.parameters())
     assert resident_file_bytes() - before > 0.9 * total
+
+
+@pytest.mark.parametrize(("allowed", "times"), [(0, 2), (1 << 60, 0)])
+def test_that_holes_are_given_back_behind_each_layer_both_ways_above_what_is_allowed(
+    small_model, monkeypatch, allowed, times
+):
+    called = []
+    monkeypatch.setattr(heap_keeping, "give_back_free_memory", lambda: called.append(1))
+    model = loaded(small_model, model__precision="fp32", model__compute_dtype="fp32")
+    heap_keeping.keep_heap_within(model, allowed)
+    words = torch.tensor([[1, 2, 3]])
+    model.eval()(input_ids=words)
+    assert not called
+    model.train()(input_ids=words, labels=words).loss.backward()
+    assert len(called) == times * SHAPE["num_hidden_layers"]
+
+
+HOLES = """
+from studio.system.heap import give_back_free_memory
+from studio.system.resident_memory import resident_bytes
+kept = [bytes([1]) * (1 << 20) for _ in range(96)]
+del kept[::2]
+before = resident_bytes()
+print(give_back_free_memory(), before - resident_bytes())
+"""
+
+
+@linux_only
+def test_that_the_heap_gives_back_its_holes():
+    done = subprocess.run(
+        [sys.executable, "-c", HOLES],
+        env={**os.environ, **engine_environment(keep_running=True)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    can, given = done.stdout.split()
+    if can == "False":
+        pytest.skip("the C library is not glibc")
+    assert int(given) > 40 * MIB

@@ -3,6 +3,7 @@
 Read `train` from top to bottom. Each method's own file makes its trainer.
 """
 
+import torch
 from transformers import set_seed
 
 from studio.domain.adaptive_rank import too_few_steps
@@ -13,6 +14,7 @@ from studio.domain.recipe_options import LoraVariant
 from studio.domain.run import Phase
 from studio.engine.data_preparation import prepare_data
 from studio.engine.devices import choose_device, formats_of, refuse_on_processor
+from studio.engine.heap_keeping import keep_heap_within
 from studio.engine.main_memory import warn_of_main_memory
 from studio.engine.methods import dpo, kto, orpo, sft
 from studio.engine.model_loading import load_model
@@ -21,6 +23,7 @@ from studio.engine.packing import refuse_leaks
 from studio.engine.progress_bars import reported
 from studio.engine.reference import hold_start
 from studio.engine.resuming import Resuming, fingerprint_of, take_up
+from studio.engine.run_memory import predicted_bytes
 from studio.engine.session import Session
 from studio.engine.starting.begin import begin_adapter
 from studio.engine.tokenizer_loading import load_tokenizer
@@ -68,12 +71,20 @@ def train(
         run = load_run(session, directory, recipe, place, found)
         _refuse_too_short(run)
         warn_of_main_memory(run)
+        _keep_heap_small(run)
         try_worst(run, build_trainer)
         trainer = build_trainer(run)
         if recipe.train.packing:
             refuse_leaks(trainer, run.formats)
         begin(run, trainer, found)
     drive(run, trainer, found)
+
+
+def _keep_heap_small(run: TrainingRun) -> None:
+    """Where nothing is predicted, nothing tells how much a processor may hold."""
+    predicted = None if torch.cuda.is_available() else predicted_bytes(run.whole())
+    if predicted is not None:
+        keep_heap_within(run.model, predicted)
 
 
 def _refuse_too_short(run: TrainingRun) -> None:
