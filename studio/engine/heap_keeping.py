@@ -33,7 +33,7 @@ def keep_heap_within(model: torch.nn.Module, predicted_bytes: int) -> None:
         _give_back_above(predicted_bytes)
         hidden = given[0] if isinstance(given, tuple) else given
         if isinstance(hidden, torch.Tensor) and hidden.requires_grad:
-            hidden.register_hook(_in_backward(predicted_bytes))
+            hidden.register_hook(_in_backward(predicted_bytes))  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     for module in model.modules():
         if isinstance(module, GradientCheckpointingLayer):
