@@ -299,9 +299,21 @@ def merge(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what lies there.")
     ] = False,
+    as_trained: Annotated[
+        bool,
+        typer.Option(
+            "--as-trained",
+            help="Into the base as 4 bits held it in training, not into its own "
+            "weights.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Merge a run’s adapter into its base model."""
+    """Merge a run’s adapter into its base model.
+
+    Its own weights are the better ones as a rule; who must match training to the last
+    figure merges as trained. snugtune verify tells how far both are apart.
+    """
     if dtype not in {"bf16", "fp16", "fp32"}:
         raise refusal(
             "merge.dtype",
@@ -310,6 +322,7 @@ def merge(
             where="--dtype",
         )
     options = ["--dtype", dtype, *(["--overwrite"] if overwrite else [])]
+    options += ["--as-trained"] if as_trained else []
     merged = training.run_merge(find_run(run), str(out.absolute()), *options)
     if json:
         terminal.say_json(

@@ -129,7 +129,9 @@ class Parity:
         lost_ends: Tokens that end an answer of the trained model alone.
         answers: Side by side.
         as_trained: Beside the quantised base that was trained on; None where it wasn't
-            quantised.
+            quantised. Where `holds_bits`, beside the base's own weights.
+        holds_bits: Whether it was made on what 4 bits stand for, and `distance` is
+            beside base and adapter of that kind.
         made_from: The format of what it was converted from, whose rounding it has too;
             empty when it was made from the run itself.
         kind: What it is, for people.
@@ -146,6 +148,7 @@ class Parity:
     made_from: str = ""
     kind: str = "Merged model"
     reader: str = "transformers"
+    holds_bits: bool = False
 
     @property
     def limits(self) -> Limits:

@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--out", type=Path, required=True, metavar="DIR")
     merge.add_argument("--dtype", choices=["bf16", "fp16", "fp32"], default="bf16")
     merge.add_argument("--overwrite", action="store_true")
+    merge.add_argument("--as-trained", action="store_true")
 
     verify = verbs.add_parser("verify", help="compare an export with its run")
     verify.add_argument("artefact", type=Path, metavar="MODEL_DIR")

@@ -108,14 +108,16 @@ def model_card(facts: Facts) -> str:
     )
 
 
-def merged_card(adapter_card: str, dtype: str) -> str:
+def merged_card(adapter_card: str, dtype: str, *, as_trained: bool = False) -> str:
     """A merged model's card, from that of the adapter that was merged.
 
     Args:
         adapter_card: As `model_card` wrote it; anything else is kept as it is.
         dtype: Of the merged weights.
+        as_trained: Into what 4 bits stand for, instead of into the base's weights.
     """
-    merged = f"Merged in fp32 and saved in {dtype}."
+    where = " into the base as 4 bits held it in training" if as_trained else ""
+    merged = f"Merged in fp32{where} and saved in {dtype}."
     own = (_REPAIRS, _CONVERTED, _SPREAD)
     kept = [x for x in adapter_card.split("\n\n") if not x.startswith(own)]
     return (

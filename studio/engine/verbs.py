@@ -177,13 +177,18 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
 
 
 def _merge(session: Session, arguments: argparse.Namespace) -> None:
-    from studio.engine.merging.verb import merge
+    from studio.engine.merging.verb import MergeOrder, merge
 
     run = RunDirectory.at(arguments.run)
     place = place_of(run.read_recipe().model.name)
     target = arguments.out.expanduser().absolute()
-    form = {"dtype": arguments.dtype, "overwrite": arguments.overwrite}
-    merge(session, run, place, target, **form)
+    order = MergeOrder(
+        target,
+        dtype=arguments.dtype,
+        overwrite=arguments.overwrite,
+        as_trained=arguments.as_trained,
+    )
+    merge(session, run, place, order)
 
 
 def _verify(session: Session, arguments: argparse.Namespace) -> None:

@@ -84,7 +84,8 @@ def figures_of(told: Mapping[str, Any]) -> dict[str, str]:
         "Learnt in training": _nats(told["learnt"]["mean_kl"]),
     }
     if told["as_trained"]:
-        figures["Quantised base"] = _nats(told["as_trained"]["mean_kl"])
+        title = "Own weights" if told.get("holds_bits") else "Quantised base"
+        figures[title] = _nats(told["as_trained"]["mean_kl"])
     before, after = found["trained_perplexity"], found["exported_perplexity"]
     if before is not None and after is not None:
         figures["Perplexity"] = f"{before:.3f} trained, {after:.3f} exported"

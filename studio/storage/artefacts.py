@@ -20,12 +20,15 @@ class Origin:
         adapter_sha256: Of the adapter's weight file that was merged.
         converted_from: The format of the merged model that a file of another kind was
             made of; empty for a merged model.
+        as_trained: Whether the adapter was merged into what the base was in training,
+            4 bits unpacked, instead of into its own weights.
     """
 
     run: str
     format: str
     adapter_sha256: str
     converted_from: str = ""
+    as_trained: bool = False
 
 
 def write_origin(folder: Path, origin: Origin) -> None:
@@ -53,4 +56,5 @@ def read_origin(folder: Path) -> Origin:
             where=str(folder),
         ) from None
     converted_from = str(told.get("converted_from", ""))
-    return Origin(str(run), str(form), str(digest), converted_from)
+    as_trained = told.get("as_trained") is True
+    return Origin(str(run), str(form), str(digest), converted_from, as_trained)

@@ -64,6 +64,10 @@ class Heard:
         self._file.close()
 
 
+# What the command line leaves unless it is told.
+UNSAID = {"merge": {"as_trained": False}}
+
+
 def carry_out(verb, **arguments):
     """Run a verb inside the test.
 
@@ -71,7 +75,9 @@ def carry_out(verb, **arguments):
         (exit code, events)
     """
     heard = Heard()
-    code = run_verb(heard.session, argparse.Namespace(verb=verb, **arguments))
+    code = run_verb(
+        heard.session, argparse.Namespace(**UNSAID.get(verb, {}) | arguments, verb=verb)
+    )
     return code, heard.events()
 
 

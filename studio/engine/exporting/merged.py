@@ -88,9 +88,10 @@ def is_proven_merge_of(folder: Path, weights: Path) -> bool:
     """
     if not (folder / ORIGIN).is_file() or not (folder / DOCUMENT).is_file():
         return False
-    return read_origin(folder).adapter_sha256 == sha256_of(weights) and is_proven(
-        folder / DOCUMENT
-    )
+    origin = read_origin(folder)
+    if origin.as_trained or origin.adapter_sha256 != sha256_of(weights):
+        return False
+    return is_proven(folder / DOCUMENT)
 
 
 def _write_about(merging: Merging, draft: Path, parity: Parity) -> None:

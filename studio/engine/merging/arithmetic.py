@@ -61,13 +61,16 @@ class AdapterParts:
             transposed: Of GPT-2's kind.
 
         Returns:
-            The same shape and format.
+            The same shape and format; what the base holds where there is no adapter.
         """
         if self._bits is not None:
             weight = self._bits.held(module, weight, transposed=transposed)
+        parts = self._parts_of(module)
+        if not parts:
+            return weight
         root = _alone(module, _layer(weight, transposed=transposed))
         inject_adapter_in_model(self._config_of(module), root, low_cpu_mem_usage=True)
-        set_peft_model_state_dict(root, self._parts_of(module), low_cpu_mem_usage=True)
+        set_peft_model_state_dict(root, parts, low_cpu_mem_usage=True)
         layer = root.get_submodule(module)
         assert isinstance(layer, BaseTunerLayer)
         layer.merge()

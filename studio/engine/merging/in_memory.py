@@ -10,14 +10,12 @@ import torch
 
 from studio.domain.errors import refusal
 from studio.domain.run import Phase
-from studio.engine.adapter_files import put_adapter
 from studio.engine.devices import DTYPES
 from studio.engine.model_loading import Model, load_weights
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.staging import need_space
-from studio.engine.starting.loftq import hold_as_quantised
-from studio.engine.starting.trained_on import TrainedOn
+from studio.engine.starting.trained_on import TrainedOn, with_adapter
 
 # Tokenizer, configuration and card.
 _REST_BYTES = 32 << 20
@@ -50,9 +48,7 @@ def merge_whole(
             device_map={"": "cpu"},
             config=base.config,
         )
-        adapted = put_adapter(model, adapter)
-        if base.bits is not None:
-            hold_as_quantised(adapted, base.bits)
+        adapted = with_adapter(model, adapter, base)
     session.enter(Phase.MERGING)
     merged: Model = adapted.merge_and_unload(progressbar=False, safe_merge=True)
     session.enter(Phase.SAVING)

@@ -6,7 +6,7 @@ the files as it lies in the model can it be merged there.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Piece:
     Attributes:
         name: In the file.
         place: There.
-        module: Of the model, whose adapter is added; None for what is copied.
+        module: Of the model, whose weight is worked out; None for what is copied.
         transposed: Whether it is held as inputs x outputs (GPT-2's Conv1D).
         given: Name of what the adapter puts in its place, if it was trained itself.
     """
@@ -68,12 +68,15 @@ class Shard:
     pieces: tuple[Piece, ...]
 
 
-def plan_of(base: Path, adapter: Path) -> tuple[Shard, ...] | None:
+def plan_of(
+    base: Path, adapter: Path, held: Collection[str] = ()
+) -> tuple[Shard, ...] | None:
     """Find where each part of an adapter belongs.
 
     Args:
         base: The base model's folder.
         adapter: The adapter's folder.
+        held: Further layers whose weights don't stay as they are.
 
     Returns:
         The base's files; None where a part belongs to nothing that lies in them as it
@@ -88,7 +91,7 @@ def plan_of(base: Path, adapter: Path) -> tuple[Shard, ...] | None:
         return None
     model = outline_of(base)
     names = names_in_files(model, (name for held in files.values() for name in held))
-    adapted = _adapted(model, names, _adapted_modules(parts))
+    adapted = _adapted(model, names, _adapted_modules(parts) | set(held))
     given = _given(model, names, parts)
     if adapted is None or given is None:
         return None

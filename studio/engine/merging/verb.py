@@ -2,8 +2,9 @@
 
 The product is added to the unquantised base in fp32: merged into 4-bit weights the
 answers would change visibly. Only the result is rounded to the format that was asked
-for. An adapter that makes good what 4 bits lost (LoftQ) is added to what these stand
-for: on the unquantised weights it would count twice.
+for. Who must match training exactly has it added to what these weights stood for. An
+adapter that makes good what 4 bits lost (LoftQ) always is: on the unquantised weights
+it would count twice.
 """
 
 import secrets
@@ -39,7 +40,6 @@ from studio.engine.staging import (
     need_space,
     resumable_folder,
 )
-from studio.engine.starting.held_layers import FourBits
 from studio.engine.starting.trained_on import TrainedOn, trained_on
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.export_events import Merged
@@ -63,22 +63,36 @@ class Merging:
         base: The folder of its base model, ready to be read.
         target: The folder to make.
         dtype: Of the written weights: bf16, fp16 or fp32.
+        as_trained: Into what the base was in training, 4 bits unpacked, instead of
+            into its own weights.
     """
 
     run: RunDirectory
     base: Path
     target: Path
     dtype: str
+    as_trained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MergeOrder:
+    """What is asked for.
+
+    Attributes:
+        target: The folder to make.
+        dtype: Of the written weights: bf16, fp16 or fp32.
+        overwrite: A model that lies there makes room.
+        as_trained: See `Merging`.
+    """
+
+    target: Path
+    dtype: str = "bf16"
+    overwrite: bool = False
+    as_trained: bool = False
 
 
 def merge(
-    session: Session,
-    run: RunDirectory,
-    place: ModelPlace,
-    target: Path,
-    *,
-    dtype: str = "bf16",
-    overwrite: bool = False,
+    session: Session, run: RunDirectory, place: ModelPlace, order: MergeOrder
 ) -> None:
     """Merge a run's adapter and write the model, whole or not at all.
 
@@ -86,18 +100,19 @@ def merge(
         session: Where to report.
         run: Holds the adapter.
         place: Its base model.
-        target: The folder to make.
-        dtype: Of the written weights: bf16, fp16 or fp32.
-        overwrite: A model that lies there makes room.
+        order: What is asked for.
 
     Raises:
-        StudioError: No adapter, a target that is taken or is the base, or no space.
+        StudioError: No adapter, a target that is taken or is the base, no space, or a
+            run that can't be merged as it was trained.
     """
     refuse_whole(run)
-    check_target(target, overwrite=overwrite)
+    target, dtype = order.target, order.dtype
+    check_target(target, overwrite=order.overwrite)
     with session.lifeline.open():
         folder = prepared_folder(session, place)
-        merge_into(session, Merging(run, folder, target, dtype), lambda _: target)
+        merging = Merging(run, folder, target, dtype, order.as_trained)
+        merge_into(session, merging, lambda _: target)
     written = sum(file.stat().st_size for file in target.iterdir())
     session.say(Merged(path=str(target), dtype=dtype, size_bytes=written))
 
@@ -119,13 +134,14 @@ def merge_into(
     run, folder, target = merging.run, merging.base, merging.target
     _spare_base(target, folder)
     refuse_without_adapter(run.adapter_path)
-    base = trained_on(folder, run.read_recipe())
+    base = trained_on(folder, run.read_recipe(), as_held=merging.as_trained)
     session.enter(Phase.MERGING)
-    shards = plan_of(folder, run.adapter_path)
+    held = base.bits.layers if base.bits and base.holds_all else ()
+    shards = plan_of(folder, run.adapter_path, held)
     if shards is None:
         making = secrets.token_hex()  # nothing of it can be gone on with
     else:
-        making = _fingerprint(shards, run.adapter_path, merging.dtype, base.bits)
+        making = _fingerprint(shards, run.adapter_path, merging.dtype, base.in_words)
     with resumable_folder(target, making) as unfinished:
         if shards is None:
             adapter, draft = run.adapter_path, unfinished.path
@@ -136,7 +152,7 @@ def merge_into(
             _stream(session, shards, parts, unfinished, dtype)
             del parts  # it holds the adapter's file open
             _write_configuration(base, unfinished.path, dtype)
-        _complete(run, folder, unfinished.path, merging.dtype)
+        _complete(merging, unfinished.path)
         unfinished.target = judge(unfinished.path)
 
 
@@ -173,12 +189,10 @@ def _stream(
     write_index(shards, unfinished.path, dtype)
 
 
-def _fingerprint(
-    shards: Sequence[Shard], adapter: Path, dtype: str, bits: FourBits | None
-) -> str:
+def _fingerprint(shards: Sequence[Shard], adapter: Path, dtype: str, base: str) -> str:
     """All that decides what a merged model's files hold."""
     told = [dtype, torch.__version__, peft.__version__]
-    told += [bits.in_words] if bits else []
+    told += [base] if base else []
     told += [sha256_of(adapter / name) for name in (ADAPTER_WEIGHTS, ADAPTER_CONFIG)]
     for shard in shards:
         status = shard.path.stat()
@@ -186,15 +200,18 @@ def _fingerprint(
     return "\n".join(told)
 
 
-def _complete(run: RunDirectory, base: Path, draft: Path, dtype: str) -> None:
+def _complete(merging: Merging, draft: Path) -> None:
+    run, base, dtype = merging.run, merging.base, merging.dtype
     adapter = run.adapter_path
     load_tokenizer(adapter).save_pretrained(draft)
     if (base / _PIECES).is_file():
         # Not needed here any more, but llama.cpp reads words by nothing else.
         shutil.copyfile(base / _PIECES, draft / _PIECES)
-    write_card(draft, merged_card(card_of(adapter), dtype))
+    card = merged_card(card_of(adapter), dtype, as_trained=merging.as_trained)
+    write_card(draft, card)
     digest = sha256_of(adapter / ADAPTER_WEIGHTS)
-    write_origin(draft, Origin(run.name, dtype, digest))
+    origin = Origin(run.name, dtype, digest, as_trained=merging.as_trained)
+    write_origin(draft, origin)
 
 
 def _write_configuration(base: TrainedOn, draft: Path, dtype: torch.dtype) -> None:

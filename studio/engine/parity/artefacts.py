@@ -14,7 +14,7 @@ from studio.engine.parity import gguf_file, llama_server
 from studio.engine.parity.speakers import LoadedModel, ServedFile, Speaker
 from studio.engine.parity.words import ends_of
 from studio.engine.tokenizer_loading import load_tokenizer
-from studio.storage.artefacts import read_origin
+from studio.storage.artefacts import ORIGIN, read_origin
 from studio.storage.models import is_model_folder
 from studio.storage.weight_files import read_weights
 from studio.system.llama_cpp import find_llama_cpp
@@ -50,6 +50,10 @@ class Artefact(Protocol):
     def prefix(self) -> str:
         """Of the report's names; empty where it has the folder to itself."""
 
+    @property
+    def as_trained(self) -> bool:
+        """Whether it was made on what 4 bits stand for, not on the base's weights."""
+
     def opened(self) -> contextlib.AbstractContextManager[Speaker]:
         """Itself, loaded for as long as it is asked.
 
@@ -79,6 +83,13 @@ class MergedFolder:
         found = [_NAMES[each] for each in header.entries if each in _NAMES]
         return next((name for name in ("bf16", "fp16") if name in found), "fp32")
 
+    @property
+    def as_trained(self) -> bool:
+        """As the folder says; one that says nothing is taken for a usual merge."""
+        if not (self.folder / ORIGIN).is_file():
+            return False
+        return read_origin(self.folder).as_trained
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[LoadedModel]:
         """The model in fp32.
@@ -102,6 +113,7 @@ class GgufArtefact:
 
     file: Path
     kind: str = "GGUF file"
+    as_trained: bool = False
 
     @property
     def reader(self) -> str:

@@ -24,6 +24,16 @@ th, td { text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0;
 """
 
 
+_AS_TRAINED = (
+    "Beside the model as it was trained",
+    "the base was quantised in training and isn’t any more",
+)
+_OWN_WEIGHTS = (
+    "Beside the adapter on the base’s own weights",
+    "this one keeps what 4 bits lost in training",
+)
+
+
 def write_report(artefact: Path, run: str, parity: Parity, prefix: str = "") -> Path:
     """Write both beside the exported model.
 
@@ -60,6 +70,7 @@ def as_document(run: str, parity: Parity) -> dict[str, object]:
         "distance": _figures(parity.distance),
         "learnt": _figures(parity.learnt),
         "lost": finite(parity.lost),
+        "holds_bits": parity.holds_bits,
         "as_trained": _figures(parity.as_trained) if parity.as_trained else None,
         "findings": [
             {"code": each.code, "what": each.what, "why": each.why}
@@ -125,8 +136,8 @@ def _table(parity: Parity) -> str:
     rows.append(("Answers with the same words", same, ""))
     if parity.as_trained is not None:
         apart = f"{parity.as_trained.mean_kl:.3g} nats"
-        why = "the base was quantised in training and isn’t any more"
-        rows.append(("Beside the model as it was trained", apart, why))
+        what, why = _OWN_WEIGHTS if parity.holds_bits else _AS_TRAINED
+        rows.append((what, apart, why))
     cells = "".join(
         f"<tr><th>{what}<td>{_safe(figure)}<td>{_safe(limit)}</tr>"
         for what, figure, limit in rows

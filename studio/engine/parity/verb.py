@@ -8,11 +8,12 @@ is heard too: how far it is from its unquantised self is told and not judged.
 import contextlib
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
+from peft import PeftModelForCausalLM
 
 from studio.domain.errors import StudioError
 from studio.domain.parity import AnswerPair, Distance, Parity
@@ -39,8 +40,7 @@ from studio.engine.parity.words import (
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.starting.begin import be_as_trained
-from studio.engine.starting.loftq import hold_as_quantised
-from studio.engine.starting.trained_on import trained_on
+from studio.engine.starting.trained_on import TrainedOn, trained_on, with_adapter
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
 from studio.protocol.export_events import ParityMeasured
 from studio.storage.models import ModelPlace
@@ -58,6 +58,21 @@ class _Told:
     learnt: Distance
     answers: dict[str, str]
     ends: set[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """A run, and on what of its base its adapter is heard."""
+
+    adapter: Path
+    recipe: Recipe
+    on: TrainedOn
+
+    def loaded(self) -> PeftModelForCausalLM:
+        """Both together, unquantised."""
+        stretch = self.recipe.model.stretch
+        plain = load_plain(self.on.folder, torch.float32, stretch)
+        return with_adapter(plain, self.adapter, self.on)
 
 
 def verify(
@@ -108,7 +123,9 @@ def compared(session: Session, run: RunDirectory, base: Path, artefact: Path) ->
     recipe = run.read_recipe()
     ours = load_tokenizer(run.adapter_path)
     rows, prompts = _material(session, recipe, ours)
-    told = _hear_trained(session, run, base, ours, rows, prompts)
+    on = trained_on(base, recipe, as_held=found.as_trained)
+    trained = _Trained(run.adapter_path, recipe, on)
+    told = _hear_trained(session, trained, ours, rows, prompts)
     session.enter(Phase.LOADING_MODEL)
     with contextlib.ExitStack() as opened:
         with reported(session, "Loading the exported model"):
@@ -133,7 +150,8 @@ def compared(session: Session, run: RunDirectory, base: Path, artefact: Path) ->
             AnswerPair(prompt, told.answers[prompt], answered[prompt])
             for prompt in prompts
         ),
-        as_trained=_as_trained(session, run, base, told),
+        as_trained=_otherwise(session, trained, told),
+        holds_bits=found.as_trained,
     )
 
 
@@ -154,21 +172,15 @@ def _material(
 
 def _hear_trained(
     session: Session,
-    run: RunDirectory,
-    base: Path,
+    trained: _Trained,
     tokenizer: Tokenizer,
     rows: Sequence[reading.Text],
     prompts: Sequence[str],
 ) -> _Told:
     """What base and adapter say, unquantised."""
     session.enter(Phase.LOADING_MODEL)
-    recipe = run.read_recipe()
     with reported(session, "Loading the weights"):
-        plain = load_plain(base, torch.float32, recipe.model.stretch)
-        model = put_adapter(plain, run.adapter_path)
-        bits = trained_on(base, recipe).bits
-        if bits is not None:
-            hold_as_quantised(model, bits)
+        model = trained.loaded()
     session.enter(Phase.EVALUATING)
     said = dict(answers(model, tokenizer, prompts, PLAIN, ANSWER_TOKENS))
     whole = [
@@ -189,20 +201,29 @@ def _distance(session: Session, model: Heard, told: _Told, stage: str) -> Distan
     return distance_between(told.texts, told.expected, said)
 
 
-def _as_trained(
-    session: Session, run: RunDirectory, base: Path, told: _Told
-) -> Distance | None:
-    """How far the quantised base, as it was trained on, is from its plain self."""
-    recipe = run.read_recipe()
+def _otherwise(session: Session, trained: _Trained, told: _Told) -> Distance | None:
+    """How far what was heard is from the same adapter on the other kind of base.
+
+    That is the quantised base, as it was trained on; where that was heard, the base's
+    own weights.
+    """
+    recipe, base = trained.recipe, trained.on.folder
     if not recipe.model.precision.is_quantized:
         return None
+    if trained.on.holds_all:
+        gc.collect()
+        session.enter(Phase.LOADING_MODEL)
+        with reported(session, "Loading the weights"):
+            own = replace(trained, on=trained_on(base, recipe)).loaded()
+        session.enter(Phase.EVALUATING)
+        return _distance(session, own, told, "Hearing it on the base’s own weights")
     gc.collect()
     session.enter(Phase.LOADING_MODEL)
     device = choose_device()
     formats = formats_of(recipe, device)
     with reported(session, "Loading the weights as they were trained on"):
         quantized = load_model(base, recipe.model, formats, device)
-    model = put_adapter(quantized, run.adapter_path)
+    model = put_adapter(quantized, trained.adapter)
     be_as_trained(model, base, recipe)
     session.enter(Phase.EVALUATING)
     with formats.casting(device):

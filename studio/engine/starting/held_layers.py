@@ -45,6 +45,11 @@ class FourBits:
         )
 
     @property
+    def layers(self) -> frozenset[str]:
+        """Names of the layers that are held in 4 bits."""
+        return self._layers
+
+    @property
     def in_words(self) -> str:
         """All that decides what they stand for."""
         nested = "nested" if self._nests else "single"

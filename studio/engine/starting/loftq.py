@@ -62,3 +62,17 @@ def hold_as_quantised(model: PeftModelForCausalLM, bits: FourBits) -> None:
         weight = base_of(layer).get_parameter("weight")
         is_transposed = not isinstance(base_of(layer), nn.Linear)
         weight.data.copy_(bits.held(name, weight.data, transposed=is_transposed))
+
+
+def hold_all_as_quantised(model: nn.Module, bits: FourBits) -> None:
+    """Give all layers that 4 bits hold the values that these stand for.
+
+    Args:
+        model: An unquantised base without an adapter; it is changed.
+        bits: As it was trained.
+    """
+    for name in bits.layers:
+        layer = model.get_submodule(name)
+        weight = layer.get_parameter("weight")
+        is_transposed = not isinstance(layer, nn.Linear)
+        weight.data.copy_(bits.held(name, weight.data, transposed=is_transposed))
