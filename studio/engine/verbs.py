@@ -181,14 +181,10 @@ def _merge(session: Session, arguments: argparse.Namespace) -> None:
 
     run = RunDirectory.at(arguments.run)
     place = place_of(run.read_recipe().model.name)
+    told = ("dtype", "overwrite", "as_trained")
+    named = {name: getattr(arguments, name) for name in told}
     target = arguments.out.expanduser().absolute()
-    order = MergeOrder(
-        target,
-        dtype=arguments.dtype,
-        overwrite=arguments.overwrite,
-        as_trained=arguments.as_trained,
-    )
-    merge(session, run, place, order)
+    merge(session, run, place, MergeOrder(target, **named))
 
 
 def _verify(session: Session, arguments: argparse.Namespace) -> None:

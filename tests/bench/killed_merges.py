@@ -87,8 +87,9 @@ def _merge(run, out, kill_at, writing):
 
     watch(pass_by)
     session = Session(Wire(None))
-    given = {"out": out, "dtype": "bf16", "overwrite": False, "run": run.path}
-    return int(run_verb(session, argparse.Namespace(verb="merge", **given)))
+    given = {"out": out, "dtype": "bf16", "overwrite": False, "as_trained": False}
+    asked = argparse.Namespace(verb="merge", run=run.path, **given)
+    return int(run_verb(session, asked))
 
 
 def contents(folder):
