@@ -1,9 +1,9 @@
 """The engine's steps beside those of a bare trl script, on the example and its data.
 
-    python -m tests.bench.speed [--steps N] [--rounds N]
+    python -m tests.bench.speed [--steps N] [--rounds N] [--same]
 
-Four ways take turns, each trained anew by its own code, so that what the machine does
-beside them falls on all:
+Four ways take turns, each trained anew by its own code in a process of its own, so that
+what the machine does beside them falls on all:
 
 - "bare, same settings": trl's SFTTrainer as its documentation shows it, with the
   engine's batch, formats, order of rows and optimizer;
@@ -16,10 +16,14 @@ doesn't count. Processor time is told beside the clock's, since machines are sha
 """
 
 import argparse
+import json
+import os
 import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -38,9 +42,10 @@ from studio.engine.model_places import place_of
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Session
 from studio.services.assets import example_file
+from studio.services.launch import engine_environment
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
-from tests.bench.step_watch import Rates, StepWatch, sleep_between_products
+from tests.bench.step_watch import Rates, StepWatch
 
 MODEL = "SmolLM2-135M-Instruct"
 DATA = str(example_file("cheesemonger.jsonl"))
@@ -57,6 +62,7 @@ SAME = {
 }
 BARE, ENGINE = "bare, same settings", "engine, same settings"
 DEFAULTS, RECOMMENDED = "bare, trl's defaults", "engine, recommended"
+SETTINGS_ALIKE, AS_THEY_COME = (BARE, ENGINE), (DEFAULTS, RECOMMENDED)
 
 
 def bare(folder, model_folder, rates, **settings):
@@ -137,27 +143,54 @@ def recommended(folder: Path) -> Recipe:
     return load_recipe(path).with_values({"data.held_out": 0.0})
 
 
-def take_turns(steps: int, rounds: int, folder: Path) -> dict[str, Rates]:
-    """Train every way for some steps, in turns and then in turns backwards."""
-    rates = {way: Rates() for way in (BARE, ENGINE, DEFAULTS, RECOMMENDED)}
-    same = Recipe().with_values({**SAME, "train.max_steps": steps})
-    best = recommended(folder).with_value("train.max_steps", steps)
+def ways(folder: Path, steps: int, rates: Rates) -> dict[str, Callable[[], None]]:
+    """How each way is gone, for some steps."""
     model = prepared_folder(silent_session(), place_of(MODEL))
-    ways = {
-        BARE: lambda: bare(
-            folder, model, rates[BARE], max_steps=steps, **same_as(same)
-        ),
-        ENGINE: lambda: by_engine(silent_session(), folder, same, rates[ENGINE]),
-        DEFAULTS: lambda: bare(folder, model, rates[DEFAULTS], max_steps=steps),
-        RECOMMENDED: lambda: by_engine(
-            silent_session(), folder, best, rates[RECOMMENDED]
-        ),
+
+    def engine(recipe: Recipe) -> None:
+        by_engine(
+            silent_session(), folder, recipe.with_value("train.max_steps", steps), rates
+        )
+
+    same = Recipe().with_values(SAME)
+    return {
+        BARE: lambda: bare(folder, model, rates, max_steps=steps, **same_as(same)),
+        ENGINE: lambda: engine(same),
+        DEFAULTS: lambda: bare(folder, model, rates, max_steps=steps),
+        RECOMMENDED: lambda: engine(recommended(folder)),
     }
+
+
+def take_turns(asked: Sequence[str], steps: int, rounds: int) -> dict[str, Rates]:
+    """Train every way for some steps, in turns and then in turns backwards.
+
+    Each turn is a process of its own, the engine's with the environment that Snugtune
+    starts it with: how memory is handed out is decided there.
+    """
+    rates = {way: Rates() for way in asked}
     for turn in range(rounds):
-        for way in list(ways)[:: -1 if turn % 2 else 1]:
-            ways[way]()
-            print(f"{way}, turn {turn + 1} of {rounds}", file=sys.stderr)
+        for way in asked[:: -1 if turn % 2 else 1]:
+            told = one_turn(way, steps)
+            rates[way].by_clock += told["by_clock"]
+            rates[way].by_processor += told["by_processor"]
+            rates[way].work += told["work"]
+            middle = median(told["work"])
+            print(f"{way}, turn {turn + 1} of {rounds}: {middle:.2f}", file=sys.stderr)
     return rates
+
+
+def one_turn(way: str, steps: int) -> dict[str, list[float]]:
+    is_engines = way in {ENGINE, RECOMMENDED}
+    own = engine_environment(keep_running=True) if is_engines else os.environ
+    command = (sys.executable, "-m", "tests.bench.speed", "--way", way)
+    done = subprocess.run(
+        [*command, "--steps", str(steps)],
+        env={**os.environ, **own, "OMP_WAIT_POLICY": "PASSIVE"},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def table(rates: dict[str, Rates]) -> str:
@@ -168,13 +201,14 @@ def table(rates: dict[str, Rates]) -> str:
         work, clock, by_processor = map(median, (it.work, it.by_clock, it.by_processor))
         lines.append(f"| {way} | {work:.2f} | {clock:.0f} | {by_processor:.0f} |")
     added = ratio(rates[ENGINE].work, rates[BARE].work) - 1
+    lines.append(f"\nThe engine adds {added:+.1%} to a step's processor time.")
+    if DEFAULTS not in rates:
+        return "\n".join(lines)
     best, plain = rates[RECOMMENDED], rates[DEFAULTS]
     gain = ratio(best.by_processor, plain.by_processor)
     by_clock = ratio(best.by_clock, plain.by_clock)
-    said = f"""
-The engine adds {added:+.1%} to a step's processor time. What it recommends does
-{gain:.2f} times the tokens of trl's defaults ({by_clock:.2f} by the clock)."""
-    return "\n".join([*lines, said])
+    said = f"What it recommends does {gain:.2f} times the tokens of trl's defaults"
+    return "\n".join([*lines, f"{said} ({by_clock:.2f} by the clock)."])
 
 
 def ratio(one: list[float], other: list[float]) -> float:
@@ -183,16 +217,22 @@ def ratio(one: list[float], other: list[float]) -> float:
 
 
 def main() -> None:
-    """Let the ways take turns."""
+    """Let the ways take turns, or go one of them once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--asleep", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--same", action="store_true", help="without the other two")
+    parser.add_argument("--way", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    sleep_between_products("tests.bench.speed")
+    if not given.way:
+        asked = SETTINGS_ALIKE if given.same else (*SETTINGS_ALIKE, *AS_THEY_COME)
+        print(table(take_turns(asked, given.steps, given.rounds)))
+        return
     warnings.simplefilter("ignore")
+    rates = Rates()
     with tempfile.TemporaryDirectory() as folder:
-        print(table(take_turns(given.steps, given.rounds, Path(folder))))
+        ways(Path(folder), given.steps, rates)[given.way]()
+    print(json.dumps(asdict(rates)))
 
 
 if __name__ == "__main__":
