@@ -46,7 +46,13 @@ def settled(qtbot, page: ExportPage) -> None:
         lambda: (
             not any(
                 job.is_running
-                for job in (page._read, page._copy, page.deed, page.asking.job)
+                for job in (
+                    page._read,
+                    page._look,
+                    page._copy,
+                    page.deed,
+                    page.asking.job,
+                )
             )
         ),
         timeout=PATIENCE_MS,
@@ -82,7 +88,7 @@ def test_that_the_newest_result_is_shown(qtbot, desk: TestDesk, example):
     assert page.view.proof.answers.measured.accessibleName() == (
         "Held-out loss 2.500 before, 1.250 after: 50 % lower."
     )
-    assert page.view.made._adapter_size.text() == "3 MiB"
+    assert page.view.made._adapter_row.size.text() == "3 MiB"
     assert page.view.proof.answers.before.text.toPlainText() == f"Base: {PROMPTS[0]}"
     assert page.view.proof.answers.after.text.toPlainText() == f"Tuned: {PROMPTS[0]}"
     assert not page.view.runs.isVisible()
@@ -137,7 +143,7 @@ def test_that_one_click_exports_and_proves(qtbot, desk: TestDesk, example):
         "0.00031",
         "at most 0.002",
     ]
-    assert made._merged_size.text() == "2 MiB"
+    assert made._merged_row.size.text() == "2 MiB"
     assert made._result.full_text() == "Exported and proven"
     assert made.open_folder.isVisible()
     assert made.export.isVisible()

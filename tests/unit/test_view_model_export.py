@@ -81,7 +81,7 @@ def test_that_a_result_names_its_run_and_where_it_would_be_exported() -> None:
         view.measured == "Held-out loss **2.000** before, **1.000** after: 50 % lower."
     )
     assert view.merged_size == "about 289 MiB"
-    assert (view.exported, view.made, view.certificate) == ("", "", None)
+    assert (view.exported, view.made, view.certificates) == ("", "", ())
 
 
 def test_that_a_model_all_of_whose_weights_were_trained_needs_no_merge() -> None:
@@ -159,9 +159,9 @@ def test_that_what_was_exported_is_shown_with_its_certificate() -> None:
     assert view is not None
     assert view.exported == str(LIES.folder)
     assert view.merged_size == "1.00 GiB"
-    assert view.certificate is not None
-    assert view.certificate.rows == CERTIFICATE.rows
-    assert view.certificate.note.endswith(", BF16")
+    (certificate,) = view.certificates
+    assert certificate.rows == CERTIFICATE.rows
+    assert certificate.note.endswith(", BF16")
 
 
 @pytest.mark.parametrize(
