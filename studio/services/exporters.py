@@ -56,7 +56,8 @@ def form_offers(source: Path | None) -> tuple[FormOffer, ...]:
 
     Args:
         source: The folder of the base, or of the whole model that a run left; None
-            where it isn't here.
+            where it isn't here. One that is still to be filled, since the model is
+            prepared on first use, is looked at by the engine alone.
     """
     return tuple(
         _offer(plugin, form, use, source)
@@ -91,6 +92,8 @@ def _offer(
     kind, title = f"{plugin.name}{FORM_MARK}{form}", form_title(plugin, form)
     if source is None:
         return FormOffer(kind=kind, title=title, use=use, refused=_NO_MODEL)
+    if not (source / "config.json").is_file():
+        return FormOffer(kind=kind, title=title, use=use)
     try:
         looks = _looks_of(plugin)
         found = looks.check(source, form)

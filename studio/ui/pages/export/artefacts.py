@@ -1,14 +1,18 @@
 """The Export page's words about exporters' forms, and about all that was compared."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from studio.services.certificates import Certificate, ComparedRow
 from studio.services.exporters import FormOffer
 from studio.services.exports import ExportedFiles, OtherFiles
 from studio.ui.text import size
+
+_SOURCE: Final = "Source"
+"""The head above figures of the model that an exporter's file was made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class CertificateView:
         rows: What was compared.
         findings: What speaks against it, a sentence each.
         page: All of it, for a browser; None without one.
+        beside: What it was compared with, as a table's head.
     """
 
     title: str = "Merged"
@@ -51,6 +56,7 @@ class CertificateView:
     rows: tuple[ComparedRow, ...] = ()
     findings: tuple[str, ...] = ()
     page: Path | None = None
+    beside: str = "Trained"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +84,13 @@ def form_rows(
 def certificate_view(
     certificate: Certificate, *, is_aside: bool, title: str = "Merged"
 ) -> CertificateView:
-    """Put a certificate into words."""
+    """Put a certificate into words.
+
+    Args:
+        certificate: What the comparison found.
+        is_aside: Whether the model was kept aside.
+        title: Of the model.
+    """
     made = datetime.fromtimestamp(certificate.made_at).astimezone()
     aside = ", kept aside" if is_aside else ""
     return CertificateView(
@@ -99,6 +111,15 @@ def certificates(lies: ExportedFiles | None) -> tuple[CertificateView, ...]:
     if lies.certificate is None:
         return tuple(others)
     return (certificate_view(lies.certificate, is_aside=lies.is_aside), *others)
+
+
+def headings(shown: Sequence[CertificateView]) -> tuple[str, ...]:
+    """Short titles for a table's head: the form alone where that is one of them."""
+    short = [each.title.rpartition(" ")[2] for each in shown]
+    return tuple(
+        each.title if short.count(brief) > 1 else brief
+        for each, brief in zip(shown, short, strict=True)
+    )
 
 
 def compared_measures(shown: Sequence[CertificateView]) -> Iterator[Measure]:
@@ -161,6 +182,7 @@ def _of_other(files: OtherFiles) -> CertificateView:
     if files.certificate is None:
         verdict = False if files.is_aside else None
         return CertificateView(title=files.title, is_proven=verdict)
-    return certificate_view(
+    told = certificate_view(
         files.certificate, is_aside=files.is_aside, title=files.title
     )
+    return replace(told, beside=_SOURCE)

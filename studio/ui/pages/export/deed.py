@@ -157,5 +157,6 @@ def _differs(red: Sequence[Artefact]) -> str:
     places = " and ".join(Path(one.path).name for one in red)
     if len(red) > 1:
         return f"{found} They were kept aside, in the folders {places}."
-    what = "merged model" if red[0].kind == MERGED else f"{red[0].kind} file"
-    return f"{found} The {what} was kept aside, in the folder {places}."
+    is_merged = red[0].kind == MERGED
+    what = "The merged model" if is_merged else f"{red[0].kind} {red[0].form}".upper()
+    return f"{found} {what} was kept aside, in the folder {places}."

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.ui.pages.export.artefacts import FormRow
 from studio.ui.tokens import Space, Tone
@@ -16,24 +16,43 @@ class PartRow(QWidget):
     Attributes:
         box: Ticked when it shall be made.
         use: What it is for.
-        size: Of its files.
+        figure: The size of its files.
     """
 
-    def __init__(self, box: QCheckBox, use: str, tone: Tone = Tone.MUTED) -> None:
+    def __init__(
+        self,
+        box: QCheckBox,
+        use: str,
+        tone: Tone = Tone.MUTED,
+        *,
+        beside: QWidget | None = None,
+    ) -> None:
+        """Lay it out.
+
+        Args:
+            box: With its title.
+            use: What it is for.
+            tone: Of those words.
+            beside: What else is chosen about it.
+        """
         super().__init__()
         self.box = box
         self.use = label(use, Role.CAPTION, tone, wraps=True)
         self.use.setContentsMargins(Space.PAGE, 0, 0, 0)
-        self.size: QLabel = label("", Role.ANSWER)
+        self.figure = label("", Role.ANSWER)
         head = QHBoxLayout()
         head.addWidget(box)
         head.addStretch(1)
-        head.addWidget(self.size)
+        head.addWidget(self.figure)
         column = QVBoxLayout(self)
         column.setContentsMargins(Space.LARGE, Space.SMALL, Space.LARGE, Space.SMALL)
         column.setSpacing(2)
         column.addLayout(head)
-        column.addWidget(self.use)
+        below = QHBoxLayout()
+        below.addWidget(self.use, 1)
+        if beside is not None:
+            below.addWidget(beside)
+        column.addLayout(below)
 
 
 class FormRows(QWidget):
@@ -95,7 +114,7 @@ def _part(row: FormRow) -> PartRow:
     part = PartRow(
         box, row.refused or row.use, Tone.WARNING if row.is_doubtful else Tone.MUTED
     )
-    part.size.setText(row.size)
+    part.figure.setText(row.size)
     box.setEnabled(not row.refused)
     part.setToolTip(row.refused)
     box.setAccessibleDescription(row.refused or row.use)

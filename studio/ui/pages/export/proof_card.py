@@ -14,7 +14,11 @@ from PySide6.QtWidgets import (
 )
 
 from studio.ui.icon_names import IconName
-from studio.ui.pages.export.artefacts import CertificateView, compared_measures
+from studio.ui.pages.export.artefacts import (
+    CertificateView,
+    compared_measures,
+    headings,
+)
 from studio.ui.pages.export.parts import BeforeAndAfter
 from studio.ui.tokens import Height, Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, button
@@ -36,6 +40,9 @@ _SHORT: Final = {
     False: Mark(IconName.CROSS_CIRCLE, "Differs", Tone.DANGER),
     None: Mark(IconName.WARNING, "Not compared", Tone.WARNING),
 }
+_BESIDE: Final = {"Source": "Compared with the model that it was made of."}
+_MOST_WIDE: Final = 4
+"""Artefacts whose columns leave room for whole words."""
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -84,6 +91,7 @@ class CertificateTable(QWidget):
             column.addWidget(widget)
         column.addStretch(1)
         self._shown: tuple[CertificateView, ...] = ()
+        self._is_narrow = False
         self._pages: list[Path | None] = []
         self._readers = QButtonGroup(self)
         self._readers.idClicked.connect(self._on_read_clicked)
@@ -105,6 +113,9 @@ class CertificateTable(QWidget):
         self.open_report.setVisible(shown[0].page is not None)
         self._wrong.setText(_wrong_words(shown))
         self._clear()
+        self._is_narrow = len(shown) > _MOST_WIDE
+        gap = Space.SMALL if self._is_narrow else Space.WIDE
+        self._grid.setHorizontalSpacing(gap)
         if is_one:
             self._fill_one(shown[0])
         else:
@@ -120,7 +131,7 @@ class CertificateTable(QWidget):
                 widget.deleteLater()
 
     def _fill_one(self, shown: CertificateView) -> None:
-        head = ("Compared", "Trained", shown.title, "Allowed")
+        head = ("Compared", shown.beside, shown.title, "Allowed")
         self._add_row(0, head, quiet=(0, 1, 2, 3))
         for place, row in enumerate(shown.rows, start=1):
             cells = (row.title, row.trained, row.exported, row.limit or "–")
@@ -128,8 +139,9 @@ class CertificateTable(QWidget):
 
     def _fill_several(self, shown: tuple[CertificateView, ...]) -> None:
         """A column for each artefact, its verdict and its report below."""
-        heads = ("Compared", "Trained", *(each.title for each in shown))
-        self._add_row(0, heads, quiet=tuple(range(len(heads))))
+        heads = ("Compared", "Trained", *headings(shown))
+        beside = ("", "", *(_BESIDE.get(each.beside, "") for each in shown))
+        self._add_row(0, heads, quiet=tuple(range(len(heads))), hints=beside)
         place = 0
         for measure in compared_measures(shown):
             place += 2
@@ -166,6 +178,8 @@ class CertificateTable(QWidget):
             cell.setMinimumHeight(Height.TABLE_HEADER if is_head else Height.ROW)
             if column:
                 cell.setAlignment(_RIGHT)
+            else:
+                cell.setWordWrap(self._is_narrow)
             if column < len(hints):
                 cell.setToolTip(hints[column])
             self._grid.addWidget(cell, place, column)
@@ -216,7 +230,8 @@ class ProofCard(Card):
 
     def show_certificates(self, shown: tuple[CertificateView, ...]) -> None:
         """Show a certificate for each artefact; none before one was made."""
-        self._note = shown[0].note if shown else ""
+        several = f"{len(shown)} models" if shown else ""
+        self._note = shown[0].note if len(shown) == 1 else several
         self.certificate.show_certificates(shown)
         self._on_choice_changed(self.choice.current())
 

@@ -9,7 +9,7 @@ from studio.domain.run import RunSnapshot
 from studio.services.exporters import FormOffer, form_offers
 from studio.services.exports import ExportedFiles, export_folder, exported_files
 from studio.services.library import find_run
-from studio.services.model_shelf import ModelShelf
+from studio.services.model_shelf import ModelShelf, ModelState
 from studio.services.run_files import copy_result, folder_bytes, free_bytes_at
 from studio.ui.pages.export.view_model import exportable
 from studio.ui.pages.runs.told import recipe_of, told_runs
@@ -91,11 +91,15 @@ def read_offers(results: Results, models: ModelShelf) -> Offers:
 def _source(results: Results, models: ModelShelf) -> Path | None:
     run, recipe = results.run, results.recipe
     if run is not None and run.model is not None:
-        return run.directory / run.model
+        model = run.directory / run.model
+        return model if (model / "config.json").is_file() else None
+    if recipe is None:
+        return None
     try:
-        return None if recipe is None else models.look_up(recipe.model.name).folder
+        place = models.look_up(recipe.model.name)
     except StudioError:
         return None
+    return None if place.state is ModelState.MISSING else place.folder
 
 
 def target_of(run: RunSnapshot, parent: Path | None) -> Path:

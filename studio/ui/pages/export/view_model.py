@@ -168,7 +168,9 @@ def exportable(runs: Sequence[RunSnapshot]) -> tuple[RunSnapshot, ...]:
 
 def export_bytes(inputs: ExportInputs) -> int | None:
     """What an export will write; None when a part of it isn't known."""
-    parts = [2 * inputs.result_bytes if ADAPTER in inputs.wanted else 0]
+    parts: list[int | None] = [
+        2 * inputs.result_bytes if ADAPTER in inputs.wanted else 0
+    ]
     parts += [_merged_bytes(inputs) if _needs_merge(inputs) else _REST_OF_A_MODEL]
     most = {offer.kind: offer.most_bytes for offer in inputs.offers}
     parts += [most.get(kind) for kind in _others(inputs)]
@@ -239,7 +241,7 @@ def _need(inputs: ExportInputs) -> str:
 
 
 def _export_refused(inputs: ExportInputs) -> str:
-    if inputs.is_whole and not inputs.wanted:
+    if inputs.is_whole and all(offer.refused for offer in inputs.offers):
         return "All weights were trained: the result is a whole model already."
     if busy := _busy(inputs):
         return busy

@@ -1,13 +1,16 @@
 """The card of what a run becomes: its parts, where they go, and the one button."""
 
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
+from typing_extensions import override
 
 from studio.ui.icon_names import IconName
 from studio.ui.keys import Deed, key_of
@@ -21,7 +24,20 @@ from studio.ui.widgets.inputs import ChoiceBox
 from studio.ui.widgets.labels import ElidedLabel, Role, label, line, set_tone
 
 _SCALE = 1000
-_LEAST_ROWS = 180
+_LEAST_ROWS = 224
+
+
+class _Rows(ScrollColumn):
+    """Rows that keep room for a few of them, and take more where there is some."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.setMinimumHeight(_LEAST_ROWS)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    @override
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), _LEAST_ROWS)
 
 
 class WhatToMake(Card):
@@ -72,8 +88,8 @@ class WhatToMake(Card):
     def show_parts(self, shown: ExportView) -> None:
         """Show what can be made and what was made."""
         self._is_whole = shown.is_whole
-        self._adapter_row.size.setText(shown.result_size)
-        self._merged_row.size.setText(shown.merged_size)
+        self._adapter_row.figure.setText(shown.result_size)
+        self._merged_row.figure.setText(shown.merged_size)
         self.forms.show_rows(shown.forms)
         self._whole_size.setText(shown.result_size)
         _show_path(self._target, "Into ", shown.target)
@@ -131,23 +147,17 @@ class WhatToMake(Card):
     def _lay_out(self) -> None:
         self.body.setSpacing(0)
         self._adapter_row = PartRow(self.adapter, "for peft and vLLM, and a zip")
-        self._merged_row = PartRow(self.merged, "safetensors, needs no adapter")
-        form = QWidget()
-        form_row = QHBoxLayout(form)
-        form_row.setContentsMargins(Space.LARGE, 0, Space.LARGE, Space.MEDIUM)
-        form_row.addSpacing(Space.PAGE)
-        form_row.addWidget(self.number_format)
-        form_row.addStretch(1)
+        self._merged_row = PartRow(
+            self.merged, "safetensors, needs no adapter", beside=self.number_format
+        )
         self._whole = self._make_whole()
         self._foot = self._make_foot()
         self._for_adapters: tuple[QWidget, ...] = (
             self._adapter_row,
             line(),
             self._merged_row,
-            form,
         )
-        rows = ScrollColumn("What can be made")
-        rows.setMinimumHeight(_LEAST_ROWS)
+        rows = _Rows("What can be made")
         for widget in (*self._for_adapters, self._whole, self.forms):
             rows.add_row(widget)
         self.body.addWidget(rows, 1)
