@@ -94,6 +94,7 @@ class WhatToMake(Card):
         self._whole_size.setText(shown.result_size)
         _show_path(self._target, "Into ", shown.target)
         self._need.setText(shown.need)
+        self._need.setVisible(bool(shown.need))
         self.export.setEnabled(not shown.export_refused and bool(self.kinds()))
         self._refused.setText(shown.export_refused)
         is_idle = self.cancel.isHidden()
