@@ -35,7 +35,7 @@ def check(source: Path, form: str) -> Sequence[Finding]:
         found.append(
             error(
                 "gguf.no-quantizer",
-                f"{form} needs llama-quantize, which isn’t found on this machine.",
+                "K-quants need llama-quantize, which isn’t found on this machine.",
                 fix="Choose q8_0, or install llama.cpp and name its folder in "
                 f"{VARIABLE}.",
                 where="--form",

@@ -33,12 +33,12 @@ Kinds = Annotated[
     typer.Option(
         "--to",
         metavar="KIND",
-        help="adapter, merged, an exporter such as gguf, or all; may be repeated. "
-        "All unless said.",
+        help="adapter, merged, an exporter such as gguf or, with a form, gguf:f16, "
+        "or all; may be repeated. All unless said.",
     ),
 ]
 Form = Annotated[
-    str, typer.Option("--form", help="Of an exporter’s files, such as f16.")
+    str, typer.Option("--form", help="Of exporters named without one, such as f16.")
 ]
 Dtype = Annotated[
     str, typer.Option("--dtype", help="Merged weights as bf16, fp16 or fp32.")

@@ -11,6 +11,9 @@ shown before any of its code runs::
     check = "check.py"             # an `ExportCheckModule`
     module = "exporter.py"         # an `ExporterModule`
 
+    [exporter.uses]                # what each form is for, for people; may be left out
+    q8_0 = "half the size"
+
 The check is read by the window and the terminal, so it loads nothing heavy. The module
 is read by the engine alone, when something is exported.
 """

@@ -9,6 +9,8 @@ from studio.protocol.event_parts import Event, Told
 ADAPTER: Final = "adapter"
 MERGED: Final = "merged"
 """The kinds of artefacts that need no plug-in."""
+FORM_MARK: Final = ":"
+"""Between an exporter and its form where both are named, as in ``gguf:q8_0``."""
 
 
 class Merged(Event, frozen=True, tag="merged"):

@@ -8,7 +8,7 @@ from typing import Any
 from studio.domain.finding import Finding, error
 from studio.storage.certificates import read_certificate
 
-_DOCUMENT, _PAGE = "parity.json", "parity.html"
+_DOCUMENT = "parity.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,8 @@ class ComparedRow:
     """One thing that was compared.
 
     Attributes:
-        title: What it is.
+        title: What it is, with what it was counted in.
+        measure: What it is alone, the same for every model.
         trained: Of the trained model.
         exported: Of what was exported.
         limit: What its format may cost; empty where nothing is asked.
@@ -26,6 +27,7 @@ class ComparedRow:
     trained: str
     exported: str
     limit: str = ""
+    measure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +53,14 @@ class Certificate:
     made_at: float
 
 
-def certificate_in(folder: Path) -> Certificate | None:
-    """The certificate in a model's folder; None where it has none that can be read."""
-    document = folder / _DOCUMENT
+def certificate_in(folder: Path, name: str = _DOCUMENT) -> Certificate | None:
+    """The certificate in a model's folder; None where it has none that can be read.
+
+    Args:
+        folder: Of the model.
+        name: Of the certificate's document, beside which its page lies.
+    """
+    document = folder / name
     told = read_certificate(document)
     if told is None:
         return None
@@ -64,7 +71,7 @@ def certificate_in(folder: Path) -> Certificate | None:
             format=str(told["format"]),
             rows=tuple(_rows(told)),
             findings=_findings(told["findings"]),
-            page=folder / _PAGE,
+            page=document.with_suffix(".html"),
             made_at=document.stat().st_mtime,
         )
     except (KeyError, TypeError, ValueError, AttributeError, OSError):
@@ -104,12 +111,14 @@ def _rows(told: Mapping[str, Any]) -> list[ComparedRow]:
             trained="100 %",
             exported=f"{found['agreement'] * 100:.1f} %",
             limit=f"at least {limits['agreement'] * 100:g} %",
+            measure="Same next token",
         ),
         ComparedRow(
             title="Mean divergence, nats a token",
             trained="0",
             exported=_short(found["mean_kl"]),
             limit=f"at most {limits['mean_kl']:g}",
+            measure="Mean divergence, nats a token",
         ),
     ]
     if found["trained_perplexity"] is not None:
@@ -119,10 +128,17 @@ def _rows(told: Mapping[str, Any]) -> list[ComparedRow]:
                 trained=_short(found["trained_perplexity"]),
                 exported=_short(found["exported_perplexity"]),
                 limit=f"at most {(limits['perplexity_ratio'] - 1) * 100:.1f} % more",
+                measure="Held-out perplexity",
             )
         )
-    title = f"Same answer, of {len(answers)} prompts"
-    rows.append(ComparedRow(title=title, trained=str(len(answers)), exported=str(same)))
+    rows.append(
+        ComparedRow(
+            title=f"Same answer, of {len(answers)} prompts",
+            trained=str(len(answers)),
+            exported=str(same),
+            measure="Same answer",
+        )
+    )
     return rows
 
 

@@ -37,6 +37,7 @@ class ExporterPlugin:
         name: As ``--to`` names it.
         title: For lists.
         forms: That it can write; the first is taken unless another is asked for.
+        uses: What each of them is for, in a few words; empty where it isn't told.
         check: The file that looks before anything is done.
         module: The file that exports.
     """
@@ -44,8 +45,24 @@ class ExporterPlugin:
     name: str
     title: str
     forms: tuple[str, ...]
+    uses: tuple[str, ...]
     check: Path
     module: Path
+
+    def form_named(self, form: str) -> str:
+        """The form that was asked for; the first where none was.
+
+        Raises:
+            StudioError: It has no such form.
+        """
+        if form and form not in self.forms:
+            raise refusal(
+                "export.form",
+                f"{self.title} has no form “{form}”.",
+                fix=f"Give one of {', '.join(self.forms)}.",
+                where="--form",
+            )
+        return form or self.forms[0]
 
 
 def attention_plugin(root: Path, name: str) -> AttentionPlugin:
@@ -136,15 +153,18 @@ def _exporter(manifest: Path) -> ExporterPlugin | None:
         return None
     _, table = told
     try:
+        forms = tuple(str(form) for form in table["forms"])
+        uses = dict(table.get("uses", {}))
         found = ExporterPlugin(
             str(table["name"]),
             str(table["title"]),
-            tuple(str(form) for form in table["forms"]),
+            forms,
+            tuple(str(uses.get(form, "")) for form in forms),
             _beside(manifest, table["check"]),
             _beside(manifest, table["module"]),
         )
         starts_from = table["starts_from"]
-    except (KeyError, TypeError) as fault:
+    except (KeyError, TypeError, ValueError) as fault:
         raise _unusable(manifest, str(fault)) from fault
     if starts_from != _MERGED or not found.forms:
         raise _unusable(manifest, "An exporter starts from merged, and has a form.")

@@ -430,6 +430,23 @@ def test_that_what_an_exporter_didn_t_prove_is_kept_aside(run, both, boxes):
     assert not (boxes / "box-wrong").exists()
 
 
+def test_that_several_forms_are_made_of_one_merge(run, both, boxes):
+    shutil.copytree(both[0] / "merged", boxes / "merged")
+    code, events = export(run, boxes, "box:plain", "box:wrong", "box", form="plain")
+    assert code is ExitCode.OK, events[-1]
+    made = [(box.form, box.is_proven) for box in events[-1].artefacts]
+    assert made == [("plain", True), ("wrong", False)], "each is made once"
+    names = {place.name for place in boxes.iterdir()}
+    assert names == {"merged", "box-plain", "box-wrong-differs"}
+
+
+def test_that_a_form_that_an_exporter_lacks_is_refused_before_any_work(run, boxes):
+    code, events = export(run, boxes, "adapter", "box:plain", "box:round")
+    assert code is ExitCode.BAD_INPUT
+    assert events[-1].kind == "export.form"
+    assert not boxes.exists()
+
+
 @pytest.mark.parametrize(
     ("form", "kind"), [("refused", "box.no"), ("round", "export.form")]
 )

@@ -52,7 +52,12 @@ def export(given: argparse.Namespace) -> int:
         say(event="failed", kind="export.place-taken", message="It is there already.")
         return 10
     makers = {"adapter": export_adapter, "merged": export_merged}
-    made = [makers[kind](given.out, given.dtype, way) for kind in given.to]
+    made = [
+        makers[kind](given.out, given.dtype, way)
+        if kind in makers
+        else export_form(given.out, kind, way)
+        for kind in given.to
+    ]
     say(event="exported", path=str(given.out), artefacts=made)
     return 0
 
@@ -85,6 +90,31 @@ def export_merged(out: Path, dtype: str, way: str) -> dict[str, object]:
         "is_proven": proven,
         "report": str(folder / "parity.html"),
         "findings": told,
+    }
+
+
+def export_form(out: Path, kind: str, way: str) -> dict[str, object]:
+    """A form of an exporter's; PLAYED_EXPORT names the one that differs."""
+    exporter, form = kind.split(":")
+    proven = way != form
+    folder = out / (f"{exporter}-{form}" + ("" if proven else "-differs"))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "snugtune.json").write_text("{}", encoding="utf-8")
+    (folder / f"model.{exporter}").write_bytes(b"\0" * (1 << 20))
+    finding = {"code": "parity.lost", "what": "It rounds too much.", "why": "So."}
+    found = [] if proven else [finding]
+    report = {**CERTIFICATE, "proven": proven, "format": form, "findings": found}
+    report["distance"] = {**CERTIFICATE["distance"], "tokens": 900, "mean_kl": 0.0009}
+    text = json.dumps(report)
+    (folder / "model.parity.json").write_text(text, encoding="utf-8")
+    return {
+        "kind": exporter,
+        "form": form,
+        "path": str(folder),
+        "size_bytes": 1 << 20,
+        "is_proven": proven,
+        "report": str(folder / "model.parity.html"),
+        "findings": [{**each, "severity": "error"} for each in found],
     }
 
 

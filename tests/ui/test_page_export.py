@@ -1,5 +1,7 @@
 """The Export page: a run handed on, its certificate shown, both models asked."""
 
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -8,13 +10,27 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel
 
 from studio.services.engine_task import EngineTask
+from studio.storage.recipes import save_recipe
+from studio.storage.run_directory import RunDirectory
 from studio.ui.pages.export.page import ExportPage
+from studio.ui.widgets.fit_mark import FitMark
 from tests.ui.desks import TestDesk, desk, reading_without_card
 from tests.ui.helpers import assert_reachable
 from tests.ui.run_stories import PROMPTS, failed_run, finished_run, whole_run
 
 __all__ = ["desk"]
 PATIENCE_MS = 20_000
+BASE = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 128,
+    "vocab_size": 512,
+    "max_position_embeddings": 256,
+}
 PLAYED = Path(__file__).with_name("played_verbs.py")
 
 
@@ -46,7 +62,13 @@ def settled(qtbot, page: ExportPage) -> None:
         lambda: (
             not any(
                 job.is_running
-                for job in (page._read, page._copy, page.deed, page.asking.job)
+                for job in (
+                    page._read,
+                    page._look,
+                    page._copy,
+                    page.deed,
+                    page.asking.job,
+                )
             )
         ),
         timeout=PATIENCE_MS,
@@ -82,7 +104,7 @@ def test_that_the_newest_result_is_shown(qtbot, desk: TestDesk, example):
     assert page.view.proof.answers.measured.accessibleName() == (
         "Held-out loss 2.500 before, 1.250 after: 50 % lower."
     )
-    assert page.view.made._adapter_size.text() == "3 MiB"
+    assert page.view.made._adapter_row.figure.text() == "3 MiB"
     assert page.view.proof.answers.before.text.toPlainText() == f"Base: {PROMPTS[0]}"
     assert page.view.proof.answers.after.text.toPlainText() == f"Tuned: {PROMPTS[0]}"
     assert not page.view.runs.isVisible()
@@ -137,10 +159,189 @@ def test_that_one_click_exports_and_proves(qtbot, desk: TestDesk, example):
         "0.00031",
         "at most 0.002",
     ]
-    assert made._merged_size.text() == "2 MiB"
+    assert made._merged_row.figure.text() == "2 MiB"
     assert made._result.full_text() == "Exported and proven"
     assert made.open_folder.isVisible()
     assert made.export.isVisible()
+
+
+@pytest.fixture
+def run_of_a_known_model(example, tmp_path, monkeypatch):
+    """A run whose base lies here, on a machine without a llama.cpp."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("SNUGTUNE_LLAMA_CPP", raising=False)
+    return of_base(finished_run(example), tmp_path / "base")
+
+
+def of_base(run: RunDirectory, folder: Path) -> RunDirectory:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(BASE), encoding="utf-8")
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
+    weights = torchless_weights(6_000_000)
+    (folder / "model.safetensors").write_bytes(weights)
+    recipe = run.read_recipe().with_value("model.name", str(folder))
+    save_recipe(run.recipe_path, recipe)
+    return run
+
+
+def torchless_weights(entries: int) -> bytes:
+    tensor = {"dtype": "F16", "shape": [entries], "data_offsets": [0, 2 * entries]}
+    header = json.dumps({"weight": tensor}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(2 * entries)
+
+
+def offered(page: ExportPage) -> dict[str, tuple[bool, str, str]]:
+    """Each row of exporters: whether it can be had, what it says, its size."""
+    parts = [part for _, part in page.view.made.forms._rows]
+    return {
+        part.box.text(): (part.box.isEnabled(), part.use.text(), part.figure.text())
+        for part in parts
+    }
+
+
+@pytest.mark.usefixtures("run_of_a_known_model")
+def test_that_each_form_has_a_row_and_one_that_can_t_be_had_says_why(
+    qtbot, desk: TestDesk
+):
+    rows = offered(shown(qtbot, desk))
+    assert list(rows) == [
+        "GGUF Q8_0",
+        "GGUF F16",
+        "GGUF BF16",
+        "GGUF Q6_K, GGUF Q5_K_M, GGUF Q4_K_M",
+    ]
+    can_be_had, use, size = rows["GGUF Q8_0"]
+    assert (can_be_had, use) == (True, "for LM Studio, Ollama, llama.cpp")
+    assert size == "up to 70 MiB"
+    can_be_had, why, size = list(rows.values())[-1]
+    assert (can_be_had, size) == (False, "")
+    assert why == "K-quants need llama-quantize, which isn’t found on this machine."
+
+
+@pytest.mark.usefixtures("run_of_a_known_model")
+def test_that_k_quants_are_offered_where_llama_quantize_is_found(
+    qtbot, desk: TestDesk, tmp_path
+):
+    tool = tmp_path / ("llama-quantize.exe" if os.name == "nt" else "llama-quantize")
+    tool.write_text("#!/bin/sh\n", encoding="utf-8")
+    tool.chmod(0o755)
+    rows = offered(shown(qtbot, desk))
+    assert len(rows) == 6
+    assert all(can_be_had for can_be_had, _, _ in rows.values())
+
+
+@pytest.mark.usefixtures("example")
+def test_that_forms_of_a_model_that_is_gone_can_t_be_had(
+    qtbot, desk: TestDesk, run_of_a_known_model
+):
+    run = run_of_a_known_model
+    recipe = run.read_recipe().with_value("model.name", "nobody/gone")
+    save_recipe(run.recipe_path, recipe)
+    (row,) = offered(shown(qtbot, desk)).values()
+    assert row[:2] == (
+        False,
+        "The model that it would be made of isn’t on this machine.",
+    )
+
+
+def test_that_ticked_forms_are_made_and_each_has_its_verdict(
+    qtbot, desk: TestDesk, run_of_a_known_model
+):
+    page = shown(qtbot, desk)
+    made, proof = page.view.made, page.view.proof
+    before = made._need.text()
+    made.forms.box_of("gguf:q8_0").click()
+    made.forms.box_of("gguf:f16").click()
+    assert made._need.text() != before
+    exported(qtbot, page)
+    out = page.target()
+    assert {place.name for place in out.iterdir()} == {
+        "adapter",
+        "merged",
+        "gguf-q8_0",
+        "gguf-f16",
+    }
+    heads = ["Compared", "Trained", "Merged", "Q8_0", "F16"]
+    cells = certificate(page)
+    assert cells[:5] == heads
+    assert cells[5:10] == ["Same next token", "100 %", "99.8 %", "99.8 %", "99.8 %"]
+    assert verdicts(page) == {
+        "Merged: Same",
+        "GGUF Q8_0: Same",
+        "GGUF F16: Same",
+    }
+    assert made._result.full_text() == "Exported and proven"
+    assert made.forms.box_of("gguf:q8_0").isChecked()
+    assert offered(page)["GGUF Q8_0"][2] == "1 MiB"
+    page.opened.clear()
+    for reader in proof.certificate._readers.buttons():
+        reader.click()
+    assert [place.parent.name for place in page.opened] == [
+        "merged",
+        "gguf-q8_0",
+        "gguf-f16",
+    ]
+
+
+def verdicts(page: ExportPage) -> set[str]:
+    grid = page.view.proof.certificate._grid_holder
+    return {
+        mark.accessibleName() for mark in grid.findChildren(FitMark) if mark.isVisible()
+    }
+
+
+@pytest.mark.parametrize("publishes", [False, True])
+@pytest.mark.usefixtures("run_of_a_known_model")
+def test_that_a_form_that_differs_is_asked_about(
+    qtbot, desk: TestDesk, monkeypatch, publishes
+):
+    monkeypatch.setenv("PLAYED_EXPORT", "q8_0")
+    page = shown(qtbot, desk)
+    page.view.made.forms.box_of("gguf:q8_0").click()
+    exported(qtbot, page)
+    assert page.opened == []
+    assert verdicts(page) == {"Merged: Same", "GGUF Q8_0: Differs"}
+    wrong = page.view.proof.certificate._wrong.text()
+    assert wrong == "GGUF Q8_0: It rounds too much."
+    assert page.view.made._result.full_text() == "Kept aside: GGUF Q8_0"
+    question = page.deed.question
+    said = " ".join(cell.text() for cell in question.findChildren(QLabel))
+    assert "GGUF Q8_0 was kept aside, in the folder gguf-q8_0-differs." in said
+    (question.deed if publishes else question.back).click()
+    settled(qtbot, page)
+    kept = "gguf-q8_0" if publishes else "gguf-q8_0-differs"
+    names = {place.name for place in page.target().iterdir()}
+    assert names == {"adapter", "merged", kept}
+
+
+@pytest.mark.usefixtures("run_of_a_known_model")
+def test_that_a_form_that_lies_there_is_asked_about_before_it_is_replaced(
+    qtbot, desk: TestDesk
+):
+    page = shown(qtbot, desk)
+    page.view.made.adapter.click()
+    page.view.made.merged.click()
+    assert not page.view.made.export.isEnabled()
+    page.view.made.forms.box_of("gguf:f16").click()
+    exported(qtbot, page)
+    assert [place.name for place in page.target().iterdir()] == ["gguf-f16"]
+    assert page.view.proof.certificate.verdict.mark.words == "It says what was trained"
+    page.view.made.export.click()
+    assert page.deed.question.isVisible()
+    page.deed.question.back.click()
+
+
+def test_that_a_whole_model_can_be_had_in_another_form(qtbot, desk: TestDesk, example):
+    run = whole_run(example)
+    config = run.model_path / "config.json"
+    config.write_text(json.dumps(BASE), encoding="utf-8")
+    weights = run.model_path / "model.safetensors"
+    weights.write_bytes(torchless_weights(1_000_000))
+    page = shown(qtbot, desk)
+    assert page.view.made._refused.text() == "Tick what shall be made."
+    page.view.made.forms.box_of("gguf:q8_0").click()
+    exported(qtbot, page)
+    assert [place.name for place in page.target().iterdir()] == ["gguf-q8_0"]
 
 
 def test_that_a_certificate_is_shown_again(qtbot, desk: TestDesk, example):

@@ -72,6 +72,14 @@ def test_that_options_reach_the_engine(engine):
     )
 
 
+def test_that_several_forms_reach_the_engine(engine):
+    folder, run, _, asked = engine
+    given = ["--to", "gguf:q8_0", "--to", "gguf:f16"]
+    main(["export", str(run.path), "--out", str(folder), *given])
+    (words,) = asked
+    assert words[6:] == ("--to", "gguf:f16", "--to", "gguf:q8_0")
+
+
 def test_that_a_proven_export_is_told(engine, capsys):
     folder, run, made, _ = engine
     made += [adapter(folder), merged(folder, is_proven=True)]
@@ -101,6 +109,7 @@ def test_that_an_export_that_differs_has_an_exit_code(engine, capsys):
     ("given", "said"),
     [
         (("--to", "sculpture"), "No plug-in that exports to sculpture is installed."),
+        (("--to", "gguf:round"), "GGUF has no form “round”."),
         (("--dtype", "int3"), "“int3” is no format of merged weights."),
     ],
 )

@@ -8,11 +8,12 @@ import pytest
 
 from studio.domain.errors import StudioError
 from studio.services.certificates import certificate_in
-from studio.services.exporters import kinds_of
+from studio.services.exporters import form_offers, kinds_of
 from studio.services.exports import (
     export_folder,
     exported_files,
     publish_aside,
+    published_name,
     would_replace,
 )
 from tests.ui.played_verbs import CERTIFICATE
@@ -109,8 +110,65 @@ def test_that_no_earlier_model_makes_room_for_one_that_differs(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def other(folder, *, at=100.0, told=TOLD):
+    folder.mkdir(parents=True)
+    origin = folder / "snugtune.json"
+    origin.write_text("{}")
+    os.utime(origin, (at, at))
+    if told is not None:
+        (folder / "run-1.parity.json").write_text(json.dumps(told))
+    return folder
+
+
+def test_that_what_exporters_made_is_told_with_its_certificate(tmp_path):
+    other(tmp_path / "gguf-f16", told=None)
+    other(tmp_path / "gguf-q8_0", at=100.0)
+    other(tmp_path / "gguf-q8_0-differs", at=200.0)
+    (tmp_path / "gguf-bf16").mkdir()
+    eight, sixteen = exported_files(tmp_path).others
+    assert (eight.kind, eight.title) == ("gguf:q8_0", "GGUF Q8_0")
+    assert (eight.is_aside, sixteen.is_aside) == (True, False)
+    assert eight.certificate.page == (
+        tmp_path / "gguf-q8_0-differs" / "run-1.parity.html"
+    )
+    assert sixteen.certificate is None
+    assert not exported_files(tmp_path).is_empty
+
+
+@pytest.mark.parametrize(("kind", "is_so"), [("gguf:q8_0", True), ("gguf:f16", False)])
+def test_that_a_form_that_lies_there_would_be_replaced(tmp_path, kind, is_so):
+    other(tmp_path / "gguf-q8_0")
+    assert would_replace(tmp_path, (kind,)) is is_so
+
+
+def test_that_a_form_is_published_by_its_name(tmp_path):
+    other(tmp_path / "gguf-q8_0-differs")
+    name = published_name("gguf-q8_0-differs")
+    assert publish_aside(tmp_path, name) == tmp_path / "gguf-q8_0"
+
+
+def test_that_a_form_is_offered_unlooked_at_until_its_model_is_prepared(tmp_path):
+    offers = form_offers(tmp_path / "still-to-be-filled")
+    assert {offer.refused for offer in offers} == {""}
+    assert {offer.most_bytes for offer in offers} == {None}
+
+
+def test_that_no_form_is_offered_of_a_model_that_is_not_here():
+    assert all(offer.refused for offer in form_offers(None))
+
+
+def test_that_a_form_s_size_is_unknown_without_headers_to_read(tmp_path):
+    (tmp_path / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    offers = {offer.kind: offer for offer in form_offers(tmp_path)}
+    assert offers["gguf:q8_0"].most_bytes is None
+    assert not offers["gguf:q8_0"].refused
+
+
 def test_that_kinds_are_made_once_and_in_order():
     assert kinds_of(["merged", "adapter", "merged"]) == ("adapter", "merged")
     assert kinds_of(["all"])[:2] == ("adapter", "merged")
+    assert kinds_of(["gguf:q8_0", "gguf:f16"]) == ("gguf:f16", "gguf:q8_0")
+    with pytest.raises(StudioError, match="no form"):
+        kinds_of(["gguf:round"])
     with pytest.raises(StudioError, match="exports to sculpture"):
         kinds_of(["sculpture"])

@@ -10,7 +10,9 @@ from studio.domain.hardware import GIB, MIB
 from studio.domain.recipe import Recipe
 from studio.domain.run import HeldOutPoint, RunSnapshot, RunState, Sample, StepPoint
 from studio.services.certificates import Certificate, ComparedRow
-from studio.services.exports import ExportedFiles
+from studio.services.exporters import FormOffer
+from studio.services.exports import ExportedFiles, OtherFiles
+from studio.ui.pages.export.artefacts import CertificateView, form_rows, headings
 from studio.ui.pages.export.view_model import (
     ExportInputs,
     MergedFormat,
@@ -81,7 +83,7 @@ def test_that_a_result_names_its_run_and_where_it_would_be_exported() -> None:
         view.measured == "Held-out loss **2.000** before, **1.000** after: 50 % lower."
     )
     assert view.merged_size == "about 289 MiB"
-    assert (view.exported, view.made, view.certificate) == ("", "", None)
+    assert (view.exported, view.made, view.certificates) == ("", "", ())
 
 
 def test_that_a_model_all_of_whose_weights_were_trained_needs_no_merge() -> None:
@@ -159,9 +161,9 @@ def test_that_what_was_exported_is_shown_with_its_certificate() -> None:
     assert view is not None
     assert view.exported == str(LIES.folder)
     assert view.merged_size == "1.00 GiB"
-    assert view.certificate is not None
-    assert view.certificate.rows == CERTIFICATE.rows
-    assert view.certificate.note.endswith(", BF16")
+    (certificate,) = view.certificates
+    assert certificate.rows == CERTIFICATE.rows
+    assert certificate.note.endswith(", BF16")
 
 
 @pytest.mark.parametrize(
@@ -191,6 +193,86 @@ def test_that_what_lies_there_is_told_in_a_word(
     view = export_view(replace(INPUTS, exported=lies))
     assert view is not None
     assert (view.made, view.is_doubtful) == (words, is_doubtful)
+
+
+OFFERS = (
+    FormOffer(kind="gguf:q8_0", title="GGUF Q8_0", use="for all", most_bytes=GIB),
+    FormOffer(kind="gguf:f16", title="GGUF F16", use="", doubts="Words are unknown."),
+    FormOffer(kind="gguf:q6_k", title="GGUF Q6_K", use="", refused="No quantiser."),
+    FormOffer(kind="gguf:q4_k", title="GGUF Q4_K", use="", refused="No quantiser."),
+)
+OTHER = OtherFiles(
+    kind="gguf:q8_0",
+    title="GGUF Q8_0",
+    folder=Path("/exports/cheese-1/gguf-q8_0"),
+    size_bytes=3 * MIB,
+    is_aside=False,
+    certificate=CERTIFICATE,
+)
+
+
+def test_that_forms_that_can_t_be_had_share_a_row_by_their_reason() -> None:
+    rows = form_rows(OFFERS, None)
+    assert [(row.title, row.use, row.size, row.refused) for row in rows] == [
+        ("GGUF Q8_0", "for all", "up to 1.00 GiB", ""),
+        ("GGUF F16", "Words are unknown.", "", ""),
+        ("GGUF Q6_K, GGUF Q4_K", "", "", "No quantiser."),
+    ]
+    assert [row.is_doubtful for row in rows] == [False, True, False]
+
+
+def test_that_a_form_s_own_size_is_told_once_it_was_made() -> None:
+    rows = form_rows(OFFERS, replace(LIES, others=(OTHER,)))
+    assert rows[0].size == "3 MiB"
+
+
+def test_that_a_form_needs_a_merge_unless_a_proven_one_lies_there() -> None:
+    inputs = replace(INPUTS, kinds=("gguf:q8_0",), offers=OFFERS)
+    alone, beside = export_bytes(inputs), export_bytes(replace(inputs, exported=LIES))
+    merged = export_bytes(replace(INPUTS, kinds=("merged",)))
+    assert alone is not None
+    assert merged is not None
+    assert alone - merged == GIB
+    assert beside == GIB + 32 * MIB
+    aside = replace(LIES, is_aside=True)
+    assert export_bytes(replace(inputs, exported=aside)) == alone
+
+
+def test_that_no_need_is_told_while_a_form_s_size_is_unknown() -> None:
+    inputs = replace(INPUTS, kinds=("merged", "gguf:f16"), offers=OFFERS)
+    assert export_bytes(inputs) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "words", "doubtful"),
+    [
+        (OTHER, "Exported and proven", False),
+        (replace(OTHER, certificate=None), "Exported, not all compared", False),
+        (
+            replace(OTHER, certificate=None, is_aside=True),
+            "Kept aside: GGUF Q8_0",
+            True,
+        ),
+        (
+            replace(OTHER, certificate=replace(CERTIFICATE, is_proven=False)),
+            "Exported, though it differs",
+            True,
+        ),
+    ],
+)
+def test_that_what_exporters_made_is_told_in_a_word(
+    other: OtherFiles, words: str, doubtful: bool
+) -> None:
+    view = export_view(replace(INPUTS, exported=replace(LIES, others=(other,))))
+    assert view is not None
+    assert (view.made, view.is_doubtful) == (words, doubtful)
+    assert [each.title for each in view.certificates] == ["Merged", "GGUF Q8_0"]
+    assert headings(view.certificates) == ("Merged", "Q8_0")
+
+
+def test_that_exporters_of_one_form_are_told_by_their_whole_titles() -> None:
+    shown = [CertificateView(title=title) for title in ("GGUF Q8_0", "Other Q8_0")]
+    assert headings(shown) == ("GGUF Q8_0", "Other Q8_0")
 
 
 def test_that_only_ended_runs_with_an_adapter_can_be_exported() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from studio.domain.errors import StudioError, refusal
+from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, Severity
 from studio.domain.run import Phase
 from studio.domain.waypoints import passing
@@ -48,14 +48,7 @@ class OtherForm:
         Raises:
             StudioError: It has no such form.
         """
-        if form and form not in plugin.forms:
-            raise refusal(
-                "export.form",
-                f"{plugin.title} has no form “{form}”.",
-                fix=f"Give one of {', '.join(plugin.forms)}.",
-                where="--form",
-            )
-        return cls(plugin, form or plugin.forms[0])
+        return cls(plugin, plugin.form_named(form))
 
     def place_in(self, out: Path) -> Path:
         """Its folder, in that of an export."""

@@ -28,7 +28,13 @@ from studio.engine.merging.verb import Merging, bytes_to_write, refuse_whole
 from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Session
 from studio.engine.staging import need_space, sweep
-from studio.protocol.export_events import ADAPTER, MERGED, Artefact, Exported
+from studio.protocol.export_events import (
+    ADAPTER,
+    FORM_MARK,
+    MERGED,
+    Artefact,
+    Exported,
+)
 from studio.storage.artefacts import Origin
 from studio.storage.data_digest import sha256_of
 from studio.storage.models import ModelPlace
@@ -43,9 +49,10 @@ class ExportOrder:
 
     Attributes:
         out: The folder that will hold it, absolute.
-        kinds: ``adapter``, ``merged`` or names of exporters.
+        kinds: ``adapter``, ``merged`` or names of exporters, each with a form of its
+            own behind a colon or without one.
         dtype: Of a merged model's weights: bf16, fp16 or fp32.
-        form: Of exporters' files; empty for the first of theirs.
+        form: Of exporters named without one; empty for the first of theirs.
         overwrite: What an earlier export made makes room.
         publishes_red: What differs from what was trained gets its name all the same.
     """
@@ -127,9 +134,7 @@ def export(
     Raises:
         StudioError: Something of it can't be made, or the disk refuses.
     """
-    named = [kind for kind in order.kinds if kind not in {ADAPTER, MERGED}]
-    plugins = [exporter_plugin(plugin_root(), name) for name in named]
-    others = tuple(OtherForm.of(plugin, order.form) for plugin in plugins)
+    others = _others(order)
     _check_places(run, order, others)
     with session.lifeline.open():
         base = None if place is None else prepared_folder(session, place)
@@ -141,6 +146,16 @@ def export(
         sweep(order.out)
         artefacts = list(_made(making))
     session.say(Exported(path=str(order.out), artefacts=artefacts))
+
+
+def _others(order: ExportOrder) -> Sequence[OtherForm]:
+    """What exporters shall make, each once."""
+    named = [kind for kind in order.kinds if kind not in {ADAPTER, MERGED}]
+    wanted = []
+    for name, _, form in (kind.partition(FORM_MARK) for kind in named):
+        plugin = exporter_plugin(plugin_root(), name)
+        wanted.append(OtherForm.of(plugin, form or order.form))
+    return tuple(dict.fromkeys(wanted))
 
 
 def _check_places(

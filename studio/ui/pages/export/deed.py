@@ -1,6 +1,6 @@
 """The one click: a run becomes a folder to hand on, with the questions on the way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QUrl, Signal, Slot
@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
-from studio.protocol.export_events import Artefact, Exported
-from studio.services.exports import publish_aside, would_replace
+from studio.protocol.export_events import MERGED, Artefact, Exported
+from studio.services.exports import publish_aside, published_name, would_replace
 from studio.ui.pages.export.engine_job import TaskFor
 from studio.ui.pages.export.jobs import Exporting
 from studio.ui.pages.question import Question
@@ -55,6 +55,7 @@ class ExportDeed(QObject):
         self.question: Question | None = None
         self._wanted: tuple[Path, Path, tuple[str, ...], str] | None = None
         self._target = Path()
+        self._aside: tuple[str, ...] = ()
         self.exporting = Exporting(task_for, self)
         self.exporting.export_went_on.connect(self.export_went_on)
         self.exporting.export_done.connect(self._on_done)
@@ -73,7 +74,7 @@ class ExportDeed(QObject):
         Args:
             run: The run's folder.
             target: The folder that will hold it.
-            kinds: ``adapter``, ``merged`` or both.
+            kinds: ``adapter``, ``merged``, forms of exporters such as ``gguf:q8_0``.
             number_format: Of the merged weights.
         """
         if self.is_running or self.question is not None or not kinds:
@@ -118,12 +119,14 @@ class ExportDeed(QObject):
     def _on_done(self, exported: Exported) -> None:
         self.export_ended.emit()
         red = [each for each in exported.artefacts if each.is_proven is False]
+        self._aside = tuple(Path(each.path).name for each in red)
         if not red:
             self.open_folder(Path(exported.path))
             return
+        whom = "a model that differs" if len(red) == 1 else "models that differ"
         self._ask(
-            "Publish a model that differs?",
-            _differs(red[0]),
+            f"Publish {whom}?",
+            _differs(red),
             ("Publish it", "Keep it aside"),
             self._on_publish_confirmed,
         )
@@ -131,9 +134,10 @@ class ExportDeed(QObject):
     @Slot()
     def _on_publish_confirmed(self) -> None:
         try:
-            publish_aside(self._target)
+            for name in self._aside:
+                publish_aside(self._target, published_name(name))
         except StudioError as refused:
-            self.export_failed.emit(refused.finding)
+            self._on_failed(refused.finding)
             return
         self.export_ended.emit()
         self.open_folder(self._target)
@@ -148,7 +152,11 @@ class ExportDeed(QObject):
         self.question = None
 
 
-def _differs(artefact: Artefact) -> str:
-    found = " ".join(each.what for each in artefact.findings[:2])
-    place = Path(artefact.path).name
-    return f"{found} The merged model was kept aside, in the folder {place}."
+def _differs(red: Sequence[Artefact]) -> str:
+    found = " ".join(each.what for one in red for each in one.findings[:2])
+    places = " and ".join(Path(one.path).name for one in red)
+    if len(red) > 1:
+        return f"{found} They were kept aside, in the folders {places}."
+    is_merged = red[0].kind == MERGED
+    what = "The merged model" if is_merged else f"{red[0].kind} {red[0].form}".upper()
+    return f"{found} {what} was kept aside, in the folder {places}."

@@ -58,7 +58,7 @@ class Exporting(QObject):
         Args:
             run: The run's folder.
             target: The folder that will hold it.
-            kinds: ``adapter``, ``merged`` or both.
+            kinds: ``adapter``, ``merged``, forms of exporters such as ``gguf:q8_0``.
             number_format: Of the merged weights: bf16, fp16 or fp32.
             overwrite: What an earlier export made makes room.
         """

@@ -12,18 +12,22 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.services.engine_task import EngineTask
+from studio.services.exporters import FormOffer
 from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.errand import Errand
+from studio.ui.pages.export.artefacts import certificates
 from studio.ui.pages.export.deed import ExportDeed, OpenFolder, open_in_files
 from studio.ui.pages.export.engine_job import TaskFor
 from studio.ui.pages.export.jobs import Asking, Side
 from studio.ui.pages.export.parts import AnswerPanel
 from studio.ui.pages.export.proof_card import ANSWERS, CERTIFICATE
 from studio.ui.pages.export.told import (
+    Offers,
     Results,
     copy_of_result,
+    read_offers,
     read_results,
     target_of,
 )
@@ -57,12 +61,13 @@ class ExportPage(QWidget):
     ) -> None:
         super().__init__(parent)
         self._desk = desk
-        self._results = Results()
+        self._results, self._offers = Results(), Offers()
         self._model: ModelArchitecture | None = None
         self._parent_of_exports: Path | None = None
         self._is_export_new = False
         self._copy_parent: Path | None = None
         self._read = Errand(self._read_results, self)
+        self._look = Errand(self._read_offers, self)
         self._copy = Errand(self._make_copy, self)
         self.deed = ExportDeed(self, task_for, opens)
         self.asking = Asking(task_for, self)
@@ -94,6 +99,8 @@ class ExportPage(QWidget):
         desk = self._desk
         self._read.errand_done.connect(self._on_read)
         self._read.errand_failed.connect(self._on_failed)
+        self._look.errand_done.connect(self._on_looked)
+        self._look.errand_failed.connect(self._on_failed)
         self._copy.errand_done.connect(self._on_copied)
         self._copy.errand_failed.connect(self._on_failed)
         self.deed.export_went_on.connect(self._on_export_went_on)
@@ -118,11 +125,12 @@ class ExportPage(QWidget):
         made.number_format.currentIndexChanged.connect(self._on_choice_changed)
         for box in (made.adapter, made.merged):
             box.toggled.connect(self._on_choice_changed)
+        made.forms.choice_changed.connect(self._on_choice_changed)
         made.change_folder.clicked.connect(self._on_change_folder)
         made.export.clicked.connect(self._on_export)
         made.cancel.clicked.connect(self.deed.exporting.job.cancel)
         made.open_folder.clicked.connect(self._on_open_exported)
-        view.proof.certificate.open_report.clicked.connect(self._on_open_report)
+        view.proof.certificate.report_wanted.connect(self._on_open_report)
         view.trial.prompt.returnPressed.connect(self._on_ask)
         view.trial.ask.clicked.connect(self._on_ask)
         view.trial.cancel.clicked.connect(self.asking.job.cancel)
@@ -135,6 +143,10 @@ class ExportPage(QWidget):
         directory = None if project is None else project.directory
         chosen = self._desk.chosen_run.directory
         return read_results(directory, chosen, self._parent_of_exports)
+
+    def _read_offers(self) -> Offers:
+        """Look at exporters; called in a thread, for checks read models' files."""
+        return read_offers(self._results, self._desk.models)
 
     def _make_copy(self) -> Path | None:
         """Copy the result; called in a thread."""
@@ -154,10 +166,16 @@ class ExportPage(QWidget):
             kinds=self.view.made.kinds(),
             target=self.target(),
             exported=results.exported,
+            offers=self._offers_of_run(),
             disk_free_bytes=results.disk_free_bytes,
             is_training=self._desk.controller.is_running,
             is_busy=self.deed.is_running or self.asking.job.is_running,
         )
+
+    def _offers_of_run(self) -> tuple[FormOffer, ...]:
+        run = self._results.run
+        is_its_own = run is not None and run.directory == self._offers.run
+        return self._offers.forms if is_its_own else ()
 
     def _show(self, *, is_read: bool = True) -> None:
         view, shown = self.view, export_view(self._inputs())
@@ -173,7 +191,7 @@ class ExportPage(QWidget):
     def _show_result(self, shown: ExportView) -> None:
         view = self.view
         view.made.show_parts(shown)
-        view.proof.show_certificate(shown.certificate)
+        view.proof.show_certificates(shown.certificates)
         view.proof.answers.show_measured(shown.measured)
         view.proof.answers.show_prompts(shown.samples)
         view.trial.show_state(shown.ask_refused, asking=self.asking.job.is_running)
@@ -181,8 +199,7 @@ class ExportPage(QWidget):
     def _turn_proof(self) -> None:
         """Show the certificate where there is one, else what the run answers."""
         exported = self._results.exported
-        has_one = exported is not None and exported.certificate is not None
-        self.view.proof.turn_to(CERTIFICATE if has_one else ANSWERS)
+        self.view.proof.turn_to(CERTIFICATE if certificates(exported) else ANSWERS)
 
     def _show_runs(self) -> None:
         runs, shown = self._results.runs, self._results.run
@@ -226,6 +243,12 @@ class ExportPage(QWidget):
             self._is_export_new = False
         self._model = self._look_up_model()
         self._show_runs()
+        self._show()
+        self._look.run()
+
+    @Slot(object)
+    def _on_looked(self, offers: Offers) -> None:
+        self._offers = offers
         self._show()
 
     @Slot(object)
@@ -340,11 +363,9 @@ class ExportPage(QWidget):
         if self._results.exported is not None:
             self.deed.open_folder(self._results.exported.folder)
 
-    @Slot()
-    def _on_open_report(self) -> None:
-        exported = self._results.exported
-        if exported is not None and exported.certificate is not None:
-            self.deed.open_folder(exported.certificate.page)
+    @Slot(object)
+    def _on_open_report(self, page: Path) -> None:
+        self.deed.open_folder(page)
 
     @Slot()
     def _on_to_recipe(self) -> None:

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.domain.errors import StudioError
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot
+from studio.services.exporters import FormOffer, form_offers
 from studio.services.exports import ExportedFiles, export_folder, exported_files
 from studio.services.library import find_run
+from studio.services.model_shelf import ModelShelf, ModelState
 from studio.services.run_files import copy_result, folder_bytes, free_bytes_at
 from studio.ui.pages.export.view_model import exportable
 from studio.ui.pages.runs.told import recipe_of, told_runs
@@ -33,6 +36,19 @@ class Results:
     disk_free_bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """The forms of exporters, as one run can be had in them.
+
+    Attributes:
+        run: That run's folder; None without one.
+        forms: Each form.
+    """
+
+    run: Path | None = None
+    forms: tuple[FormOffer, ...] = ()
+
+
 def read_results(
     project: Path | None, chosen: Path | None, parent: Path | None
 ) -> Results:
@@ -57,6 +73,33 @@ def read_results(
         exported=exported_files(target),
         disk_free_bytes=free_bytes_at(target),
     )
+
+
+def read_offers(results: Results, models: ModelShelf) -> Offers:
+    """Look at the forms of exporters with the model that a run's would be made of.
+
+    Args:
+        results: Of the run that is looked at.
+        models: The models of this machine.
+    """
+    run = results.run
+    if run is None:
+        return Offers()
+    return Offers(run=run.directory, forms=form_offers(_source(results, models)))
+
+
+def _source(results: Results, models: ModelShelf) -> Path | None:
+    run, recipe = results.run, results.recipe
+    if run is not None and run.model is not None:
+        model = run.directory / run.model
+        return model if (model / "config.json").is_file() else None
+    if recipe is None:
+        return None
+    try:
+        place = models.look_up(recipe.model.name)
+    except StudioError:
+        return None
+    return None if place.state is ModelState.MISSING else place.folder
 
 
 def target_of(run: RunSnapshot, parent: Path | None) -> Path:

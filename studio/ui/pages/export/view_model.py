@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -12,8 +11,16 @@ from studio.domain.hardware import GIB
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase, RunSnapshot, RunState
 from studio.protocol.export_events import ADAPTER, MERGED
-from studio.services.certificates import Certificate, ComparedRow
+from studio.services.exporters import FormOffer
 from studio.services.exports import ExportedFiles
+from studio.ui.pages.export.artefacts import (
+    CertificateView,
+    FormRow,
+    certificates,
+    form_rows,
+    is_doubtful,
+    made_words,
+)
 from studio.ui.pages.run.endings import measured_change
 from studio.ui.pages.run.samples import PromptAnswers, prompts_of
 from studio.ui.text import count, gib, size
@@ -59,6 +66,7 @@ class ExportInputs:
         kinds: What is ticked.
         target: The folder that the next export writes.
         exported: What lies there already.
+        offers: The forms of exporters; empty until they are looked at.
         disk_free_bytes: Where that folder lies; None while unknown.
         is_training: Whether a run is going on in this window.
         is_busy: Whether the engine is at work for this page.
@@ -72,26 +80,22 @@ class ExportInputs:
     kinds: tuple[str, ...] = ()
     target: Path | None = None
     exported: ExportedFiles | None = None
+    offers: tuple[FormOffer, ...] = ()
     disk_free_bytes: int | None = None
     is_training: bool = False
     is_busy: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all weights were trained, so that there is nothing to merge."""
+        return self.run is not None and self.run.model is not None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertificateView:
-    """A certificate as the page shows it.
-
-    Attributes:
-        note: When it was made, and of what.
-        is_proven: The verdict.
-        rows: What was compared.
-        findings: What speaks against it, a sentence each.
-    """
-
-    note: str
-    is_proven: bool
-    rows: tuple[ComparedRow, ...]
-    findings: tuple[str, ...]
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What is ticked, of what can be made of this run."""
+        if not self.is_whole:
+            return self.kinds
+        return tuple(kind for kind in self.kinds if kind not in {ADAPTER, MERGED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,8 @@ class ExportView:
         exported: Where an earlier one lies; empty without one.
         made: What lies there, in words.
         is_doubtful: Whether its model differs from what was trained.
-        certificate: Of the merged model that lies there.
+        forms: Of exporters, as rows.
+        certificates: One for each artefact that lies there.
         export_refused: Why no export can begin; empty when one can.
         ask_refused: Why nothing can be asked; empty when it can.
         samples: The run's own prompts, answered before and after.
@@ -125,7 +130,8 @@ class ExportView:
     exported: str
     made: str
     is_doubtful: bool
-    certificate: CertificateView | None
+    forms: tuple[FormRow, ...]
+    certificates: tuple[CertificateView, ...]
     export_refused: str
     ask_refused: str
     samples: tuple[PromptAnswers, ...]
@@ -139,30 +145,19 @@ def export_view(inputs: ExportInputs) -> ExportView | None:
     return ExportView(
         facts=_facts(run, inputs.recipe),
         measured=measured_change(run),
-        is_whole=run.model is not None,
+        is_whole=inputs.is_whole,
         result_size=size(inputs.result_bytes) if inputs.result_bytes else "",
         merged_size=_merged_size(inputs),
-        need="" if run.model is not None else _need(inputs),
+        need=_need(inputs) if inputs.wanted or not inputs.is_whole else "",
         target="" if inputs.target is None else str(inputs.target),
         exported="" if lies is None or lies.is_empty else str(lies.folder),
-        made=_made(lies),
-        is_doubtful=_is_doubtful(lies),
-        certificate=_certificate(lies),
+        made=made_words(lies),
+        is_doubtful=is_doubtful(lies),
+        forms=form_rows(inputs.offers, lies),
+        certificates=certificates(lies),
         export_refused=_export_refused(inputs),
         ask_refused=_busy(inputs),
         samples=tuple(_answered(run)),
-    )
-
-
-def certificate_view(certificate: Certificate, *, is_aside: bool) -> CertificateView:
-    """Put a certificate into words."""
-    made = datetime.fromtimestamp(certificate.made_at).astimezone()
-    aside = ", kept aside" if is_aside else ""
-    return CertificateView(
-        note=f"made {made:%d %b %H:%M}, {certificate.format.upper()}{aside}",
-        is_proven=certificate.is_proven,
-        rows=certificate.rows,
-        findings=tuple(each.what for each in certificate.findings),
     )
 
 
@@ -172,12 +167,29 @@ def exportable(runs: Sequence[RunSnapshot]) -> tuple[RunSnapshot, ...]:
 
 
 def export_bytes(inputs: ExportInputs) -> int | None:
-    """What an export will write; None when the model's shape isn't known."""
-    adapter = 2 * inputs.result_bytes if ADAPTER in inputs.kinds else 0
-    if MERGED not in inputs.kinds:
-        return adapter + _REST_OF_A_MODEL
-    merged = _merged_bytes(inputs)
-    return None if merged is None else adapter + merged
+    """What an export will write; None when a part of it isn't known."""
+    parts: list[int | None] = [
+        2 * inputs.result_bytes if ADAPTER in inputs.wanted else 0
+    ]
+    parts += [_merged_bytes(inputs) if _needs_merge(inputs) else _REST_OF_A_MODEL]
+    most = {offer.kind: offer.most_bytes for offer in inputs.offers}
+    parts += [most.get(kind) for kind in _others(inputs)]
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _others(inputs: ExportInputs) -> tuple[str, ...]:
+    return tuple(kind for kind in inputs.wanted if kind not in {ADAPTER, MERGED})
+
+
+def _needs_merge(inputs: ExportInputs) -> bool:
+    """Whether weights are merged, if only for an exporter, which takes a proven one."""
+    if MERGED in inputs.wanted:
+        return True
+    lies = inputs.exported
+    certificate = None if lies is None or lies.is_aside else lies.certificate
+    has_one = certificate is not None and certificate.is_proven
+    return bool(_others(inputs)) and not inputs.is_whole and not has_one
 
 
 def _merged_bytes(inputs: ExportInputs) -> int | None:
@@ -217,29 +229,6 @@ def _merged_size(inputs: ExportInputs) -> str:
     return "" if will_be is None else f"about {size(will_be)}"
 
 
-def _made(lies: ExportedFiles | None) -> str:
-    if lies is None or lies.is_empty:
-        return ""
-    if lies.is_aside:
-        return "The model was kept aside"
-    if lies.certificate is None:
-        return "Exported"
-    proven = lies.certificate.is_proven
-    return "Exported and proven" if proven else "Exported, though it differs"
-
-
-def _is_doubtful(lies: ExportedFiles | None) -> bool:
-    if lies is None or lies.certificate is None:
-        return False
-    return not lies.certificate.is_proven
-
-
-def _certificate(lies: ExportedFiles | None) -> CertificateView | None:
-    if lies is None or lies.certificate is None:
-        return None
-    return certificate_view(lies.certificate, is_aside=lies.is_aside)
-
-
 def _need(inputs: ExportInputs) -> str:
     need = export_bytes(inputs)
     free = inputs.disk_free_bytes
@@ -252,11 +241,11 @@ def _need(inputs: ExportInputs) -> str:
 
 
 def _export_refused(inputs: ExportInputs) -> str:
-    if inputs.run is not None and inputs.run.model is not None:
+    if inputs.is_whole and all(offer.refused for offer in inputs.offers):
         return "All weights were trained: the result is a whole model already."
     if busy := _busy(inputs):
         return busy
-    if not inputs.kinds:
+    if not inputs.wanted:
         return "Tick what shall be made."
     need, free = export_bytes(inputs), inputs.disk_free_bytes
     if need is not None and free is not None and need > free:

@@ -1,17 +1,22 @@
 """The card of what a run becomes: its parts, where they go, and the one button."""
 
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
+from typing_extensions import override
 
 from studio.ui.icon_names import IconName
 from studio.ui.keys import Deed, key_of
+from studio.ui.pages.export.form_rows import FormRows, PartRow
 from studio.ui.pages.export.view_model import ExportView, MergedFormat, short_path
+from studio.ui.pages.scroll_column import ScrollColumn
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import ButtonKind, ButtonSize, button
 from studio.ui.widgets.card import Card
@@ -19,13 +24,28 @@ from studio.ui.widgets.inputs import ChoiceBox
 from studio.ui.widgets.labels import ElidedLabel, Role, label, line, set_tone
 
 _SCALE = 1000
+_LEAST_ROWS = 224
+
+
+class _Rows(ScrollColumn):
+    """Rows that keep room for a few of them, and take more where there is some."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.setMinimumHeight(_LEAST_ROWS)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    @override
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), _LEAST_ROWS)
 
 
 class WhatToMake(Card):
-    """Adapter and merged model, their folder, and the deed.
+    """Adapter, merged model and other forms, their folder, and the deed.
 
     Attributes:
         adapter, merged: Whether each shall be made.
+        forms: Of exporters.
         number_format: Of the merged weights.
         change_folder: Asks where it shall be written.
         export: Begins.
@@ -39,6 +59,8 @@ class WhatToMake(Card):
         super().__init__("What to make", divided=True, flush=True, parent=parent)
         self.adapter = _part("Adapter")
         self.merged = _part("Merged model")
+        self.forms = FormRows()
+        self._is_whole = False
         choices = [(choice.value, choice.words) for choice in MergedFormat]
         self.number_format = ChoiceBox(choices, name="Format of the merged weights")
         self.change_folder = button("Change folder…", ButtonKind.FLAT)
@@ -60,18 +82,23 @@ class WhatToMake(Card):
     def kinds(self) -> tuple[str, ...]:
         """What is ticked, as the engine names it."""
         ticked = (("adapter", self.adapter), ("merged", self.merged))
-        return tuple(name for name, box in ticked if box.isChecked())
+        own = [name for name, box in ticked if box.isChecked() and not self._is_whole]
+        return (*own, *self.forms.kinds())
 
     def show_parts(self, shown: ExportView) -> None:
         """Show what can be made and what was made."""
-        self._adapter_size.setText(shown.result_size)
-        self._merged_size.setText(shown.merged_size)
+        self._is_whole = shown.is_whole
+        self._adapter_row.figure.setText(shown.result_size)
+        self._merged_row.figure.setText(shown.merged_size)
+        self.forms.show_rows(shown.forms)
         self._whole_size.setText(shown.result_size)
         _show_path(self._target, "Into ", shown.target)
         self._need.setText(shown.need)
+        self._need.setVisible(bool(shown.need))
         self.export.setEnabled(not shown.export_refused and bool(self.kinds()))
         self._refused.setText(shown.export_refused)
         is_idle = self.cancel.isHidden()
+        has_deed = not shown.is_whole or self.forms.can_make_any
         self._refused.setVisible(bool(shown.export_refused) and is_idle)
         self._result.set_text(shown.made, told=shown.exported)
         set_tone(self._result, Tone.WARNING if shown.is_doubtful else Tone.SUCCESS)
@@ -79,7 +106,8 @@ class WhatToMake(Card):
         for widget in self._for_adapters:
             widget.setVisible(not shown.is_whole)
         self._whole.setVisible(shown.is_whole)
-        self.export.setVisible(not shown.is_whole and is_idle)
+        self._foot.setVisible(has_deed)
+        self.export.setVisible(has_deed and is_idle)
 
     def show_copy(self, path: str) -> None:
         """Tell where the last copy was made; empty before the first."""
@@ -97,6 +125,7 @@ class WhatToMake(Card):
             self.number_format,
             self.adapter,
             self.merged,
+            self.forms,
         )
         for widget in at_rest:
             widget.setEnabled(not working)
@@ -105,8 +134,6 @@ class WhatToMake(Card):
         self._bar.setAccessibleDescription(words or "")
 
     def _make_labels(self) -> None:
-        self._adapter_size = label("", Role.ANSWER)
-        self._merged_size = label("", Role.ANSWER)
         self._whole_size = label("", Role.ANSWER)
         self._target = ElidedLabel("", Role.CAPTION, Tone.MUTED)
         self._need = label("", Role.CAPTION, Tone.MUTED)
@@ -120,26 +147,23 @@ class WhatToMake(Card):
 
     def _lay_out(self) -> None:
         self.body.setSpacing(0)
-        adapter = _row(self.adapter, "for peft and vLLM, and a zip", self._adapter_size)
-        merged = _row(self.merged, "safetensors, needs no adapter", self._merged_size)
-        form = QWidget()
-        form_row = QHBoxLayout(form)
-        form_row.setContentsMargins(Space.LARGE, 0, Space.LARGE, Space.MEDIUM)
-        form_row.addSpacing(Space.PAGE)
-        form_row.addWidget(self.number_format)
-        form_row.addStretch(1)
-        self._whole = self._make_whole()
-        self._for_adapters: tuple[QWidget, ...] = (
-            adapter,
-            line(),
-            merged,
-            form,
-            line(),
-            self._make_foot(),
+        self._adapter_row = PartRow(self.adapter, "for peft and vLLM, and a zip")
+        self._merged_row = PartRow(
+            self.merged, "safetensors, needs no adapter", beside=self.number_format
         )
-        for widget in (*self._for_adapters, self._whole):
-            self.body.addWidget(widget)
-        self.body.addStretch(1)
+        self._whole = self._make_whole()
+        self._foot = self._make_foot()
+        self._for_adapters: tuple[QWidget, ...] = (
+            self._adapter_row,
+            line(),
+            self._merged_row,
+        )
+        rows = _Rows("What can be made")
+        for widget in (*self._for_adapters, self._whole, self.forms):
+            rows.add_row(widget)
+        self.body.addWidget(rows, 1)
+        self.body.addWidget(line())
+        self.body.addWidget(self._foot)
 
     def _make_foot(self) -> QWidget:
         holder = QWidget()
@@ -188,21 +212,6 @@ def _part(name: str) -> QCheckBox:
     box = QCheckBox(name)
     box.setChecked(True)
     return box
-
-
-def _row(box: QCheckBox, use: str, size: QLabel) -> QWidget:
-    holder = QWidget()
-    row = QHBoxLayout(holder)
-    row.setContentsMargins(Space.LARGE, Space.MEDIUM, Space.LARGE, Space.MEDIUM)
-    texts = QVBoxLayout()
-    texts.setSpacing(2)
-    texts.addWidget(box)
-    caption = label(use, Role.CAPTION, Tone.MUTED)
-    caption.setContentsMargins(Space.PAGE, 0, 0, 0)
-    texts.addWidget(caption)
-    row.addLayout(texts, 1)
-    row.addWidget(size)
-    return holder
 
 
 def _titled(title: QLabel, caption: str) -> QVBoxLayout:
