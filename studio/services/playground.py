@@ -7,17 +7,17 @@ with `close`, with the window, and when it is told to serve another source.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.finding import error
 from studio.protocol.answer_events import AllAnswered
-from studio.protocol.codec import WireError, decode_event, encode
+from studio.protocol.codec import encode
 from studio.protocol.commands import Ask, StopAnswer
 from studio.protocol.events import EngineEvent, RunFailed
 from studio.services.conversing import VERB, ChatSource
-from studio.services.launch import engine_command, engine_environment
+from studio.services.launch import engine_command
+from studio.services.listening_engine import ListeningEngine
 
-_END_MS: Final = 5_000
 _SILENT: Final = error(
     "chat.silent",
     "The process that answers ended without a word.",
@@ -53,15 +53,16 @@ class Playground(QObject):
         """
         super().__init__(parent)
         self._command_for = command_for
-        self._process: QProcess | None = None
+        self._engine = ListeningEngine(self)
+        self._engine.event_arrived.connect(self._on_event)
+        self._engine.engine_gone.connect(self._on_gone)
         self._argument = ""
-        self._rest = b""
         self._order: int | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether there is an engine, which may hold memory."""
-        return self._process is not None
+        return self._engine.is_open
 
     @property
     def is_answering(self) -> bool:
@@ -75,20 +76,20 @@ class Playground(QObject):
             source: Who answers.
             ask: Its order is higher than that of any before.
         """
-        if self._process is not None and self._argument != source.argument:
+        if self._argument != source.argument:
             self._end()
         self._order = ask.order
-        if self._process is None:
-            self._start(source)
-        if self._process is not None:
-            self._process.write(encode(ask))
+        if not self.is_open:
+            self._argument = source.argument
+            self._engine.start(self._command_for(VERB, source.argument))
+        self._engine.tell(encode(ask))
         self.course_changed.emit()
 
     @Slot()
     def stop_answer(self) -> None:
         """End the answers under way where they are."""
-        if self._process is not None and self._order is not None:
-            self._process.write(encode(StopAnswer(order=self._order)))
+        if self._order is not None:
+            self._engine.tell(encode(StopAnswer(order=self._order)))
 
     @Slot()
     def close(self) -> None:
@@ -98,34 +99,8 @@ class Playground(QObject):
         if was_open:
             self.course_changed.emit()
 
-    def _start(self, source: ChatSource) -> None:
-        self._argument, self._rest = source.argument, b""
-        program, *others = self._command_for(VERB, source.argument)
-        process = self._process = QProcess(self)
-        environment = QProcessEnvironment()
-        for name, value in engine_environment(keep_running=False).items():
-            environment.insert(name, value)
-        process.setProcessEnvironment(environment)
-        process.setStandardErrorFile(QProcess.nullDevice())
-        process.readyReadStandardOutput.connect(self._on_words)
-        process.finished.connect(self._on_ended)
-        process.errorOccurred.connect(self._on_error)
-        process.start(program, others)
-
-    @Slot()
-    def _on_words(self) -> None:
-        if self._process is None:
-            return
-        said = self._rest + self._process.readAllStandardOutput().data()
-        *lines, self._rest = said.split(b"\n")
-        for line in lines:
-            self._hear(line)
-
-    def _hear(self, line: bytes) -> None:
-        try:
-            event: EngineEvent = decode_event(line)
-        except WireError:
-            return  # its end tells of it
+    @Slot(object)
+    def _on_event(self, event: EngineEvent) -> None:
         if isinstance(event, RunFailed):
             self._end()
             self.talk_failed.emit(error(event.kind, event.message, fix=event.advice))
@@ -139,26 +114,11 @@ class Playground(QObject):
             self.course_changed.emit()
 
     @Slot()
-    def _on_ended(self) -> None:
-        self._on_words()  # its last words may explain it
-        if self.sender() is self._process:
-            self._end_silently()
-
-    @Slot(QProcess.ProcessError)
-    def _on_error(self, fault: QProcess.ProcessError) -> None:
-        if fault is QProcess.ProcessError.FailedToStart:
-            self._end_silently()
-
-    def _end_silently(self) -> None:
-        self._end()
+    def _on_gone(self) -> None:
+        self._order = None
         self.talk_failed.emit(_SILENT)
         self.course_changed.emit()
 
     def _end(self) -> None:
-        process, self._process, self._order = self._process, None, None
-        if process is not None:
-            process.blockSignals(True)  # its end was ordered here
-            process.closeWriteChannel()
-            process.kill()
-            process.waitForFinished(_END_MS)
-            process.deleteLater()
+        self._order = None
+        self._engine.end()

@@ -10,20 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from studio.domain.dataset import ChatFile
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
-from studio.protocol.codec import WireError, decode_event, encode, heard
+from studio.protocol.codec import encode, heard
 from studio.protocol.commands import ShowRow
 from studio.protocol.data_events import RowNotShown, RowShown
 from studio.protocol.data_words import heard_view
-from studio.protocol.events import RunFailed
+from studio.protocol.events import EngineEvent, RunFailed
 from studio.services.background import unexpected
 from studio.services.inspections import InspectionOrder
-from studio.services.launch import engine_command, engine_environment
+from studio.services.launch import engine_command
+from studio.services.listening_engine import ListeningEngine
 from studio.storage.chat_files import StoredChats
 
 VERB: Final = "show-rows"
@@ -119,8 +120,9 @@ class TokenViewer(QObject):
         self._served: RowQuestion | None = None
         self._number = 0
         self._starts = 0
-        self._process: QProcess | None = None
-        self._rest = b""
+        self._engine = ListeningEngine(self)
+        self._engine.event_arrived.connect(self._on_event)
+        self._engine.engine_gone.connect(self._on_gone)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -137,9 +139,9 @@ class TokenViewer(QObject):
         self._question, self._starts = question, 0
         self._number += 1
         self._timer.start()
-        if self._process is not None and not question.is_about(self._served):
+        if self._engine.is_open and not question.is_about(self._served):
             self._end()
-        if self._process is None:
+        if not self._engine.is_open:
             self._start()
         self._send()
 
@@ -158,7 +160,7 @@ class TokenViewer(QObject):
         question = self._question
         assert question is not None
         self._starts += 1
-        self._served, self._rest = question, b""
+        self._served = question
         self._folder = tempfile.TemporaryDirectory(prefix="snugtune-")
         try:
             arguments = question.subject.arguments(Path(self._folder.name))
@@ -168,22 +170,12 @@ class TokenViewer(QObject):
         except OSError as fault:
             self._fail(unexpected(fault))
             return
-        program, *others = self._command_for(VERB, *arguments)
-        process = self._process = QProcess(self)
-        environment = QProcessEnvironment()
-        for name, value in engine_environment(keep_running=False).items():
-            environment.insert(name, value)
-        process.setProcessEnvironment(environment)
-        process.setStandardErrorFile(QProcess.nullDevice())
-        process.readyReadStandardOutput.connect(self._on_words)
-        process.finished.connect(self._on_ended)
-        process.errorOccurred.connect(self._on_error)
-        process.start(program, others)
+        self._engine.start(self._command_for(VERB, *arguments))
 
     def _send(self) -> None:
         """Give the order; before the engine listens it waits in the pipe."""
         question = self._question
-        if question is None or self._process is None:
+        if question is None:
             return
         order = ShowRow(
             order=self._number,
@@ -192,22 +184,10 @@ class TokenViewer(QObject):
             place=question.place,
             length=question.length,
         )
-        self._process.write(encode(order))
+        self._engine.tell(encode(order))
 
-    @Slot()
-    def _on_words(self) -> None:
-        if self._process is None:
-            return
-        said = self._rest + self._process.readAllStandardOutput().data()
-        *lines, self._rest = said.split(b"\n")
-        for line in lines:
-            self._hear(line)
-
-    def _hear(self, line: bytes) -> None:
-        try:
-            event = decode_event(line)
-        except WireError:
-            return  # its end tells of it
+    @Slot(object)
+    def _on_event(self, event: EngineEvent) -> None:
         match event:
             case RowShown(order=order) if order == self._number and self._question:
                 self.forget()
@@ -220,24 +200,13 @@ class TokenViewer(QObject):
             case _:
                 pass
 
-    @Slot()
-    def _on_ended(self) -> None:
-        self._on_words()  # its last words may explain it
-        if self.sender() is self._process:
-            self._again()
-
-    @Slot(QProcess.ProcessError)
-    def _on_error(self, fault: QProcess.ProcessError) -> None:
-        if fault is QProcess.ProcessError.FailedToStart:
-            self._end()
-            self._fail(_SILENT)
-
-    def _again(self) -> None:
+    @Slot(bool)
+    def _on_gone(self, was_started: bool) -> None:
         """Start another engine for a question that the last one died of, once."""
         self._end()
         if self._question is None:
             return
-        if self._starts >= _MOST_STARTS:
+        if not was_started or self._starts >= _MOST_STARTS:
             self._fail(_SILENT)
         else:
             self._start()
@@ -254,13 +223,8 @@ class TokenViewer(QObject):
             self.view_failed.emit(finding)
 
     def _end(self) -> None:
-        process, self._process, self._served = self._process, None, None
-        if process is not None:
-            process.blockSignals(True)  # its end was ordered here
-            process.closeWriteChannel()
-            process.kill()
-            process.waitForFinished(_END_MS)
-            process.deleteLater()
+        self._served = None
+        self._engine.end()
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
