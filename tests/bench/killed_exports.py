@@ -20,54 +20,19 @@ from pathlib import Path
 
 import torch
 
-from studio.domain.waypoints import watch
-from studio.engine.session import Session
-from studio.engine.verbs import run_verb
-from studio.engine.wire import Wire
-from tests.bench.killed_merges import contents, make_run
+from tests.bench.killed_merges import carried_out, contents, make_run
 
 ARTEFACTS = ("adapter", "adapter.zip", "merged")
 PLACES = ("export", "merge", "save")
 
 
 def exported(run, out, kill_at=0):
-    """Export in a process of its own.
-
-    Returns:
-        Its exit code, negative where it was killed; and how many places it passed.
-    """
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        os._exit(_export(run, out, kill_at, writing))
-    os.close(writing)
-    with os.fdopen(reading, "rb") as told:
-        passed = len(told.read())
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), passed
-
-
-def _export(run, out, kill_at, writing):
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    passed = 0
-
-    def pass_by(place, number, subject):
-        nonlocal passed
-        if not place.startswith(PLACES):
-            return
-        passed += 1
-        os.write(writing, b".")
-        if passed == kill_at:
-            os.kill(os.getpid(), 9)
-
-    watch(pass_by)
+    """Export in a process of its own; see `carried_out`."""
     given = {"to": ["adapter", "merged"], "out": out, "dtype": "bf16", "form": ""}
     # What was whole before a kill makes room for itself.
-    given |= {"overwrite": True, "even_if_different": False, "run": run.path}
-    session = Session(Wire(None))
-    return int(run_verb(session, argparse.Namespace(verb="export", **given)))
+    given |= {"overwrite": True, "even_if_different": False}
+    order = argparse.Namespace(verb="export", run=run.path, **given)
+    return carried_out(order, PLACES, kill_at)
 
 
 def made(out):

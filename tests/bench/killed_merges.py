@@ -54,7 +54,19 @@ def make_run(folder):
 
 
 def merged(run, out, kill_at=0):
-    """Merge in a process of its own.
+    """Merge in a process of its own; see `carried_out`."""
+    given = {"out": out, "dtype": "bf16", "overwrite": False, "as_trained": False}
+    order = argparse.Namespace(verb="merge", run=run.path, **given)
+    return carried_out(order, ("merge", "save"), kill_at)
+
+
+def carried_out(order, places, kill_at=0):
+    """Carry out a verb in a process of its own, which may be killed on its way.
+
+    Args:
+        order: The verb and its arguments.
+        places: What the names of the places that count begin with.
+        kill_at: At which of them it is killed, from 1; never at 0.
 
     Returns:
         Its exit code, negative where it was killed; and how many places it passed.
@@ -63,7 +75,7 @@ def merged(run, out, kill_at=0):
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        os._exit(_merge(run, out, kill_at, writing))
+        os._exit(_carry_out(order, places, kill_at, writing))
     os.close(writing)
     with os.fdopen(reading, "rb") as told:
         passed = len(told.read())
@@ -71,14 +83,14 @@ def merged(run, out, kill_at=0):
     return os.waitstatus_to_exitcode(status), passed
 
 
-def _merge(run, out, kill_at, writing):
+def _carry_out(order, places, kill_at, writing):
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     passed = 0
 
     def pass_by(place, number, subject):
         nonlocal passed
-        if not place.startswith(("merge", "save")):
+        if not place.startswith(places):
             return
         passed += 1
         os.write(writing, b".")
@@ -86,10 +98,7 @@ def _merge(run, out, kill_at, writing):
             os.kill(os.getpid(), 9)
 
     watch(pass_by)
-    session = Session(Wire(None))
-    given = {"out": out, "dtype": "bf16", "overwrite": False, "as_trained": False}
-    asked = argparse.Namespace(verb="merge", run=run.path, **given)
-    return int(run_verb(session, asked))
+    return int(run_verb(Session(Wire(None)), order))
 
 
 def contents(folder):
