@@ -20,16 +20,15 @@ from studio.system.resident_memory import resident_bytes
 def keep_heap_within(model: torch.nn.Module, predicted_bytes: int) -> None:
     """Give free pages back behind a layer, both ways, while more is held.
 
-    Answering and measuring keep nothing between layers, and so leave no such holes.
+    So it is while measuring and answering too: they keep nothing between layers, but
+    find the holes that steps have left, and their blocks are of other sizes.
 
     Args:
         model: Of transformers; it stays as it is but for what is called behind layers.
         predicted_bytes: Resident memory of the whole process.
     """
 
-    def behind(module: torch.nn.Module, _: object, given: object) -> None:
-        if not module.training:
-            return
+    def behind(_: torch.nn.Module, __: object, given: object) -> None:
         _give_back_above(predicted_bytes)
         hidden = given[0] if isinstance(given, tuple) else given
         if isinstance(hidden, torch.Tensor) and hidden.requires_grad:

@@ -105,7 +105,7 @@ def test_that_unquantised_weights_are_read_where_they_lie(small_model):
     assert resident_file_bytes() - before > 0.9 * total
 
 
-@pytest.mark.parametrize(("allowed", "times"), [(0, 2), (1 << 60, 0)])
+@pytest.mark.parametrize(("allowed", "times"), [(0, 1), (1 << 60, 0)])
 def test_that_holes_are_given_back_behind_each_layer_both_ways_above_what_is_allowed(
     small_model, monkeypatch, allowed, times
 ):
@@ -114,10 +114,12 @@ def test_that_holes_are_given_back_behind_each_layer_both_ways_above_what_is_all
     model = loaded(small_model, model__precision="fp32", model__compute_dtype="fp32")
     heap_keeping.keep_heap_within(model, allowed)
     words = torch.tensor([[1, 2, 3]])
-    model.eval()(input_ids=words)
-    assert not called
+    layers = times * SHAPE["num_hidden_layers"]
+    with torch.no_grad():
+        model.eval()(input_ids=words)
+    assert len(called) == layers
     model.train()(input_ids=words, labels=words).loss.backward()
-    assert len(called) == times * SHAPE["num_hidden_layers"]
+    assert len(called) == 3 * layers
 
 
 HOLES = """
