@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from studio.domain.errors import StudioError
@@ -39,6 +40,13 @@ class Source:
     needs_pieces: bool = False
 
 
+_READ = (
+    "config.json",
+    "tokenizer_config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "chat_template.jinja",
+)
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
@@ -48,6 +56,13 @@ def source_of(folder: Path) -> Source:
     Raises:
         StudioError: It has no config, or one that can't be read.
     """
+    changed = tuple(_changed(folder / name) for name in _READ)
+    return _read_source(folder, changed)
+
+
+@lru_cache(maxsize=8)
+def _read_source(folder: Path, _changed_at: tuple[int, ...]) -> Source:
+    """Once for all forms: a tokenizer has megabytes of words."""
     config = read_object(folder / "config.json")
     settings = _optional(folder / "tokenizer_config.json")
     generation = _optional(folder / "generation_config.json")
@@ -72,6 +87,14 @@ def source_of(folder: Path) -> Source:
         is_tied=config.get("tie_word_embeddings") is True,
         needs_pieces=_needs_pieces(words),
     )
+
+
+def _changed(file: Path) -> int:
+    """When a file was written, in nanoseconds; 0 where there is none."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _template(folder: Path, settings: Mapping[str, object]) -> str:

@@ -491,3 +491,11 @@ def test_that_what_can_t_be_exported_is_a_remark_and_no_error(tmp_path):
     assert remark.severity is Severity.INFO
     assert "NewForCausalLM" in remark.what
     assert export_remarks(replace(place, state=ModelState.MISSING)) == ()
+
+
+def test_that_a_folder_is_read_once_until_a_file_of_it_changes(tmp_path):
+    source_of = part("source").source_of
+    folder = model_folder(tmp_path / "model")
+    assert source_of(folder) is source_of(folder)
+    (folder / "chat_template.jinja").write_text(COUNTING)
+    assert source_of(folder).template == COUNTING
