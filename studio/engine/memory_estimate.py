@@ -9,6 +9,7 @@ from pathlib import Path
 from studio.domain.errors import refusal
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.memory.formula import runtime_bytes
 from studio.domain.recipe import Recipe
 from studio.storage.estimates import KeptEstimates
 from studio.system.machine import read_machine_once
@@ -81,7 +82,8 @@ def _rehearsed(
     config, card = read_config(model), Card.of(target.device)
     recording = rehearse(Subject(config, recipe, card))
     vocabulary = config.get_text_config().vocab_size
-    traits = Traits(vocabulary, recipe.train.checkpointing)
+    runtime = runtime_bytes(recipe)
+    traits = Traits(vocabulary, recipe.train.checkpointing, runtime)
     seconds = time.monotonic() - began
     return estimate_of(recording, traits, card, seconds)
 

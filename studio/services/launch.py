@@ -9,6 +9,7 @@ import sys
 KEEP_RUNNING = "SNUGTUNE_KEEP_RUNNING"
 PARENT_PID = "SNUGTUNE_PARENT_PID"
 
+_KEPT_PRODUCTS = "64"
 _ALWAYS = {
     # Read when the libraries are imported, so it can't be set later: a run must not
     # depend on a connection.
@@ -22,6 +23,11 @@ _ALWAYS = {
     # keeps the heap's end; what is free is given back by the engine (`heap_keeping`).
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    # oneDNN compiles its 16-bit products anew for each length of rows, and both it and
+    # torch (ideep) keep 1,024 of them, about a mebibyte each: a run on a processor grew
+    # by 50 to 100 MiB a step. A step of one length needs some dozens.
+    "LRU_CACHE_CAPACITY": _KEPT_PRODUCTS,
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": _KEPT_PRODUCTS,
     # NVML counts cards in this order.
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }

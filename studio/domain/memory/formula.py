@@ -63,7 +63,7 @@ from studio.domain.memory.part_names import (
     WORKSPACES,
 )
 from studio.domain.recipe import Recipe
-from studio.domain.recipe_options import LoraVariant
+from studio.domain.recipe_options import ComputeDtype, LoraVariant
 
 # Against the dry run (the grid in BENCHMARKS.md) 95 % of the allocated peaks are within
 # 1.2 % and of the reserved ones within 5 %. The dry run's own 2 % and 7 % against
@@ -74,6 +74,10 @@ RESERVED_ERROR = 0.10
 # torch, transformers, trl, datasets and their pools. Measured on Linux x86-64 by
 # tests/bench/test_bench_engine_footprint.py.
 CPU_RUNTIME = 540 * MIB
+# Products in 16 bits that oneDNN has compiled for the lengths of rows met so far. The
+# engine keeps 64 (services/launch.py), and each took about a mebibyte in oneDNN 3.12
+# with AVX-512 BF16; products in 32 bits are MKL's, which keeps none.
+COMPILED_PRODUCTS = 64 * MIB
 
 _GROUPS = {
     GRADIENTS: Group.ADAPTER,
@@ -106,7 +110,7 @@ def estimate_memory(
         phase = load
     unused = max(0, reserved - peaks[phase])
     estimate = MemoryEstimate(
-        components=(*components, *_above(device, held, unused)),
+        components=(*components, *_above(device, recipe, held, unused)),
         phase=phase,
         basis=Basis.FORMULA,
         expected_error=EXPECTED_ERROR,
@@ -206,10 +210,18 @@ def _parts(passing: Passing) -> list[Component]:
     ]
 
 
-def _above(device: TrainingDevice, held: Trained, unused: int) -> list[Component]:
+def runtime_bytes(recipe: Recipe) -> int:
+    """What an engine holds on a processor beside tensors."""
+    is_half = recipe.model.compute_dtype is not ComputeDtype.FP32
+    return CPU_RUNTIME + (COMPILED_PRODUCTS if is_half else 0)
+
+
+def _above(
+    device: TrainingDevice, recipe: Recipe, held: Trained, unused: int
+) -> list[Component]:
     """What the process holds beside live tensors."""
     if device.kind == "cpu":
-        return [_outside(RUNTIME, CPU_RUNTIME)]
+        return [_outside(RUNTIME, runtime_bytes(recipe))]
     context = context_bytes(device.compute_capability or USUAL_CAPABILITY)
     above = [
         Component(FRAGMENTATION, Group.OVERHEAD, unused, level=Level.RESERVED),

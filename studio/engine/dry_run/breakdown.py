@@ -107,10 +107,12 @@ class Traits:
     Attributes:
         vocabulary: Width of the logits.
         checkpoints: Whether layers are recomputed.
+        runtime: Bytes that an engine holds on a processor beside tensors.
     """
 
     vocabulary: int
     checkpoints: bool
+    runtime: int = CPU_RUNTIME
 
 
 def estimate_of(
@@ -132,7 +134,7 @@ def estimate_of(
     slack = peaks.allocated[phase] - allocated
     components.append(Component("Rounding to blocks", Group.OVERHEAD, slack, phase))
     if card is None:
-        components.append(_above(RUNTIME, CPU_RUNTIME, Level.DEVICE))
+        components.append(_above(RUNTIME, traits.runtime, Level.DEVICE))
     else:
         unused = peaks.reserved - peaks.allocated[phase]
         components.append(_above(FRAGMENTATION, unused, Level.RESERVED))

@@ -38,6 +38,7 @@ from studio.storage.data_sets import digest_of_data
 from studio.storage.in_force import chosen_recipe
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
+from studio.system.heap import give_back_free_memory
 from studio.system.resident_memory import set_back
 
 AnyTrainer = ResumableTrainer | dpo.PairTrainer | kto.RatedTrainer
@@ -130,7 +131,9 @@ def load_run(
     start = begin_adapter(session, model, folder, recipe, checkpoint)
 
     # What a run takes is counted from here on: converting a model and reading a file
-    # that lies mapped in memory take pages that training doesn't need.
+    # that lies mapped in memory take pages that training doesn't need, and what was
+    # quantised leaves holes behind.
+    give_back_free_memory()
     set_back()
 
     session.enter(Phase.PREPARING_DATA)
