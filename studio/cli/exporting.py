@@ -43,6 +43,14 @@ Form = Annotated[
 Dtype = Annotated[
     str, typer.Option("--dtype", help="Merged weights as bf16, fp16 or fp32.")
 ]
+AsTrained = Annotated[
+    bool,
+    typer.Option(
+        "--as-trained",
+        help="Merge into the base as 4 bits held it in training, not into its own "
+        "weights.",
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what an earlier export made.")
 ]
@@ -62,6 +70,7 @@ def export(  # noqa: PLR0913 - a command line has the options it has
     form: Form = "",
     dtype: Dtype = "bf16",
     *,
+    as_trained: AsTrained = False,
     overwrite: Overwrite = False,
     even_if_different: EvenIfDifferent = False,
     json: Json = False,
@@ -76,6 +85,7 @@ def export(  # noqa: PLR0913 - a command line has the options it has
     options = ["--out", str(out.expanduser().absolute()), "--dtype", dtype]
     options += [word for kind in kinds_of(to or [ALL]) for word in ("--to", kind)]
     options += ["--form", form] if form else []
+    options += ["--as-trained"] if as_trained else []
     options += ["--overwrite"] if overwrite else []
     options += ["--even-if-different"] if even_if_different else []
     exported = _export(directory, options)

@@ -116,6 +116,7 @@ def _add_export(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--to", action="append", required=True, metavar="KIND")
     verb.add_argument("--out", type=Path, required=True, metavar="DIR")
     verb.add_argument("--dtype", choices=["bf16", "fp16", "fp32"], default="bf16")
+    verb.add_argument("--as-trained", action="store_true")
     verb.add_argument("--form", default="", help="of exporters named without one")
     verb.add_argument("--overwrite", action="store_true")
     verb.add_argument("--even-if-different", action="store_true")

@@ -204,6 +204,7 @@ def _export(session: Session, arguments: argparse.Namespace) -> None:
         out=arguments.out.expanduser().absolute(),
         kinds=tuple(dict.fromkeys(arguments.to)),
         dtype=arguments.dtype,
+        as_trained=arguments.as_trained,
         form=arguments.form,
         overwrite=arguments.overwrite,
         publishes_red=arguments.even_if_different,

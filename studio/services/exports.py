@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.domain.errors import refusal
+from studio.domain.errors import StudioError, refusal
 from studio.protocol.export_events import ADAPTER, FORM_MARK, MERGED
 from studio.services.certificates import Certificate, certificate_in
 from studio.services.exporters import form_title, installed_exporters
 from studio.services.run_files import folder_bytes
-from studio.storage.artefacts import ORIGIN
+from studio.storage.artefacts import ORIGIN, read_origin
 from studio.storage.disk import disk_refusal
 
 _ZIP = f"{ADAPTER}.zip"
@@ -50,6 +50,7 @@ class ExportedFiles:
         merged: The merged model, or the one that was kept aside, if that is newer.
         merged_bytes: Of its files; None without one.
         is_aside: Whether it was kept aside, because it differs.
+        is_as_trained: Whether it was merged into the base as 4 bits held it.
         certificate: Of the merged model; None where it has none.
         others: What exporters made.
     """
@@ -59,6 +60,7 @@ class ExportedFiles:
     merged: Path | None = None
     merged_bytes: int | None = None
     is_aside: bool = False
+    is_as_trained: bool = False
     certificate: Certificate | None = None
     others: tuple[OtherFiles, ...] = ()
 
@@ -90,6 +92,7 @@ def exported_files(folder: Path) -> ExportedFiles:
         merged=merged,
         merged_bytes=None if merged is None else folder_bytes(merged),
         is_aside=merged is not None and merged.name == _ASIDE,
+        is_as_trained=merged is not None and _is_as_trained(merged),
         certificate=None if merged is None else certificate_in(merged),
         others=tuple(_others(folder)),
     )
@@ -164,6 +167,13 @@ def _other(kind: str, title: str, place: Path) -> OtherFiles:
         is_aside=place.name.endswith(_DIFFERS),
         certificate=None if report is None else certificate_in(place, report.name),
     )
+
+
+def _is_as_trained(merged: Path) -> bool:
+    try:
+        return read_origin(merged).as_trained
+    except StudioError:  # it doesn't say where it comes from
+        return False
 
 
 def _newest(folder: Path, name: str, holds: str) -> Path | None:

@@ -65,7 +65,7 @@ class Heard:
 
 
 # What the command line leaves unless it is told.
-UNSAID = {"merge": {"as_trained": False}}
+UNSAID = {"merge": {"as_trained": False}, "export": {"as_trained": False}}
 
 
 def carry_out(verb, **arguments):

@@ -87,6 +87,30 @@ def test_that_it_is_judged_beside_what_was_trained(trained, tmp_path):
     assert told["as_trained"]["mean_kl"] > 10 * told["distance"]["mean_kl"]
 
 
+def exported(run, out, *kinds, **options):
+    given = {"dtype": "fp32", "form": "", "overwrite": True}
+    given |= {"even_if_different": False, "as_trained": True, **options}
+    return carry_out("export", run=run.path, to=list(kinds), out=out, **given)
+
+
+def test_that_an_export_can_be_merged_so_and_is_proven_so(trained, tmp_path):
+    code, events = exported(trained, tmp_path, "merged")
+    assert code is ExitCode.OK, events[-1]
+    assert read_origin(tmp_path / "merged").as_trained
+    told = json.loads((tmp_path / "merged" / "parity.json").read_text())
+    assert told["proven"]
+    assert told["holds_bits"]
+
+
+@pytest.mark.parametrize("kinds", [("adapter",), ("adapter", "adapter")])
+def test_that_where_nothing_is_merged_it_is_refused(trained, tmp_path, kinds):
+    code, events = exported(trained, tmp_path, *kinds)
+    assert code is ExitCode.BAD_INPUT
+    (failed,) = of_kind(events, RunFailed)
+    assert failed.kind == "export.nothing-merged"
+    assert not list(tmp_path.iterdir())
+
+
 def test_that_a_usual_merge_under_that_name_is_caught(trained, tmp_path):
     out = tmp_path / "held"
     merged(trained, out)

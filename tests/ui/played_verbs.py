@@ -258,6 +258,7 @@ def main() -> int:
     exporting.add_argument("--out", type=Path, required=True)
     exporting.add_argument("--dtype", default="bf16")
     exporting.add_argument("--overwrite", action="store_true")
+    exporting.add_argument("--as-trained", action="store_true")
     asking = verbs.add_parser("generate")
     asking.add_argument("run", type=Path)
     asking.add_argument("--prompt", required=True)

@@ -417,6 +417,52 @@ def test_that_it_can_be_exported_elsewhere_and_in_part(
     assert made._refused.text() == "Tick what shall be made."
 
 
+def held_in(precision: str, variant: str, folder: Path) -> str:
+    run = finished_run(folder)
+    recipe = run.read_recipe()
+    chosen = {"model.precision": precision, "lora.variant": variant}
+    save_recipe(run.recipe_path, recipe.with_values(chosen))
+    return run.name
+
+
+def ordered(page: ExportPage, monkeypatch) -> list[tuple[str, ...]]:
+    """What the engine is told to do, instead of doing it."""
+    told: list[tuple[str, ...]] = []
+    begin = page.deed.exporting.job.begin
+
+    def watched(verb: str, *arguments: str, log_path: Path) -> None:
+        told.append((verb, *arguments))
+        begin(verb, *arguments, log_path=log_path)
+
+    monkeypatch.setattr(page.deed.exporting.job, "begin", watched)
+    return told
+
+
+def test_that_a_merge_as_trained_is_asked_for_where_4_bits_held_the_base(
+    qtbot, desk: TestDesk, example, monkeypatch
+):
+    held_in("nf4", "lora", example)
+    page = shown(qtbot, desk)
+    told = ordered(page, monkeypatch)
+    assert page.view.made.as_trained.isVisible()
+    page.view.made.as_trained.click()
+    exported(qtbot, page)
+    assert "--as-trained" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("precision", "variant"), [("bf16", "lora"), ("int8", "lora"), ("nf4", "pissa")]
+)
+def test_that_it_is_not_offered_where_it_can_t_be_had(
+    qtbot, desk: TestDesk, example, precision, variant
+):
+    held_in(precision, variant, example)
+    page = shown(qtbot, desk)
+    assert not page.view.made.as_trained.isVisible()
+    page.view.made.as_trained.setChecked(True)
+    assert not page.view.made.is_as_trained
+
+
 def test_that_a_failed_export_is_told_and_can_be_tried_again(
     qtbot, desk: TestDesk, example, monkeypatch
 ):

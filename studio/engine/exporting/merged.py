@@ -21,9 +21,8 @@ from studio.engine.parity.verb import compared
 from studio.engine.session import Session
 from studio.protocol.codec import told
 from studio.protocol.export_events import MERGED, Artefact
-from studio.storage.artefacts import ORIGIN, read_origin
+from studio.storage.artefacts import ORIGIN, Origin, read_origin
 from studio.storage.certificates import is_proven
-from studio.storage.data_digest import sha256_of
 
 
 @dataclass(slots=True)
@@ -79,17 +78,18 @@ def export_merged(
     )
 
 
-def is_proven_merge_of(folder: Path, weights: Path) -> bool:
+def is_proven_merge_of(folder: Path, like: Origin) -> bool:
     """Whether a folder holds a proven merge of an adapter, so that none is needed.
 
     Args:
         folder: Perhaps of a merged model.
-        weights: The adapter's weights.
+        like: Names the adapter and what it was to be merged into; in any format.
     """
     if not (folder / ORIGIN).is_file() or not (folder / DOCUMENT).is_file():
         return False
     origin = read_origin(folder)
-    if origin.as_trained or origin.adapter_sha256 != sha256_of(weights):
+    is_same = origin.adapter_sha256 == like.adapter_sha256
+    if not is_same or origin.as_trained is not like.as_trained:
         return False
     return is_proven(folder / DOCUMENT)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.domain.errors import refusal
 from studio.domain.finding import Finding, warning
 from studio.engine.exporting.adapter import adapter_export_bytes, export_adapter
 from studio.engine.exporting.elsewhere import OtherForm, export_elsewhere
@@ -52,6 +53,7 @@ class ExportOrder:
         kinds: ``adapter``, ``merged`` or names of exporters, each with a form of its
             own behind a colon or without one.
         dtype: Of a merged model's weights: bf16, fp16 or fp32.
+        as_trained: Merged into what the base was in training, 4 bits unpacked.
         form: Of exporters named without one; empty for the first of theirs.
         overwrite: What an earlier export made makes room.
         publishes_red: What differs from what was trained gets its name all the same.
@@ -60,6 +62,7 @@ class ExportOrder:
     out: Path
     kinds: tuple[str, ...]
     dtype: str = "bf16"
+    as_trained: bool = False
     form: str = ""
     overwrite: bool = False
     publishes_red: bool = False
@@ -105,7 +108,8 @@ class _Making:
     @property
     def has_merge(self) -> bool:
         """Whether a proven merge of the same adapter lies there already."""
-        return is_proven_merge_of(self.order.out / MERGED, self._weights)
+        like = self.origin(self.order.dtype)
+        return is_proven_merge_of(self.order.out / MERGED, like)
 
     @property
     def _weights(self) -> Path:
@@ -113,11 +117,12 @@ class _Making:
 
     def merging(self, target: Path) -> Merging:
         assert self.base is not None
-        return Merging(self.run, self.base, target, self.order.dtype)
+        order = self.order
+        return Merging(self.run, self.base, target, order.dtype, order.as_trained)
 
     def origin(self, form: str) -> Origin:
         digest = "" if self.is_whole else sha256_of(self._weights)
-        return Origin(self.run.name, form, digest)
+        return Origin(self.run.name, form, digest, as_trained=self.order.as_trained)
 
 
 def export(
@@ -136,6 +141,7 @@ def export(
     """
     others = _others(order)
     _check_places(run, order, others)
+    _refuse_unmerged(run, order)
     with session.lifeline.open():
         base = None if place is None else prepared_folder(session, place)
         licence = "" if place is None else place.licence
@@ -170,6 +176,19 @@ def _check_places(
         check_model_place(order.out / MERGED, overwrite=order.overwrite)
     for other in others:
         check_other_place(other.place_in(order.out), overwrite=order.overwrite)
+
+
+def _refuse_unmerged(run: RunDirectory, order: ExportOrder) -> None:
+    """Refuse to say how a merge is made where none is."""
+    if not order.as_trained:
+        return
+    if order.kinds == (ADAPTER,) or run.read_recipe().trains_all:
+        raise refusal(
+            "export.nothing-merged",
+            "Nothing is merged here, as trained or otherwise.",
+            fix="Leave --as-trained out, or ask for the merged model of an adapter.",
+            where="--as-trained",
+        )
 
 
 def _doubts(making: _Making) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from studio.domain.finding import Finding
 from studio.protocol.export_events import MERGED, Artefact, Exported
 from studio.services.exports import publish_aside, published_name, would_replace
 from studio.ui.pages.export.engine_job import TaskFor
-from studio.ui.pages.export.jobs import Exporting
+from studio.ui.pages.export.jobs import Exporting, ExportWish
 from studio.ui.pages.question import Question
 
 OpenFolder = Callable[[Path], None]
@@ -53,8 +53,7 @@ class ExportDeed(QObject):
         self._page = page
         self.open_folder = opens
         self.question: Question | None = None
-        self._wanted: tuple[Path, Path, tuple[str, ...], str] | None = None
-        self._target = Path()
+        self._wish: ExportWish | None = None
         self._aside: tuple[str, ...] = ()
         self.exporting = Exporting(task_for, self)
         self.exporting.export_went_on.connect(self.export_went_on)
@@ -66,37 +65,25 @@ class ExportDeed(QObject):
         """Whether the engine is at work."""
         return self.exporting.job.is_running
 
-    def begin(
-        self, run: Path, target: Path, kinds: tuple[str, ...], number_format: str
-    ) -> None:
-        """Export a run; what lies there already is asked about first.
-
-        Args:
-            run: The run's folder.
-            target: The folder that will hold it.
-            kinds: ``adapter``, ``merged``, forms of exporters such as ``gguf:q8_0``.
-            number_format: Of the merged weights.
-        """
-        if self.is_running or self.question is not None or not kinds:
+    def begin(self, wish: ExportWish) -> None:
+        """Export a run; what lies there already is asked about first."""
+        if self.is_running or self.question is not None or not wish.kinds:
             return
-        self._wanted = (run, target, kinds, number_format)
-        if not would_replace(target, kinds):
+        self._wish = wish
+        if not would_replace(wish.target, wish.kinds):
             self._export(overwrite=False)
             return
         self._ask(
             "Replace the earlier export?",
-            f"{target} holds one already. Each part stays until the new one is whole.",
+            f"{wish.target} holds one already. "
+            "Each part stays until the new one is whole.",
             ("Replace", "Cancel"),
             self._on_replace_confirmed,
         )
 
     def _export(self, *, overwrite: bool) -> None:
-        if self._wanted is None:
-            return
-        run, self._target, kinds, number_format = self._wanted
-        self.exporting.export(
-            run, self._target, kinds, number_format, overwrite=overwrite
-        )
+        if self._wish is not None:
+            self.exporting.export(self._wish, overwrite=overwrite)
 
     def _ask(
         self,
@@ -133,14 +120,17 @@ class ExportDeed(QObject):
 
     @Slot()
     def _on_publish_confirmed(self) -> None:
+        if self._wish is None:
+            return
+        target = self._wish.target
         try:
             for name in self._aside:
-                publish_aside(self._target, published_name(name))
+                publish_aside(target, published_name(name))
         except StudioError as refused:
             self._on_failed(refused.finding)
             return
         self.export_ended.emit()
-        self.open_folder(self._target)
+        self.open_folder(target)
 
     @Slot(object)
     def _on_failed(self, finding: Finding) -> None:

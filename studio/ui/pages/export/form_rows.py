@@ -53,6 +53,14 @@ class PartRow(QWidget):
         if beside is not None:
             below.addWidget(beside)
         column.addLayout(below)
+        self._column = column
+
+    def add_below(self, widget: QWidget) -> None:
+        """Put what else is chosen below, in line with the words."""
+        row = QHBoxLayout()
+        row.setContentsMargins(Space.PAGE, 0, 0, 0)
+        row.addWidget(widget)
+        self._column.addLayout(row)
 
 
 class FormRows(QWidget):

@@ -1,5 +1,6 @@
 """What the Export page has the engine do: export, and answer as two models in turn."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,6 +20,25 @@ class Side(StrEnum):
 
     BASE = "base"
     TUNED = "tuned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportWish:
+    """What a user wants to be exported.
+
+    Attributes:
+        run: The run's folder.
+        target: The folder that will hold it.
+        kinds: ``adapter``, ``merged``, forms of exporters such as ``gguf:q8_0``.
+        number_format: Of the merged weights: bf16, fp16 or fp32.
+        as_trained: Merged into the base as 4 bits held it in training.
+    """
+
+    run: Path
+    target: Path
+    kinds: tuple[str, ...]
+    number_format: str
+    as_trained: bool = False
 
 
 class Exporting(QObject):
@@ -44,31 +64,21 @@ class Exporting(QObject):
         self.job.task_done.connect(self.export_done)
         self.job.task_failed.connect(self.export_failed)
 
-    def export(
-        self,
-        run: Path,
-        target: Path,
-        kinds: tuple[str, ...],
-        number_format: str,
-        *,
-        overwrite: bool,
-    ) -> None:
+    def export(self, wish: ExportWish, *, overwrite: bool) -> None:
         """Begin; one export at a time.
 
         Args:
-            run: The run's folder.
-            target: The folder that will hold it.
-            kinds: ``adapter``, ``merged``, forms of exporters such as ``gguf:q8_0``.
-            number_format: Of the merged weights: bf16, fp16 or fp32.
+            wish: What is wanted.
             overwrite: What an earlier export made makes room.
         """
         if self.job.is_running:
             return
-        wanted = [word for kind in kinds for word in ("--to", kind)]
+        wanted = [word for kind in wish.kinds for word in ("--to", kind)]
         more = ["--overwrite"] if overwrite else []
-        out = ["--out", str(target), "--dtype", number_format]
-        log = run / "log.txt"
-        self.job.begin("export", str(run), *wanted, *out, *more, log_path=log)
+        more += ["--as-trained"] if wish.as_trained else []
+        out = ["--out", str(wish.target), "--dtype", wish.number_format]
+        log = wish.run / "log.txt"
+        self.job.begin("export", str(wish.run), *wanted, *out, *more, log_path=log)
         self.export_went_on.emit("Starting", -1.0)
 
     @Slot(object)

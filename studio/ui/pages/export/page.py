@@ -20,7 +20,7 @@ from studio.ui.pages.errand import Errand
 from studio.ui.pages.export.artefacts import certificates
 from studio.ui.pages.export.deed import ExportDeed, OpenFolder, open_in_files
 from studio.ui.pages.export.engine_job import TaskFor
-from studio.ui.pages.export.jobs import Asking, Side
+from studio.ui.pages.export.jobs import Asking, ExportWish, Side
 from studio.ui.pages.export.parts import AnswerPanel
 from studio.ui.pages.export.proof_card import ANSWERS, CERTIFICATE
 from studio.ui.pages.export.told import (
@@ -123,7 +123,7 @@ class ExportPage(QWidget):
         made = view.made
         made.save_copy.clicked.connect(self._on_save_copy)
         made.number_format.currentIndexChanged.connect(self._on_choice_changed)
-        for box in (made.adapter, made.merged):
+        for box in (made.adapter, made.merged, made.as_trained):
             box.toggled.connect(self._on_choice_changed)
         made.forms.choice_changed.connect(self._on_choice_changed)
         made.change_folder.clicked.connect(self._on_change_folder)
@@ -163,6 +163,7 @@ class ExportPage(QWidget):
             model=self._model,
             result_bytes=results.result_bytes,
             merged_format=MergedFormat(self.view.made.number_format.value()),
+            as_trained=self.view.made.is_as_trained,
             kinds=self.view.made.kinds(),
             target=self.target(),
             exported=results.exported,
@@ -334,8 +335,14 @@ class ExportPage(QWidget):
         if run is None or target is None or not made.export.isEnabled():
             return
         show_findings(self.view.findings, [])
-        chosen = made.number_format.value()
-        self.deed.begin(run.directory, target, made.kinds(), chosen)
+        wish = ExportWish(
+            run=run.directory,
+            target=target,
+            kinds=made.kinds(),
+            number_format=made.number_format.value(),
+            as_trained=made.is_as_trained,
+        )
+        self.deed.begin(wish)
         self._show()
 
     @Slot()

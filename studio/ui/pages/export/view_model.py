@@ -9,6 +9,7 @@ from typing import Final
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import GIB
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import LoraVariant
 from studio.domain.run import Phase, RunSnapshot, RunState
 from studio.protocol.export_events import ADAPTER, MERGED
 from studio.services.exporters import FormOffer
@@ -63,6 +64,7 @@ class ExportInputs:
         model: Its base model's shape; None when that isn't known.
         result_bytes: Of the adapter's files, or the trained model's.
         merged_format: Chosen for the next merge.
+        as_trained: Whether that merges into the base as 4 bits held it.
         kinds: What is ticked.
         target: The folder that the next export writes.
         exported: What lies there already.
@@ -77,6 +79,7 @@ class ExportInputs:
     model: ModelArchitecture | None = None
     result_bytes: int = 0
     merged_format: MergedFormat = MergedFormat.BF16
+    as_trained: bool = False
     kinds: tuple[str, ...] = ()
     target: Path | None = None
     exported: ExportedFiles | None = None
@@ -108,6 +111,8 @@ class ExportView:
         is_whole: Whether all weights were trained, so that the result is a model.
         result_size: Of the adapter's files, or the trained model's.
         merged_size: Of the merged model's files, or what they will take.
+        can_be_as_trained: Whether the run's base was held in 4 bits that a merge can
+            be made into.
         need: What an export takes of the disk, and what is free.
         target: Where it would be written.
         exported: Where an earlier one lies; empty without one.
@@ -125,6 +130,7 @@ class ExportView:
     is_whole: bool
     result_size: str
     merged_size: str
+    can_be_as_trained: bool
     need: str
     target: str
     exported: str
@@ -148,6 +154,7 @@ def export_view(inputs: ExportInputs) -> ExportView | None:
         is_whole=inputs.is_whole,
         result_size=size(inputs.result_bytes) if inputs.result_bytes else "",
         merged_size=_merged_size(inputs),
+        can_be_as_trained=_can_be_as_trained(inputs),
         need=_need(inputs) if inputs.wanted or not inputs.is_whole else "",
         target="" if inputs.target is None else str(inputs.target),
         exported="" if lies is None or lies.is_empty else str(lies.folder),
@@ -187,9 +194,22 @@ def _needs_merge(inputs: ExportInputs) -> bool:
     if MERGED in inputs.wanted:
         return True
     lies = inputs.exported
-    certificate = None if lies is None or lies.is_aside else lies.certificate
-    has_one = certificate is not None and certificate.is_proven
+    has_one = (
+        lies is not None
+        and not lies.is_aside
+        and lies.is_as_trained is inputs.as_trained
+        and lies.certificate is not None
+        and lies.certificate.is_proven
+    )
     return bool(_others(inputs)) and not inputs.is_whole and not has_one
+
+
+def _can_be_as_trained(inputs: ExportInputs) -> bool:
+    recipe = inputs.recipe
+    if recipe is None or inputs.is_whole:
+        return False
+    starts_apart = recipe.lora.variant is LoraVariant.PISSA
+    return recipe.model.precision.is_four_bit and not starts_apart
 
 
 def _merged_bytes(inputs: ExportInputs) -> int | None:

@@ -25,6 +25,11 @@ from studio.ui.widgets.labels import ElidedLabel, Role, label, line, set_tone
 
 _SCALE = 1000
 _LEAST_ROWS = 224
+_AS_TRAINED = (
+    "Merges into the base as 4 bits held it in training, for who must match training "
+    "exactly. The base’s own weights are better as a rule; the certificate says how "
+    "far both are apart."
+)
 
 
 class _Rows(ScrollColumn):
@@ -47,6 +52,8 @@ class WhatToMake(Card):
         adapter, merged: Whether each shall be made.
         forms: Of exporters.
         number_format: Of the merged weights.
+        as_trained: Whether the merge is made into the base as 4 bits held it; offered
+            where they did.
         change_folder: Asks where it shall be written.
         export: Begins.
         cancel: Ends what is under way.
@@ -61,8 +68,12 @@ class WhatToMake(Card):
         self.merged = _part("Merged model")
         self.forms = FormRows()
         self._is_whole = False
+        self._can_be_as_trained = False
         choices = [(choice.value, choice.words) for choice in MergedFormat]
         self.number_format = ChoiceBox(choices, name="Format of the merged weights")
+        self.as_trained = QCheckBox("As trained, 4 bits unpacked")
+        self.as_trained.setToolTip(_AS_TRAINED)
+        self.as_trained.setAccessibleDescription(_AS_TRAINED)
         self.change_folder = button("Change folder…", ButtonKind.FLAT)
         self.export = button(
             "Export and prove",
@@ -85,9 +96,16 @@ class WhatToMake(Card):
         own = [name for name, box in ticked if box.isChecked() and not self._is_whole]
         return (*own, *self.forms.kinds())
 
+    @property
+    def is_as_trained(self) -> bool:
+        """Whether it is offered and ticked."""
+        return self._can_be_as_trained and self.as_trained.isChecked()
+
     def show_parts(self, shown: ExportView) -> None:
         """Show what can be made and what was made."""
         self._is_whole = shown.is_whole
+        self._can_be_as_trained = shown.can_be_as_trained
+        self.as_trained.setVisible(shown.can_be_as_trained)
         self._adapter_row.figure.setText(shown.result_size)
         self._merged_row.figure.setText(shown.merged_size)
         self.forms.show_rows(shown.forms)
@@ -123,6 +141,7 @@ class WhatToMake(Card):
         at_rest: tuple[QWidget, ...] = (
             self.change_folder,
             self.number_format,
+            self.as_trained,
             self.adapter,
             self.merged,
             self.forms,
@@ -151,6 +170,7 @@ class WhatToMake(Card):
         self._merged_row = PartRow(
             self.merged, "safetensors, needs no adapter", beside=self.number_format
         )
+        self._merged_row.add_below(self.as_trained)
         self._whole = self._make_whole()
         self._foot = self._make_foot()
         self._for_adapters: tuple[QWidget, ...] = (
