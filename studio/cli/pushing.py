@@ -7,12 +7,13 @@ import typer
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
-from studio.domain.hardware import gib
+from studio.domain.hardware import GIB, gib
 from studio.domain.hub_names import branch_name, repository_name
 from studio.protocol.events import EngineEvent, Progress
 from studio.protocol.export_events import Pushed
 from studio.services.launch import PUSH
 
+_MIB = 1 << 20
 HELP = """ARTEFACT is the folder of an adapter, a merged model or GGUF files, as snugtune export made it. The repository is made, private, where there is none; one that is public is refused without --public. All files become one commit, or none; after a break the same command sends the rest.
 
 The token comes from HF_TOKEN, from the system's keyring (entry snugtune, huggingface) where Python's keyring is installed, or from hf auth login. It needs the right to write.
@@ -91,7 +92,7 @@ def _push(artefact: Path, options: list[str]) -> Pushed:
 
         def hear(event: EngineEvent) -> None:
             if isinstance(event, Progress):
-                note = f"{gib(event.done)} of {gib(event.total)}"
+                note = f"{_size(event.done)} of {_size(event.total)}"
                 display.show(event.stage, event.done, event.total, note)
 
         pushed = run_engine(PUSH, str(artefact), *options, listener=hear)
@@ -99,11 +100,15 @@ def _push(artefact: Path, options: list[str]) -> Pushed:
     return pushed
 
 
+def _size(amount: float) -> str:
+    return gib(amount) if amount >= GIB else f"{amount / _MIB:,.1f} MiB"
+
+
 def _say(pushed: Pushed, *, wanted_public: bool) -> None:
     seen = "private" if pushed.is_private else "public"
     made = "made for it" if pushed.is_new else "there before"
     terminal.say(pushed.address)
-    terminal.say(f"  {pushed.files} files, {gib(pushed.size_bytes)}")
+    terminal.say(f"  {pushed.files} files, {_size(pushed.size_bytes)}")
     if pushed.was_there:
         terminal.say("  All of it was there already.")
     else:
