@@ -147,7 +147,8 @@ def _is_public(name: str, *, is_new: bool) -> StudioError:
         "hub.public",
         f"The repository {name} {how}: everybody could read what is pushed.",
         why="Nothing was pushed.",
-        fix="Choose another name, make it private on its page, or add --public.",
+        fix="Choose another name, make it private on its page, or push it as public "
+        "(--public).",
         where=name,
     )
 
