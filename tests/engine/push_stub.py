@@ -73,8 +73,9 @@ class PlayedHub:
         asked: Method, path and length of every request's body.
         signed: What signed each request, by the start of its path.
         pieces: What came of large files: bytes of each piece or file.
-        pause: Is waited for before a piece is taken.
-        at_piece: Set when one comes.
+        free: So many pieces are taken before any waits.
+        pause: Is waited for before a piece is taken, and before a commit is.
+        at_piece, at_commit: Set when one waits.
     """
 
     token: str
@@ -87,7 +88,9 @@ class PlayedHub:
     lists: list[bytes] = field(default_factory=list)
     whole: set[str] = field(default_factory=set)
     pause: threading.Event = field(default_factory=threading.Event)
+    free: int = 0
     at_piece: threading.Event = field(default_factory=threading.Event)
+    at_commit: threading.Event = field(default_factory=threading.Event)
     created: list[dict] = field(default_factory=list)
 
     def __post_init__(self):
@@ -201,8 +204,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _take_piece(self, body):
         self.hub.pieces.append(len(body))
-        self.hub.at_piece.set()
-        self.hub.pause.wait()
+        if len(self.hub.pieces) > self.hub.free:
+            self.hub.at_piece.set()
+            self.hub.pause.wait()
 
     def _batch(self, body):
         told = []
@@ -303,6 +307,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._json({"files": files})
 
     def _commit(self, name, repository, branch, body):
+        self.hub.at_commit.set()
+        self.hub.pause.wait()
         header, *operations = [json.loads(line) for line in body.splitlines()]
         head = repository.heads[branch]
         if header["value"].get("parentCommit") not in {None, head}:

@@ -10,6 +10,7 @@ from typing import Final
 
 from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # name varies
 
 from studio.domain.errors import StudioError, refusal
 from studio.engine.pushing.words import token_page
@@ -116,6 +117,19 @@ def address_of(name: str, branch: str) -> str:
     """Of a repository's page."""
     behind = f"/tree/{branch}" if branch and branch != _MAIN else ""
     return f"{constants.ENDPOINT}/{name}{behind}"
+
+
+def check_commit(api: HfApi, name: str, commit: str, wanted: Collection[str]) -> None:
+    """Refuse a commit that lacks files; where the hub doesn't tell, its word stands.
+
+    Raises:
+        StudioError: It lacks some.
+    """
+    try:
+        told = api.model_info(name, revision=commit, timeout=_PATIENCE_S)
+    except (httpx.HTTPError, OSError):
+        return
+    refuse_incomplete(name, wanted, {each.rfilename for each in told.siblings or ()})
 
 
 def refuse_incomplete(

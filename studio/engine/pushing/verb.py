@@ -19,13 +19,13 @@ from studio.engine.pushing.repository import (
     Found,
     address_of,
     check_account,
+    check_commit,
     left_over,
     ready,
-    refuse_incomplete,
     refuse_mixing,
 )
 from studio.engine.pushing.sending import Shipment
-from studio.engine.pushing.words import Words, no_token, offline
+from studio.engine.pushing.words import Words, is_safe, no_token, offline, unsafe
 from studio.engine.session import Session
 from studio.protocol.export_events import Pushed
 from studio.storage.push_files import CARD, Proof, Pushable, pushable
@@ -50,6 +50,8 @@ def push(session: Session, order: PushOrder) -> None:
     refuse_private_files(artefact.files, folder, folder.parent)
     if constants.HF_HUB_OFFLINE:
         raise offline(order.name)
+    if not is_safe(constants.ENDPOINT):
+        raise unsafe(order.name)
     aside: Aside[Pushed] = Aside(session)
     session.say(aside.run(lambda: _push(session, aside, order, artefact)))
 
@@ -99,9 +101,7 @@ def _push(
         refuse_mixing(order.name, found, artefact)
         shipment = _shipment(api, order, artefact, found)
         commit = shipment.send(session, aside).oid
-        there = api.model_info(order.name, revision=commit).siblings or ()
-        names = [file.name for file in shipment.files]
-        refuse_incomplete(order.name, names, {each.rfilename for each in there})
+        check_commit(api, order.name, commit, [file.name for file in shipment.files])
     return Pushed(
         path=str(artefact.folder),
         name=order.name,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from huggingface_hub import constants
 from huggingface_hub.errors import (
@@ -15,12 +16,16 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # name varies
 
 from studio.domain.errors import StudioError, refusal
+from studio.system.chat_address import is_this_machine
 from studio.system.hub_token import HubToken
 
 _STATUS: Final = re.compile(r"HTTP status \w+ error \((\d{3})\b")
 _TOKEN: Final = re.compile(r"hf_[A-Za-z0-9]{8,}")
 _MOST_SAID: Final = 200
 _KEPT: Final = "Nothing was committed; what was sent is found there by the next try."
+_ALL_OR_NOTHING: Final = (
+    "All files were committed, or none; what was sent is found there by the next try."
+)
 _FULL: Final = frozenset({402, 413, 507})
 _NO_SERVICE: Final = 500
 
@@ -92,7 +97,7 @@ class Words:
         return refusal(
             "hub.unreachable",
             f"The hub ({constants.ENDPOINT}) can't be reached, or the line broke.",
-            why=_KEPT,
+            why=_ALL_OR_NOTHING,
             fix="Check the connection and push again; the rest alone is sent.",
             where=self.name,
         )
@@ -202,6 +207,23 @@ def offline(name: str) -> StudioError:
         "hub.offline",
         "The hub may not be asked: HF_HUB_OFFLINE is set.",
         fix="Remove HF_HUB_OFFLINE from the environment.",
+        where=name,
+    )
+
+
+def is_safe(endpoint: str) -> bool:
+    """Whether nobody on the way to a hub can read a token, or the hub is right here."""
+    where = urlsplit(endpoint)
+    return where.scheme == "https" or is_this_machine(where.hostname or "")
+
+
+def unsafe(name: str) -> StudioError:
+    """That a token would go through the network in the clear."""
+    return refusal(
+        "hub.plain",
+        f"The hub at {constants.ENDPOINT} is reached without encryption.",
+        why="Anybody on the way could read the token.",
+        fix="Set HF_ENDPOINT to an address that begins with https://, or remove it.",
         where=name,
     )
 
