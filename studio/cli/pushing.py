@@ -14,7 +14,7 @@ from studio.protocol.export_events import Pushed
 from studio.services.launch import PUSH
 
 _MIB = 1 << 20
-HELP = """ARTEFACT is the folder of an adapter, a merged model or GGUF files, as snugtune export made it. The repository is made, private, where there is none; one that is public is refused without --public. All files become one commit, or none; after a break the same command sends the rest.
+HELP = """ARTEFACT is the folder of an adapter, a merged model or GGUF files, as snugtune export made it, or of the model that a run of all weights left. The repository is made, private, where there is none; one that is public is refused without --public. All files become one commit, or none; after a break the same command sends the rest.
 
 The token comes from HF_TOKEN, from the system's keyring (entry snugtune, huggingface) where Python's keyring is installed, or from hf auth login. It needs the right to write.
 

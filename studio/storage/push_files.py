@@ -13,7 +13,9 @@ from typing import Final
 from studio.domain.errors import StudioError, refusal
 from studio.storage.artefacts import ORIGIN, read_origin
 from studio.storage.certificates import read_certificate
+from studio.storage.checkpoint_folders import MANIFEST
 from studio.storage.disk import unreadable
+from studio.storage.run_directory import RunDirectory
 from studio.storage.safetensors_headers import read_header
 
 CARD: Final = "README.md"
@@ -34,7 +36,13 @@ class Kind(StrEnum):
 
     ADAPTER = "adapter"
     MERGED = "merged model"
+    WHOLE = "trained model"
     OTHER = "converted model"
+
+    @property
+    def is_loaded_as_model(self) -> bool:
+        """Whether its files are those of a model as transformers reads it."""
+        return self in {Kind.MERGED, Kind.WHOLE}
 
 
 class Proof(StrEnum):
@@ -55,7 +63,7 @@ class Pushable:
         kind: What it is.
         files: That go up, by name.
         left_out: Names of those that don't.
-        proof: Of a model; an adapter is what was trained.
+        proof: Of a model that was made of what was trained.
         run: The run's name; empty where the artefact doesn't tell.
     """
 
@@ -83,6 +91,7 @@ def pushable(folder: Path) -> Pushable:
     Raises:
         StudioError: It holds none, several, or a file that isn't what its name says.
     """
+    _refuse_checkpoint(folder)
     kind = _kind_of(folder)
     if kind is None:
         folder = _only_one_in(folder)
@@ -121,9 +130,33 @@ def artefacts_in(folder: Path) -> Sequence[Path]:
 def _kind_of(folder: Path) -> Kind | None:
     if (folder / _ADAPTER_CONFIG).is_file():
         return Kind.ADAPTER
+    if _is_trained_whole(folder):
+        return Kind.WHOLE
     if not (folder / ORIGIN).is_file():
         return None
     return Kind.MERGED if (folder / _CONFIG).is_file() else Kind.OTHER
+
+
+def _is_trained_whole(folder: Path) -> bool:
+    """Whether it is what a run of all weights left."""
+    run = RunDirectory(folder.parent)
+    is_result = run.model_path == folder and run.recipe_path.is_file()
+    return is_result and (folder / _CONFIG).is_file()
+
+
+def _refuse_checkpoint(folder: Path) -> None:
+    """Refuse what a run goes on from: it holds more than anybody can load.
+
+    Raises:
+        StudioError: It is such a folder.
+    """
+    if (folder / MANIFEST).is_file():
+        raise refusal(
+            "push.checkpoint",
+            "This is a checkpoint, from which a run goes on.",
+            fix="Push what snugtune export makes of the run.",
+            where=str(folder),
+        )
 
 
 def _only_one_in(folder: Path) -> Path:
@@ -196,7 +229,7 @@ def _not_as_named(file: Path, what: str) -> StudioError:
 
 
 def _proof(folder: Path, kind: Kind, files: Sequence[Path]) -> Proof:
-    if kind is Kind.ADAPTER:
+    if kind in {Kind.ADAPTER, Kind.WHOLE}:
         return Proof.NOT_NEEDED
     documents = [folder / _CERTIFICATE]
     if kind is Kind.OTHER:
@@ -209,6 +242,8 @@ def _proof(folder: Path, kind: Kind, files: Sequence[Path]) -> Proof:
 
 
 def _run_of(folder: Path) -> str:
+    if _is_trained_whole(folder):
+        return folder.parent.name
     try:
         return read_origin(folder).run
     except StudioError:

@@ -496,16 +496,24 @@ def test_that_a_keyrings_token_serves(hub, around, tmp_path):
     assert told.token_from == "the system’s keyring"
 
 
-def test_that_a_push_can_be_stopped_and_commits_nothing(hub, around, tmp_path):
+@pytest.mark.parametrize("way", ["order", "signal", "orphan"])
+def test_that_a_push_can_be_ended_and_commits_nothing(hub, around, tmp_path, way):
     folder = adapter(tmp_path / "adapter")
     hub.pause.clear()
     with engine("push", folder, "--to", "me/cheese", **around) as process:
         process.listen_until(Progress)
         assert hub.at_piece.wait(60)
-        process.order(Stop())
-        _, log = process.end()
+        if way == "order":
+            process.order(Stop())
+        elif way == "signal":
+            process.popen.terminate()
+        else:
+            process.popen.stdin.close()
+        code, log = process.end()
     hub.pause.set()
     assert process.events[-1].kind == "interrupted", log
+    ends = {"order": 0, "signal": ExitCode.STOPPED, "orphan": ExitCode.ORPHANED}
+    assert code == ends[way]
     assert hub.repositories["me/cheese"].commits == []
     assert pushed(folder, around).files == 4
 

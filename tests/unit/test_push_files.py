@@ -77,6 +77,26 @@ def test_that_a_folder_is_refused_for_what_lies_in_it(tmp_path, files):
     assert refused.value.finding.how_to_fix
 
 
+def test_that_a_run_of_all_weights_hands_on_its_model(tmp_path):
+    files = {"model__safetensors": WEIGHTS, "config__json": "{}"}
+    place = folder_of(tmp_path / "cheese-2" / "model", **files)
+    with pytest.raises(StudioError):
+        pushable(place)
+    (tmp_path / "cheese-2" / "recipe.toml").write_text("")
+    found = pushable(place)
+    assert (found.kind, found.proof) == (Kind.WHOLE, Proof.NOT_NEEDED)
+    assert found.run == "cheese-2"
+    assert pushable(tmp_path / "cheese-2") == found
+
+
+def test_that_a_checkpoint_is_no_artefact(tmp_path):
+    files = {"adapter_config__json": "{}", "adapter_model__safetensors": WEIGHTS}
+    place = folder_of(tmp_path / "step-4", manifest__json="{}", **files)
+    with pytest.raises(StudioError) as refused:
+        pushable(place)
+    assert refused.value.finding.code == "push.checkpoint"
+
+
 def test_that_hidden_and_half_written_artefacts_are_none(tmp_path):
     merged(tmp_path / "merged")
     merged(tmp_path / ".merged.unfinished-7")

@@ -98,16 +98,15 @@ def refuse_mixing(name: str, found: Found, artefact: Pushable) -> None:
     """
     has_model = any(_is_of_model(file) for file in found.files)
     has_adapter = _ADAPTER_WEIGHTS in found.files
-    match artefact.kind:
-        case Kind.ADAPTER if has_model:
-            raise _mixed(name, "an adapter", "a whole model")
-        case Kind.MERGED if has_adapter:
-            raise _mixed(name, "a whole model", "an adapter")
+    if artefact.kind is Kind.ADAPTER and has_model:
+        raise _mixed(name, "an adapter", "a whole model")
+    if artefact.kind.is_loaded_as_model and has_adapter:
+        raise _mixed(name, "a whole model", "an adapter")
 
 
 def left_over(found: Found, artefact: Pushable) -> list[str]:
     """Files of an earlier model that would be loaded in place of the new one's."""
-    if artefact.kind is not Kind.MERGED:
+    if not artefact.kind.is_loaded_as_model:
         return []
     new = {file.name for file in artefact.files}
     return sorted(x for x in found.files if _is_of_model(x) and x not in new)
