@@ -18,6 +18,7 @@ from studio.cli import (
     measuring,
     models,
     pricing,
+    pushing,
     queue,
     recommending,
     reports,
@@ -284,6 +285,7 @@ for _command in (
 app.command(epilog=run_show.JSON_HELP)(run_show.show)
 app.command()(verifying.verify)
 app.command()(exporting.export)
+app.command(epilog=pushing.HELP)(pushing.push)
 app.command(epilog=evaluating.HELP)(evaluating.evaluate)
 app.command()(chatting.chat)
 

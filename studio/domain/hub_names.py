@@ -1,6 +1,7 @@
 """How a data set of the Hugging Face hub is named: ``hub:owner/name:config#split@rev``.
 
 All behind the name may be left out. What is fetched becomes a file on this machine.
+A repository that a model is pushed to is ``owner/name``, and a branch of it a word.
 """
 
 import re
@@ -64,3 +65,49 @@ class HubName:
 def is_hub_word(path: str) -> bool:
     """Whether a data file is named by the hub."""
     return path.lstrip().startswith(PREFIX)
+
+
+_BRANCH: Final = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)*")
+_ENDINGS: Final = (".git", ".", "-", ".lock")
+
+
+def repository_name(word: str) -> str:
+    """The name of a repository to push to, as the hub takes it.
+
+    Raises:
+        StudioError: It is none.
+    """
+    name = word.strip()
+    is_one = re.fullmatch(f"{_PART}/{_PART}", name, re.ASCII) is not None
+    if not is_one or "--" in name or ".." in name or name.endswith(_ENDINGS):
+        raise refusal(
+            "push.name",
+            f"“{name}” is no name of a repository.",
+            fix="Write owner/name, such as me/cheesemonger: letters, digits, “-”, “_” "
+            "and “.”, neither doubled nor at an end.",
+            where="--to",
+        )
+    return name
+
+
+def branch_name(word: str) -> str:
+    """The name of a branch to push to; empty for the main one.
+
+    Raises:
+        StudioError: It is none.
+    """
+    name = word.strip()
+    if name and (
+        _BRANCH.fullmatch(name) is None
+        or ".." in name
+        or name.startswith("refs/")
+        or name.endswith(_ENDINGS)
+    ):
+        raise refusal(
+            "push.branch",
+            f"“{name}” is no name of a branch.",
+            fix="Write a word such as main or v2; letters, digits, “-”, “_”, “.” and "
+            "“/”.",
+            where="--revision",
+        )
+    return name

@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--run", type=Path, required=True, metavar="RUN_DIR")
 
     _add_export(verbs.add_parser("export", help="make what a run is handed on as"))
+    _add_push(verbs.add_parser("push", help="push what was exported to a hub"))
     _add_evaluation(verbs.add_parser("evaluate", help="measure a run beside its base"))
     _add_answering(verbs)
     _add_drafting(verbs.add_parser("make-data", help="draft examples from documents"))
@@ -120,6 +121,15 @@ def _add_export(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--form", default="", help="of exporters named without one")
     verb.add_argument("--overwrite", action="store_true")
     verb.add_argument("--even-if-different", action="store_true")
+
+
+def _add_push(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("artefact", type=Path, metavar="ARTEFACT_DIR")
+    verb.add_argument("--to", required=True, metavar="OWNER/NAME")
+    verb.add_argument("--public", action="store_true", help="everybody may see it")
+    verb.add_argument("--revision", default="", metavar="BRANCH")
+    verb.add_argument("--message", default="", help="of the commit")
+    verb.add_argument("--accept-unproven", action="store_true")
 
 
 def _add_evaluation(verb: argparse.ArgumentParser) -> None:

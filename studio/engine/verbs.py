@@ -10,9 +10,9 @@ from pathlib import Path
 
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import error
-from studio.domain.hub_names import HubName
 from studio.domain.recipe import Recipe
 from studio.engine.failures import Failure, put_into_words
+from studio.engine.hub_verbs import fetch_data, push
 from studio.engine.lifeline import Interrupted
 from studio.engine.model_places import place_if_here, place_of
 from studio.engine.post import delivered
@@ -40,7 +40,9 @@ from studio.system.chat_address import address_of
 from studio.system.processes import identity_of
 from studio.system.versions import versions
 
-_WITHOUT_TORCH = frozenset({"fetch-data", "inspect-data", "fix-data", "show-rows"})
+_WITHOUT_TORCH = frozenset(
+    {"fetch-data", "push", "inspect-data", "fix-data", "show-rows"}
+)
 Verb = Callable[[Session, argparse.Namespace], None]
 
 
@@ -324,15 +326,6 @@ def _measure_memory(session: Session, arguments: argparse.Namespace) -> None:
     measure_memory(session, probe)
 
 
-def _fetch_data(session: Session, arguments: argparse.Namespace) -> None:
-    from studio.engine.hub_fetching import fetch_data
-
-    name = HubName.of(arguments.name)
-    with session.lifeline.open():
-        found = fetch_data(session, name, again=arguments.again)
-    session.say(found)
-
-
 def _inspect_data(session: Session, arguments: argparse.Namespace) -> None:
     from studio.engine.data_inspection import Subject, inspect_data
 
@@ -384,6 +377,7 @@ VERBS: Mapping[str, Verb] = {
     "merge": _merge,
     "verify": _verify,
     "export": _export,
+    "push": push,
     "evaluate": _evaluate,
     "generate": _generate,
     "chat": _chat,
@@ -391,7 +385,7 @@ VERBS: Mapping[str, Verb] = {
     "prepare-model": _prepare_model,
     "estimate-memory": _estimate_memory,
     "measure-memory": _measure_memory,
-    "fetch-data": _fetch_data,
+    "fetch-data": fetch_data,
     "inspect-data": _inspect_data,
     "fix-data": _fix_data,
     "show-rows": _show_rows,

@@ -25,7 +25,7 @@ from studio.protocol.event_parts import (
     StepTimeline,
     Told,
 )
-from studio.protocol.export_events import Exported, Merged, ParityMeasured
+from studio.protocol.export_events import Exported, Merged, ParityMeasured, Pushed
 
 PROTOCOL_VERSION = 1
 
@@ -350,6 +350,7 @@ EngineEvent = (
     | Merged
     | ParityMeasured
     | Exported
+    | Pushed
     | Evaluated
     | Generated
     | DraftsMade

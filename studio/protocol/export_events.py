@@ -1,4 +1,4 @@
-"""What the engine says of exports: merged, compared, or all at once."""
+"""What the engine says of exports: merged, compared, all at once, or pushed."""
 
 from typing import Final
 
@@ -81,3 +81,38 @@ class Exported(Event, frozen=True, tag="exported"):
 
     path: str
     artefacts: list[Artefact]
+
+
+class Pushed(Event, frozen=True, tag="pushed"):
+    """An artefact is on a hub, whole.
+
+    Attributes:
+        path: The artefact's folder, absolute.
+        name: Of the repository, ``owner/name``.
+        address: Of its page.
+        branch: Pushed to.
+        commit: That holds it.
+        is_private: Whether only those who may see the repository can.
+        is_new: Whether the repository was made for it.
+        was_there: Whether all of it was there already, so that no commit was made.
+        files: How many went up.
+        size_bytes: Of all of them.
+        sent_bytes: Of the weights, what had to be sent; the rest was there already.
+            None where the transfer doesn't tell.
+        token_from: Where the token was found, in words.
+        left_out: Files of the folder that stayed here.
+    """
+
+    path: str
+    name: str
+    address: str
+    branch: str
+    commit: str
+    is_private: bool
+    is_new: bool
+    was_there: bool
+    files: int
+    size_bytes: int
+    sent_bytes: int | None
+    token_from: str
+    left_out: tuple[str, ...] = ()

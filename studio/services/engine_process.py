@@ -18,7 +18,7 @@ from studio.domain.run import EngineIdentity
 from studio.protocol.codec import WireError, decode_event, encode
 from studio.protocol.commands import EngineCommand
 from studio.protocol.events import CheckpointSaved, Detached, EngineEvent, LogLine
-from studio.services.launch import FETCH_DATA, engine_environment
+from studio.services.launch import engine_environment, may_connect
 from studio.services.process_outcome import (
     Ordered,
     ProcessOutcome,
@@ -84,7 +84,7 @@ class EngineProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=engine_environment(
-                keep_running=self.keep_running, online=FETCH_DATA in self.command
+                keep_running=self.keep_running, online=may_connect(self.command)
             ),
             **own_group(),
         )

@@ -5,6 +5,7 @@ Window, command line and tests start the same engine, so they share these two.
 
 import os
 import sys
+from collections.abc import Sequence
 
 KEEP_RUNNING = "SNUGTUNE_KEEP_RUNNING"
 PARENT_PID = "SNUGTUNE_PARENT_PID"
@@ -32,6 +33,16 @@ _ALWAYS = {
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
 
+# Of a verb that may use a connection.
+_ONLINE = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_XET_TELEMETRY_ENABLED": "0",
+    # By default what was sent is noted every 64 pieces, and a break forgets it; noted
+    # after each piece of 64 MiB, the next try sends the rest alone.
+    "HF_XET_DATA_SESSION_XORB_METADATA_FLUSH_MAX_COUNT": "1",
+}
+_VERB_AT = 3
+
 
 def engine_command(verb: str, *arguments: str) -> list[str]:
     """The command line that makes an engine do one thing.
@@ -43,8 +54,13 @@ def engine_command(verb: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "studio.engine", verb, *arguments]
 
 
-FETCH_DATA = "fetch-data"
-"""The one verb that may use a connection."""
+FETCH_DATA, PUSH = "fetch-data", "push"
+"""The verbs that may use a connection."""
+
+
+def may_connect(command: Sequence[str]) -> bool:
+    """Whether an engine's command line names a verb that may use a connection."""
+    return list(command[_VERB_AT : _VERB_AT + 1]) in ([FETCH_DATA], [PUSH])
 
 
 def engine_environment(*, keep_running: bool, online: bool = False) -> dict[str, str]:
@@ -64,4 +80,5 @@ def engine_environment(*, keep_running: bool, online: bool = False) -> dict[str,
     always = dict(_ALWAYS)
     if online:
         del always["HF_HUB_OFFLINE"]
+        always |= _ONLINE
     return environment | always | tie

@@ -28,7 +28,7 @@ from studio.protocol.events import (
     RunFinished,
     RunPaused,
 )
-from studio.protocol.export_events import Exported, Merged, ParityMeasured
+from studio.protocol.export_events import Exported, Merged, ParityMeasured, Pushed
 
 _LOG_TAIL_BYTES = 4096
 
@@ -166,6 +166,7 @@ def is_last_word(event: EngineEvent) -> bool:
         | Merged
         | ParityMeasured
         | Exported
+        | Pushed
         | Evaluated
         | Generated
         | DraftsMade

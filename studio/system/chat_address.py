@@ -113,7 +113,7 @@ class ChatAddress:
 
     def _opener(self) -> url_request.OpenerDirector:
         handlers: list[url_request.BaseHandler] = [_NoRedirect()]
-        if _is_this_machine(self.url.hostname or ""):
+        if is_this_machine(self.url.hostname or ""):
             handlers.append(url_request.ProxyHandler({}))
         return url_request.build_opener(*handlers)
 
@@ -182,7 +182,7 @@ def address_of(
             "holds a name, a password or a query",
             f"Leave them out; a token goes into {TOKEN_VARIABLE}.",
         )
-    if parts.scheme == "http" and not (_is_this_machine(host) or allow_http):
+    if parts.scheme == "http" and not (is_this_machine(host) or allow_http):
         raise _bad_address(
             "isn't encrypted, so others could read documents and token",
             "Give an https address, or allow it with --allow-http.",
@@ -203,7 +203,8 @@ def address_of(
     )
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether what is sent to a host stays on this machine."""
     if host == "localhost":
         return True
     try:

@@ -13,12 +13,14 @@ from safetensors.torch import load_file
 from studio.domain.errors import ExitCode
 from studio.engine.adapter_files import put_adapter
 from studio.engine.exporting import verb as exporting
+from studio.engine.exporting.privacy import refuse_private_files
 from studio.engine.merging.arithmetic import AdapterParts
 from studio.engine.model_loading import load_plain
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import Warned
 from studio.protocol.export_events import Exported
 from studio.protocol.machine_sample import MachineSample, encode_sample
+from studio.storage.push_files import Proof, pushable
 from tests.engine import tiny
 from tests.engine.helpers import carry_out, new_run, of_kind, recipe_for, train
 
@@ -129,6 +131,18 @@ def test_that_nothing_of_the_machine_is_handed_on(run, both, home):
             assert secret.encode() not in content, f"{secret} in {name}"
     kinds = {Path(name).suffix for name in files}
     assert kinds == {".safetensors", ".json", ".jinja", ".md", ".svg", ".zip", ".html"}
+
+
+def test_that_an_export_can_be_pushed_as_it_is(run, both):
+    out, _ = both
+    expected = {"adapter": Proof.NOT_NEEDED, "merged": Proof.PROVEN}
+    for name, proof in expected.items():
+        found = pushable(out / name)
+        assert found.proof is proof
+        assert found.left_out == ()
+        assert set(found.files) == set((out / name).iterdir())
+        refuse_private_files(found.files, out, run.path)
+    assert pushable(out / "merged").run == run.name
 
 
 def test_that_an_adapter_names_its_base_in_public(both):

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from studio.domain.errors import ExitCode
 from studio.engine import checkpoints
+from studio.engine.exporting.privacy import refuse_private_files
 from studio.engine.model_loading import load_plain
 from studio.protocol.answer_events import Generated
 from studio.protocol.events import (
@@ -17,6 +18,7 @@ from studio.protocol.events import (
     RunResumed,
 )
 from studio.services.run_journal import saved_words, snapshot_of
+from studio.storage.push_files import Kind, pushable
 from tests.engine import tiny
 from tests.engine.helpers import carry_out, new_run, of_kind, recipe_for, train
 
@@ -62,6 +64,13 @@ def trained(tmp_path_factory, tiny_model):
     code, events = train(run)
     assert code is ExitCode.OK, events[-1]
     return run, events
+
+
+def test_that_the_result_can_be_pushed_as_it_is(trained):
+    run, _ = trained
+    found = pushable(run.model_path)
+    assert (found.kind, found.run, found.left_out) == (Kind.WHOLE, run.name, ())
+    refuse_private_files(found.files, run.path)
 
 
 def test_that_every_weight_moves_and_the_loss_falls(trained, tiny_model):

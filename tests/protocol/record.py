@@ -28,6 +28,7 @@ from studio.protocol.events import RunFailed, StepFinished
 from tests.engine import tiny
 from tests.engine.helpers import engine, new_run, recipe_for
 from tests.engine.hub_stub import Shelf, hub
+from tests.engine.push_stub import PlayedHub, played
 
 STREAMS = Path(__file__).parent / "streams"
 ELSEWHERE = "/home/someone"
@@ -240,6 +241,16 @@ def fetched(recorder):
         recorder.keep_wire("fetched", "fetch-data", "hub:someone/chats", **around)
 
 
+def pushed(recorder, folder):
+    """The merged model of an export goes to a hub."""
+    played_hub = PlayedHub("hf_ofNobodyWhoEverWasAnywhere")
+    with played(played_hub) as address:
+        around = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "0"}
+        around |= {"HF_HOME": str(recorder.folder / "hf"), "HF_TOKEN": played_hub.token}
+        to = ("--to", "me/cheesemonger")
+        recorder.keep_wire("pushed", "push", folder, *to, **around)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SNUGTUNE_HOME"] = str(Path(folder) / "home")
@@ -261,6 +272,7 @@ def main():
         out = recorder.folder / "exported"
         kinds = ("--to", "adapter", "--to", "merged")
         recorder.keep_wire("exported", "export", run.path, *kinds, "--out", out)
+        pushed(recorder, out / "merged")
         recorder.keep_wire("evaluated", "evaluate", run.path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
         chatted(recorder, run)

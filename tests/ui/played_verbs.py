@@ -1,4 +1,4 @@
-"""Plays an engine that exports, answers, drafts and evaluates, for tests of pages.
+"""Plays an engine that exports, pushes, answers, drafts and evaluates, for tests.
 
 Run as a script with a verb and its arguments, as the engine is; nothing of it loads
 torch. A prompt of "fail" fails, one of "wait" waits to be ended.
@@ -74,7 +74,8 @@ def export_merged(out: Path, dtype: str, way: str) -> dict[str, object]:
     proven = way != "differs"
     folder = out / ("merged" if proven else "merged-differs")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text("{}", encoding="utf-8")
+    for name in ("config.json", "snugtune.json"):
+        (folder / name).write_text("{}", encoding="utf-8")
     (folder / "model.safetensors").write_bytes(b"\0" * (2 << 20))
     finding = {"code": "parity.lost", "what": "12.0% is lost again.", "why": "So."}
     report = {**CERTIFICATE, "proven": proven, "format": dtype}
@@ -160,6 +161,21 @@ def fetch_data(given: argparse.Namespace) -> int:
     path.write_text('{"question": "Why?", "answer": "So."}\n' * 4, encoding="utf-8")
     told = {"path": str(path), "name": given.name, "rows": 4, "size_bytes": 9}
     say(event="data-fetched", **told)
+    return 0
+
+
+def push(given: argparse.Namespace) -> int:
+    say(event="progress", stage="Sending the files", done=1, total=2, unit="bytes")
+    if "gone" in given.to:
+        say(event="failed", kind="hub.denied", message="The token has no right.")
+        return 10
+    while "wait" in given.to:
+        time.sleep(0.05)
+    told = {"path": str(given.artefact), "name": given.to, "branch": "main"}
+    told |= {"address": f"https://hub/{given.to}", "commit": "0" * 40}
+    flags = {"is_private": not given.public, "is_new": True, "was_there": False}
+    sizes = {"files": 2, "size_bytes": 2, "sent_bytes": 2}
+    say(event="pushed", **told, **flags, **sizes, token_from="a test")
     return 0
 
 
@@ -273,6 +289,11 @@ def main() -> int:
     making.add_argument("--questions", type=int)
     fetching = verbs.add_parser("fetch-data")
     fetching.add_argument("name")
+    pushing = verbs.add_parser("push")
+    pushing.add_argument("artefact", type=Path)
+    pushing.add_argument("--to")
+    pushing.add_argument("--public", action="store_true")
+    pushing.add_argument("--accept-unproven", action="store_true")
     measuring = verbs.add_parser("evaluate")
     measuring.add_argument("run", type=Path)
     measuring.add_argument("--data", type=Path)
@@ -282,7 +303,7 @@ def main() -> int:
     given = parser.parse_args()
     say(event="hello", protocol=1, verb=given.verb, pid=os.getpid(), started_at=1.0)
     deeds = {"export": export, "generate": generate, "make-data": make_data}
-    deeds |= {"fetch-data": fetch_data, "evaluate": evaluate}
+    deeds |= {"fetch-data": fetch_data, "push": push, "evaluate": evaluate}
     return deeds[given.verb](given)
 
 

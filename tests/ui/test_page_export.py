@@ -13,6 +13,7 @@ from studio.services.engine_task import EngineTask
 from studio.storage.recipes import save_recipe
 from studio.storage.run_directory import RunDirectory
 from studio.ui.pages.export.page import ExportPage
+from studio.ui.pages.export.push_dialog import PushDialog
 from studio.ui.widgets.fit_mark import FitMark
 from tests.ui.desks import TestDesk, desk, reading_without_card
 from tests.ui.helpers import assert_reachable
@@ -355,6 +356,18 @@ def test_that_a_certificate_is_shown_again(qtbot, desk: TestDesk, example):
     assert [place.name for place in again.opened] == ["parity.html"]
     again.view.proof.choice._choose("answers")
     assert again.view.proof.answers.before.isVisible()
+
+
+def test_that_what_was_exported_can_be_pushed(qtbot, desk: TestDesk, example):
+    finished_run(example)
+    page = shown(qtbot, desk)
+    assert not page.view.made.push.isVisible()
+    exported(qtbot, page)
+    page.view.made.push.click()
+    dialog = page.findChildren(PushDialog)[-1]
+    qtbot.waitUntil(lambda: dialog.form.artefact.count() == 2, timeout=PATIENCE_MS)
+    assert dialog.isVisible()
+    dialog.reject()
 
 
 def test_that_a_second_export_asks_before_it_replaces(qtbot, desk: TestDesk, example):

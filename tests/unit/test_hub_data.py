@@ -9,7 +9,13 @@ from studio.domain.errors import StudioError
 from studio.domain.hub_names import HubName, is_hub_word
 from studio.domain.recipe import Recipe
 from studio.services.hub_data import with_data_here
-from studio.services.launch import FETCH_DATA, engine_environment
+from studio.services.launch import (
+    FETCH_DATA,
+    PUSH,
+    engine_command,
+    engine_environment,
+    may_connect,
+)
 from studio.services.preflight import preflight
 from studio.storage.chat_files import read_chats
 from studio.storage.hub_data import (
@@ -137,9 +143,13 @@ def test_that_a_set_that_is_not_here_is_refused_with_the_way_to_it(tmp_path):
     assert [f.code for f in found].count("data.not-fetched") == 2
 
 
-def test_that_only_fetching_goes_online_and_not_against_the_users_will(monkeypatch):
+VERBS = ("train", "export", "chat", "fetch-data", "push", "doctor")
+
+
+def test_that_only_two_verbs_go_online_and_not_against_the_users_will(monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    assert FETCH_DATA == "fetch-data"
+    online = {verb for verb in VERBS if may_connect(engine_command(verb, "push"))}
+    assert online == {FETCH_DATA, PUSH} == {"fetch-data", "push"}
     assert engine_environment(keep_running=False)["HF_HUB_OFFLINE"] == "1"
     assert "HF_HUB_OFFLINE" not in engine_environment(keep_running=False, online=True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -23,6 +23,7 @@ from studio.ui.pages.export.engine_job import TaskFor
 from studio.ui.pages.export.jobs import Asking, ExportWish, Side
 from studio.ui.pages.export.parts import AnswerPanel
 from studio.ui.pages.export.proof_card import ANSWERS, CERTIFICATE
+from studio.ui.pages.export.push_dialog import PushDialog
 from studio.ui.pages.export.told import (
     Offers,
     Results,
@@ -60,7 +61,7 @@ class ExportPage(QWidget):
         opens: OpenFolder = open_in_files,
     ) -> None:
         super().__init__(parent)
-        self._desk = desk
+        self._desk, self._task_for = desk, task_for
         self._results, self._offers = Results(), Offers()
         self._model: ModelArchitecture | None = None
         self._parent_of_exports: Path | None = None
@@ -130,6 +131,7 @@ class ExportPage(QWidget):
         made.export.clicked.connect(self._on_export)
         made.cancel.clicked.connect(self.deed.exporting.job.cancel)
         made.open_folder.clicked.connect(self._on_open_exported)
+        made.push.clicked.connect(self._on_push)
         view.proof.certificate.report_wanted.connect(self._on_open_report)
         view.trial.prompt.returnPressed.connect(self._on_ask)
         view.trial.ask.clicked.connect(self._on_ask)
@@ -369,6 +371,15 @@ class ExportPage(QWidget):
     def _on_open_exported(self) -> None:
         if self._results.exported is not None:
             self.deed.open_folder(self._results.exported.folder)
+
+    @Slot()
+    def _on_push(self) -> None:
+        if self._results.exported is not None:
+            log = self._desk.folders.cache / "push-log.txt"
+            dialog = PushDialog(
+                self._results.exported.folder, log, self, self._task_for
+            )
+            dialog.open()
 
     @Slot(object)
     def _on_open_report(self, page: Path) -> None:

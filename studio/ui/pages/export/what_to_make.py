@@ -58,6 +58,7 @@ class WhatToMake(Card):
         export: Begins.
         cancel: Ends what is under way.
         open_folder: Shows what was exported.
+        push: Asks to which repository of a hub it shall go.
         save_copy: Asks where a whole model shall be copied to.
         copied: Where the last copy was made.
     """
@@ -84,6 +85,7 @@ class WhatToMake(Card):
         self.export.setToolTip(key_of(Deed.EXPORT))
         self.cancel = button("Cancel")
         self.open_folder = button("Open export", icon=IconName.FOLDER)
+        self.push = button("Push to a hub…")
         self.save_copy = button("Save a copy…", icon=IconName.SAVE)
         self.copied = ElidedLabel("", Role.CAPTION, Tone.SUCCESS)
         self._make_labels()
@@ -145,6 +147,7 @@ class WhatToMake(Card):
             self.adapter,
             self.merged,
             self.forms,
+            self.push,
         )
         for widget in at_rest:
             widget.setEnabled(not working)
@@ -200,6 +203,7 @@ class WhatToMake(Card):
         made = QHBoxLayout(self._made)
         made.setContentsMargins(0, 0, 0, 0)
         made.addWidget(self._result, 1)
+        made.addWidget(self.push)
         made.addWidget(self.open_folder)
         column.addWidget(self._need)
         column.addLayout(where)
