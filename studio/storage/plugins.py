@@ -123,11 +123,12 @@ def exporter_plugin(root: Path, name: str) -> ExporterPlugin:
     for plugin in usable:
         if plugin.name == name:
             return plugin
+    others = ", ".join(["adapter", "merged", *(each.name for each in usable)])
     raise refusal(
         "export.no-exporter",
         f"No plug-in that exports to {name} is installed.",
         why=" ".join(each.sentence() for each in wrong),
-        fix="Export to adapter or merged.",
+        fix=f"Export to one of {others}.",
         where="--to",
     )
 

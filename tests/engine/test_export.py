@@ -342,6 +342,17 @@ def test_that_a_run_s_own_adapter_is_never_replaced(run):
     assert (run.adapter_path / "README.md").read_bytes() == before
 
 
+@pytest.mark.parametrize("below", ["", "deeper", "deeper/still"])
+def test_that_a_file_in_the_way_is_told_before_any_work(run, tmp_path, below):
+    file = tmp_path / "notes.txt"
+    file.write_text("kept")
+    code, events = export(run, file / below, "adapter")
+    assert code is ExitCode.BAD_INPUT
+    assert events[-1].kind == "export.into-file"
+    assert str(file) in events[-1].message
+    assert file.read_text() == "kept"
+
+
 def test_that_a_full_disk_is_noticed_before_anything_is_written(
     run, tmp_path, monkeypatch
 ):

@@ -38,6 +38,22 @@ def refuse_run_folder(run: RunDirectory, out: Path) -> None:
         )
 
 
+def refuse_file(out: Path) -> None:
+    """Refuse a folder that can't be made, because a file has its name.
+
+    Raises:
+        StudioError: One has, or a part of the path is one.
+    """
+    there = next(each for each in (out, *out.parents) if each.exists())
+    if not there.is_dir():
+        raise refusal(
+            "export.into-file",
+            "This is a file; an export needs a folder.",
+            fix="Choose another folder.",
+            where=str(there),
+        )
+
+
 def check_adapter_place(target: Path, *, overwrite: bool) -> None:
     """Refuse a place that holds something else, or an adapter that shall stay.
 

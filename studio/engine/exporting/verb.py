@@ -22,6 +22,7 @@ from studio.engine.exporting.places import (
     check_adapter_place,
     check_model_place,
     check_other_place,
+    refuse_file,
     refuse_run_folder,
 )
 from studio.engine.merging.plan import ADAPTER_WEIGHTS
@@ -168,6 +169,7 @@ def _check_places(
     run: RunDirectory, order: ExportOrder, others: Sequence[OtherForm]
 ) -> None:
     refuse_run_folder(run, order.out)
+    refuse_file(order.out)
     if ADAPTER in order.kinds or MERGED in order.kinds:
         refuse_whole(run)
     if ADAPTER in order.kinds:
