@@ -215,6 +215,34 @@ def test_that_the_memory_is_freed_and_the_talk_kept(qtbot, make, example):
     assert told(page.view.left)[-1] == "base heard Sure? behind 2"
 
 
+def test_that_leaving_the_page_frees_the_memory_and_keeps_the_talk(
+    qtbot, make, example
+):
+    finished_run(example)
+    page = make()
+    ask(qtbot, page, "Brie?")
+    page.hide()
+    assert not page.talking.engine.is_open
+    page.show()
+    assert told(page.view.left)[1] == "base heard Brie? behind 0"
+    ask(qtbot, page, "Sure?")
+    assert told(page.view.left)[-1] == "base heard Sure? behind 2"
+
+
+def test_that_an_answer_under_way_is_waited_for_when_the_page_is_left(
+    qtbot, make, example
+):
+    finished_run(example)
+    page = make()
+    ask(qtbot, page, "stop", waits=False)
+    qtbot.waitUntil(lambda: "heard" in page.view.left.text.toPlainText())
+    page.hide()
+    assert page.talking.engine.is_open
+    page.talking.engine.stop_answer()
+    qtbot.waitUntil(lambda: not page.talking.engine.is_open, timeout=PATIENCE_MS)
+    assert page.talking.talk.rounds
+
+
 def test_that_a_run_that_begins_frees_the_memory(qtbot, make, desk, example):
     finished_run(example)
     page = make()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -70,6 +70,12 @@ class PlaygroundPage(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.read_again()
+
+    @override
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if not event.spontaneous():  # another page came to the front
+            self._free_behind()
 
     @Slot()
     def read_again(self) -> None:
@@ -163,6 +169,16 @@ class PlaygroundPage(QWidget):
         view.runs.setEnabled(not answers)
         view.begin.setEnabled(not answers)
         view.save.setEnabled(not answers and bool(talking.talk.rounds))
+        self._free_behind()
+
+    def _free_behind(self) -> None:
+        """Let go of the memory once the page was left and all is answered.
+
+        Other pages say what is free, which shall not leave out what only waits here.
+        """
+        talking = self.talking
+        if not self.isVisible() and talking.engine.is_open and talking.pending is None:
+            self._on_free()
 
     def _refuse_beside_a_run(self) -> bool:
         """Ask what to do while a run trains; whether nothing is to be done yet."""
