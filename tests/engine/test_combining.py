@@ -349,6 +349,22 @@ def test_that_what_trained_kinds_leave_adds_up(variant, two, tiny_qwen, tmp_path
     assert said.distance < 1e-6
 
 
+def test_that_checkpoints_of_a_run_can_be_combined(tiny_qwen, tmp_path):
+    data = tiny.write_chats(tmp_path / "chats.jsonl")
+    options = {"train__max_steps": 4, "train__save_steps": 2}
+    run = new_run(tmp_path / "runs", recipe_for(tiny_qwen, data, **options))
+    code, events = train(run)
+    assert code is ExitCode.OK, events[-1]
+    early = run.checkpoints_path / "step-2"
+    said = combined(tmp_path / "both", early, run.path, weights="0.5,0.5")
+    sums = summed((early, 0.5), (run.adapter_path, 0.5))
+    assert distance(Path(said.adapter), sums) < 1e-6
+    told = json.loads((Path(said.adapter) / "combined.json").read_text())
+    assert [each["name"] for each in told["adapters"]] == ["run-1 step-2", "run-1"]
+    assert told["adapters"][0]["data"] == told["adapters"][1]["data"] != []
+    assert told["base"] == tiny_qwen.name
+
+
 def test_that_it_can_be_asked_exported_and_verified_as_a_run(two, tmp_path):
     both = Path(combined(tmp_path / "both", *(run.path for run in two)).path)
     asked = {"prompt": ["Which?"], "max_new_tokens": 4, "base": False}

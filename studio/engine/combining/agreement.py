@@ -8,7 +8,6 @@ from studio.domain.combining import Combination
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding, warning
 from studio.engine.combining.parts import Part
-from studio.engine.exporting.adapter import in_public
 from studio.engine.tokenizer_loading import Tokenizer, load_tokenizer
 
 
@@ -20,7 +19,7 @@ def base_of(parts: Sequence[Part]) -> str:
     """
     for one, other in pairwise(parts):
         _refuse_other_base(one, other)
-    return _public(parts[0])
+    return parts[0].base
 
 
 def revision_of(parts: Sequence[Part]) -> str:
@@ -39,7 +38,7 @@ def refuse_disagreement(parts: Sequence[Part], combination: Combination) -> None
     if len(_revisions(parts)) > 1:
         raise _differ(
             "bases",
-            f"The adapters are of different commits of {_public(parts[0])}.",
+            f"The adapters are of different commits of {parts[0].base}.",
             "Weights of the base may differ between them.",
             "Combine adapters of one commit.",
         )
@@ -113,17 +112,12 @@ def _clash(one: Tokenizer, other: Tokenizer) -> bool:
     )
 
 
-def _public(part: Part) -> str:
-    return in_public(str(part.config.base_model_name_or_path or ""))
-
-
 def _revisions(parts: Sequence[Part]) -> list[str]:
-    told = (part.config.revision for part in parts)
-    return sorted({each for each in told if each})
+    return sorted({part.revision for part in parts if part.revision})
 
 
 def _refuse_other_base(one: Part, other: Part) -> None:
-    names = _public(one), _public(other)
+    names = one.base, other.base
     is_same = names[0] == names[1]
     if is_same and "/" not in names[0] and one.recipe and other.recipe:
         # Folders may bear the same name and hold different models.

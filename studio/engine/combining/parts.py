@@ -16,8 +16,15 @@ from studio.domain.errors import StudioError, refusal
 from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import LoraVariant
 from studio.engine.adapter_files import card_of, refuse_without_adapter
+from studio.engine.exporting.adapter import in_public
 from studio.engine.merging.plan import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from studio.engine.model_card import repairs_base, stretch_in
+from studio.engine.model_card import (
+    public_name,
+    repairs_base,
+    revision_of,
+    stretch_in,
+)
+from studio.engine.model_places import place_if_here
 from studio.engine.trained_beside import PREFIX
 from studio.storage.data_digest import sha256_of
 from studio.storage.run_directory import RunDirectory
@@ -87,6 +94,8 @@ class Part:
         name: For people.
         folder: Holds weights and configuration.
         config: As peft reads it.
+        base: What its base is called in public; empty where it isn't told.
+        revision: The base's commit; empty where unknown.
         layers: By the names of the base's modules.
         recipe: Of its run, where that is here.
         card: Its card; empty without one.
@@ -96,6 +105,8 @@ class Part:
     name: str
     folder: Path
     config: LoraConfig
+    base: str
+    revision: str
     layers: Mapping[str, Layer]
     recipe: Recipe | None
     card: str
@@ -128,11 +139,11 @@ def part_at(path: Path) -> Part:
     Raises:
         StudioError: There is none, or it is more than a product on its base.
     """
-    folder, run = _found(path.absolute())
+    name, folder, run = _found(path.absolute())
     recipe = run.read_recipe() if run else None
-    name = run.name if run else _named(folder)
-    config = _config(folder)
-    card = card_of(folder)
+    config = _config(name, folder)
+    # A checkpoint has no card of its own.
+    card = card_of(folder) or (card_of(run.adapter_path) if run else "")
     if repairs_base(card) or (recipe and recipe.lora.variant is LoraVariant.LOFTQ):
         raise _refused(
             "repairs-base",
@@ -144,16 +155,15 @@ def part_at(path: Path) -> Part:
     tensors = read_header(folder / ADAPTER_WEIGHTS).tensors
     layers = dict(_layers(name, config, tensors))
     digest = sha256_of(folder / ADAPTER_WEIGHTS)
-    return Part(name, folder, config, layers, recipe, card, digest)
+    base, revision = _base(config, recipe)
+    return Part(name, folder, config, base, revision, layers, recipe, card, digest)
 
 
-def _found(path: Path) -> tuple[Path, RunDirectory | None]:
-    """The adapter's folder, and the run that it is of."""
+def _found(path: Path) -> tuple[str, Path, RunDirectory | None]:
+    """What an adapter is called, its folder, and the run that it is of."""
     if (path / ADAPTER_CONFIG).is_file():
-        above = RunDirectory(path.parent)
-        is_of_run = above.adapter_path == path and above.recipe_path.is_file()
         refuse_without_adapter(path)
-        return path, above if is_of_run else None
+        return _named(path)
     run = RunDirectory(path)
     if run.recipe_path.is_file():
         if run.read_recipe().trains_all:
@@ -164,7 +174,7 @@ def _found(path: Path) -> tuple[Path, RunDirectory | None]:
                 where=str(path),
             )
         refuse_without_adapter(run.adapter_path)
-        return run.adapter_path, run
+        return run.name, run.adapter_path, run
     raise refusal(
         "combine.no-adapter",
         "This folder is neither a run nor an adapter in safetensors.",
@@ -173,12 +183,31 @@ def _found(path: Path) -> tuple[Path, RunDirectory | None]:
     )
 
 
-def _named(folder: Path) -> str:
-    """What an adapter without a run is called: exports call each `adapter`."""
-    return folder.parent.name if folder.name == "adapter" else folder.name
+def _named(folder: Path) -> tuple[str, Path, RunDirectory | None]:
+    """An adapter's folder: a run's own, one of its checkpoints, or another's."""
+    above, further = RunDirectory(folder.parent), RunDirectory(folder.parent.parent)
+    if above.adapter_path == folder and above.recipe_path.is_file():
+        return above.name, folder, above
+    if further.checkpoints_path == folder.parent and further.recipe_path.is_file():
+        return f"{further.name} {folder.name}", folder, further
+    # Exports call each of them `adapter`.
+    is_export = folder.name == above.adapter_path.name
+    return (above.name if is_export else folder.name), folder, None
 
 
-def _config(folder: Path) -> LoraConfig:
+def _base(config: LoraConfig, recipe: Recipe | None) -> tuple[str, str]:
+    """Name and commit of a base, which a checkpoint names by where it lies."""
+    told = str(config.base_model_name_or_path or "")
+    name, revision = in_public(told), config.revision or ""
+    if name == told or recipe is None:
+        return name, revision
+    place = place_if_here(recipe.model.name)
+    if place is None:
+        return name, revision
+    return public_name(place), revision or revision_of(place)
+
+
+def _config(name: str, folder: Path) -> LoraConfig:
     try:
         found = PeftConfig.from_pretrained(str(folder))
     except (OSError, ValueError, TypeError, KeyError) as fault:
@@ -191,9 +220,9 @@ def _config(folder: Path) -> LoraConfig:
     if type(found) is not LoraConfig:
         raise _refused(
             "kind",
-            folder.name,
+            name,
             f"is {found.peft_type}, and not LoRA",
-            "It adds up not.",
+            "What it does is more than a product.",
         )
     return found
 
