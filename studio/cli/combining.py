@@ -20,6 +20,7 @@ from studio.domain.errors import StudioError
 from studio.protocol.codec import heard
 from studio.protocol.events import EngineEvent, Progress, Warned
 from studio.protocol.export_events import Combined
+from studio.services.combining import VERB, combine_arguments
 from studio.services.library import find_run
 
 HELP = "Ways of --how:\n\n" + "\n\n".join(f"{way}: {way.meaning}" for way in Way)
@@ -86,10 +87,12 @@ def combine(  # noqa: PLR0913, PLR0917 - a command line has the options it has
         seed=seed,
         rank=rank,
     ).check(len(adapters))
-    options = [*_options(combination), *(["--base", base] if base else [])]
-    options += ["--overwrite"] if overwrite else []
-    places = [str(_place(each)) for each in adapters]
-    made = _combine([*places, "--out", str(out.expanduser().absolute()), *options])
+    places = [_place(each) for each in adapters]
+    target = out.expanduser().absolute()
+    order = combine_arguments(places, combination, target)
+    order += ["--base", base] if base else []
+    order += ["--overwrite"] if overwrite else []
+    made = _combine(order)
     if json:
         terminal.say_json(document(made))
     else:
@@ -106,18 +109,6 @@ def document(made: Combined) -> dict[str, object]:
         "bytes": made.size_bytes,
         "distance": made.distance,
     }
-
-
-def _options(combination: Combination) -> list[str]:
-    # Behind “=”, since a weight may begin with a minus.
-    weights = ",".join(repr(weight) for weight in combination.weights)
-    return [
-        f"--weights={weights}",
-        *("--how", combination.way.value),
-        *("--density", repr(combination.density)),
-        *("--seed", str(combination.seed)),
-        *("--rank", str(combination.rank)),
-    ]
 
 
 def _place(name: str) -> Path:
@@ -143,7 +134,7 @@ def _combine(arguments: list[str]) -> Combined:
                 case _:
                     pass
 
-        made = run_engine("combine", *arguments, listener=hear)
+        made = run_engine(VERB, *arguments, listener=hear)
     assert isinstance(made, Combined)
     return made
 

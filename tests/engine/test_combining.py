@@ -14,11 +14,13 @@ from peft import PeftConfig, PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from studio.cli import main
 from studio.domain.combining import Way
 from studio.domain.errors import ExitCode
 from studio.engine.model_loading import load_plain
 from studio.protocol.events import Warned
 from studio.protocol.export_events import Combined, Merged
+from studio.system.paths import projects_dir
 from tests.engine import tiny
 from tests.engine.adapters import DIGEST, run_with_adapter, write_adapter
 from tests.engine.helpers import carry_out, new_run, of_kind, recipe_for, train
@@ -393,3 +395,32 @@ def test_that_it_can_be_asked_exported_and_verified_as_a_run(two, tmp_path):
     code, events = carry_out("verify", run=both, artefact=out / "merged")
     assert code is ExitCode.OK, events[-1]
     assert events[-1].is_proven
+
+
+def test_that_it_is_measured_with_data_that_is_named(two, tmp_path):
+    both = Path(combined(tmp_path / "both", *(run.path for run in two)).path)
+    data = tiny.write_chats(tmp_path / "chats.jsonl")
+    given = {"columns": [], "rows": 3, "also": [], "max_new_tokens": 4}
+    given |= {"lowercase": False, "out": None}
+    code, events = carry_out("evaluate", run=both, data=data, **given)
+    assert code is ExitCode.OK, events[-1]
+    code, events = carry_out("evaluate", run=both, data=None, **given)
+    assert code is ExitCode.BAD_INPUT
+    assert events[-1].kind == "evaluation.no-data"
+
+
+def test_that_a_projects_runs_are_no_place_for_it(two, tmp_path, monkeypatch):
+    monkeypatch.setenv("SNUGTUNE_HOME", str(tmp_path))
+    out = projects_dir() / "one" / "runs" / "both"
+    code, events = combine(out, *(run.path for run in two))
+    assert code is ExitCode.BAD_INPUT
+    assert events[-1].kind == "combine.place-taken"
+
+
+@pytest.mark.parametrize("command", ["show", "resume", "pause", "cancel"])
+def test_that_it_is_no_run_to_those_who_ask_for_its_training(
+    command, two, tmp_path, capsys
+):
+    both = combined(tmp_path / "both", *(run.path for run in two)).path
+    assert main([command, both]) == ExitCode.BAD_INPUT
+    assert "combined adapters" in capsys.readouterr().err

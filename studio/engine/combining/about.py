@@ -12,9 +12,9 @@ from studio.engine.combining.parts import Part
 from studio.engine.exporting.shared_card import base_section, loading_section
 from studio.engine.model_card import told_card
 from studio.storage.model_cards import licence_in
+from studio.storage.run_directory import COMBINED
 from studio.system.versions import versions
 
-DOCUMENT = "combined.json"
 # As cards of runs tell their data; cards of what was combined repeat it.
 _DATA = re.compile(r"`([^`\n]+)`, SHA-256 `([0-9a-f]{64})`")
 
@@ -45,7 +45,7 @@ def write_about(folder: Path, about: About) -> None:
     """Write card and document into a folder that is being filled."""
     write_card(folder, _card(about))
     text = json.dumps(_document(about), indent=2, ensure_ascii=False) + "\n"
-    (folder / DOCUMENT).write_text(text, encoding="utf-8")
+    (folder / COMBINED).write_text(text, encoding="utf-8")
 
 
 def _card(about: About) -> str:

@@ -14,7 +14,7 @@ from studio.domain.combining import Combination, way_of, weights_of
 from studio.domain.errors import StudioError, refusal
 from studio.domain.run import Phase
 from studio.domain.waypoints import passing
-from studio.engine.combining.about import DOCUMENT, About, write_about
+from studio.engine.combining.about import About, write_about
 from studio.engine.combining.agreement import (
     base_of,
     doubts,
@@ -31,8 +31,9 @@ from studio.engine.staging import need_space, whole_folder
 from studio.engine.tokenizer_loading import Tokenizer
 from studio.protocol.export_events import Combined
 from studio.storage.recipes import save_recipe
-from studio.storage.run_directory import RunDirectory
+from studio.storage.run_directory import RUNS, RunDirectory
 from studio.storage.safetensors_writing import SafetensorsWriter
+from studio.system.paths import projects_dir
 
 # Tokenizer, configuration and card.
 _REST_BYTES = 32 << 20
@@ -150,9 +151,11 @@ def _check_place(order: CombineOrder) -> None:
     for path in order.adapters:
         if out.path.resolve() in {path.resolve(), path.resolve().parent}:
             raise _taken(out, "One of the adapters lies there.", "")
+    if out.path.parent.name == RUNS and out.path.parents[2] == projects_dir():
+        raise _taken(out, "A project keeps its runs in this folder.", "")
     if not out.path.exists() or (out.path.is_dir() and not any(out.path.iterdir())):
         return
-    if not (out.adapter_path / DOCUMENT).is_file() or out.journal_path.exists():
+    if not out.is_combined or out.journal_path.exists():
         raise _taken(out, "Something lies there that wasn’t combined by Snugtune.", "")
     if not order.overwrite:
         raise _taken(out, "An earlier combination lies there.", ", or add --overwrite")
