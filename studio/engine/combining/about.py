@@ -74,7 +74,7 @@ def _table(about: About) -> Iterator[str]:
         data = "<br>".join(
             f"`{name}`, SHA-256 `{digest}`" for name, digest in _data_of(part)
         )
-        name = part.name.replace("|", "\\|")
+        name = " ".join(part.name.replace("|", "\\|").split())
         told = (name, f"{weight:g}", str(part.rank), part.sha256, data or "not told")
         yield f"| {' | '.join(told)} |"
 
