@@ -20,6 +20,7 @@ from studio.domain.errors import ExitCode
 from studio.engine.model_loading import load_plain
 from studio.protocol.events import Warned
 from studio.protocol.export_events import Combined, Merged
+from studio.storage.push_files import pushable
 from studio.system.paths import projects_dir
 from tests.engine import tiny
 from tests.engine.adapters import DIGEST, run_with_adapter, write_adapter
@@ -248,6 +249,14 @@ def test_that_it_says_where_it_comes_from(two, tmp_path):
         assert data["sha256"] == DIGEST
         assert f"`{data['name']}`, SHA-256 `{DIGEST}`" in card
     assert "# LoRA adapter of tiny-qwen" in card
+
+
+def test_that_all_of_it_can_be_pushed(two, tmp_path):
+    said = combined(tmp_path / "both", *(run.path for run in two))
+    found = pushable(Path(said.adapter))
+    assert {file.name for file in found.files} == {
+        file.name for file in Path(said.adapter).iterdir()
+    }
 
 
 def test_that_it_can_be_combined_again(two, tiny_qwen, tmp_path):
