@@ -10,6 +10,7 @@ import typer
 from studio import __version__
 from studio.cli import (
     chatting,
+    combining,
     data,
     evaluating,
     explaining,
@@ -286,6 +287,7 @@ app.command(epilog=run_show.JSON_HELP)(run_show.show)
 app.command()(verifying.verify)
 app.command()(exporting.export)
 app.command(epilog=pushing.HELP)(pushing.push)
+app.command(epilog=combining.HELP)(combining.combine)
 app.command(epilog=evaluating.HELP)(evaluating.evaluate)
 app.command()(chatting.chat)
 

@@ -12,7 +12,7 @@ from studio.domain.errors import ExitCode, refusal
 from studio.domain.free_wait import FreeWait
 from studio.domain.hardware import MachineReading, gib
 from studio.domain.time_words import duration
-from studio.services.library import find_run
+from studio.services.library import find_trained
 from studio.services.run_journal import snapshot_of
 from studio.services.run_wait import USUAL_MINUTES, RunWait
 from studio.storage.run_directory import RunDirectory
@@ -64,7 +64,7 @@ def resume(
             fix="Add --when-free, or leave --minutes out.",
             where="--minutes",
         )
-    directory = find_run(run)
+    directory = find_trained(run)
     with ExitStack() as turn:
         if when_free:
             hold = USUAL_MINUTES if minutes is None else minutes

@@ -11,7 +11,7 @@ from studio.domain.errors import ExitCode
 from studio.domain.run import RunSnapshot, RunState
 from studio.protocol.commands import EngineCommand, Pause, Stop
 from studio.services import ordering
-from studio.services.library import find_run
+from studio.services.library import find_trained
 from studio.services.run_journal import saved_words, snapshot_of
 from studio.storage.run_directory import RunDirectory
 
@@ -26,7 +26,7 @@ Wait = Annotated[bool, typer.Option(help="Wait until the run has ended.")]
 
 def pause(run: RunName, *, wait: Wait = True, json: Json = False) -> None:
     """Let a run save and end after its step, so that the card is free."""
-    _order(find_run(run), Pause(), waits=wait, json=json)
+    _order(find_trained(run), Pause(), waits=wait, json=json)
 
 
 def stop(
@@ -39,12 +39,12 @@ def stop(
     json: Json = False,
 ) -> None:
     """End a run after its step; its adapter is kept."""
-    _order(find_run(run), Stop(save=save), waits=wait, json=json)
+    _order(find_trained(run), Stop(save=save), waits=wait, json=json)
 
 
 def cancel(run: RunName, *, json: Json = False) -> None:
     """End a run at once, with all its processes; checkpoints are kept."""
-    _say(ordering.cancel(find_run(run)), json=json)
+    _say(ordering.cancel(find_trained(run)), json=json)
 
 
 def _order(

@@ -15,7 +15,7 @@ from studio.services.evaluations import (
     figures_document,
     summary,
 )
-from studio.services.library import find_run
+from studio.services.library import find_trained
 from studio.services.run_files import adapter_sha256, model_sha256
 from studio.services.run_journal import saved_words, snapshot_of
 from studio.storage.run_directory import RunDirectory
@@ -41,7 +41,7 @@ def show(
     ] = False,
 ) -> None:
     """Tell one run: how it stands, its losses, checkpoints, memory and adapter."""
-    directory = find_run(run)
+    directory = find_trained(run)
     told = snapshot_of(directory)
     if json:
         terminal.say_json(document(directory, told))

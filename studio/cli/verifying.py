@@ -9,11 +9,12 @@ import typer
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
 from studio.cli.training import RunReport
-from studio.domain.errors import ExitCode
+from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.protocol.export_events import ParityMeasured
 from studio.services.certificates import figures_of
 from studio.services.library import find_run
 from studio.storage.artefacts import read_origin
+from studio.storage.run_directory import RunDirectory
 
 
 def verify(
@@ -39,7 +40,7 @@ def verify(
     """
     place = artefact.expanduser().absolute()
     folder = place.parent if place.is_file() else place
-    directory = find_run(run or read_origin(folder).run)
+    directory = find_run(run) if run else _made_from(folder)
     with terminal.ProgressDisplay() as display:
         measured = run_engine(
             "verify",
@@ -55,6 +56,24 @@ def verify(
         _say(told, measured.report)
     if not measured.is_proven:
         raise typer.Exit(ExitCode.DIFFERENT)
+
+
+def _made_from(folder: Path) -> RunDirectory:
+    """The run that a folder names, which may lie in no project.
+
+    Raises:
+        StudioError: It names none, or one that has to be told by its folder.
+    """
+    name = read_origin(folder).run
+    try:
+        return find_run(name)
+    except StudioError as refused:
+        raise refusal(
+            refused.finding.code,
+            f"It was made from {name}, which no project has.",
+            fix="Name its folder, of a run or of combined adapters: --run DIR.",
+            where=str(folder),
+        ) from refused
 
 
 def _say(told: dict[str, Any], page: str) -> None:

@@ -51,6 +51,7 @@ class Phase(StrEnum):
     TRAINING = "training"
     SAVING = "saving"
     MERGING = "merging"
+    COMBINING = "combining"
     EXPORTING = "exporting"
     DRAFTING = "drafting"
 
@@ -68,6 +69,7 @@ class Phase(StrEnum):
             Phase.TRAINING: "Training",
             Phase.SAVING: "Saving",
             Phase.MERGING: "Merging",
+            Phase.COMBINING: "Combining the adapters",
             Phase.EXPORTING: "Exporting",
             Phase.DRAFTING: "Drafting questions and answers",
         }[self]

@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_export(verbs.add_parser("export", help="make what a run is handed on as"))
     _add_push(verbs.add_parser("push", help="push what was exported to a hub"))
+    _add_combining(verbs.add_parser("combine", help="make one adapter of several"))
     _add_evaluation(verbs.add_parser("evaluate", help="measure a run beside its base"))
     _add_answering(verbs)
     _add_drafting(verbs.add_parser("make-data", help="draft examples from documents"))
@@ -130,6 +131,18 @@ def _add_push(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--revision", default="", metavar="BRANCH")
     verb.add_argument("--message", default="", help="of the commit")
     verb.add_argument("--accept-unproven", action="store_true")
+
+
+def _add_combining(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("adapters", type=Path, nargs="+", metavar="RUN_OR_ADAPTER_DIR")
+    verb.add_argument("--how", default="cat", metavar="WAY")
+    verb.add_argument("--weights", required=True, metavar="W1,W2")
+    verb.add_argument("--density", type=float, default=0.5)
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--rank", type=int, default=0, help="0 for the adapters’ highest")
+    verb.add_argument("--base", default="", help="where no run names it")
+    verb.add_argument("--out", type=Path, required=True, metavar="DIR")
+    verb.add_argument("--overwrite", action="store_true")
 
 
 def _add_evaluation(verb: argparse.ArgumentParser) -> None:

@@ -5,7 +5,8 @@ user's name. This one names nothing of the machine.
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,10 @@ _NOT_LISTED = frozenset(
 _ADAPTER = "LoRA adapter"
 _WHOLE = "Fine-tuned version"
 _PEFT = "library_name: peft"
+_TAGS = ("tags:", "- snugtune", "- lora", "---", "")
 _TRANSFORMERS = "library_name: transformers"
 _REPAIRS = "The adapter makes good"
+_STRETCHED = "The base's rotary positions were divided by"
 _CONVERTED = "PiSSA trained it"
 _SPREAD = "AdaLoRA spread a rank"
 _TEMPLATE_NOTE = (
@@ -108,6 +111,52 @@ def model_card(facts: Facts) -> str:
     )
 
 
+def told_card(
+    base: str,
+    licence: str,
+    told: Sequence[str],
+    versions: Mapping[str, str],
+    *,
+    stretch: float = 1.0,
+) -> str:
+    """The card of an adapter that no single run left.
+
+    Args:
+        base: As the adapter's configuration names it.
+        licence: Of the base; empty where unknown.
+        told: Paragraphs behind the title, in Markdown.
+        versions: Of the libraries, by name.
+        stretch: What the base's positions are divided by under it.
+    """
+    hub_id = base if "/" in base else ""
+    return "\n".join(
+        [
+            "\n".join([*_named(hub_id, licence), _PEFT, *_TAGS]),
+            f"# {_ADAPTER} of {base}",
+            *(line for paragraph in told for line in ("", paragraph)),
+            *_stretched_by(stretch),
+            "",
+            _TEMPLATE_NOTE,
+            "",
+            "## Versions",
+            "",
+            *(f"- {name} {number}" for name, number in versions.items()),
+            "",
+        ]
+    )
+
+
+def repairs_base(card: str) -> bool:
+    """Whether an adapter's card says that it makes good what 4 bits lost."""
+    return any(line.startswith(_REPAIRS) for line in card.splitlines())
+
+
+def stretch_in(card: str) -> float:
+    """What an adapter's card says that its base's positions were divided by."""
+    found = re.search(rf"^{re.escape(_STRETCHED)} ([\d.]+):", card, re.MULTILINE)
+    return float(found[1].rstrip(".")) if found else 1.0
+
+
 def merged_card(adapter_card: str, dtype: str, *, as_trained: bool = False) -> str:
     """A merged model's card, from that of the adapter that was merged.
 
@@ -129,16 +178,22 @@ def merged_card(adapter_card: str, dtype: str, *, as_trained: bool = False) -> s
 
 
 def _front_matter(facts: Facts) -> str:
-    lines = ["---"]
-    if facts.place.hub_id:
-        lines.append(f"base_model: {json.dumps(facts.place.hub_id)}")
-    if facts.place.licence:
-        lines.append(f"license: {json.dumps(facts.place.licence.lower())}")
+    lines = _named(facts.place.hub_id, facts.place.licence)
     if facts.recipe.trains_all:
         lines += [_TRANSFORMERS, "tags:", "- snugtune", "---", ""]
     else:
-        lines += [_PEFT, "tags:", "- snugtune", "- lora", "---", ""]
+        lines += [_PEFT, *_TAGS]
     return "\n".join(lines)
+
+
+def _named(hub_id: str, licence: str) -> list[str]:
+    """The front matter's first lines: the base and its licence, where known."""
+    lines = ["---"]
+    if hub_id:
+        lines.append(f"base_model: {json.dumps(hub_id)}")
+    if licence:
+        lines.append(f"license: {json.dumps(licence.lower())}")
+    return lines
 
 
 def _best_of(facts: Facts) -> str:
@@ -160,11 +215,16 @@ def _measured(facts: Facts) -> list[str]:
 
 
 def _stretched(recipe: Recipe) -> list[str]:
-    factor = recipe.model.stretch
-    if factor == 1 or recipe.trains_all:  # a whole model's configuration says so
+    if recipe.trains_all:  # a whole model's configuration says so
+        return []
+    return _stretched_by(recipe.model.stretch)
+
+
+def _stretched_by(factor: float) -> list[str]:
+    if factor == 1:
         return []
     scaled = f'load it with `rope_type` "linear" and `factor` {factor:g}.'
-    return ["", f"The base's rotary positions were divided by {factor:g}: {scaled}"]
+    return ["", f"{_STRETCHED} {factor:g}: {scaled}"]
 
 
 def _started(recipe: Recipe) -> list[str]:

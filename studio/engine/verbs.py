@@ -10,7 +10,7 @@ from pathlib import Path
 
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import error
-from studio.domain.recipe import Recipe
+from studio.engine import data_verbs
 from studio.engine.failures import Failure, put_into_words
 from studio.engine.hub_verbs import fetch_data, push
 from studio.engine.lifeline import Interrupted
@@ -215,6 +215,12 @@ def _export(session: Session, arguments: argparse.Namespace) -> None:
     export(session, run, place, order)
 
 
+def _combine(session: Session, arguments: argparse.Namespace) -> None:
+    from studio.engine.combining.verb import combine, order_of
+
+    combine(session, order_of(arguments))
+
+
 def _evaluate(session: Session, arguments: argparse.Namespace) -> None:
     from studio.engine.evaluating.verb import evaluate, order_of
 
@@ -326,46 +332,6 @@ def _measure_memory(session: Session, arguments: argparse.Namespace) -> None:
     measure_memory(session, probe)
 
 
-def _inspect_data(session: Session, arguments: argparse.Namespace) -> None:
-    from studio.engine.data_inspection import Subject, inspect_data
-
-    place = place_of(arguments.model) if arguments.model else None
-    with session.lifeline.open():
-        found = inspect_data(session, Subject(_recipe_about(arguments.data), place))
-    session.say(found)
-
-
-def _fix_data(session: Session, arguments: argparse.Namespace) -> None:
-    from studio.engine.data_inspection import Subject
-    from studio.engine.data_mending import MendOrder, fix_data
-
-    subject = Subject(_recipe_about(arguments.data), place_of(arguments.model))
-    order = MendOrder(
-        codes=tuple(arguments.codes.split(",")),
-        out=arguments.out,
-        against=arguments.against,
-        overwrite=arguments.overwrite,
-    )
-    with session.lifeline.open():
-        fixed = fix_data(session, subject, order)
-    session.say(fixed)
-
-
-def _show_rows(session: Session, arguments: argparse.Namespace) -> None:
-    from studio.engine.row_showing import show_rows
-
-    place = place_of(arguments.model)
-    with session.lifeline.open():
-        show_rows(session, _recipe_about(arguments.data), place)
-
-
-def _recipe_about(data: Path) -> Recipe:
-    """The recipe of a file, or one that names nothing but the data."""
-    if data.suffix == ".toml":
-        return load_recipe(data)
-    return Recipe().with_value("data.path", str(data))
-
-
 def _doctor(session: Session, _: argparse.Namespace) -> None:
     from studio.engine.doctor import diagnose
 
@@ -378,6 +344,7 @@ VERBS: Mapping[str, Verb] = {
     "verify": _verify,
     "export": _export,
     "push": push,
+    "combine": _combine,
     "evaluate": _evaluate,
     "generate": _generate,
     "chat": _chat,
@@ -386,8 +353,8 @@ VERBS: Mapping[str, Verb] = {
     "estimate-memory": _estimate_memory,
     "measure-memory": _measure_memory,
     "fetch-data": fetch_data,
-    "inspect-data": _inspect_data,
-    "fix-data": _fix_data,
-    "show-rows": _show_rows,
+    "inspect-data": data_verbs.inspect_data,
+    "fix-data": data_verbs.fix_data,
+    "show-rows": data_verbs.show_rows,
     "doctor": _doctor,
 }

@@ -25,7 +25,13 @@ from studio.protocol.event_parts import (
     StepTimeline,
     Told,
 )
-from studio.protocol.export_events import Exported, Merged, ParityMeasured, Pushed
+from studio.protocol.export_events import (
+    Combined,
+    Exported,
+    Merged,
+    ParityMeasured,
+    Pushed,
+)
 
 PROTOCOL_VERSION = 1
 
@@ -351,6 +357,7 @@ EngineEvent = (
     | ParityMeasured
     | Exported
     | Pushed
+    | Combined
     | Evaluated
     | Generated
     | DraftsMade

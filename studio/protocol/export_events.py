@@ -116,3 +116,24 @@ class Pushed(Event, frozen=True, tag="pushed"):
     sent_bytes: int | None
     token_from: str
     left_out: tuple[str, ...] = ()
+
+
+class Combined(Event, frozen=True, tag="combined"):
+    """Adapters became one adapter, which is whole on disk.
+
+    Attributes:
+        path: The folder that every verb takes in a run's place, absolute.
+        adapter: In it, what is handed on.
+        how: A `studio.domain.combining.Way`.
+        rank: Of the new adapter.
+        size_bytes: Of its files.
+        distance: From the weighted sum, as a share of that sum; None where the sum
+            is nothing.
+    """
+
+    path: str
+    adapter: str
+    how: str
+    rank: int
+    size_bytes: int
+    distance: float | None

@@ -5,10 +5,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from studio.domain.errors import StudioError, refusal
-from studio.storage.run_directory import RunDirectory
+from studio.storage.run_directory import RUNS, RunDirectory
 from studio.system.paths import projects_dir
-
-RUNS = "runs"
 
 
 def runs_in(project: Path) -> Sequence[RunDirectory]:
@@ -41,6 +39,24 @@ def find_run(name_or_path: str) -> RunDirectory:
     if name_or_path and place.is_dir():
         return RunDirectory.at(place)
     raise _unknown(name_or_path)
+
+
+def find_trained(name_or_path: str) -> RunDirectory:
+    """The run that a person means, where adapters that were combined are none.
+
+    Raises:
+        StudioError: As `find_run`, or nothing was trained there.
+    """
+    found = find_run(name_or_path)
+    if found.is_combined:
+        raise refusal(
+            "run.combined",
+            f"{found.name} holds combined adapters: nothing was trained there.",
+            fix="Merge, export, evaluate it or talk to it; its card tells of what it "
+            "was made.",
+            where=str(found.adapter_path),
+        )
+    return found
 
 
 def _project_folders() -> Sequence[Path]:

@@ -28,7 +28,13 @@ from studio.protocol.events import (
     RunFinished,
     RunPaused,
 )
-from studio.protocol.export_events import Exported, Merged, ParityMeasured, Pushed
+from studio.protocol.export_events import (
+    Combined,
+    Exported,
+    Merged,
+    ParityMeasured,
+    Pushed,
+)
 
 _LOG_TAIL_BYTES = 4096
 
@@ -167,6 +173,7 @@ def is_last_word(event: EngineEvent) -> bool:
         | ParityMeasured
         | Exported
         | Pushed
+        | Combined
         | Evaluated
         | Generated
         | DraftsMade

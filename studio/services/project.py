@@ -16,12 +16,12 @@ from studio.domain.recipe import OPTIONS, Recipe
 from studio.domain.recommend.policy import Goal
 from studio.domain.run import RunSnapshot
 from studio.services.hub_data import with_data_here
-from studio.services.library import RUNS, runs_in
+from studio.services.library import runs_in
 from studio.services.run_journal import newest_first, snapshot_of, with_liveness
 from studio.storage.documents import read_toml, write_toml_atomically
 from studio.storage.locks import locked
 from studio.storage.recipes import load_recipe, save_recipe, with_absolute_others
-from studio.storage.run_directory import RunDirectory
+from studio.storage.run_directory import RUNS, RunDirectory
 
 _LOCK_PATIENCE_S = 5.0
 

@@ -24,7 +24,10 @@ from studio.storage.names import slug
 from studio.storage.post_box import PostBox
 from studio.storage.recipes import load_recipe, save_recipe, with_absolute_paths
 
+RUNS = "runs"
 CHECKPOINTS = "checkpoints"
+COMBINED = "combined.json"
+"""In an adapter's folder: which adapters it was combined of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,11 @@ class RunDirectory:
     def adapter_path(self) -> Path:
         """The trained adapter."""
         return self.path / "adapter"
+
+    @property
+    def is_combined(self) -> bool:
+        """Whether its adapter was combined of others, so that nothing trained it."""
+        return (self.adapter_path / COMBINED).is_file()
 
     @property
     def model_path(self) -> Path:

@@ -221,6 +221,15 @@ def shown(recorder):
     recorder.keep("shown", [hello, *lines])
 
 
+def combined(recorder, run):
+    """An adapter of two runs."""
+    other = recorder.run(train__max_steps=4)
+    with engine("train", other.path) as process:
+        process.end()
+    order = ("--weights", "0.7,0.3", "--out", recorder.folder / "combined")
+    recorder.keep_wire("combined", "combine", run.path, other.path, *order)
+
+
 def chatted(recorder, run):
     """Three voices, one of which isn't there."""
     words = ("base", "checkpoint-999", "adapter")
@@ -273,6 +282,7 @@ def main():
         kinds = ("--to", "adapter", "--to", "merged")
         recorder.keep_wire("exported", "export", run.path, *kinds, "--out", out)
         pushed(recorder, out / "merged")
+        combined(recorder, run)
         recorder.keep_wire("evaluated", "evaluate", run.path)
         recorder.keep_wire("generated", "generate", run.path, "--prompt", "Which?")
         chatted(recorder, run)

@@ -265,6 +265,30 @@ def draft(document: Path, number: int) -> dict[str, object]:
     }
 
 
+def combine(given: argparse.Namespace) -> int:
+    """An adapter of several runs, unless its place is taken; "wait" waits."""
+    say(event="phase", phase="combining")
+    say(event="progress", stage="Combining", done=1, total=2, unit="layers")
+    while given.out.name == "wait":
+        time.sleep(0.05)
+    if given.out.exists():
+        say(event="failed", kind="combine.place-taken", message="It is there already.")
+        return 10
+    (given.out / "adapter").mkdir(parents=True)
+    doubt = {"code": "combine.precisions", "severity": "warning", "what": "NF4, BF16."}
+    say(event="warned", finding=doubt)
+    say(
+        event="combined",
+        path=str(given.out),
+        adapter=str(given.out / "adapter"),
+        how=given.how,
+        rank=32,
+        size_bytes=3,
+        distance=0.0,
+    )
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -300,10 +324,17 @@ def main() -> int:
     measuring.add_argument("--rows", type=int)
     measuring.add_argument("--max-new-tokens", type=int)
     measuring.add_argument("--lowercase", action="store_true")
+    combining = verbs.add_parser("combine")
+    combining.add_argument("runs", type=Path, nargs="+")
+    combining.add_argument("--out", type=Path, required=True)
+    combining.add_argument("--how")
+    for option in ("--weights", "--density", "--seed", "--rank"):
+        combining.add_argument(option)
     given = parser.parse_args()
     say(event="hello", protocol=1, verb=given.verb, pid=os.getpid(), started_at=1.0)
     deeds = {"export": export, "generate": generate, "make-data": make_data}
     deeds |= {"fetch-data": fetch_data, "push": push, "evaluate": evaluate}
+    deeds["combine"] = combine
     return deeds[given.verb](given)
 
 

@@ -96,3 +96,13 @@ def test_that_a_folder_that_names_none_is_refused(tmp_path, content):
         read_origin(tmp_path)
     assert refused.value.finding.code == "parity.no-origin"
     assert main(["verify", str(tmp_path)]) == ExitCode.BAD_INPUT
+
+
+def test_that_a_run_that_no_project_has_is_asked_for_by_its_folder(export, capsys):
+    folder, _, _, asked = export
+    write_origin(folder, Origin("both", "bf16", "0" * 64))
+    assert main(["verify", str(folder)]) == ExitCode.BAD_INPUT
+    said = " ".join(capsys.readouterr().err.split())
+    assert "made from both" in said
+    assert "--run DIR" in said
+    assert asked == []

@@ -151,6 +151,15 @@ def _is_judged(kind: Kind, recipe: Recipe) -> bool:
 
 def _own_data(recipe: Recipe, *, is_needed: bool) -> ChatFile | None:
     """What the run learnt from; None where it is gone and isn't needed."""
+    if not recipe.data.path:  # of combined adapters
+        if is_needed:
+            raise refusal(
+                "evaluation.no-data",
+                "Combined adapters have no data of their own to be measured with.",
+                fix="Name a data file: snugtune evaluate RUN --data FILE.",
+                where="data.path",
+            )
+        return None
     try:
         return read_data(recipe.data)
     except StudioError:

@@ -71,8 +71,8 @@ def seen_findings(seen: Sequence[Seen], *, is_known: bool) -> Iterator[Finding]:
     if not is_known:
         yield warning(
             "evaluation.seen-unknown",
-            "The run’s own data can’t be read any more, so it can’t be told which of "
-            "these rows were trained on.",
+            "What was trained on can’t be read here, so it can’t be told which of "
+            "these rows were.",
         )
         return
     counts = Counter(seen)

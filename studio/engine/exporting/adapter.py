@@ -91,7 +91,10 @@ def write_about(run: RunDirectory, draft: Path, licence: str) -> None:
         loading_section(config),
     ]
     card = card_of(run.adapter_path)
-    write_card(draft, shared_card(card, run.read_recipe(), sections))
+    # What was combined tells of its base by itself.
+    has = set(card.splitlines())
+    new = [each for each in sections if each.partition("\n")[0] not in has]
+    write_card(draft, shared_card(card, run.read_recipe(), new))
 
 
 def _files(adapter: Path) -> list[Path]:
@@ -102,10 +105,18 @@ def _files(adapter: Path) -> list[Path]:
 def _name_in_public(config: Path) -> None:
     """Name the base by its hub id or its folder's name, whoever wrote the file."""
     told = json.loads(config.read_text(encoding="utf-8"))
-    name = str(told.get("base_model_name_or_path") or "")
-    is_hub_id = name.count("/") == 1 and name[0] not in "./~"
-    public = name if is_hub_id else name.replace("\\", "/").rpartition("/")[2]
+    public = in_public(str(told.get("base_model_name_or_path") or ""))
     change_config(config, {"base_model_name_or_path": public})
+
+
+def in_public(name: str) -> str:
+    """A base by its hub id or its folder's name, as an adapter may name it to others.
+
+    Args:
+        name: That a configuration tells; a path of any machine, or a hub id.
+    """
+    is_hub_id = name.count("/") == 1 and name[0] not in "./~"
+    return name if is_hub_id else name.replace("\\", "/").rpartition("/")[2]
 
 
 def _zip(folder: Path, target: Path) -> None:

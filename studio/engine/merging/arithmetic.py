@@ -68,7 +68,7 @@ class AdapterParts:
         parts = self._parts_of(module)
         if not parts:
             return weight
-        root = _alone(module, _layer(weight, transposed=transposed))
+        root = alone(module, _layer(weight, transposed=transposed))
         inject_adapter_in_model(self._config_of(module), root, low_cpu_mem_usage=True)
         set_peft_model_state_dict(root, parts, low_cpu_mem_usage=True)
         layer = root.get_submodule(module)
@@ -129,8 +129,13 @@ def _layer(weight: torch.Tensor, *, transposed: bool) -> nn.Module:
     return layer
 
 
-def _alone(module: str, layer: nn.Module) -> nn.Module:
-    """A model that has nothing but this layer, under its own name."""
+def alone(module: str, layer: nn.Module) -> nn.Module:
+    """A model that has nothing but this layer, under its own name.
+
+    Args:
+        module: The layer's name, such as ``model.layers.0.mlp.up_proj``.
+        layer: It.
+    """
     *path, name = module.split(".")
     root = holder = nn.Module()
     for each in path:

@@ -160,6 +160,8 @@ def _material(
 ) -> tuple[list[reading.Text], list[str]]:
     """Held-out rows and prompts; the data may be gone, the fixed prompts never are."""
     fixed = reading.FIXED_PROMPTS
+    if not recipe.data.path:  # of combined adapters
+        return [], list(dict.fromkeys((*recipe.data.prompts, *fixed)))
     session.enter(Phase.PREPARING_DATA)
     try:
         data = prepare_data(session, recipe, tokenizer)

@@ -29,6 +29,8 @@ from studio.ui.pages.evaluation.entry import EvaluationEntry
 from studio.ui.pages.finding_text import show_findings
 from studio.ui.pages.question import Question
 from studio.ui.pages.recipe.queue_offer import QueueOffer
+from studio.ui.pages.runs.combine_model import why_not_combined
+from studio.ui.pages.runs.combine_offer import CombineOffer
 from studio.ui.pages.runs.told import (
     ToldRuns,
     delete,
@@ -58,6 +60,7 @@ class RunsPage(QWidget):
         waiting: The runs that wait.
         evaluation: A run beside its base.
         offer: Asks what of a run's recipe shall wait.
+        combining: Makes one adapter of several runs'.
         question: What is being asked; None while nothing is.
     """
 
@@ -82,6 +85,8 @@ class RunsPage(QWidget):
         self.view = RunsView(self.waiting, self.evaluation.panel)
         self.offer = QueueOffer(desk, self)
         self.offer.start_refused.connect(self._on_refused)
+        self.combining = CombineOffer(desk, self)
+        self.combining.was_combined.connect(self._on_combined)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
@@ -132,6 +137,7 @@ class RunsPage(QWidget):
         view.open_folder.clicked.connect(self._on_open_folder)
         view.copy_recipe.clicked.connect(self._on_copy_recipe)
         view.queue.clicked.connect(self._on_queue)
+        view.combine.clicked.connect(self._on_combine)
         view.delete.clicked.connect(self._on_delete)
         bind_keys(self, Deed.COPY_RECIPE, self._on_copy_recipe)
         bind_keys(self, Deed.DELETE_RUN, self._on_delete_key)
@@ -200,7 +206,11 @@ class RunsPage(QWidget):
         view.go_on.setVisible(run is not None and can_resume(run.snapshot))
         view.go_on.setEnabled(not self._desk.controller.is_running)
         view.evaluate.setEnabled(over and saved)
-        view.export.setVisible(over and saved and not self.evaluation.is_open)
+        why_not = "" if run is None else why_not_combined(run, self._runs)
+        view.combine.setEnabled(not why_not)
+        view.combine.setToolTip(why_not or "Makes one adapter of its and others’")
+        for led in (view.combine, view.export):
+            led.setVisible(over and saved and not self.evaluation.is_open)
         going_on = run is not None and not over
         view.note.setText("It is going on; stop it to delete it." if going_on else "")
 
@@ -236,6 +246,11 @@ class RunsPage(QWidget):
         self._refusals = [finding]
         self._show_findings([])
         self.read_again()
+
+    @Slot(list)
+    def _on_combined(self, told: list[Finding]) -> None:
+        self._refusals = told
+        self._show_findings([])
 
     @Slot()
     def _on_live_changed(self) -> None:
@@ -338,6 +353,11 @@ class RunsPage(QWidget):
         run = self.chosen()
         if run is not None and run.recipe is not None:
             self.offer.ask(run.recipe)
+
+    @Slot()
+    def _on_combine(self) -> None:
+        if (run := self.chosen()) is not None:
+            self.combining.ask(run, self._runs)
 
     @Slot()
     def _on_delete_key(self) -> None:

@@ -33,6 +33,7 @@ class RunsView(PageFrame):
 
     Attributes:
         export: Leads to the chosen run's result; the primary action.
+        combine: Makes one adapter of the chosen run's and others'.
         back: Leads back from the evaluations of a run.
         empty, to_recipe: Shown while there are no runs.
         filled: Everything else.
@@ -55,6 +56,8 @@ class RunsView(PageFrame):
         self.evaluation = evaluation
         self.back = button("Back to the runs")
         self.header.add_action_widget(self.back)
+        self.combine = button("Combine…", icon=IconName.PLUS)
+        self.header.add_action_widget(self.combine)
         self.export = button("Go to its result", ButtonKind.PRIMARY, IconName.EXPORT)
         self.header.add_action_widget(self.export)
         self.empty = empty_page(IconName.BARS, *NO_RUNS)
