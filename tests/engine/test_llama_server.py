@@ -12,7 +12,7 @@ import torch
 
 from studio.domain.dataset import Turn
 from studio.domain.errors import StudioError
-from studio.engine.parity import llama_server
+from studio.engine.parity import llama_program, llama_server
 from studio.engine.parity.listed import spread
 from studio.engine.parity.llama_server import LlamaServer
 from studio.engine.parity.speakers import ServedFile
@@ -34,6 +34,7 @@ REPLIES = {
     "/tokenize": {"tokens": [1, 5, 9]},
     "/completion": {"content": " Brie.", "completion_probabilities": [PLACE]},
 }
+REFUSED = "a prompt that the template refuses"
 
 
 @pytest.fixture
@@ -47,12 +48,19 @@ def played():
 
         def do_POST(self):
             length = int(self.headers["Content-Length"])
-            asked.append((self.path, json.loads(self.rfile.read(length))))
-            self._say(REPLIES[self.path])
+            order = json.loads(self.rfile.read(length))
+            asked.append((self.path, order))
+            if REFUSED in json.dumps(order):
+                fault = {"message": "No such role.", "code": 500}
+                self._say({"error": fault}, fault["code"])
+            elif self.path in REPLIES:
+                self._say(REPLIES[self.path])
+            else:
+                self._say({"error": {"message": "File Not Found"}}, 404)
 
-        def _say(self, told):
+        def _say(self, told, code=200):
             content = json.dumps(told).encode()
-            self.send_response(200)
+            self.send_response(code)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -100,6 +108,38 @@ def test_that_replies_are_read_as_documented(played):
     )
 
 
+def test_that_the_file_s_own_sampling_has_no_say(played):
+    server, asked = played
+    server.expected([1, 5])
+    server.answer([1, 5], 4)
+    for _, order in asked:
+        assert order["samplers"] == ["top_k"]
+        assert order["top_k"] == 1
+
+
+def test_that_a_chat_that_the_template_refuses_is_none(played):
+    server, _ = played
+    speaker = ServedFile(server, frozenset())
+    assert speaker.asked([Turn("user", REFUSED)]) is None
+    assert speaker.answers([REFUSED]) == {REFUSED: ""}
+
+
+def test_that_a_server_without_a_question_is_to_be_updated(played, monkeypatch):
+    server, _ = played
+    monkeypatch.delitem(REPLIES, "/apply-template")
+    with pytest.raises(StudioError, match=r"File Not Found.*Update llama"):
+        server.rendered([Turn("user", "Hello")])
+
+
+def test_that_a_text_without_places_is_not_asked_about(played):
+    server, asked = played
+    speaker = ServedFile(server, frozenset())
+    nothing = torch.empty(0, 4)
+    (told,) = speaker.expected(Counting(), [Text([1, 5], [])], [nothing], "Hearing")
+    assert told.shape == (0, 4)
+    assert asked == []
+
+
 def test_that_words_that_aren_t_listed_count_as_one():
     trained = torch.log_softmax(torch.randn(50, generator=torch.manual_seed(1)), 0)
     other = torch.log_softmax(torch.randn(50, generator=torch.manual_seed(2)), 0)
@@ -135,6 +175,53 @@ def test_that_a_server_that_ends_is_told(tmp_path):
     program = tmp_path / "llama-server"
     program.write_text(f"#!{sys.executable}\nraise SystemExit(3)\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    with (
+        pytest.raises(StudioError, match="code 3"),
+        llama_server.serving(program, tmp_path / "a.gguf", 64),
+    ):
+        pass
+
+
+def program_of(folder, monkeypatch, code):
+    """A llama-server made of Python code, found as a user's own is."""
+    program = folder / "llama-server"
+    program.write_text(f"#!{sys.executable}\nimport os, sys\n{code}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("SNUGTUNE_LLAMA_CPP", str(folder))
+    return program
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("version: 4391 (9ba399df)", "b4391 (9ba399df)"),
+        ("version: 0.5.0-dev (build 9999, commit 0c1e570)", "b9999 (0c1e570)"),
+        ("version: 0 (unknown)", ""),
+        ("version: 0 (9ba399df)", "9ba399df"),
+        ("version: 0.5.0", "0.5.0"),
+        ("built with cc", ""),
+    ],
+)
+def test_that_a_server_is_named_with_its_version(tmp_path, monkeypatch, said, title):
+    code = f"print({said!r}, 'built with cc', sep='\\n', file=sys.stderr)"
+    program = program_of(tmp_path, monkeypatch, code)
+    found = llama_program.usable_server()
+    assert found == llama_program.LlamaProgram(program, title)
+    assert found.title == f"llama.cpp (llama-server{' ' * bool(title)}{title})"
+
+
+def test_that_a_server_that_can_t_run_here_is_passed_over(tmp_path, monkeypatch):
+    program_of(tmp_path, monkeypatch, "raise SystemExit(127)")
+    assert llama_program.usable_server() is None
+
+
+def test_that_a_user_s_own_settings_don_t_reach_the_server(tmp_path, monkeypatch):
+    for name in ("LLAMA_ARG_CHAT_TEMPLATE", "LLAMA_API_KEY", "AIP_MODE"):
+        monkeypatch.setenv(name, "other")
+    leaks = "any(n.startswith(('LLAMA_', 'AIP_')) for n in os.environ)"
+    program = program_of(
+        tmp_path, monkeypatch, f"raise SystemExit(7 if {leaks} else 3)"
+    )
     with (
         pytest.raises(StudioError, match="code 3"),
         llama_server.serving(program, tmp_path / "a.gguf", 64),

@@ -10,6 +10,7 @@ import json
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,18 @@ from pathlib import Path
 
 from studio.domain.dataset import Turn
 from studio.domain.errors import StudioError, refusal
+from studio.engine.parity.llama_program import environment
 
-READER = "llama.cpp (llama-server)"
 LISTED = 100
 _HOST = "127.0.0.1"
 _START_S = 300.0
-_REPLY_S = 120.0
+_REPLY_S = 600.0
 _LOOK_S = 0.2
+_MISSING = 404
+_MOST_SAID = 300
+# The likeliest word, whatever the file advises: newer servers take their sampling from
+# fields of it, and would punish words that were said before.
+_GREEDY = {"temperature": -1.0, "samplers": ["top_k"], "top_k": 1}
 # Whatever proxy the user has, this is a conversation with this machine.
 _ASK = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
@@ -38,14 +44,21 @@ class LlamaServer:
 
     address: str
 
-    def rendered(self, turns: Sequence[Turn]) -> str:
+    def rendered(self, turns: Sequence[Turn]) -> str | None:
         """A chat as text, by the file's own template, ready to be answered.
+
+        None where the template refuses it.
 
         Raises:
             StudioError: It doesn't answer, or not as it should.
         """
         chat = [{"role": turn.role, "content": turn.content} for turn in turns]
-        return str(self._asked("/apply-template", {"messages": chat}, "prompt"))
+        try:
+            return str(self._asked("/apply-template", {"messages": chat}, "prompt"))
+        except StudioError as fault:
+            if _is_refused(fault.__cause__):
+                return None
+            raise
 
     def tokens(self, text: str) -> list[int]:
         """A text as tokens, by the file's own tokenizer.
@@ -63,7 +76,7 @@ class LlamaServer:
             StudioError: It doesn't answer, or not as it should.
         """
         order = {"prompt": list(ids), "n_predict": 1, "n_probs": LISTED}
-        order |= {"temperature": -1.0, "cache_prompt": True}
+        order |= {**_GREEDY, "cache_prompt": True}
         return likeliest_in(
             self._asked("/completion", order, "completion_probabilities")
         )
@@ -74,7 +87,7 @@ class LlamaServer:
         Raises:
             StudioError: It doesn't answer, or not as it should.
         """
-        order = {"prompt": list(ids), "n_predict": most_tokens, "temperature": -1.0}
+        order = {"prompt": list(ids), "n_predict": most_tokens, **_GREEDY}
         return str(self._asked("/completion", order, "content")).strip()
 
     def is_ready(self) -> bool:
@@ -94,6 +107,8 @@ class LlamaServer:
         try:
             with _ASK(request, timeout=_REPLY_S) as reply:
                 return json.loads(reply.read())[key]
+        except urllib.error.HTTPError as fault:
+            raise _no_answer(path, fault, _said_by(fault)) from fault
         except (OSError, ValueError, KeyError, TypeError) as fault:
             raise _no_answer(path, fault) from fault
 
@@ -139,10 +154,13 @@ def serving(program: Path, file: Path, context: int) -> Iterator[LlamaServer]:
     """
     port = _free_port()
     command = [str(program), "-m", str(file), "--host", _HOST, "--port", str(port)]
-    command += ["-c", str(context), "-np", "1", "--no-webui"]
+    command += ["-c", str(context), "-np", "1"]
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=dict(environment()),
         )
     except OSError as fault:
         raise _not_started(program, str(fault)) from fault
@@ -184,11 +202,25 @@ def _not_started(program: Path, why: str) -> StudioError:
     )
 
 
-def _no_answer(path: str, fault: Exception) -> StudioError:
+def _is_refused(fault: BaseException | None) -> bool:
+    """Whether a server that knows the question doesn't take what is asked."""
+    return isinstance(fault, urllib.error.HTTPError) and fault.code != _MISSING
+
+
+def _said_by(fault: urllib.error.HTTPError) -> str:
+    """What a server says beside its number."""
+    try:
+        told = json.loads(fault.read())["error"]["message"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return str(fault)
+    return f"{fault}: {str(told).strip()[:_MOST_SAID]}"
+
+
+def _no_answer(path: str, fault: Exception, why: str = "") -> StudioError:
     return refusal(
         "parity.server-answer",
         "llama-server didn’t answer as expected.",
-        why=str(fault),
+        why=why or str(fault),
         fix="Update llama.cpp, or take it off the path to compare without it.",
         where=path,
     )
