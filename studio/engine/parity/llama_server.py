@@ -27,6 +27,7 @@ _REPLY_S = 600.0
 _LOOK_S = 0.2
 _MISSING = 404
 _MOST_SAID = 300
+_FORCED = 1e6
 # The likeliest word, whatever the file advises: newer servers take their sampling from
 # fields of it, and would punish words that were said before.
 _GREEDY = {"temperature": -1.0, "samplers": ["top_k"], "top_k": 1}
@@ -69,14 +70,20 @@ class LlamaServer:
         order = {"content": text, "add_special": False, "parse_special": True}
         return tokens_in(self._asked("/tokenize", order, "tokens"))
 
-    def expected(self, ids: Sequence[int]) -> Mapping[int, float]:
+    def expected(self, ids: Sequence[int], said: int) -> Mapping[int, float]:
         """Log-probabilities of the words that it holds likeliest behind some tokens.
+
+        Args:
+            ids: The tokens.
+            said: A token of whole characters, which is drawn. A server tells nothing
+                of a place where it draws a part of a character, and what it expects
+                is told from before it draws.
 
         Raises:
             StudioError: It doesn't answer, or not as it should.
         """
         order = {"prompt": list(ids), "n_predict": 1, "n_probs": LISTED}
-        order |= {**_GREEDY, "cache_prompt": True}
+        order |= {**_GREEDY, "logit_bias": [[said, _FORCED]], "cache_prompt": True}
         return likeliest_in(
             self._asked("/completion", order, "completion_probabilities")
         )

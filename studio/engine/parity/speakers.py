@@ -20,6 +20,7 @@ from studio.engine.tokenizer_loading import Tokenizer
 PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
 ANSWER_TOKENS = 48
 _ROOM_STEP = 256
+_WHOLE = "a"  # each tokenizer has a token of whole characters for it
 
 
 def room_for(
@@ -118,9 +119,10 @@ class ServedFile:
     ) -> Iterator[torch.Tensor]:
         """Of the likeliest words; the others are one."""
         pairs = list(zip(texts, trained, strict=True))
+        whole = self.server.tokens(_WHOLE)[-1]
         for text, ours in session.counted(pairs, stage, "texts"):
             rows = [
-                spread(self.server.expected(text.ids[:place]), row)
+                spread(self.server.expected(text.ids[:place], whole), row)
                 for place, row in zip(text.places, ours, strict=True)
             ]
             yield torch.stack(rows) if rows else ours
