@@ -3,10 +3,12 @@
 import json
 import math
 import stat
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import psutil
 import pytest
 import torch
 
@@ -228,3 +230,48 @@ def test_that_a_user_s_own_settings_don_t_reach_the_server(tmp_path, monkeypatch
         llama_server.serving(program, tmp_path / "a.gguf", 64),
     ):
         pass
+
+
+SERVES = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+port = int(sys.argv[sys.argv.index("--port") + 1])
+HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+ASKS = """
+import sys
+from pathlib import Path
+from studio.engine.parity import llama_server
+with llama_server.serving(Path(sys.argv[1]), Path("a.gguf"), 64):
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_that_a_server_doesn_t_outlive_an_engine_that_is_killed(tmp_path, monkeypatch):
+    program = program_of(tmp_path, monkeypatch, SERVES)
+    asker = subprocess.Popen(
+        [sys.executable, "-c", ASKS, str(program)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with asker:
+        assert asker.stdout.readline() == b"ready\n"
+        children = psutil.Process(asker.pid).children(recursive=True)
+        assert any(str(program) in each.cmdline() for each in children)
+        asker.kill()
+    assert psutil.wait_procs(children, timeout=60)[1] == []
+
+
+def test_that_a_server_ends_with_the_comparison(tmp_path, monkeypatch):
+    program = program_of(tmp_path, monkeypatch, SERVES)
+    with llama_server.serving(program, tmp_path / "a.gguf", 64) as server:
+        assert server.is_ready()
+        children = psutil.Process().children(recursive=True)
+    assert psutil.wait_procs(children, timeout=60)[1] == []
+    assert not server.is_ready()

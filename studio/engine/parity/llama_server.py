@@ -7,8 +7,10 @@ The requests are those of llama.cpp's own tools/server/README.md.
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +24,7 @@ from studio.engine.parity.llama_program import environment
 
 LISTED = 100
 _HOST = "127.0.0.1"
+_LEASH = Path(__file__).with_name("leash.py")
 _START_S = 300.0
 _REPLY_S = 600.0
 _LOOK_S = 0.2
@@ -162,21 +165,22 @@ def serving(program: Path, file: Path, context: int) -> Iterator[LlamaServer]:
     port = _free_port()
     command = [str(program), "-m", str(file), "--host", _HOST, "--port", str(port)]
     command += ["-c", str(context), "-np", "1"]
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env=dict(environment()),
-        )
-    except OSError as fault:
-        raise _not_started(program, str(fault)) from fault
+    if not os.access(program, os.X_OK):
+        raise _not_started(program, "It isn’t a program.")
+    # By a leash, so that the server never outlives who asks it.
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_LEASH), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=dict(environment()),
+    )
     try:
         server = LlamaServer(f"http://{_HOST}:{port}")
         _wait_for(server, process, program)
         yield server
     finally:
-        process.kill()
+        assert process.stdin is not None
+        process.stdin.close()
         process.wait()
 
 
