@@ -105,7 +105,7 @@ def test_that_replies_are_read_as_documented(played):
         "/tokenize",
         {
             "content": "<|im_start|>user\nHello",
-            "add_special": False,
+            "add_special": True,
             "parse_special": True,
         },
     )

@@ -14,7 +14,7 @@ import gguf
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from studio.domain.errors import refusal
+from studio.domain.errors import StudioError, refusal
 from studio.engine.model_loading import Model
 from studio.engine.model_preparation import read_tokenizer
 from studio.engine.tokenizer_loading import Tokenizer, unloadable
@@ -141,22 +141,35 @@ def load(file: Path) -> Model:
     try:
         config = AutoConfig.from_pretrained(file.parent, **place)
         _scale_positions(config, reader)
-        model: Model = AutoModelForCausalLM.from_pretrained(
-            file.parent, config=config, dtype=torch.float32, **place
+        model: Model
+        model, told = AutoModelForCausalLM.from_pretrained(
+            file.parent,
+            config=config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **place,
         )
     except (OSError, ValueError, KeyError, NotImplementedError) as fault:
-        raise refusal(
-            "parity.not-read",
-            "transformers doesn’t read GGUF files of this kind, so what it says "
-            "isn’t known here.",
-            why=str(fault).strip().partition("\n")[0],
-            fix="Try it in llama.cpp, beside the merged model.",
-            where=str(file),
-        ) from fault
+        raise _not_read(file, str(fault)) from fault
+    if told["missing_keys"]:
+        # A mixture of Llama's kin is taken for a plain Llama, and half of it made up.
+        missing = min(told["missing_keys"])
+        raise _not_read(file, f"It finds no {missing} in it.")
     _slow_positions(model, reader)
     if model.generation_config is not None:
         model.generation_config.eos_token_id = sorted(ends_of(file)) or None
     return model
+
+
+def _not_read(file: Path, why: str) -> StudioError:
+    return refusal(
+        "parity.not-read",
+        "transformers doesn’t read GGUF files of this kind, so what it says isn’t "
+        "known here.",
+        why=why.strip().partition("\n")[0],
+        fix="Try it in llama.cpp, beside the merged model.",
+        where=str(file),
+    )
 
 
 def ends_of(file: Path) -> set[int]:

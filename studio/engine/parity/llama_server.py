@@ -64,13 +64,18 @@ class LlamaServer:
                 return None
             raise
 
-    def tokens(self, text: str) -> list[int]:
-        """A text as tokens, by the file's own tokenizer.
+    def tokens(self, text: str, *, adds: bool = True) -> list[int]:
+        """A rendered chat as tokens, by the file's own tokenizer.
+
+        Args:
+            text: The chat.
+            adds: Whether what begins and ends a text is added where the file says so,
+                as the server does with chats: it takes that off what it renders.
 
         Raises:
             StudioError: It doesn't answer, or not as it should.
         """
-        order = {"content": text, "add_special": False, "parse_special": True}
+        order = {"content": text, "add_special": adds, "parse_special": True}
         return tokens_in(self._asked("/tokenize", order, "tokens"))
 
     def expected(self, ids: Sequence[int], said: int) -> Mapping[int, float]:

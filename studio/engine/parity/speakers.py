@@ -119,7 +119,7 @@ class ServedFile:
     ) -> Iterator[torch.Tensor]:
         """Of the likeliest words; the others are one."""
         pairs = list(zip(texts, trained, strict=True))
-        whole = self.server.tokens(_WHOLE)[-1]
+        whole = self.server.tokens(_WHOLE, adds=False)[-1]
         for text, ours in session.counted(pairs, stage, "texts"):
             rows = [
                 spread(self.server.expected(text.ids[:place], whole), row)
