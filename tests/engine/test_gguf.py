@@ -284,3 +284,15 @@ def test_that_the_list_of_known_models_is_the_converter_s_own(package, monkeypat
     told = part("supported").ask(by, quiet)
     assert len(told) > 100
     assert frozenset(told) == part("supported").architectures()
+
+
+def test_that_a_mixture_that_transformers_makes_up_a_part_of_is_not_judged(
+    checkout, tmp_path
+):
+    model, out = tiny.make_mixture(tmp_path / "model", "mixtral"), tmp_path / "out"
+    out.mkdir()
+    proof = part("exporter").export(model, out, "f16", quiet)
+    (unheard,) = proof.findings
+    assert unheard.code == "parity.not-read"
+    assert "It finds no model.layers" in unheard.why
+    assert proof.is_passed
