@@ -141,8 +141,7 @@ def load(file: Path) -> Model:
     try:
         config = AutoConfig.from_pretrained(file.parent, **place)
         _scale_positions(config, reader)
-        model: Model
-        model, told = AutoModelForCausalLM.from_pretrained(
+        read: Any = AutoModelForCausalLM.from_pretrained(
             file.parent,
             config=config,
             dtype=torch.float32,
@@ -151,10 +150,11 @@ def load(file: Path) -> Model:
         )
     except (OSError, ValueError, KeyError, NotImplementedError) as fault:
         raise _not_read(file, str(fault)) from fault
-    if told["missing_keys"]:
+    model: Model = read[0]
+    missing = read[1]["missing_keys"]
+    if missing:
         # A mixture of Llama's kin is taken for a plain Llama, and half of it made up.
-        missing = min(told["missing_keys"])
-        raise _not_read(file, f"It finds no {missing} in it.")
+        raise _not_read(file, f"It finds no {min(missing)} in it.")
     _slow_positions(model, reader)
     if model.generation_config is not None:
         model.generation_config.eos_token_id = sorted(ends_of(file)) or None
