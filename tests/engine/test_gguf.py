@@ -4,7 +4,6 @@ The converter knows no tokenizers that tests make up, so it runs as a llama.cpp 
 user's own here: a copy of the package in which that one is listed as well.
 """
 
-import hashlib
 import importlib.util
 import json
 import shutil
@@ -19,7 +18,6 @@ import pytest
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Severity
 from studio.engine.parity import gguf_file
-from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.export_events import ParityMeasured
 from studio.storage.artefacts import read_origin
 from studio.storage.plugin_code import code_of
@@ -27,6 +25,7 @@ from studio.storage.plugins import exporter_plugin
 from studio.system.resources import plugin_root
 from tests.engine import tiny
 from tests.engine.helpers import carry_out, new_run, recipe_for, train
+from tests.engine.knowing_converter import make_checkout
 
 pytestmark = [
     # gguf 0.19 sets shapes of arrays in a way that numpy 2.5 will not take.
@@ -56,16 +55,7 @@ def package():
 def checkout(package, tmp_path_factory, tiny_model):
     """A llama.cpp that knows the tiny model's tokenizer."""
     folder = tmp_path_factory.mktemp("llama.cpp") / "checkout"
-    shutil.copytree(package, folder)
-    source = folder / "conversion" / "base.py"
-    line = part("words")._known(source, 0).line
-    tokens = load_tokenizer(tiny_model).encode(line)
-    digest = hashlib.sha256(str(tokens).encode()).hexdigest()
-    known = f'        if chkhsh == "{digest}":\n            res = "gpt-2"\n'
-    text = source.read_text(encoding="utf-8")
-    before = "        if res is None:\n            logger.warning"
-    assert text.count(before) == 1
-    source.write_text(text.replace(before, known + before), encoding="utf-8")
+    make_checkout(package, folder, tiny_model)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SNUGTUNE_LLAMA_CPP", str(folder))
         yield folder
@@ -294,3 +284,15 @@ def test_that_the_list_of_known_models_is_the_converter_s_own(package, monkeypat
     told = part("supported").ask(by, quiet)
     assert len(told) > 100
     assert frozenset(told) == part("supported").architectures()
+
+
+def test_that_a_mixture_that_transformers_makes_up_a_part_of_is_not_judged(
+    checkout, tmp_path
+):
+    model, out = tiny.make_mixture(tmp_path / "model", "mixtral"), tmp_path / "out"
+    out.mkdir()
+    proof = part("exporter").export(model, out, "f16", quiet)
+    (unheard,) = proof.findings
+    assert unheard.code == "parity.not-read"
+    assert "It finds no model.layers" in unheard.why
+    assert proof.is_passed

@@ -119,6 +119,12 @@ def test_that_a_base_s_words_in_pieces_travel_with_it(trained, tiny_qwen, tmp_pa
         pieces.unlink()
     travelled = tmp_path / "merged" / "tokenizer.model"
     assert travelled.read_bytes() == b"as sentencepiece has them"
+    settings = json.loads((tmp_path / "merged" / "tokenizer_config.json").read_text())
+    added = {each["content"] for each in settings["added_tokens_decoder"].values()}
+    ours = load_tokenizer(tiny_qwen)
+    assert added == set(ours.get_added_vocab())
+    text = "<|im_start|>user\nTwo  words<|im_end|>"
+    assert load_tokenizer(tmp_path / "merged")(text) == ours(text)
 
 
 def test_that_a_merged_model_names_no_place_of_this_machine(trained, tmp_path):

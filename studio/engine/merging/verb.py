@@ -8,7 +8,6 @@ it would count twice.
 """
 
 import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from studio.engine.adapter_files import card_of, refuse_without_adapter, write_c
 from studio.engine.devices import DTYPES
 from studio.engine.merging.arithmetic import AdapterParts
 from studio.engine.merging.in_memory import merge_whole
+from studio.engine.merging.pieces import hand_pieces_on
 from studio.engine.merging.plan import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -51,7 +51,6 @@ from studio.storage.run_directory import RunDirectory
 # Tokenizer, configuration and card.
 REST_BYTES = 32 << 20
 _GENERATION = "generation_config.json"
-_PIECES = "tokenizer.model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +203,7 @@ def _complete(merging: Merging, draft: Path) -> None:
     run, base, dtype = merging.run, merging.base, merging.dtype
     adapter = run.adapter_path
     load_tokenizer(adapter).save_pretrained(draft)
-    if (base / _PIECES).is_file():
-        # Not needed here any more, but llama.cpp reads words by nothing else.
-        shutil.copyfile(base / _PIECES, draft / _PIECES)
+    hand_pieces_on(base, draft)
     card = merged_card(card_of(adapter), dtype, as_trained=merging.as_trained)
     write_card(draft, card)
     digest = sha256_of(adapter / ADAPTER_WEIGHTS)

@@ -11,13 +11,13 @@ import torch
 from studio.domain.errors import StudioError, refusal
 from studio.engine.model_loading import load_plain
 from studio.engine.parity import gguf_file, llama_server
+from studio.engine.parity.llama_program import usable_server
 from studio.engine.parity.speakers import LoadedModel, ServedFile, Speaker
 from studio.engine.parity.words import ends_of
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.storage.artefacts import ORIGIN, read_origin
 from studio.storage.models import is_model_folder
 from studio.storage.weight_files import read_weights
-from studio.system.llama_cpp import find_llama_cpp
 
 _USUAL = "bf16"  # of merges, where a file doesn't say what it was converted from
 _NAMES = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
@@ -54,8 +54,11 @@ class Artefact(Protocol):
     def as_trained(self) -> bool:
         """Whether it was made on what 4 bits stand for, not on the base's weights."""
 
-    def opened(self) -> contextlib.AbstractContextManager[Speaker]:
+    def opened(self, room: int) -> contextlib.AbstractContextManager[Speaker]:
         """Itself, loaded for as long as it is asked.
+
+        Args:
+            room: Tokens that a text may have, or a prompt and its answer together.
 
         Raises:
             StudioError: It can't be loaded.
@@ -91,7 +94,7 @@ class MergedFolder:
         return read_origin(self.folder).as_trained
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[LoadedModel]:
+    def opened(self, room: int = 0) -> Iterator[LoadedModel]:  # noqa: ARG002 - it takes any
         """The model in fp32.
 
         Raises:
@@ -118,8 +121,8 @@ class GgufArtefact:
     @property
     def reader(self) -> str:
         """Of the two that can run it."""
-        served = find_llama_cpp().server is not None
-        return llama_server.READER if served else gguf_file.READER
+        program = usable_server()
+        return gguf_file.READER if program is None else program.title
 
     @property
     def format(self) -> str:
@@ -146,24 +149,20 @@ class GgufArtefact:
         return f"{self.file.stem}."
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[Speaker]:
+    def opened(self, room: int) -> Iterator[Speaker]:
         """By llama-server, else by transformers in fp32.
 
         Raises:
             StudioError: Neither makes anything of it.
         """
         ends = frozenset(gguf_file.ends_of(self.file))
-        program = find_llama_cpp().server
+        program = usable_server()
         if program is None:
             model = gguf_file.load(self.file)
             yield LoadedModel(model, gguf_file.tokenizer_of(self.file), ends)
         else:
-            with llama_server.serving(program, self.file, CONTEXT) as server:
+            with llama_server.serving(program.file, self.file, room) as server:
                 yield ServedFile(server, ends)
-
-
-CONTEXT = 1024
-"""Tokens that what is read and answered may have together."""
 
 
 def artefact_at(path: Path) -> Artefact:

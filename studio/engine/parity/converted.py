@@ -18,6 +18,7 @@ from studio.engine.parity import texts as reading
 from studio.engine.parity.artefacts import GgufArtefact, MergedFolder
 from studio.engine.parity.hearing import distance_between, places_for
 from studio.engine.parity.page import write_report
+from studio.engine.parity.speakers import room_for
 from studio.engine.parity.words import lost_ends, other_prompts, rendered
 from studio.plugin_api.exporting import Proof, Tell
 from studio.storage.artefacts import read_origin
@@ -87,7 +88,7 @@ def _compared(source: MergedFolder, artefact: GgufArtefact, tell: Tell) -> Parit
         expected = list(merged.expected(counted, texts, (), "Hearing the merged model"))
     del merged
     tell("Loading the GGUF file", 0, 1, "files")
-    with artefact.opened() as exported:
+    with artefact.opened(room_for(ours, texts, prompts)) as exported:
         told = exported.expected(counted, texts, expected, "Hearing the GGUF file")
         distance = distance_between(texts, expected, told)
         answered = exported.answers(prompts)

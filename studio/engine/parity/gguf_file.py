@@ -6,6 +6,7 @@ tokenizers split.
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,40 @@ import gguf
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from studio.domain.errors import refusal
+from studio.domain.errors import StudioError, refusal
 from studio.engine.model_loading import Model
 from studio.engine.model_preparation import read_tokenizer
 from studio.engine.tokenizer_loading import Tokenizer, unloadable
 
 READER = "transformers’ reader of GGUF"
-_FORMATS = {"F32": "fp32", "F16": "f16", "BF16": "bf16", "Q8_0": "q8_0"}
-_MIXTURES = {"Q6_K": "q6_k", "Q5_K": "q5_k_m", "Q4_K": "q4_k_m"}
+_FORMATS = {
+    "F32": "fp32",
+    "F16": "f16",
+    "BF16": "bf16",
+    "Q8_0": "q8_0",
+    "Q6_K": "q6_k",
+    "Q5_K": "q5_k_m",
+    "Q4_K": "q4_k_m",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixture:
+    """A format of llama-quantize, and what most matrices may be held as."""
+
+    name: str
+    held_as: frozenset[str]
+
+
+# By llama.cpp's number of file types (llama.h); what takes the place of a format whose
+# blocks don't fit stands in its llama-quant.cpp. Of a small model most weights are
+# words', which are held finer.
+_FINE = ("Q6_K", "Q8_0")
+_MIXTURES = {
+    15: _Mixture("q4_k_m", frozenset({"Q4_K", "Q5_0", *_FINE})),
+    17: _Mixture("q5_k_m", frozenset({"Q5_K", "Q5_1", *_FINE})),
+    18: _Mixture("q6_k", frozenset(_FINE)),
+}
 # Ends of answers that llama.cpp knows by their texts (llama-vocab.cpp).
 _KNOWN_ENDS = frozenset(
     {
@@ -45,6 +72,7 @@ _KNOWN_ENDS = frozenset(
         "<turn|>",
         "<|tool_response>",
         "<｜end▁of▁sentence｜>",
+        "[e~[",
     }
 )
 _END_KINDS = ("eos", "eot", "eom")
@@ -53,23 +81,30 @@ _END_KINDS = ("eos", "eot", "eom")
 def format_of(file: Path) -> str:
     """What most entries of its matrices are held as: a key of the limits.
 
+    A mixture is known by the file's own field: of matrices whose rows don't fill its
+    blocks of 256, most are held as something else. The field is believed where what
+    they are held as is of that mixture.
+
     Raises:
         StudioError: It is no GGUF file, or of a format that isn't judged.
     """
     held: Counter[str] = Counter()
-    for tensor in _reader(file).tensors:
+    reader = _reader(file)
+    for tensor in reader.tensors:
         if len(tensor.shape) > 1:
             held[tensor.tensor_type.name] += int(tensor.n_elements)
     most = held.most_common(1)[0][0] if held else ""
-    known = _FORMATS | _MIXTURES
-    if most not in known:
+    told = _MIXTURES.get(_field(reader, "general.file_type"))
+    if told is not None and most in told.held_as:
+        return told.name
+    if most not in _FORMATS:
         raise refusal(
             "parity.format",
             f"GGUF files that are mostly {most or 'empty'} are not judged.",
-            fix=f"Export it as one of {', '.join(known.values())}.",
+            fix=f"Export it as one of {', '.join(dict.fromkeys(_FORMATS.values()))}.",
             where=str(file),
         )
-    return known[most]
+    return _FORMATS[most]
 
 
 def tokenizer_of(file: Path) -> Tokenizer:
@@ -106,22 +141,35 @@ def load(file: Path) -> Model:
     try:
         config = AutoConfig.from_pretrained(file.parent, **place)
         _scale_positions(config, reader)
-        model: Model = AutoModelForCausalLM.from_pretrained(
-            file.parent, config=config, dtype=torch.float32, **place
+        read: Any = AutoModelForCausalLM.from_pretrained(
+            file.parent,
+            config=config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **place,
         )
     except (OSError, ValueError, KeyError, NotImplementedError) as fault:
-        raise refusal(
-            "parity.not-read",
-            "transformers doesn’t read GGUF files of this kind, so what it says "
-            "isn’t known here.",
-            why=str(fault).strip().partition("\n")[0],
-            fix="Try it in llama.cpp, beside the merged model.",
-            where=str(file),
-        ) from fault
+        raise _not_read(file, str(fault)) from fault
+    model: Model = read[0]
+    missing = read[1]["missing_keys"]
+    if missing:
+        # A mixture of Llama's kin is taken for a plain Llama, and half of it made up.
+        raise _not_read(file, f"It finds no {min(missing)} in it.")
     _slow_positions(model, reader)
     if model.generation_config is not None:
         model.generation_config.eos_token_id = sorted(ends_of(file)) or None
     return model
+
+
+def _not_read(file: Path, why: str) -> StudioError:
+    return refusal(
+        "parity.not-read",
+        "transformers doesn’t read GGUF files of this kind, so what it says isn’t "
+        "known here.",
+        why=why.strip().partition("\n")[0],
+        fix="Try it in llama.cpp, beside the merged model.",
+        where=str(file),
+    )
 
 
 def ends_of(file: Path) -> set[int]:
@@ -152,6 +200,13 @@ def _reader(file: Path) -> gguf.GGUFReader:
             fix="Export it again.",
             where=str(file),
         ) from fault
+
+
+def _field(reader: gguf.GGUFReader, key: str) -> int:
+    """A field's number; -1 without it."""
+    field = reader.get_field(key)
+    told = field.contents() if field is not None else None
+    return told if isinstance(told, int) else -1
 
 
 def _number(reader: gguf.GGUFReader, key: str) -> int | None:

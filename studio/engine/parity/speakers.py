@@ -19,6 +19,19 @@ from studio.engine.tokenizer_loading import Tokenizer
 
 PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
 ANSWER_TOKENS = 48
+_ROOM_STEP = 256
+_WHOLE = "a"  # each tokenizer has a token of whole characters for it
+
+
+def room_for(
+    tokenizer: Tokenizer, texts: Sequence[Text], prompts: Sequence[str]
+) -> int:
+    """Tokens that the longest text takes, or the longest prompt with its answer."""
+    asked = (rendered(tokenizer, [Turn("user", each)]) or [] for each in prompts)
+    read = [len(text.ids) + 1 for text in texts]
+    answered = [len(ids) + ANSWER_TOKENS for ids in asked]
+    most = max([1, *read, *answered])
+    return -(-most // _ROOM_STEP) * _ROOM_STEP
 
 
 class Speaker(Protocol):
@@ -106,20 +119,23 @@ class ServedFile:
     ) -> Iterator[torch.Tensor]:
         """Of the likeliest words; the others are one."""
         pairs = list(zip(texts, trained, strict=True))
+        whole = self.server.tokens(_WHOLE, adds=False)[-1]
         for text, ours in session.counted(pairs, stage, "texts"):
             rows = [
-                spread(self.server.expected(text.ids[:place]), row)
+                spread(self.server.expected(text.ids[:place], whole), row)
                 for place, row in zip(text.places, ours, strict=True)
             ]
-            yield torch.stack(rows)
+            yield torch.stack(rows) if rows else ours
 
     def answers(self, prompts: Sequence[str]) -> Mapping[str, str]:
         """Greedy answers by prompt."""
-        asked = {each: self.asked([Turn("user", each)]) or [] for each in prompts}
+        asked = {each: self.asked([Turn("user", each)]) for each in prompts}
         return {
-            each: self.server.answer(ids, ANSWER_TOKENS) for each, ids in asked.items()
+            each: self.server.answer(ids, ANSWER_TOKENS) if ids else ""
+            for each, ids in asked.items()
         }
 
     def asked(self, turns: Sequence[Turn]) -> list[int] | None:
         """By the file's own template and tokenizer, as llama.cpp reads them."""
-        return self.server.tokens(self.server.rendered(turns))
+        text = self.server.rendered(turns)
+        return None if text is None else self.server.tokens(text)

@@ -30,7 +30,7 @@ from studio.engine.parity import texts as reading
 from studio.engine.parity.artefacts import artefact_at
 from studio.engine.parity.hearing import Heard, distance_between, heard, places_for
 from studio.engine.parity.page import finite, write_report
-from studio.engine.parity.speakers import ANSWER_TOKENS, PLAIN
+from studio.engine.parity.speakers import ANSWER_TOKENS, PLAIN, room_for
 from studio.engine.parity.words import (
     ends_of,
     lost_ends,
@@ -129,7 +129,8 @@ def compared(session: Session, run: RunDirectory, base: Path, artefact: Path) ->
     session.enter(Phase.LOADING_MODEL)
     with contextlib.ExitStack() as opened:
         with reported(session, "Loading the exported model"):
-            exported = opened.enter_context(found.opened())
+            room = room_for(ours, told.texts, prompts)
+            exported = opened.enter_context(found.opened(room))
         session.enter(Phase.EVALUATING)
         said = exported.expected(session, told.texts, told.expected, _HEARD)
         distance = distance_between(told.texts, told.expected, said)
