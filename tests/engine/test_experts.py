@@ -219,3 +219,23 @@ def test_that_a_mixture_with_one_expert_unmerged_is_caught(
     code, events = carry_out("verify", run=run.path, artefact=spoilt)
     assert code is ExitCode.OK, events[-1]
     assert not events[-1].is_proven
+
+
+def test_that_what_is_trained_beside_experts_is_merged_with_them(
+    mixtures, chat_file, tmp_path
+):
+    base = mixtures["mixtral"]
+    options = {"lora__train_norms": True, "lora__train_embeddings": True}
+    run, _ = trained(tmp_path, base, chat_file, **options)
+    code, events = carry_out(
+        "merge", run=run.path, out=tmp_path / "merged", dtype="fp32", overwrite=False
+    )
+    assert code is ExitCode.OK, events[-1]
+    adapted = put_adapter(load_plain(base, torch.float32), run.adapter_path)
+    expected = adapted.merge_and_unload().state_dict()
+    found = load_plain(tmp_path / "merged", torch.float32).state_dict()
+    own = load_plain(base, torch.float32).state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in found)
+    changed = {name for name in found if not torch.equal(found[name], own[name])}
+    assert changed == found.keys()

@@ -15,6 +15,7 @@ from studio.engine.adapters import attach
 from studio.engine.base_files import INDEX
 from studio.engine.merging.plan import plan_of
 from studio.engine.merging.streaming import _read
+from studio.engine.random_weights import write_random_model
 from tests.engine import tiny
 from tests.engine.test_streamed_merge import assert_same_model, streamed, whole
 
@@ -60,15 +61,14 @@ STACKED = {
 }
 
 
-def base_of(folder, family, *, dtype=torch.float32, shard="1GB", experts=4):
+def base_of(folder, family, *, dtype=torch.float32, shard="1GB", experts=4, **changes):
     torch.manual_seed(1)
     shape = {**tiny.SHAPE, "vocab_size": 300, "num_experts_per_tok": 2}
     own = (FAMILIES | STACKED)[family]
     if experts != 4:
         own = own | {name: experts for name in own if name.endswith("experts")}
-    config = AutoConfig.for_model(
-        family, **{**shape, "tie_word_embeddings": False, **own}
-    )
+    shape |= {"tie_word_embeddings": False, **own, **changes}
+    config = AutoConfig.for_model(family, **shape)
     model = AutoModelForCausalLM.from_config(config).to(dtype)
     model.save_pretrained(folder, max_shard_size=shard)
     return folder
@@ -84,10 +84,10 @@ def filled(adapted, folder):
     return folder
 
 
-def adapter_of(folder, base, variant=LoraVariant.LORA):
+def adapter_of(folder, base, variant=LoraVariant.LORA, rank=6):
     """An adapter as the engine puts it on a mixture."""
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    options = LoraOptions(rank=6, alpha=20, variant=variant)
+    options = LoraOptions(rank=rank, alpha=20, variant=variant)
     return filled(attach(model, options), folder)
 
 
@@ -114,6 +114,17 @@ def test_that_experts_are_merged_to_peft_s_own_bits(tmp_path, family):
     adapter = adapter_of(tmp_path / "adapter", base)
     pieces = experts_of(plan_of(base, adapter))
     assert {len(piece.place.shape) for piece in pieces} == {2}
+    streamed(base, adapter, tmp_path / "out")
+    assert_same_model(tmp_path / "out", base, whole(base, adapter))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "inner", "rank"), [(256, 768, 16), (512, 208, 33), (1024, 336, 1)]
+)
+def test_that_wider_experts_have_the_same_bits_alone(tmp_path, hidden, inner, rank):
+    changes = {"hidden_size": hidden, "moe_intermediate_size": inner}
+    base = base_of(tmp_path / "base", "qwen3_moe", num_hidden_layers=1, **changes)
+    adapter = adapter_of(tmp_path / "adapter", base, rank=rank)
     streamed(base, adapter, tmp_path / "out")
     assert_same_model(tmp_path / "out", base, whole(base, adapter))
 
@@ -213,3 +224,15 @@ def test_that_one_expert_is_held_at_a_time(tmp_path, monkeypatch, stacked):
     streamed(base, adapter, tmp_path / "out")
     hidden, inner = tiny.SHAPE["hidden_size"], tiny.SHAPE["intermediate_size"]
     assert max(read) == 4 * hidden * inner * (2 if stacked else 1)
+
+
+@pytest.mark.parametrize("family", ["mixtral", "qwen3_moe"])
+def test_that_a_random_model_can_be_written_as_it_is_published(tmp_path, family):
+    base = base_of(tmp_path / "base", family)
+    write_random_model(base, tmp_path / "random", as_published=True)
+    own = load_file(base / "model.safetensors")
+    (file,) = (tmp_path / "random").glob("*.safetensors")
+    made = load_file(file)
+    assert {name: each.shape for name, each in made.items()} == {
+        name: each.shape for name, each in own.items()
+    }
