@@ -6,6 +6,7 @@ the format that it was published in, however the loaded model holds it.
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import (
     WeightConverter,
     WeightRenaming,
+    dot_natural_key,
     rename_source_key,
 )
 
@@ -35,20 +37,51 @@ def weight_files(base: Path) -> list[Path]:
     return sorted({base / Path(str(name)).name for name in told["weight_map"].values()})
 
 
-def names_in_files(model: PreTrainedModel, names: Iterable[str]) -> dict[str, str]:
-    """Names of the files by those of the model, for what is only renamed on loading."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What becomes of one tensor of the files while a model is loaded.
+
+    Attributes:
+        name: In the file.
+        target: In the model.
+        converter: What it goes into together with others, or is taken apart by; None
+            for what is only renamed.
+        pattern: Which of the converter's patterns names it.
+    """
+
+    name: str
+    target: str
+    converter: WeightConverter | None = None
+    pattern: str | None = None
+
+
+def sources_of(model: PreTrainedModel, names: Iterable[str]) -> list[Source]:
+    """What transformers makes of the tensors of a model's files.
+
+    Args:
+        model: As it is once it is loaded; its outline will do.
+        names: In the files.
+
+    Returns:
+        In transformers' order, in which experts are numbered.
+    """
     transforms = get_model_conversion_mapping(model)
     renamings = [each for each in transforms if isinstance(each, WeightRenaming)]
     converters = [each for each in transforms if isinstance(each, WeightConverter)]
+    by_pattern = {key: each for each in converters for key in each.source_patterns}
     known, prefix = model.state_dict(), model.base_model_prefix
-    found = {}
-    for name in names:
-        renamed, converted = rename_source_key(
-            name, renamings, converters, prefix, known
-        )
-        if converted is None:
-            found[renamed] = name
+    found = []
+    for name in sorted(names, key=dot_natural_key):
+        target, pattern = rename_source_key(name, renamings, converters, prefix, known)
+        converter = None if pattern is None else by_pattern[pattern]
+        found.append(Source(name, target, converter, pattern))
     return found
+
+
+def names_in_files(model: PreTrainedModel, names: Iterable[str]) -> dict[str, str]:
+    """Names of the files by those of the model, for what is only renamed on loading."""
+    sources = sources_of(model, names)
+    return {each.target: each.name for each in sources if each.converter is None}
 
 
 class BaseTensors:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
+from transformers.core_model_loading import revert_weight_conversion
 
 from studio.engine.model_config import read_config
 from studio.engine.model_loading import Model
@@ -26,12 +27,16 @@ _STRETCH = 4_194_301
 _CONFIG = "config.json"
 
 
-def write_random_model(described: Path, target: Path) -> None:
+def write_random_model(
+    described: Path, target: Path, *, as_published: bool = False
+) -> None:
     """Write a model of random weights.
 
     Args:
         described: A folder with a config.json, or that file.
         target: The folder to make.
+        as_published: Name and split tensors as published files do, where transformers
+            rearranges them, instead of as the model has them.
 
     Raises:
         StudioError: transformers can't build such a model, or the disk is too small.
@@ -39,6 +44,8 @@ def write_random_model(described: Path, target: Path) -> None:
     config = described / _CONFIG if described.is_dir() else described
     model = outline_of(described)
     shapes = dict(_shapes(model))
+    if as_published:
+        shapes = _published(model, shapes)
     size = sum(2 * shape.numel() for shape in shapes.values())
     need_space(target.parent, size, "The model of random weights")
     with whole_folder(target, replace=True) as draft:
@@ -71,6 +78,12 @@ def _shapes(model: Model) -> Iterator[tuple[str, torch.Size]]:
     for name, buffer in model.named_buffers():
         if name in kept:
             yield name, buffer.shape
+
+
+def _published(model: Model, shapes: dict[str, torch.Size]) -> dict[str, torch.Size]:
+    tensors = {name: torch.empty(each, device="meta") for name, each in shapes.items()}
+    split = revert_weight_conversion(model, tensors)
+    return {name: tensor.shape for name, tensor in split.items()}
 
 
 def _write(shapes: dict[str, torch.Size], folder: Path) -> None:

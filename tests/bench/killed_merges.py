@@ -1,12 +1,13 @@
 """Whether an export survives kills: a merge is killed at random moments.
 
-    python -m tests.bench.killed_merges [--kills 50] [--seed 1]
+    python -m tests.bench.killed_merges [--kills 50] [--seed 1] [--family llama]
 
-A tiny model in several files is merged in processes that are forked from one that has
-loaded the libraries. Each is killed at a moment drawn from all that a merge passes:
-behind any tensor, before and behind the rename. After each kill the target is either
-absent or whole, and the base as it was; the next process goes on with what was
-finished. Needs a system that forks.
+A tiny model in several files (its experts trained too, where a family of mixtures is
+named) is merged in processes that are forked from one that has loaded the libraries.
+Each is killed at a moment drawn from all that a merge passes: behind any tensor, before
+and behind the rename. After each kill the target is either absent or whole, and the
+base as it was; the next process goes on with what was finished. Needs a system that
+forks.
 """
 
 import argparse
@@ -32,13 +33,14 @@ from tests.engine.helpers import new_run, recipe_for
 SHARD = "60KB"
 
 
-def make_run(folder):
+def make_run(folder, family="llama"):
     """A run with an adapter of random numbers, and its base."""
     base = folder / "base"
     tokenizer = tiny.make_tokenizer()
     torch.manual_seed(1)
     options = {**tiny.SHAPE, "vocab_size": len(tokenizer), "num_hidden_layers": 4}
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **options))
+    options |= tiny.MIXTURES.get(family, {})
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **options))
     model.save_pretrained(base, max_shard_size=SHARD)
     tokenizer.save_pretrained(base)
     run = new_run(folder / "runs", recipe_for(base, "any"))
@@ -110,7 +112,7 @@ def contents(folder):
     }
 
 
-def campaign(kills, seed):
+def campaign(kills, seed, family="llama"):
     """Kill merges at random moments.
 
     Returns:
@@ -122,7 +124,7 @@ def campaign(kills, seed):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["SNUGTUNE_HOME"] = str(folder / "home")
-        run, base = make_run(folder)
+        run, base = make_run(folder, family)
         code, places = merged(run, folder / "undisturbed")
         assert code == 0, f"the undisturbed merge ended with {code}"
         expected, source = contents(folder / "undisturbed"), contents(base)
@@ -155,8 +157,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--family", default="llama")
     given = parser.parse_args()
-    found, wrong = campaign(given.kills, given.seed)
+    found, wrong = campaign(given.kills, given.seed, given.family)
     print(json.dumps({**found, "wrong": wrong}))
     return 1 if wrong else 0
 

@@ -1,9 +1,11 @@
 """The streamed merge beside peft's, and beside a copy of the same bytes.
 
-    python -m tests.bench.merging [--layers N] [--without-peft] [--folder DIR]
+    python -m tests.bench.merging [--model NAME] [--layers N] [--without-peft]
+                                  [--folder DIR]
 
-A model of Llama 3.1 8B's shape with N of its 32 blocks and random weights is written to
-disk in bf16, with an adapter of rank 16 on all linear layers. Then take turns, each in
+A model of Llama 3.1 8B's shape, or of another that `formula_grid` knows, with N of its
+blocks and random weights is written to disk in bf16 as it would be published, with an
+adapter of rank 16 on all linear layers, and on experts. Then take turns, each in
 a process of its own: a plain copy of its files; the arithmetic alone, on weights that
 are in memory; the streamed merge; and peft's load, merge and save in fp32, which holds
 all weights, so that a machine with less memory goes without it. All end with what they
@@ -41,12 +43,12 @@ class _Uncounted:
         pass
 
 
-def write_model(folder, layers):
-    config = dict(ARCHITECTURES["llama-3.1-8b"], num_hidden_layers=layers)
+def write_model(folder, model, layers):
+    config = dict(ARCHITECTURES[model], num_hidden_layers=layers)
     described = folder / "described"
     described.mkdir()
     (described / "config.json").write_text(json.dumps(config))
-    write_random_model(described, folder / "base")
+    write_random_model(described, folder / "base", as_published=True)
     outline = outline_of(described)
     wanted = LoraConfig(task_type="CAUSAL_LM", r=16, target_modules="all-linear")
     adapted = get_peft_model(outline, wanted)
@@ -74,13 +76,14 @@ def arithmetic(folder, out):
     weights = {}
     for shard in plan_of(folder / "base", folder / "adapter"):
         for piece in shard.pieces:
-            if piece.module is None:
+            if piece.target is None:
                 continue
-            shape = piece.place.shape
+            shape = piece.place.shape[-2:]
             held = weights.setdefault(shape, torch.zeros(shape, dtype=DTYPE))
-            done = parts.merged(piece.module, held.float(), transposed=False)
-            rounded = done.to(DTYPE)
-            assert torch.isfinite(rounded).all()
+            for rows in piece.rows or (None,):
+                done = parts.merged(piece.target, held.float(), rows)
+                rounded = done.to(DTYPE)
+                assert torch.isfinite(rounded).all()
 
 
 def streamed(folder, out):
@@ -119,9 +122,9 @@ def measured(way, folder):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def compared(folder, layers, ways=WAYS):
+def compared(folder, model, layers, ways=WAYS):
     """Seconds and MiB above an idle process, by way."""
-    write_model(folder, layers)
+    write_model(folder, model, layers)
     found = {way: measured(way, folder) for way in ways}
     idle = found["nothing"]["memory"]
     return {
@@ -136,6 +139,7 @@ def compared(folder, layers, ways=WAYS):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--model", choices=ARCHITECTURES, default="llama-3.1-8b")
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--without-peft", action="store_true")
     parser.add_argument("--folder", type=Path)
@@ -146,7 +150,7 @@ def main():
         return
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         ways = WAYS[:-1] if given.without_peft else WAYS
-        found = compared(Path(folder), given.layers, ways)
+        found = compared(Path(folder), given.model, given.layers, ways)
     for way, told in found.items():
         print(way, told)
     both = found["copy"]["seconds"] + found["arithmetic"]["seconds"]

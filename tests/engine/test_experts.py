@@ -1,7 +1,11 @@
 """Mixtures of experts: trained in every format, on cards with and without bf16."""
 
+import json
+import shutil
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers.integrations import moe
 
 from studio.domain.adapter_findings import DORA_ON_EXPERTS
@@ -10,6 +14,7 @@ from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
 from studio.domain.recipe_options import LoraOptions, LoraVariant
 from studio.engine.adapter_files import put_adapter
 from studio.engine.adapters import attach
+from studio.engine.base_files import WEIGHTS
 from studio.engine.devices import formats_of
 from studio.engine.dry_run.rehearsal import rehearse
 from studio.engine.model_loading import load_model, load_plain
@@ -177,3 +182,60 @@ def test_that_a_merged_mixture_says_what_base_and_adapter_say(
         merged = load_plain(out, torch.float32)(tokens).logits
     assert (merged - both).abs().max() < 1e-4
     assert (merged - alone).abs().max() > 0.1
+
+
+@pytest.fixture(scope="module")
+def handed_on(mixtures, tmp_path_factory):
+    """A mixture that was trained, exported and judged."""
+    folder = tmp_path_factory.mktemp("handed-on")
+    options = {"train__max_steps": 20, "train__learning_rate": 0.005}
+    data = tiny.write_chats(folder / "chats.jsonl")
+    run, _ = trained(folder, mixtures["olmoe"], data, **options)
+    given = {"dtype": "bf16", "form": "", "overwrite": False}
+    given |= {"to": ["merged"], "even_if_different": False}
+    code, events = carry_out("export", run=run.path, out=folder / "out", **given)
+    assert code is ExitCode.OK, events[-1]
+    return run, folder / "out" / "merged"
+
+
+def test_that_an_exported_mixture_is_proven(handed_on):
+    _, merged = handed_on
+    told = json.loads((merged / "parity.json").read_text())
+    assert told["proven"]
+    assert told["learnt"]["mean_kl"] > 100 * told["distance"]["mean_kl"]
+
+
+def test_that_a_mixture_with_one_expert_unmerged_is_caught(
+    handed_on, mixtures, tmp_path
+):
+    run, merged = handed_on
+    spoilt = shutil.copytree(merged, tmp_path / "spoilt")
+    weights = load_file(spoilt / WEIGHTS)
+    own = load_file(mixtures["olmoe"] / WEIGHTS)
+    for name in weights:
+        if ".experts.1." in name:
+            weights[name] = own[name].to(weights[name].dtype)
+    save_file(weights, spoilt / WEIGHTS, metadata={"format": "pt"})
+    code, events = carry_out("verify", run=run.path, artefact=spoilt)
+    assert code is ExitCode.OK, events[-1]
+    assert not events[-1].is_proven
+
+
+def test_that_what_is_trained_beside_experts_is_merged_with_them(
+    mixtures, chat_file, tmp_path
+):
+    base = mixtures["mixtral"]
+    options = {"lora__train_norms": True, "lora__train_embeddings": True}
+    run, _ = trained(tmp_path, base, chat_file, **options)
+    code, events = carry_out(
+        "merge", run=run.path, out=tmp_path / "merged", dtype="fp32", overwrite=False
+    )
+    assert code is ExitCode.OK, events[-1]
+    adapted = put_adapter(load_plain(base, torch.float32), run.adapter_path)
+    expected = adapted.merge_and_unload().state_dict()
+    found = load_plain(tmp_path / "merged", torch.float32).state_dict()
+    own = load_plain(base, torch.float32).state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in found)
+    changed = {name for name in found if not torch.equal(found[name], own[name])}
+    assert changed == found.keys()

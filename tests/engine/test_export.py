@@ -86,7 +86,7 @@ def both(run, tmp_path_factory):
 def silent_adapter(monkeypatch):
     """A merge that forgets the adapter."""
     monkeypatch.setattr(
-        AdapterParts, "merged", lambda self, module, weight, transposed: weight
+        AdapterParts, "merged", lambda self, target, weight, rows=None: weight
     )
 
 

@@ -15,11 +15,11 @@ pytestmark = pytest.mark.torch
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
-def test_that_a_killed_merge_leaves_nothing_or_all():
+@pytest.mark.parametrize("family", ["llama", "mixtral"])
+def test_that_a_killed_merge_leaves_nothing_or_all(family):
     command = [sys.executable, "-m", "tests.bench.killed_merges", "--kills", "8"]
-    done = subprocess.run(
-        [*command, "--seed", "3"], capture_output=True, text=True, check=False
-    )
+    command += ["--seed", "3", "--family", family]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["kills"] >= 8

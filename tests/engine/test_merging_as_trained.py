@@ -8,8 +8,8 @@ import torch
 from studio.domain.errors import ExitCode
 from studio.engine.adapter_files import put_adapter
 from studio.engine.devices import formats_of
-from studio.engine.merging import verb
 from studio.engine.model_loading import load_model, load_plain
+from studio.engine.starting.trained_on import trained_on, with_adapter
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.events import RunFailed
 from studio.storage.artefacts import read_origin
@@ -48,6 +48,13 @@ def merged(run, out, **options):
     )
     assert code is ExitCode.OK, events[-1]
     return logits(load_plain(out, torch.float32), load_tokenizer(out))
+
+
+def put_together(run, model):
+    """What peft's own merge says of the model, put together in memory."""
+    on = trained_on(model, run.read_recipe(), as_held=True)
+    adapted = with_adapter(load_plain(model, torch.float32), run.adapter_path, on)
+    return logits(adapted.merge_and_unload(), load_tokenizer(run.adapter_path))
 
 
 def as_trained(run, model):
@@ -121,11 +128,19 @@ def test_that_a_usual_merge_under_that_name_is_caught(trained, tmp_path):
     assert told["distance"]["mean_kl"] > 1e-6
 
 
-def test_that_put_together_in_memory_it_is_the_same(trained, tmp_path, monkeypatch):
+def test_that_it_has_the_bits_of_peft_s_own_merge(trained, tiny_qwen, tmp_path):
     streamed = merged(trained, tmp_path / "streamed", as_trained=True)
-    monkeypatch.setattr(verb, "plan_of", lambda *_: None)
-    whole = merged(trained, tmp_path / "whole", as_trained=True)
-    assert torch.equal(streamed, whole)
+    assert torch.equal(streamed, put_together(trained, tiny_qwen))
+
+
+@pytest.mark.filterwarnings("ignore:.*generation:UserWarning")
+@pytest.mark.filterwarnings("ignore:The following .*_pattern keys:RuntimeWarning")
+def test_that_experts_that_were_never_packed_are_merged_as_they_are(tmp_path):
+    base = tiny.make_mixture(tmp_path / "base", "qwen3_moe")
+    run = run_with(tmp_path, base, model__precision="nf4")
+    streamed = merged(run, tmp_path / "streamed", as_trained=True)
+    assert torch.equal(streamed, put_together(run, base))
+    assert off(merged(run, tmp_path / "own"), streamed) > 1e-4
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,6 @@ def adapter_of(folder, base, kind="lora", dtype=torch.float32):
 def streamed(base, adapter, out, dtype="fp32"):
     """Merge by the plan; what it writes, by name."""
     shards = plan_of(base, adapter)
-    assert shards is not None
     out.mkdir()
     read = []
     parts, count = AdapterParts(adapter), SimpleNamespace(add=read.append)
@@ -168,15 +167,35 @@ def test_that_an_index_that_leads_out_of_its_folder_is_not_followed(tmp_path):
         plan_of(base, adapter)
 
 
-def test_that_experts_are_left_to_the_merge_in_memory(tmp_path):
-    base = tmp_path / "base"
-    tiny.make_mixture(base, "mixtral")
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    config = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=4,
-        target_modules=["q_proj"],
-        target_parameters=["mlp.experts.gate_up_proj"],
-    )
-    get_peft_model(model, config).save_pretrained(tmp_path / "adapter")
-    assert plan_of(base, tmp_path / "adapter") is None
+def test_that_a_part_that_belongs_nowhere_is_refused(tmp_path):
+    base = base_of(tmp_path / "base", "llama")
+    adapter = adapter_of(tmp_path / "adapter", base)
+    file = adapter / "adapter_model.safetensors"
+    weights = load_file(file)
+    weights["base_model.model.model.layers.9.mlp.up_proj.lora_A.weight"] = torch.ones(2)
+    save_file(weights, file)
+    with pytest.raises(StudioError) as refused:
+        plan_of(base, adapter)
+    assert refused.value.finding.code == "merge.unknown-part"
+
+
+def test_that_a_weight_in_another_form_is_refused(tmp_path):
+    base = base_of(tmp_path / "base", "llama")
+    adapter = adapter_of(tmp_path / "adapter", base)
+    file = base / "model.safetensors"
+    weights = load_file(file)
+    name = "model.layers.1.mlp.up_proj.weight"
+    weights[name] = weights[name].to(torch.float8_e4m3fn)
+    save_file(weights, file)
+    with pytest.raises(StudioError) as refused:
+        plan_of(base, adapter)
+    assert refused.value.finding.code == "merge.rearranged"
+    assert name in refused.value.finding.what
+
+
+def test_that_a_folder_without_weights_is_refused(tmp_path):
+    base = base_of(tmp_path / "base", "llama")
+    adapter = adapter_of(tmp_path / "adapter", base)
+    (base / "model.safetensors").unlink()
+    with pytest.raises(StudioError, match="can't be loaded"):
+        plan_of(base, adapter)

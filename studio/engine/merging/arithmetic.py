@@ -1,8 +1,10 @@
 """One weight with its adapter worked in, by peft's own layer.
 
 Whatever peft knows to merge (LoRA, rank-stabilised, DoRA, ...) is merged here by the
-same code, one layer at a time: the layer is put where it stands in the model, so that
-patterns of the adapter's configuration name it, and everything else is left away.
+same code, one weight at a time: it is put where it stands in the model, so that
+patterns of the adapter's configuration name it, and everything else is left away. Of a
+stack of experts one expert stands there alone, as a matrix: the same products, to the
+bit wherever the matrices' sides are multiples of 16, as all published mixtures' are.
 """
 
 import copy
@@ -10,6 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftConfig, inject_adapter_in_model, set_peft_model_state_dict
@@ -18,13 +21,18 @@ from safetensors import safe_open
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from studio.engine.merging.places import Rows
 from studio.engine.merging.plan import ADAPTER_WEIGHTS
+from studio.engine.merging.targets import Target
 from studio.engine.starting.held_layers import FourBits
 from studio.engine.trained_beside import PREFIX
 
 _NAMES = r"(.*\.)?({})$"
 # Bytes of an entry at most.
 _WIDEST = 8
+_FIRST, _SECOND = "lora_A.weight", "lora_B.weight"
+# Files take turns between the two stacks of a block.
+_STACKS_KEPT = 2
 
 
 class AdapterParts:
@@ -47,34 +55,45 @@ class AdapterParts:
         self._config.modules_to_save = None
         self._config.ensure_weight_tying = False
         self._file = safe_open(folder / ADAPTER_WEIGHTS, framework="pt")
+        self._stacks: dict[Target, tuple[torch.Tensor, torch.Tensor]] = {}
         self._names = tuple(self._file.keys())  # type: ignore[no-untyped-call]  # ships no types
 
     def merged(
-        self, module: str, weight: torch.Tensor, *, transposed: bool
+        self, target: Target, weight: torch.Tensor, rows: Rows | None = None
     ) -> torch.Tensor:
-        """A layer's weight with its adapter.
+        """A weight with its adapter.
 
         Args:
-            module: The layer's name in the model.
+            target: Which.
             weight: In fp32, outputs x inputs, or the other way round if transposed;
                 it is used up.
-            transposed: Of GPT-2's kind.
+            rows: What of a stack of experts it is.
 
         Returns:
             The same shape and format; what the base holds where there is no adapter.
         """
-        if self._bits is not None:
-            weight = self._bits.held(module, weight, transposed=transposed)
-        parts = self._parts_of(module)
+        if self._bits is not None and target.layer:
+            weight = self._bits.held(
+                target.module, weight, transposed=target.transposed
+            )
+        parts = self._of_rows(target, rows) if rows else self._parts_of(target)
         if not parts:
             return weight
-        root = alone(module, _layer(weight, transposed=transposed))
-        inject_adapter_in_model(self._config_of(module), root, low_cpu_mem_usage=True)
-        set_peft_model_state_dict(root, parts, low_cpu_mem_usage=True)
-        layer = root.get_submodule(module)
+        turned = target.transposed and not target.layer
+        done = self._put_on(target, weight.T if turned else weight, parts)
+        return done.T if turned else done
+
+    def _put_on(
+        self, target: Target, weight: torch.Tensor, parts: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
+        root = alone(target.module, _holder(target, weight))
+        inject_adapter_in_model(self._config_of(target), root, low_cpu_mem_usage=True)
+        ours = {f"{target.module}.{name}": part for name, part in parts.items()}
+        set_peft_model_state_dict(root, ours, low_cpu_mem_usage=True)
+        layer = root.get_submodule(target.module)
         assert isinstance(layer, BaseTunerLayer)
         layer.merge()
-        held = layer.get_base_layer().weight
+        held = getattr(layer.get_base_layer(), target.parameter)
         assert isinstance(held, nn.Parameter)
         return held.data
 
@@ -91,21 +110,53 @@ class AdapterParts:
         for start in range(0, count, step):
             yield whole[start : start + step]
 
-    def _config_of(self, module: str) -> PeftConfig:
-        """The configuration with the patterns that name this layer alone."""
-        config: PeftConfig = copy.copy(self._config)
+    def _config_of(self, target: Target) -> PeftConfig:
+        """The configuration with the patterns that name this weight alone."""
+        config: Any = copy.copy(self._config)
+        config.target_parameters = None
+        if not target.layer:
+            config.target_modules, config.target_parameters = [], [target.name]
+        key = target.module if target.layer else target.name
         for kind in ("rank_pattern", "alpha_pattern"):
             patterns = getattr(config, kind, None) or {}
-            setattr(config, kind, _naming(module, patterns))
-        return config
+            setattr(config, kind, _naming(key, patterns))
+        made: PeftConfig = config
+        return made
 
-    def _parts_of(self, module: str) -> dict[str, torch.Tensor]:
-        ours = f"{PREFIX}{module}.lora_"
+    def _parts_of(self, target: Target) -> dict[str, torch.Tensor]:
+        """The adapter's tensors for a weight, in fp32, by what peft calls them."""
+        before = f"{PREFIX}{target.parts or target.module}."
         return {
-            name.removeprefix(PREFIX): self._file.get_tensor(name).float()  # type: ignore[no-untyped-call]  # as above
+            name.removeprefix(before): self._file.get_tensor(name).float()  # type: ignore[no-untyped-call]  # as above
             for name in self._names
-            if name.startswith(ours)
+            if name.startswith(f"{before}lora_")
         }
+
+    def _of_rows(self, target: Target, rows: Rows) -> dict[str, torch.Tensor]:
+        """Those of some rows of an expert."""
+        if target not in self._stacks:
+            if len(self._stacks) == _STACKS_KEPT:
+                del self._stacks[next(iter(self._stacks))]
+            self._stacks[target] = self._unstacked(target)
+        first, second = self._stacks[target]
+        return {
+            _FIRST: first[rows.expert],
+            _SECOND: second[rows.expert, rows.begin : rows.end],
+        }
+
+    def _unstacked(self, target: Target) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both matrices, expert by expert, as peft's `ParamWrapper` lays them out.
+
+        Returns:
+            fp32 (experts, rank, inputs) and (experts, outputs, rank).
+        """
+        parts = self._parts_of(target)
+        first, second = parts[_FIRST], parts[_SECOND]
+        experts = target.experts
+        return (
+            first.view(experts, -1, first.shape[-1]),
+            second.view(len(second), -1, experts).permute(2, 0, 1).contiguous(),
+        )
 
 
 def _naming(module: str, patterns: Mapping[str, int]) -> dict[str, int]:
@@ -117,16 +168,19 @@ def _naming(module: str, patterns: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _layer(weight: torch.Tensor, *, transposed: bool) -> nn.Module:
+def _holder(target: Target, weight: torch.Tensor) -> nn.Module:
+    """A module that has this weight and nothing else."""
     rows, columns = weight.shape
-    layer: nn.Module
+    holder: nn.Module
     with torch.device("meta"):
-        if transposed:
-            layer = Conv1D(columns, rows)  # type: ignore[no-untyped-call]  # has no types
+        if not target.layer:
+            holder = nn.Module()
+        elif target.transposed:
+            holder = Conv1D(columns, rows)  # type: ignore[no-untyped-call]  # has no types
         else:
-            layer = nn.Linear(columns, rows, bias=False)
-    layer.weight = nn.Parameter(weight, requires_grad=False)
-    return layer
+            holder = nn.Linear(columns, rows, bias=False)
+    setattr(holder, target.parameter, nn.Parameter(weight, requires_grad=False))
+    return holder
 
 
 def alone(module: str, layer: nn.Module) -> nn.Module:

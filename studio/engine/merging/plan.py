@@ -1,22 +1,22 @@
 """Which tensor of which file of the base each part of an adapter belongs to.
 
 A merged model keeps its base's files, names and layout, whatever transformers makes of
-them while it loads: so it loads as its base does. Only where an adapted weight lies in
-the files as it lies in the model can it be merged there.
+them while it loads: so it loads as its base does.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
-from studio.engine.base_files import names_in_files, weight_files
+from studio.domain.errors import StudioError, refusal
+from studio.engine.base_files import INDEX, WEIGHTS, weight_files
+from studio.engine.merging.places import Places, Rows, places_in_files
+from studio.engine.merging.targets import ADAPTED, Target, targets_of
 from studio.engine.random_weights import outline_of
+from studio.engine.tokenizer_loading import unloadable
 from studio.engine.trained_beside import PREFIX
 from studio.storage.safetensors_headers import TensorPlace, read_header
 
@@ -30,10 +30,7 @@ FLOATS: Mapping[str, torch.dtype] = {
 }
 """The formats, in safetensors' words, whose tensors are given another one."""
 
-_ADAPTED = re.compile(
-    r"base_model\.model\.(.+)\.(?:lora_[AB]|lora_magnitude_vector)(?:\.weight)?"
-)
-_MATRIX = 2
+_MATRIX, _STACK = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +40,16 @@ class Piece:
     Attributes:
         name: In the file.
         place: There.
-        module: Of the model, whose weight is worked out; None for what is copied.
-        transposed: Whether it is held as inputs x outputs (GPT-2's Conv1D).
+        target: The weight that it belongs to, which is worked out; None for what is
+            copied.
+        rows: What it holds of a stack of experts, in order; empty for a whole weight.
         given: Name of what the adapter puts in its place, if it was trained itself.
     """
 
     name: str
     place: TensorPlace
-    module: str | None = None
-    transposed: bool = False
+    target: Target | None = None
+    rows: tuple[Rows, ...] = ()
     given: str | None = None
 
 
@@ -68,9 +66,7 @@ class Shard:
     pieces: tuple[Piece, ...]
 
 
-def plan_of(
-    base: Path, adapter: Path, held: Collection[str] = ()
-) -> tuple[Shard, ...] | None:
+def plan_of(base: Path, adapter: Path, held: Collection[str] = ()) -> tuple[Shard, ...]:
     """Find where each part of an adapter belongs.
 
     Args:
@@ -79,87 +75,90 @@ def plan_of(
         held: Further layers whose weights don't stay as they are.
 
     Returns:
-        The base's files; None where a part belongs to nothing that lies in them as it
-        is, so that the model has to be put together in memory.
+        The base's files.
 
     Raises:
-        StudioError: A file can't be read.
+        StudioError: A file can't be read, or a part belongs to nothing that lies in
+            the files as it lies in the model.
     """
     parts = read_header(adapter / ADAPTER_WEIGHTS).tensors
     files = {path: read_header(path).tensors for path in weight_files(base)}
     if not files:
-        return None
+        raise unloadable(base, FileNotFoundError(f"no {WEIGHTS} or {INDEX}"))
     model = outline_of(base)
-    names = names_in_files(model, (name for held in files.values() for name in held))
-    adapted = _adapted(model, names, _adapted_modules(parts) | set(held))
-    given = _given(model, names, parts)
-    if adapted is None or given is None:
-        return None
-    shards = tuple(
-        Shard(path, tuple(_piece(name, held[name], adapted, given) for name in held))
+    tensors = {name: each for held in files.values() for name, each in held.items()}
+    places = places_in_files(model, tensors)
+    pieces = _worked_out(targets_of(base, model, adapter, parts, held), places, tensors)
+    pieces |= _given(model, places, parts, tensors)
+    return tuple(
+        Shard(path, tuple(pieces.get(name) or Piece(name, held[name]) for name in held))
         for path, held in files.items()
     )
-    pieces = [piece for shard in shards for piece in shard.pieces]
-    if not all(map(_is_matrix, filter(_is_adapted, pieces))):
-        return None
-    fits = all(
-        piece.place.shape == parts[piece.given].shape for piece in pieces if piece.given
-    )
-    return shards if fits else None
 
 
-def _adapted(
-    model: PreTrainedModel, names: Mapping[str, str], modules: Iterable[str]
-) -> dict[str, tuple[str, bool]] | None:
-    """Layers by the names of their weights in the files; None if one isn't there."""
+def _worked_out(
+    targets: Iterable[Target], places: Places, tensors: Mapping[str, TensorPlace]
+) -> dict[str, Piece]:
+    """What an adapter changes, by name in the files."""
     found = {}
-    for module in modules:
-        name = names.get(f"{module}.weight")
-        layer = model.get_submodule(module) if name else None
-        if name is None or not isinstance(layer, nn.Linear | Conv1D):
-            return None
-        found[name] = module, isinstance(layer, Conv1D)
+    for target in targets:
+        lying = places.get(target.name)
+        if lying is None:
+            raise _elsewhere(target.name)
+        for name, rows in lying.items():
+            place = tensors[name]
+            piece = Piece(name, place, target, rows or _all_rows(target, place))
+            if not _is_workable(piece):
+                raise _elsewhere(target.name)
+            found[name] = piece
     return found
 
 
+def _all_rows(target: Target, place: TensorPlace) -> tuple[Rows, ...]:
+    """Of a stack that lies in the files as it is."""
+    if not target.experts or len(place.shape) != _STACK:
+        return ()
+    height = place.shape[2 if target.transposed else 1]
+    return tuple(Rows(expert, 0, height) for expert in range(place.shape[0]))
+
+
+def _is_workable(piece: Piece) -> bool:
+    """Whether it is a matrix, or a stack of them, of plain numbers."""
+    shape = piece.place.shape
+    fits = len(shape) >= _MATRIX and shape[:-_MATRIX] in {(), (len(piece.rows),)}
+    return fits and piece.place.format in FLOATS
+
+
 def _given(
-    model: PreTrainedModel, names: Mapping[str, str], parts: Iterable[str]
-) -> dict[str, str] | None:
-    """What takes a weight's place, by its name in the files; None if one isn't there.
+    model: PreTrainedModel,
+    places: Places,
+    parts: Mapping[str, TensorPlace],
+    tensors: Mapping[str, TensorPlace],
+) -> dict[str, Piece]:
+    """What takes a weight's place, by its name in the files.
 
     A weight that is tied to another one needs not be in the files.
     """
     tied = model.all_tied_weights_keys
     found = {}
-    for part in parts:
+    for part, given in parts.items():
         weight = part.removeprefix(PREFIX)
-        if _ADAPTED.fullmatch(part) or (weight in tied and weight not in names):
+        lying = places.get(weight, {})
+        if ADAPTED.fullmatch(part) or (weight in tied and not lying):
             continue
-        if weight not in names:
-            return None
-        found[names[weight]] = part
+        name = next((name for name, rows in lying.items() if not rows), None)
+        if name is None or tensors[name].shape != given.shape:
+            raise _elsewhere(weight)
+        found[name] = Piece(name, tensors[name], given=part)
     return found
 
 
-def _piece(
-    name: str,
-    place: TensorPlace,
-    adapted: Mapping[str, tuple[str, bool]],
-    given: Mapping[str, str],
-) -> Piece:
-    module, transposed = adapted.get(name, (None, False))
-    return Piece(name, place, module, transposed, given.get(name))
-
-
-def _is_adapted(piece: Piece) -> bool:
-    return piece.module is not None
-
-
-def _is_matrix(piece: Piece) -> bool:
-    return piece.place.format in FLOATS and len(piece.place.shape) == _MATRIX
-
-
-def _adapted_modules(parts: Iterable[str]) -> set[str]:
-    """Modules with a part in the adapter."""
-    found = map(_ADAPTED.fullmatch, parts)
-    return {each[1] for each in found if each}
+def _elsewhere(weight: str) -> StudioError:
+    return refusal(
+        "merge.rearranged",
+        f"The base’s files hold {weight} in another form than the model does.",
+        why="A merged model keeps its base’s files, so what is merged must lie there.",
+        fix="Hand the adapter on as it is, or train from a copy of the base whose "
+        "weights are in 16 or 32 bits and lie as the model has them.",
+        where=weight,
+    )

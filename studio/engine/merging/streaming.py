@@ -1,4 +1,4 @@
-"""Merges file by file and tensor by tensor: memory holds one layer at a time.
+"""Merges file by file and tensor by tensor: memory holds one matrix at a time.
 
 What has no adapter is copied in pieces, and given its new format on the way. The base's
 files are only read.
@@ -88,32 +88,45 @@ def _merged(
         for rows in parts.rows(piece.given, _CHUNK_BYTES):
             yield _rounded(piece, rows, dtype)
         return
-    if piece.module is None:
+    if piece.target is None:
         for chunk in _chunks(piece, source):
             if held in {None, dtype}:
                 yield chunk
             else:
                 yield _rounded(piece, chunk.view(held), dtype)
         return
-    assert held is not None
-    (whole,) = _chunks(piece, source, piece.place.size_bytes)
-    weight = whole.view(held).reshape(piece.place.shape).float()
-    del whole
-    done = parts.merged(piece.module, weight, transposed=piece.transposed)
-    yield _rounded(piece, done, dtype)
+    for matrix in range(max(1, len(piece.rows))):
+        done = _worked_out(piece, matrix, source, parts)
+        yield _rounded(piece, done, dtype)
+        del done
 
 
-def _chunks(
-    piece: Piece, source: BinaryIO, most: int = _CHUNK_BYTES
-) -> Iterator[torch.Tensor]:
+def _worked_out(
+    piece: Piece, matrix: int, source: BinaryIO, parts: AdapterParts
+) -> torch.Tensor:
+    """A whole weight, or one expert's of a stack."""
+    assert piece.target is not None
+    size = piece.place.size_bytes // max(1, len(piece.rows))
+    read = _read(source, piece.place.begin + matrix * size, size)
+    held = FLOATS[piece.place.format]
+    weight = read.view(held).reshape(piece.place.shape[-2:]).float()
+    del read
+    rows = piece.rows[matrix] if piece.rows else None
+    return parts.merged(piece.target, weight, rows)
+
+
+def _chunks(piece: Piece, source: BinaryIO) -> Iterator[torch.Tensor]:
     """A tensor's bytes, so many at a time."""
-    source.seek(piece.place.begin)
-    left = piece.place.size_bytes
-    while left:
-        chunk = torch.empty(min(most, left), dtype=torch.uint8)
-        _fill(chunk.numpy().data, source)
-        yield chunk
-        left -= len(chunk)
+    begin, end = piece.place.begin, piece.place.begin + piece.place.size_bytes
+    for start in range(begin, end, _CHUNK_BYTES):
+        yield _read(source, start, min(_CHUNK_BYTES, end - start))
+
+
+def _read(source: BinaryIO, begin: int, size: int) -> torch.Tensor:
+    source.seek(begin)
+    chunk = torch.empty(size, dtype=torch.uint8)
+    _fill(chunk.numpy().data, source)
+    return chunk
 
 
 def _fill(room: memoryview, source: BinaryIO) -> None:

@@ -7,7 +7,6 @@ adapter that makes good what 4 bits lost (LoftQ) always is: on the unquantised w
 it would count twice.
 """
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from studio.domain.run import Phase
 from studio.engine.adapter_files import card_of, refuse_without_adapter, write_card
 from studio.engine.devices import DTYPES
 from studio.engine.merging.arithmetic import AdapterParts
-from studio.engine.merging.in_memory import merge_whole
 from studio.engine.merging.pieces import hand_pieces_on
 from studio.engine.merging.plan import (
     ADAPTER_CONFIG,
@@ -33,7 +31,6 @@ from studio.engine.merging.plan import (
 from studio.engine.merging.streaming import merge_shard, merged_bytes, write_index
 from studio.engine.model_card import merged_card
 from studio.engine.model_preparation import prepared_folder
-from studio.engine.random_weights import outline_of
 from studio.engine.session import Count, Session
 from studio.engine.staging import (
     Unfinished,
@@ -137,35 +134,26 @@ def merge_into(
     session.enter(Phase.MERGING)
     held = base.bits.layers if base.bits and base.holds_all else ()
     shards = plan_of(folder, run.adapter_path, held)
-    if shards is None:
-        making = secrets.token_hex()  # nothing of it can be gone on with
-    else:
-        making = _fingerprint(shards, run.adapter_path, merging.dtype, base.in_words)
+    making = _fingerprint(shards, run.adapter_path, merging.dtype, base.in_words)
     with resumable_folder(target, making) as unfinished:
-        if shards is None:
-            adapter, draft = run.adapter_path, unfinished.path
-            merge_whole(session, base, adapter, draft, merging.dtype)
-        else:
-            dtype = DTYPES[merging.dtype]
-            parts = AdapterParts(run.adapter_path, base.bits)
-            _stream(session, shards, parts, unfinished, dtype)
-            del parts  # it holds the adapter's file open
-            _write_configuration(base, unfinished.path, dtype)
+        dtype = DTYPES[merging.dtype]
+        parts = AdapterParts(run.adapter_path, base.bits)
+        _stream(session, shards, parts, unfinished, dtype)
+        del parts  # it holds the adapter's file open
+        _write_configuration(base, unfinished.path, dtype)
         _complete(merging, unfinished.path)
         unfinished.target = judge(unfinished.path)
 
 
 def bytes_to_write(merging: Merging) -> int:
-    """What a merged model takes on the disk, roughly where it has to be put together.
+    """What a merged model takes on the disk.
 
     Raises:
-        StudioError: A file can't be read.
+        StudioError: A file can't be read, or holds weights in a form that can't be
+            merged into.
     """
     shards = plan_of(merging.base, merging.run.adapter_path)
-    if shards is not None:
-        return merged_bytes(shards, DTYPES[merging.dtype]) + REST_BYTES
-    weights = outline_of(merging.base).num_parameters()
-    return int(weights) * DTYPES[merging.dtype].itemsize + REST_BYTES
+    return merged_bytes(shards, DTYPES[merging.dtype]) + REST_BYTES
 
 
 def _stream(
