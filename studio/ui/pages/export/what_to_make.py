@@ -24,7 +24,7 @@ from studio.ui.widgets.inputs import ChoiceBox
 from studio.ui.widgets.labels import ElidedLabel, Role, label, line, set_tone
 
 _SCALE = 1000
-_LEAST_ROWS = 224
+_LEAST_ROWS = 196
 _AS_TRAINED = (
     "Merges into the base as 4 bits held it in training, for who must match training "
     "exactly. The base’s own weights are better as a rule; the certificate says how "
