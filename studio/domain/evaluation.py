@@ -70,12 +70,19 @@ class Measure(StrEnum):
         return f"{what} ({first} to {last}){unit}"
 
     def _figure(self, value: float, *, signed: bool) -> str:
-        digits = 1 if self in _SHARES or self is Measure.BLEU else 3
+        digits = self._digits(value)
         rounded = round(100 * value if self in _SHARES else value, digits)
         sign = "+" if signed and rounded else ""
         return f"{rounded or 0.0:{sign}.{digits}f}".replace("-", "−")
 
+    def _digits(self, value: float) -> int:
+        if self in _SHARES or self is Measure.BLEU:
+            return 1
+        # A high perplexity's decimals say nothing, and widen a table.
+        return 1 if self is Measure.PERPLEXITY and abs(value) >= _HIGH else 3
 
+
+_HIGH: Final = 10
 _WORDS: Final[Mapping[Measure, str]] = {
     Measure.LOSS: "Loss",
     Measure.PERPLEXITY: "Perplexity",

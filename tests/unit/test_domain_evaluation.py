@@ -116,6 +116,19 @@ def test_that_a_difference_is_read_with_its_sign_and_unit(measure, change, words
     assert change.interval(measure) == words
 
 
+@pytest.mark.parametrize(
+    ("measure", "value", "said"),
+    [
+        (Measure.PERPLEXITY, 3.2514, "3.251"),
+        (Measure.PERPLEXITY, 203.942, "203.9"),
+        (Measure.PERPLEXITY, -156.462, "−156.5"),
+        (Measure.LOSS, 12.3456, "12.346"),
+    ],
+)
+def test_that_a_high_perplexity_has_one_decimal(measure, value, said):
+    assert measure.shown(value) == said
+
+
 def test_that_a_missing_figure_is_a_dash():
     assert Measure.BLEU.shown(None) == "–"
 
