@@ -147,7 +147,7 @@ def test_that_a_date_of_the_day_is_told_and_not_red(exported, tmp_path):
     template.write_text(DATED + template.read_text(encoding="utf-8"), encoding="utf-8")
     out = tmp_path / "out"
     out.mkdir()
-    proof = part("exporter").export(source, out, "f16", quiet)
+    proof = part("exporter").export(source, out, "q8_0", quiet)
     (told,) = proof.findings
     assert told.code == "parity.date"
     assert "26 Jul 2024" in told.what
