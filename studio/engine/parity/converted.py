@@ -75,6 +75,7 @@ def compare(source: Path, file: Path, tell: Tell) -> Proof:
 
 
 def _compared(source: MergedFolder, artefact: GgufArtefact, tell: Tell) -> Parity:
+    artefact.look()
     known, counted = _certificate(source.folder), _Counted(tell)
     prompts = list(known.said) or list(reading.FIXED_PROMPTS)
     with source.opened() as merged:

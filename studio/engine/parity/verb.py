@@ -89,6 +89,7 @@ def verify(
     """
     refuse_whole(run)
     exported = artefact_at(artefact)
+    exported.look()
     with session.lifeline.open():
         parity = compared(session, run, prepared_folder(session, place), artefact)
         folder, prefix = exported.folder, exported.prefix
