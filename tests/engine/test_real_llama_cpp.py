@@ -28,6 +28,7 @@ from studio.system.resources import plugin_root
 from tests.engine import tiny
 from tests.engine.helpers import carry_out, new_run, recipe_for, train
 from tests.engine.knowing_converter import make_checkout
+from tests.engine.test_parity_dates import DATED
 
 _FOUND = find_llama_cpp()
 pytestmark = [
@@ -138,6 +139,23 @@ def test_that_the_real_server_renders_and_splits_chats_alike(run, exported):
     with GgufArtefact(exported("f16").file).opened(256) as speaker:
         for turns in (chat[:1], chat):
             assert speaker.asked(turns) == rendered(ours, turns)
+
+
+def test_that_a_date_of_the_day_is_told_and_not_red(exported, tmp_path):
+    source = shutil.copytree(exported("f16").folder.parent / "merged", tmp_path / "m")
+    template = source / "chat_template.jinja"
+    template.write_text(DATED + template.read_text(encoding="utf-8"), encoding="utf-8")
+    out = tmp_path / "out"
+    out.mkdir()
+    proof = part("exporter").export(source, out, "q8_0", quiet)
+    (told,) = proof.findings
+    assert told.code == "parity.date"
+    assert "26 Jul 2024" in told.what
+    assert proof.is_passed
+    (file,) = out.glob("*.gguf")
+    swap_template(file)
+    wrong = part("hearing").heard(source, file, quiet)
+    assert {each.code for each in wrong.findings} == {"parity.prompt"}
 
 
 @pytest.fixture

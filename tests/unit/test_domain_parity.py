@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from studio.domain.finding import Severity
 from studio.domain.parity import LIMITS, AnswerPair, Distance, Parity
 
 SAME = Distance(500, 1.0, 1e-8, 1e-7, 4.0, 4.0)
@@ -39,6 +40,16 @@ def test_that_each_difference_is_told(changes, code):
     found = parity(**changes)
     assert codes(found) == [code]
     assert not found.is_proven
+
+
+def test_that_a_date_of_the_day_is_a_warning():
+    found = parity(trained_date="26 Jul 2024")
+    (told,) = found.findings
+    assert told.code == "parity.date"
+    assert told.severity is Severity.WARNING
+    assert "26 Jul 2024" in told.what
+    assert found.is_proven
+    assert not parity(trained_date="26 Jul 2024", lost_ends=("</s>",)).is_proven
 
 
 def test_that_a_coarser_format_may_be_further_away():

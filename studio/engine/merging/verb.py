@@ -21,7 +21,7 @@ from studio.domain.run import Phase
 from studio.engine.adapter_files import card_of, refuse_without_adapter, write_card
 from studio.engine.devices import DTYPES
 from studio.engine.merging.arithmetic import AdapterParts
-from studio.engine.merging.pieces import hand_pieces_on
+from studio.engine.merging.pieces import hand_pieces_on, tell_what_is_added
 from studio.engine.merging.plan import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -190,8 +190,10 @@ def _fingerprint(shards: Sequence[Shard], adapter: Path, dtype: str, base: str) 
 def _complete(merging: Merging, draft: Path) -> None:
     run, base, dtype = merging.run, merging.base, merging.dtype
     adapter = run.adapter_path
-    load_tokenizer(adapter).save_pretrained(draft)
+    tokenizer = load_tokenizer(adapter)
+    tokenizer.save_pretrained(draft)
     hand_pieces_on(base, draft)
+    tell_what_is_added(tokenizer, draft)
     card = merged_card(card_of(adapter), dtype, as_trained=merging.as_trained)
     write_card(draft, card)
     digest = sha256_of(adapter / ADAPTER_WEIGHTS)

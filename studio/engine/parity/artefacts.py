@@ -54,6 +54,13 @@ class Artefact(Protocol):
     def as_trained(self) -> bool:
         """Whether it was made on what 4 bits stand for, not on the base's weights."""
 
+    def look(self) -> None:
+        """Look at its small parts, before anything is loaded.
+
+        Raises:
+            StudioError: It can't be read, or isn't judged.
+        """
+
     def opened(self, room: int) -> contextlib.AbstractContextManager[Speaker]:
         """Itself, loaded for as long as it is asked.
 
@@ -92,6 +99,10 @@ class MergedFolder:
         if not (self.folder / ORIGIN).is_file():
             return False
         return read_origin(self.folder).as_trained
+
+    def look(self) -> None:
+        """At the headers of its weights."""
+        _ = self.format
 
     @contextlib.contextmanager
     def opened(self, room: int = 0) -> Iterator[LoadedModel]:  # noqa: ARG002 - it takes any
@@ -147,6 +158,16 @@ class GgufArtefact:
     def prefix(self) -> str:
         """The file's own name."""
         return f"{self.file.stem}."
+
+    def look(self) -> None:
+        """At its header, and whether what runs it reads files of its kind.
+
+        Raises:
+            StudioError: It is no GGUF file, or one that isn't read here.
+        """
+        _ = self.format
+        if usable_server() is None:
+            gguf_file.refuse_misread(self.file)
 
     @contextlib.contextmanager
     def opened(self, room: int) -> Iterator[Speaker]:

@@ -7,7 +7,6 @@ prompts and its answers are taken from there.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +18,7 @@ from studio.engine.parity.artefacts import GgufArtefact, MergedFolder
 from studio.engine.parity.hearing import distance_between, places_for
 from studio.engine.parity.page import write_report
 from studio.engine.parity.speakers import room_for
-from studio.engine.parity.words import lost_ends, other_prompts, rendered
+from studio.engine.parity.words import compare_prompts, lost_ends
 from studio.plugin_api.exporting import Proof, Tell
 from studio.storage.artefacts import read_origin
 
@@ -76,6 +75,7 @@ def compare(source: Path, file: Path, tell: Tell) -> Proof:
 
 
 def _compared(source: MergedFolder, artefact: GgufArtefact, tell: Tell) -> Parity:
+    artefact.look()
     known, counted = _certificate(source.folder), _Counted(tell)
     prompts = list(known.said) or list(reading.FIXED_PROMPTS)
     with source.opened() as merged:
@@ -92,7 +92,7 @@ def _compared(source: MergedFolder, artefact: GgufArtefact, tell: Tell) -> Parit
         told = exported.expected(counted, texts, expected, "Hearing the GGUF file")
         distance = distance_between(texts, expected, told)
         answered = exported.answers(prompts)
-        others = other_prompts(partial(rendered, ours), exported.asked, prompts)
+        asked = compare_prompts(ours, exported, prompts)
         lost = lost_ends(ours, ends, exported.ends)
     return Parity(
         format=artefact.format,
@@ -100,7 +100,8 @@ def _compared(source: MergedFolder, artefact: GgufArtefact, tell: Tell) -> Parit
         reader=artefact.reader,
         distance=distance,
         learnt=known.learnt,
-        other_prompts=others,
+        other_prompts=asked.other,
+        trained_date=asked.trained_date,
         lost_ends=lost,
         answers=tuple(AnswerPair(each, said[each], answered[each]) for each in prompts),
     )

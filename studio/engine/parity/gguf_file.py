@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from studio.domain.errors import StudioError, refusal
 from studio.engine.model_loading import Model
 from studio.engine.model_preparation import read_tokenizer
+from studio.engine.parity.misread import misread
 from studio.engine.tokenizer_loading import Tokenizer, unloadable
 
 READER = "transformers’ reader of GGUF"
@@ -137,6 +138,7 @@ def load(file: Path) -> Model:
         "trust_remote_code": False,
         "local_files_only": True,
     }
+    refuse_misread(file)
     reader = _reader(file)
     try:
         config = AutoConfig.from_pretrained(file.parent, **place)
@@ -148,7 +150,7 @@ def load(file: Path) -> Model:
             output_loading_info=True,
             **place,
         )
-    except (OSError, ValueError, KeyError, NotImplementedError) as fault:
+    except (OSError, ValueError, KeyError, RuntimeError) as fault:
         raise _not_read(file, str(fault)) from fault
     model: Model = read[0]
     missing = read[1]["missing_keys"]
@@ -161,12 +163,22 @@ def load(file: Path) -> Model:
     return model
 
 
+def refuse_misread(file: Path) -> None:
+    """Refuse a file that transformers would read otherwise than llama.cpp does.
+
+    Raises:
+        StudioError: It is one, or no GGUF file.
+    """
+    if why := misread(_reader(file)):
+        raise _not_read(file, why)
+
+
 def _not_read(file: Path, why: str) -> StudioError:
     return refusal(
         "parity.not-read",
-        "transformers doesn’t read GGUF files of this kind, so what it says isn’t "
-        "known here.",
-        why=why.strip().partition("\n")[0],
+        "transformers doesn’t read GGUF files of this kind rightly, so what this one "
+        "says isn’t known here.",
+        why=_sentence(why),
         fix="Try it in llama.cpp, beside the merged model.",
         where=str(file),
     )
@@ -196,10 +208,16 @@ def _reader(file: Path) -> gguf.GGUFReader:
         raise refusal(
             "parity.no-gguf",
             "This is no whole GGUF file.",
-            why=str(fault).strip().partition("\n")[0],
+            why=_sentence(str(fault)),
             fix="Export it again.",
             where=str(file),
         ) from fault
+
+
+def _sentence(said: str) -> str:
+    """The first line of what a library says, with an end."""
+    line = said.strip().partition("\n")[0]
+    return line if line.endswith((".", "!", "?")) else f"{line}."
 
 
 def _field(reader: gguf.GGUFReader, key: str) -> int:

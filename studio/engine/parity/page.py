@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+from studio.domain.finding import Finding, Severity
 from studio.domain.parity import Distance, Parity
 from studio.storage.documents import write_bytes_atomically
 from studio.system.versions import versions
@@ -73,7 +74,12 @@ def as_document(run: str, parity: Parity) -> dict[str, object]:
         "holds_bits": parity.holds_bits,
         "as_trained": _figures(parity.as_trained) if parity.as_trained else None,
         "findings": [
-            {"code": each.code, "what": each.what, "why": each.why}
+            {
+                "code": each.code,
+                "severity": each.severity.value,
+                "what": each.what,
+                "why": each.why,
+            }
             for each in parity.findings
         ],
         "answers": [dataclasses.asdict(pair) for pair in parity.answers],
@@ -88,9 +94,7 @@ def as_page(run: str, parity: Parity) -> str:
         if parity.is_proven
         else '<p class="no"><strong>It doesn’t say what was trained.</strong></p>'
     )
-    found = "".join(
-        f'<li class="no">{_safe(each.what)}</li>' for each in parity.findings
-    )
+    found = "".join(_finding(each) for each in parity.findings)
     rows = "".join(
         f"<tr><td>{_safe(pair.prompt)}</td><td>{_safe(pair.trained)}</td>"
         f"<td>{_same(pair.trained == pair.exported, pair.exported)}</td></tr>"
@@ -143,6 +147,12 @@ def _table(parity: Parity) -> str:
         for what, figure, limit in rows
     )
     return f"<table>{cells}</table>"
+
+
+def _finding(each: Finding) -> str:
+    if each.severity is Severity.ERROR:
+        return f'<li class="no">{_safe(each.what)}</li>'
+    return f"<li>{_safe(' '.join((each.what, each.why, each.how_to_fix)))}</li>"
 
 
 def _figures(distance: Distance) -> dict[str, float | None]:

@@ -10,11 +10,12 @@ from studio.domain.dataset import Turn
 from studio.engine.devices import Formats
 from studio.engine.generation import answers
 from studio.engine.model_loading import Model
+from studio.engine.parity.dates import as_of_training
 from studio.engine.parity.hearing import Counting, heard
 from studio.engine.parity.listed import spread
 from studio.engine.parity.llama_server import LlamaServer
 from studio.engine.parity.texts import Text
-from studio.engine.parity.words import rendered
+from studio.engine.parity.words import AsOf, rendered
 from studio.engine.tokenizer_loading import Tokenizer
 
 PLAIN = Formats(torch.float32, torch.float32, torch.float32, autocast=False)
@@ -63,6 +64,17 @@ class Speaker(Protocol):
     def asked(self, turns: Sequence[Turn]) -> list[int] | None:
         """A chat as tokens, ready to be answered; None where it is refused."""
 
+    def asked_as_of(self, turns: Sequence[Turn], trained: str) -> AsOf | None:
+        """The same as on the day that training wrote.
+
+        Args:
+            turns: The chat.
+            trained: It as text, as it was rendered for training.
+
+        Returns:
+            None where it differs by more than by a date that this one writes.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
@@ -96,6 +108,10 @@ class LoadedModel:
     def asked(self, turns: Sequence[Turn]) -> list[int] | None:
         """By its own template and tokenizer."""
         return rendered(self.tokenizer, turns)
+
+    def asked_as_of(self, turns: Sequence[Turn], trained: str) -> AsOf | None:  # noqa: ARG002
+        """None: it writes the same dates as training."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +155,15 @@ class ServedFile:
         """By the file's own template and tokenizer, as llama.cpp reads them."""
         text = self.server.rendered(turns)
         return None if text is None else self.server.tokens(text)
+
+    def asked_as_of(self, turns: Sequence[Turn], trained: str) -> AsOf | None:
+        """Of what it renders, with the trained date in the place of today's.
+
+        The date is put into the text, so that it needs no server that takes
+        ``chat_template_kwargs``.
+        """
+        text = self.server.rendered(turns)
+        dated = as_of_training(text, trained) if text else None
+        if dated is None:
+            return None
+        return AsOf(self.server.tokens(dated.text), dated.date)

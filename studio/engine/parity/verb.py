@@ -9,13 +9,13 @@ import contextlib
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import torch
 from peft import PeftModelForCausalLM
 
 from studio.domain.errors import StudioError
+from studio.domain.finding import Severity
 from studio.domain.parity import AnswerPair, Distance, Parity
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase
@@ -31,12 +31,7 @@ from studio.engine.parity.artefacts import artefact_at
 from studio.engine.parity.hearing import Heard, distance_between, heard, places_for
 from studio.engine.parity.page import finite, write_report
 from studio.engine.parity.speakers import ANSWER_TOKENS, PLAIN, room_for
-from studio.engine.parity.words import (
-    ends_of,
-    lost_ends,
-    other_prompts,
-    rendered,
-)
+from studio.engine.parity.words import compare_prompts, ends_of, lost_ends
 from studio.engine.progress_bars import reported
 from studio.engine.session import Session
 from studio.engine.starting.begin import be_as_trained
@@ -94,10 +89,14 @@ def verify(
     """
     refuse_whole(run)
     exported = artefact_at(artefact)
+    exported.look()
     with session.lifeline.open():
         parity = compared(session, run, prepared_folder(session, place), artefact)
         folder, prefix = exported.folder, exported.prefix
         report = write_report(folder, run.name, parity, prefix)
+    for finding in parity.findings:
+        if finding.severity is Severity.WARNING:
+            session.warn(finding)
     session.say(
         ParityMeasured(
             path=str(artefact),
@@ -135,7 +134,7 @@ def compared(session: Session, run: RunDirectory, base: Path, artefact: Path) ->
         said = exported.expected(session, told.texts, told.expected, _HEARD)
         distance = distance_between(told.texts, told.expected, said)
         answered = exported.answers(prompts)
-        others = other_prompts(partial(rendered, ours), exported.asked, prompts)
+        asked = compare_prompts(ours, exported, prompts)
         ends = exported.ends
     del exported, said
     return Parity(
@@ -145,7 +144,8 @@ def compared(session: Session, run: RunDirectory, base: Path, artefact: Path) ->
         reader=found.reader,
         distance=distance,
         learnt=told.learnt,
-        other_prompts=others,
+        other_prompts=asked.other,
+        trained_date=asked.trained_date,
         lost_ends=lost_ends(ours, told.ends, ends),
         answers=tuple(
             AnswerPair(prompt, told.answers[prompt], answered[prompt])
