@@ -159,7 +159,7 @@ def test_that_leaving_ends_what_is_under_way(qtbot, page, opened):
     dialog = asked(page)
     dialog.name.setText("wait")
     dialog.combine.click()
-    qtbot.waitUntil(lambda: dialog._bar.value() > 0, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: dialog.course.bar.value() > 0, timeout=PATIENCE_MS)
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.back.isEnabled()
     qtbot.waitUntil(lambda: page.combining.dialog is None, timeout=PATIENCE_MS)

@@ -76,10 +76,10 @@ def test_that_it_is_private_unless_said_otherwise(qtbot, asked):
     qtbot.waitUntil(form.page.isVisible, timeout=PATIENCE_MS)
     adapter = str(asked.folder / "export" / "adapter")
     assert asked.orders == [["push", adapter, "--to", "me/cheese"]]
-    assert form.way() == "Pushed to me/cheese, which is private."
+    assert dialog.course.words() == "Pushed to me/cheese, which is private."
     form.page.click()
     assert asked.opened == ["https://hub/me/cheese"]
-    form.back.click()
+    dialog.back.click()
 
 
 def test_that_a_tick_taken_away_makes_it_public(qtbot, asked):
@@ -89,7 +89,7 @@ def test_that_a_tick_taken_away_makes_it_public(qtbot, asked):
     dialog.form.push.click()
     qtbot.waitUntil(dialog.form.page.isVisible, timeout=PATIENCE_MS)
     assert asked.orders[0][-1] == "--public"
-    assert dialog.form.way().endswith("which is public.")
+    assert dialog.course.words().endswith("which is public.")
     dialog.reject()
 
 
@@ -116,14 +116,14 @@ def test_that_a_refusal_is_told_and_another_try_is_free(qtbot, asked):
     form = dialog.form
     form.name.setText("cheese")
     form.push.click()
-    assert form.findings.count() == 1
+    assert dialog.findings.count() == 1
     assert not asked.orders
     form.name.setText("me/gone")
-    assert form.findings.count() == 0
+    assert dialog.findings.count() == 0
     form.push.click()
     assert not form.push.isEnabled()
     qtbot.waitUntil(form.push.isEnabled, timeout=PATIENCE_MS)
-    assert form.findings.count() == 1
+    assert dialog.findings.count() == 1
     dialog.reject()
 
 
@@ -143,7 +143,7 @@ def test_that_an_artefact_which_is_broken_says_so(asked):
     weights.write_bytes(b"\x80\x04\x95." * 9)
     dialog = asked.dialog()
     dialog.form.name.setText("me/cheese")
-    assert dialog.form.findings.count() == 1
+    assert dialog.findings.count() == 1
     assert not dialog.form.push.isEnabled()
     dialog.reject()
 
@@ -152,9 +152,9 @@ def test_that_leaving_ends_a_push(qtbot, asked):
     dialog = asked.dialog()
     dialog.form.name.setText("me/wait")
     dialog.form.push.click()
-    qtbot.waitUntil(lambda: "Sending" in dialog.form.way(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: "Sending" in dialog.course.words(), timeout=PATIENCE_MS)
     with qtbot.waitSignal(dialog.rejected, timeout=PATIENCE_MS):
-        dialog.form.back.click()
+        dialog.back.click()
     assert not asked.opened
 
 

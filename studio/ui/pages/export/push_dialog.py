@@ -6,11 +6,11 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDialog, QWidget
+from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
 from studio.domain.errors import StudioError
-from studio.domain.finding import Finding, Severity
+from studio.domain.finding import Finding
 from studio.domain.hub_names import repository_name
 from studio.protocol.events import EngineEvent, Progress
 from studio.protocol.export_events import Pushed
@@ -18,9 +18,10 @@ from studio.services.engine_task import EngineTask
 from studio.services.launch import PUSH
 from studio.services.pushing import PushOffer, PushOffers, push_offers
 from studio.ui.pages.errand import Errand
-from studio.ui.pages.export.engine_job import EngineJob, TaskFor
+from studio.ui.pages.export.engine_job import TaskFor
 from studio.ui.pages.export.push_form import PushForm
-from studio.ui.pages.finding_text import clear, show_findings
+from studio.ui.pages.finding_text import clear
+from studio.ui.pages.task_dialog import TaskDialog
 from studio.ui.text import count, size
 
 OpenPage = Callable[[str], object]
@@ -36,7 +37,7 @@ def open_in_browser(address: str) -> None:
     QDesktopServices.openUrl(QUrl(address))
 
 
-class PushDialog(QDialog):
+class PushDialog(TaskDialog):
     """What goes up and how far it is; Escape ends it and commits nothing.
 
     Attributes:
@@ -60,32 +61,23 @@ class PushDialog(QDialog):
             task_for: Makes the engine's task.
             opens: Shows a page of the hub.
         """
-        super().__init__(parent)
-        self._export, self._log_path, self._opens = export, log_path, opens
+        super().__init__("Push to a hub", log_path, task_for, parent)
+        self._export, self._opens = export, opens
         self._offers = PushOffers()
         self._pushed: Pushed | None = None
-        self._is_left = self._is_read = False
+        self._is_read = False
         self._read = Errand(self._read_offers, self)
-        self._job = EngineJob(task_for, self)
-        self.setWindowTitle("Push to a hub")
-        self.setModal(True)
         self.form = PushForm(self)
         self._connect()
-        self._show()
+        self.refresh()
         self._read.run()
 
     @override
     def reject(self) -> None:
         """Leave; a push under way is ended first, and commits nothing."""
-        if self._job.is_running:
-            self._is_left = True
-            self.form.back.setEnabled(False)
-            self.form.show_way("Stopping")
-            self._job.cancel()
-        else:
+        if not self.is_running:
             self._read.close()
-            super().reject()
-            self.deleteLater()
+        super().reject()
 
     @override
     def event(self, event: QEvent) -> bool:
@@ -100,10 +92,7 @@ class PushDialog(QDialog):
     def _connect(self) -> None:
         form = self.form
         self._read.errand_done.connect(self._on_read)
-        self._read.errand_failed.connect(self._on_task_failed)
-        self._job.event_arrived.connect(self._on_event_arrived)
-        self._job.task_done.connect(self._on_task_done)
-        self._job.task_failed.connect(self._on_task_failed)
+        self._read.errand_failed.connect(self._on_unread)
         form.artefact.currentIndexChanged.connect(self._on_changed)
         form.name.textChanged.connect(self._on_changed)
         form.name.returnPressed.connect(self._on_push)
@@ -111,7 +100,6 @@ class PushDialog(QDialog):
         form.unproven.toggled.connect(self._on_changed)
         form.push.clicked.connect(self._on_push)
         form.page.clicked.connect(self._on_page)
-        form.back.clicked.connect(self.reject)
 
     def _read_offers(self) -> PushOffers:
         """Called in a thread."""
@@ -123,9 +111,11 @@ class PushDialog(QDialog):
             (x for x in self._offers.artefacts if str(x.folder) == folder), None
         )
 
-    def _show(self) -> None:
+    @override
+    def refresh(self) -> None:
+        """Show what can be pushed now, and why not."""
         form, chosen = self.form, self._chosen()
-        is_running, has_token = self._job.is_running, bool(self._offers.token_from)
+        is_running, has_token = self.is_running, bool(self._offers.token_from)
         form.what.setText("" if chosen is None else _told(chosen))
         form.token.setText(self._signs_in())
         doubt = "" if chosen is None else chosen.doubt
@@ -135,6 +125,7 @@ class PushDialog(QDialog):
         named = bool(form.name.text().strip())
         form.push.setEnabled(can and accepted and named and not is_running)
         form.show_state(is_running=is_running, is_done=self._pushed is not None)
+        self.back.setText("Cancel" if self._pushed is None else "Close")
 
     def _signs_in(self) -> str:
         if not self._is_read:
@@ -159,54 +150,49 @@ class PushDialog(QDialog):
         self._offers, self._is_read = offers, True
         choices = [(str(x.folder), x.folder.name) for x in offers.artefacts]
         self.form.artefact.set_choices(choices)
-        self._show()
+        self.refresh()
+
+    @Slot(object)
+    def _on_unread(self, finding: Finding) -> None:
+        self.show_finding(finding)
+        self.refresh()
 
     @Slot()
     def _on_changed(self) -> None:
-        clear(self.form.findings)
+        clear(self.findings)
         chosen = self._chosen()
         if chosen is not None and chosen.refusal is not None:
-            show_findings(self.form.findings, [chosen.refusal])
-        self._show()
+            self.show_finding(chosen.refusal)
+        self.refresh()
 
     @Slot()
     def _on_push(self) -> None:
         chosen = self._chosen()
         if not self.form.push.isEnabled() or chosen is None:
             return
-        clear(self.form.findings)
+        clear(self.findings)
         try:
             arguments = self._arguments(chosen)
         except StudioError as refused:
-            show_findings(self.form.findings, [refused.finding])
+            self.show_finding(refused.finding)
             return
-        self._log_path.parent.mkdir(parents=True, exist_ok=True)
-        self.form.show_way(_ASKING)
-        self._job.begin(PUSH, *arguments, log_path=self._log_path)
-        self._show()
+        self.begin(_ASKING, PUSH, *arguments)
 
-    @Slot(object)
-    def _on_event_arrived(self, event: EngineEvent) -> None:
-        if isinstance(event, Progress) and not self._is_left:
+    @override
+    def hear(self, event: EngineEvent) -> None:
+        """Say how far it is."""
+        if isinstance(event, Progress):
             words = f"{event.stage}: {size(event.done)} of {size(event.total)}"
-            self.form.show_way(words, event.done, event.total)
+            self.course.say(words, event.done, event.total)
 
-    @Slot(object)
-    def _on_task_done(self, pushed: Pushed) -> None:
-        self._pushed = pushed
-        self.form.show_way(_came(pushed))
-        self._show()
-        self.form.back.setEnabled(True)
-
-    @Slot(object)
-    def _on_task_failed(self, finding: Finding) -> None:
-        if self._is_left:
-            self.reject()
-            return
-        self.form.show_way("")
-        if finding.severity is not Severity.INFO:
-            show_findings(self.form.findings, [finding])
-        self._show()
+    @override
+    def finish(self, result: EngineEvent) -> None:
+        """Say what came of it, and by which address it is found."""
+        assert isinstance(result, Pushed)
+        self._pushed = result
+        self.course.say(_came(result))
+        self.refresh()
+        self.back.setEnabled(True)
 
     @Slot()
     def _on_page(self) -> None:

@@ -1,40 +1,35 @@
 """The dialog that makes one adapter of several runs' adapters."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import (
-    QDialog,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QLabel, QWidget
 from typing_extensions import override
 
 from studio.domain.combining import DENSITY, LEAST, Way
 from studio.domain.errors import StudioError
-from studio.domain.finding import Finding, Severity
 from studio.protocol.codec import heard
 from studio.protocol.events import EngineEvent, Progress, Warned
 from studio.protocol.export_events import Combined
 from studio.services.combining import VERB, combine_arguments, combined_folder
 from studio.services.engine_task import EngineTask
 from studio.ui.pages.desk import Desk
-from studio.ui.pages.export.engine_job import EngineJob, TaskFor
-from studio.ui.pages.finding_text import clear, show_findings
+from studio.ui.pages.export.engine_job import TaskFor
+from studio.ui.pages.finding_text import clear
 from studio.ui.pages.runs.combine_model import TITLES, Asked, proposed_name, sentence
 from studio.ui.pages.runs.combine_rows import CombineRows
 from studio.ui.pages.runs.view_model import RunFacts
-from studio.ui.tokens import Space, Tone
+from studio.ui.pages.task_dialog import TASK_DIALOG_WIDTH, TaskDialog, title_of
+from studio.ui.tokens import Tone
 from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.inputs import ChoiceBox, DecimalField, IntegerField, TextField
-from studio.ui.widgets.labels import Role, label
+from studio.ui.widgets.labels import label
 
-_WIDTH: Final = 520
-_WHOLE: Final = 1000
+if TYPE_CHECKING:
+    from studio.domain.finding import Finding
+
+_TITLE: Final = "Combine adapters"
 _MOST_RANK: Final = 1024
 _MOST_SEED: Final = 2**31 - 1
 _WORDS: Final = (
@@ -43,7 +38,7 @@ _WORDS: Final = (
 )
 
 
-class CombineDialog(QDialog):
+class CombineDialog(TaskDialog):
     """Which runs, by which weights and how; Escape ends what is under way.
 
     Attributes:
@@ -51,8 +46,6 @@ class CombineDialog(QDialog):
         way, density, seed, rank, name: What else is asked for.
         meaning: What comes of it, or what is missing.
         combine: Begins.
-        back: Ends what is under way, and leaves.
-        findings: Why nothing came.
 
     Signals:
         runs_combined(object): The `Combined` event.
@@ -75,35 +68,15 @@ class CombineDialog(QDialog):
             parent: The page that asks.
             task_for: Makes the engine's task.
         """
-        super().__init__(parent)
-        self._log_path = desk.folders.cache / "combine-log.txt"
-        self._is_left = False
+        log_path = desk.folders.cache / "combine-log.txt"
+        super().__init__(_TITLE, log_path, task_for, parent)
         self._name_is_own = False
         self._doubts: list[Finding] = []
-        self._job = EngineJob(task_for, self)
-        self._job.event_arrived.connect(self._on_event_arrived)
-        self._job.task_done.connect(self._on_task_done)
-        self._job.task_failed.connect(self._on_task_failed)
-        self.setWindowTitle("Combine adapters")
-        self.setModal(True)
-        self.setFixedWidth(_WIDTH)
         self._make(runs)
         self._lay_out()
         self._connect()
         self._on_edited()
         self.way.setFocus()
-
-    @override
-    def reject(self) -> None:
-        """Leave; what is under way is ended first, and keeps nothing."""
-        if self._job.is_running:
-            self._is_left = True
-            self.back.setEnabled(False)
-            self._say("Stopping")
-            self._job.cancel()
-        else:
-            super().reject()
-            self.deleteLater()
 
     def asked(self) -> Asked:
         """What the fields say."""
@@ -131,19 +104,9 @@ class CombineDialog(QDialog):
         self.meaning = label("", tone=Tone.MUTED, wraps=True)
         self.combine = button("Combine", ButtonKind.PRIMARY)
         self.combine.setDefault(True)
-        self.back = button("Cancel")
-        self._way_so_far = label("", Role.CAPTION, Tone.MUTED, wraps=True)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("Combining")
-        self.findings = QVBoxLayout()
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(Space.PAGE, Space.PAGE, Space.PAGE, Space.PAGE)
-        column.setSpacing(Space.SMALL)
-        column.addWidget(label("Combine adapters", Role.CARD_TITLE))
-        column.addWidget(label(_WORDS, tone=Tone.MUTED, wraps=True))
+        column = self.column_of(_TITLE, _WORDS)
         column.addWidget(self.rows)
         self._titles: dict[QWidget, QLabel] = {}
         for field in (self.way, self.density, self.seed, self.rank):
@@ -152,20 +115,10 @@ class CombineDialog(QDialog):
         column.addWidget(self.meaning)
         column.addWidget(self._title_of(self.name))
         column.addWidget(self.name)
-        column.addWidget(self._bar)
-        column.addWidget(self._way_so_far)
-        column.addLayout(self.findings)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(Space.SMALL)
-        buttons.addWidget(self.combine)
-        buttons.addWidget(self.back)
-        buttons.addStretch(1)
-        column.addLayout(buttons)
+        self.end_column(column, self.combine)
 
     def _title_of(self, field: QWidget) -> QLabel:
-        title = label(field.accessibleName(), Role.CAPTION, Tone.MUTED)
-        title.setBuddy(field)
-        self._titles[field] = title
+        title = self._titles[field] = title_of(field)
         return title
 
     def _connect(self) -> None:
@@ -174,20 +127,12 @@ class CombineDialog(QDialog):
         for field in (self.density, self.seed, self.rank):
             field.valueChanged.connect(self._on_edited)
         self.name.textEdited.connect(self._on_named)
-        self.name.textChanged.connect(self._allow)
+        self.name.textChanged.connect(self._on_name_changed)
         self.combine.clicked.connect(self._on_combine)
-        self.back.clicked.connect(self.reject)
 
     def _show(self, field: QWidget, *, is_shown: bool) -> None:
         field.setVisible(is_shown)
         self._titles[field].setVisible(is_shown)
-
-    def _say(self, words: str, done: float = 0.0, total: float = 0.0) -> None:
-        self._way_so_far.setText(words)
-        self._way_so_far.setVisible(bool(words))
-        self._bar.setRange(0, _WHOLE if total else 0)
-        self._bar.setValue(round(min(1.0, done / total) * _WHOLE) if total else 0)
-        self._bar.setAccessibleDescription(words)
 
     @Slot()
     def _on_named(self) -> None:
@@ -203,18 +148,21 @@ class CombineDialog(QDialog):
         if not self._name_is_own:
             names = [row.facts.snapshot.name for row in ticked]
             self.name.setText(proposed_name(names))
-        self._allow()
+        self.refresh()
 
     @Slot()
-    def _allow(self) -> None:
-        is_running = self._job.is_running
+    def _on_name_changed(self) -> None:
+        self.refresh()
+
+    @override
+    def refresh(self) -> None:
+        """Allow what can be done now."""
+        is_running = self.is_running
         is_whole = bool(self.name.text().strip()) and len(self.rows.ticked()) >= LEAST
         self.combine.setEnabled(is_whole and not is_running)
         fields = (self.way, self.density, self.seed, self.rank, self.name)
         for field in (self.rows, *fields):
             field.setEnabled(not is_running)
-        self._bar.setVisible(is_running)
-        self._way_so_far.setVisible(is_running)
         self._fit()
 
     def _fit(self) -> None:
@@ -222,7 +170,7 @@ class CombineDialog(QDialog):
         layout = self.layout()
         assert layout is not None
         layout.activate()
-        self.setFixedHeight(layout.totalHeightForWidth(_WIDTH))
+        self.setFixedHeight(layout.totalHeightForWidth(TASK_DIALOG_WIDTH))
 
     @Slot()
     def _on_combine(self) -> None:
@@ -232,39 +180,28 @@ class CombineDialog(QDialog):
         try:
             combination = asked.combination()
         except StudioError as refused:
-            show_findings(self.findings, [refused.finding])
+            self.show_finding(refused.finding)
             self._fit()
             return
         out = combined_folder(runs[0], asked.name)
-        self._log_path.parent.mkdir(parents=True, exist_ok=True)
-        self._say("Starting")
-        order = combine_arguments(runs, combination, out)
-        self._job.begin(VERB, *order, log_path=self._log_path)
-        self._allow()
+        self.begin("Starting", VERB, *combine_arguments(runs, combination, out))
 
-    @Slot(object)
-    def _on_event_arrived(self, event: EngineEvent) -> None:
+    @override
+    def hear(self, event: EngineEvent) -> None:
+        """Say how far it is, and keep what is doubted."""
         match event:
-            case Progress(stage=stage, done=done, total=total) if not self._is_left:
+            case Progress(stage=stage, done=done, total=total):
                 words = f"{stage}: {done:,.0f} of {total:,.0f} layers"
-                self._say(words, done, total)
+                self.course.say(words, done, total)
             case Warned(finding=finding):
                 self._doubts.append(heard(finding))
             case _:
                 return
 
-    @Slot(object)
-    def _on_task_done(self, made: Combined) -> None:
+    @override
+    def finish(self, result: EngineEvent) -> None:
+        """Hand on what was made, and what is doubted of it."""
+        assert isinstance(result, Combined)
         self.accept()
-        self.runs_combined.emit((made, tuple(self._doubts)))
+        self.runs_combined.emit((result, tuple(self._doubts)))
         self.deleteLater()
-
-    @Slot(object)
-    def _on_task_failed(self, finding: Finding) -> None:
-        if self._is_left:
-            self.reject()
-            return
-        self._say("")
-        if finding.severity is not Severity.INFO:
-            show_findings(self.findings, [finding])
-        self._allow()
