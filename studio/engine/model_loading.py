@@ -27,6 +27,7 @@ from studio.engine.attention_plugins import register_attention
 from studio.engine.bitsandbytes_guards import compute_eagerly, keep_gradients
 from studio.engine.devices import Formats
 from studio.engine.experts import EXPERTS
+from studio.engine.head_rows import multiply_rows_together
 from studio.engine.long_context import refuse_windows, stretched
 from studio.engine.model_config import read_config
 from studio.engine.tokenizer_loading import unloadable
@@ -75,6 +76,8 @@ def load_model(
     )
     if device.type == "cpu" and options.precision.is_quantized:
         leave_file(model.parameters())
+    if device.type == "cpu":
+        multiply_rows_together(model)
     if options.precision.is_four_bit and device.type == "cpu":
         keep_gradients(model)
     return model

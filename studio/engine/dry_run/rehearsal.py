@@ -45,6 +45,7 @@ from studio.engine.dry_run.steps import Steps
 from studio.engine.dry_run.subject import Subject
 from studio.engine.dry_run.weightless import weightless
 from studio.engine.generation import SAMPLE_TOKENS, answers
+from studio.engine.head_rows import multiply_rows_together
 from studio.engine.methods.training import build_trainer
 from studio.engine.model_loading import Model
 from studio.engine.trained_weights import train_all
@@ -72,6 +73,8 @@ def rehearse(subject: Subject) -> Recording:
     if subject.card is None:
         refuse_on_processor(subject.recipe, torch.device("cpu"))
     bare = outline(subject.config, subject.recipe.model, subject.formats)
+    if subject.card is None:
+        multiply_rows_together(bare)
     with without_memory(subject) as recorder:
         model = load(bare, subject, recorder)
         with tempfile.TemporaryDirectory() as folder:
