@@ -18,7 +18,7 @@ def multiply_rows_together(model: PreTrainedModel) -> None:
     Args:
         model: Its head gets a hook; figures change by rounding alone.
     """
-    head = model.get_output_embeddings()
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers leaves it untyped
     if head is not None:
         head.register_forward_pre_hook(_in_one_piece)
 
