@@ -1,6 +1,7 @@
 """An export to GGUF: convert, read back, hear, and tell how it is run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from studio.domain.errors import StudioError
@@ -50,7 +51,7 @@ def export(source: Path, out: Path, form: str, tell: Tell) -> Proof:
     if wrong:
         return Proof(wrong, figures=_figures(written))
     proof = heard(source, file, tell)
-    return Proof(proof.findings, proof.report, (*_figures(written), *proof.figures))
+    return replace(proof, figures=(*_figures(written), *proof.figures))
 
 
 def _refuse(source: Path, form: str) -> None:

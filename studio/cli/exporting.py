@@ -19,6 +19,11 @@ from studio.storage.run_directory import RunDirectory
 
 _TITLES = {ADAPTER: "Adapter", MERGED: "Merged model"}
 _FORMATS = ("bf16", "fp16", "fp32")
+_VERDICTS = {
+    True: "It says what was trained.",
+    False: "It doesn’t say what was trained:",
+    None: "It was read back, but not heard:",
+}
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -143,17 +148,14 @@ def _say(exported: Exported) -> None:
     for each in exported.artefacts:
         title = _TITLES.get(each.kind, f"{each.kind} {each.form}".strip())
         terminal.say(f"{title:<21}{each.path}")
-        if each.is_proven is not None:
+        if each.is_proven is not None or each.findings:
             _say_verdict(each)
 
 
 def _say_verdict(artefact: Artefact) -> None:
-    if artefact.is_proven:
-        terminal.say("  It says what was trained.")
-    else:
-        terminal.say("  It doesn’t say what was trained:")
-        for finding in artefact.findings:
-            terminal.say(f"    {heard(finding).sentence()}")
+    terminal.say(f"  {_VERDICTS[artefact.is_proven]}")
+    for finding in artefact.findings:
+        terminal.say(f"    {heard(finding).sentence()}")
     for what, figure in _figures(artefact).items():
         terminal.say(f"  {what:<19}{figure}")
     if artefact.report:

@@ -48,11 +48,13 @@ class Proof:
         findings: An error keeps what was written from being published.
         report: The name of a page for people in the folder; empty without one.
         figures: What was compared, by name, in words.
+        is_judged: Whether that was enough to say that nothing speaks against it.
     """
 
     findings: tuple[Finding, ...] = ()
     report: str = ""
     figures: tuple[tuple[str, str], ...] = ()
+    is_judged: bool = True
 
     @property
     def is_passed(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.domain.finding import Finding, error
+from studio.domain.finding import Finding, Severity, error, warning
 from studio.storage.certificates import read_certificate
 
 _DOCUMENT = "parity.json"
@@ -143,10 +143,14 @@ def _rows(told: Mapping[str, Any]) -> list[ComparedRow]:
 
 
 def _findings(told: Sequence[Mapping[str, Any]]) -> tuple[Finding, ...]:
-    return tuple(
-        error(str(each["code"]), str(each["what"]), why=str(each["why"]))
-        for each in told
-    )
+    return tuple(_finding(each) for each in told)
+
+
+def _finding(told: Mapping[str, Any]) -> Finding:
+    # Certificates of old name errors alone, and say no severity.
+    is_doubt = told.get("severity") == Severity.WARNING.value
+    kind = warning if is_doubt else error
+    return kind(str(told["code"]), str(told["what"]), why=str(told["why"]))
 
 
 def _short(figure: float | None) -> str:

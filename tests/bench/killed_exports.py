@@ -30,7 +30,7 @@ def exported(run, out, kill_at=0):
     """Export in a process of its own; see `carried_out`."""
     given = {"to": ["adapter", "merged"], "out": out, "dtype": "bf16", "form": ""}
     # What was whole before a kill makes room for itself.
-    given |= {"overwrite": True, "even_if_different": False}
+    given |= {"overwrite": True, "even_if_different": False, "as_trained": False}
     order = argparse.Namespace(verb="export", run=run.path, **given)
     return carried_out(order, PLACES, kill_at)
 

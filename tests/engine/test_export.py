@@ -380,7 +380,7 @@ api = 1
 name = "box"
 title = "Box"
 starts_from = "merged"
-forms = ["plain", "wrong", "refused"]
+forms = ["plain", "wrong", "refused", "unheard"]
 check = "check.py"
 module = "exporter.py"
 """
@@ -396,7 +396,7 @@ def size_bytes(source, form):
 """
 EXPORTER = """\
 import json
-from studio.domain.finding import error
+from studio.domain.finding import error, warning
 from studio.plugin_api.exporting import Proof
 def export(source, out, form, tell):
     assert list(out.iterdir()) == []
@@ -404,6 +404,8 @@ def export(source, out, form, tell):
     weights = (source / "model.safetensors").read_bytes()
     tell("Boxing", 1, 1, "boxes")
     (out / "model.box").write_bytes(weights)
+    if form == "unheard":
+        return Proof((warning("box.mute", "Nobody heard it."),), is_judged=False)
     wrong = (error("box.open", "The box is open."),) if form == "wrong" else ()
     return Proof(wrong, "", (("Corners", "8 of 8"),))
 """
@@ -453,6 +455,14 @@ def test_that_what_an_exporter_didn_t_prove_is_kept_aside(run, both, boxes):
     assert box.path == str(boxes / "box-wrong-differs")
     assert [each.what for each in box.findings] == ["The box is open."]
     assert not (boxes / "box-wrong").exists()
+
+
+def test_that_what_was_only_read_back_isn_t_called_proven(run, both, boxes):
+    shutil.copytree(both[0] / "merged", boxes / "merged")
+    box = exported(run, boxes, "box", form="unheard")["box"]
+    assert box.is_proven is None
+    assert [each.what for each in box.findings] == ["Nobody heard it."]
+    assert box.path == str(boxes / "box-unheard")
 
 
 def test_that_several_forms_are_made_of_one_merge(run, both, boxes):

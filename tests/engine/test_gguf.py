@@ -314,3 +314,4 @@ def test_that_a_mixture_that_transformers_makes_up_a_part_of_is_not_judged(
     assert unheard.code == "parity.not-read"
     assert "It finds no model.layers" in unheard.why
     assert proof.is_passed
+    assert not proof.is_judged

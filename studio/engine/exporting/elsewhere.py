@@ -135,7 +135,7 @@ def export_elsewhere(
         form=wanted.form,
         path=str(place),
         size_bytes=sum(f.stat().st_size for f in place.rglob("*") if f.is_file()),
-        is_proven=proof.is_passed,
+        is_proven=proof.is_passed if proof.is_judged else None,
         report=str(place / proof.report) if proof.report else "",
         figures=list(proof.figures),
         findings=[told(each) for each in proof.findings],

@@ -68,7 +68,7 @@ def compare(source: Path, file: Path, tell: Tell) -> Proof:
             raise
         said = fault.finding
         unheard = warning(said.code, said.what, why=said.why, fix=said.how_to_fix)
-        return Proof((unheard,))
+        return Proof((unheard,), is_judged=False)
     run = _run_of(source)
     page = write_report(artefact.folder, run, parity, artefact.prefix)
     return Proof(parity.findings, page.name, _figures(parity))
