@@ -3,10 +3,11 @@
 import hashlib
 import json
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.engine.served import served
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -33,21 +34,9 @@ class Shelf:
         self.pause.set()
 
 
-@contextmanager
 def hub(shelf):
     """Serve a shelf; gives its address."""
-    handler = type("Handler", (_Handler,), {"shelf": shelf})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        shelf.pause.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return served(_Handler, shelf.pause, shelf=shelf)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -10,10 +10,11 @@ import hashlib
 import json
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote, urlsplit
+
+from tests.engine.served import served
 
 CUT = "cut"
 ACCOUNT, CLUB = "me", "club"
@@ -104,21 +105,9 @@ class PlayedHub:
         return digest in self.whole or any(raw in x or turned in x for x in self.lists)
 
 
-@contextmanager
 def played(hub):
     """Serve it; gives its address."""
-    handler = type("Handler", (_Handler,), {"hub": hub})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        hub.pause.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return served(_Handler, hub.pause, hub=hub)
 
 
 class _Handler(BaseHTTPRequestHandler):
