@@ -74,13 +74,18 @@ def load_model(
         experts_implementation=EXPERTS,
         quantization_config=quantization_of(options, formats),
     )
-    if device.type == "cpu" and options.precision.is_quantized:
-        leave_file(model.parameters())
     if device.type == "cpu":
-        multiply_rows_together(model)
-    if options.precision.is_four_bit and device.type == "cpu":
-        keep_gradients(model)
+        _fit_processor(model, options.precision)
     return model
+
+
+def _fit_processor(model: Model, precision: Precision) -> None:
+    """Keep what libraries do on a processor away from memory and gradients."""
+    multiply_rows_together(model)
+    if precision.is_quantized:
+        leave_file(model.parameters())
+    if precision.is_four_bit:
+        keep_gradients(model)
 
 
 def leave_file(weights: Iterable[torch.nn.Parameter]) -> None:
