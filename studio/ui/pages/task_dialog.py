@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from studio.domain.finding import Finding, Severity
 from studio.protocol.events import EngineEvent
-from studio.ui.pages.export.engine_job import EngineJob, TaskFor
+from studio.ui.pages.engine_job import EngineJob, TaskFor
 from studio.ui.pages.finding_text import clear, show_findings
 from studio.ui.tokens import Space, Tone
 from studio.ui.widgets.buttons import button

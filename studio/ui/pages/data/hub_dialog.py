@@ -15,7 +15,7 @@ from studio.protocol.events import EngineEvent, Progress
 from studio.services.engine_task import EngineTask
 from studio.services.launch import FETCH_DATA
 from studio.ui.pages.desk import Desk
-from studio.ui.pages.export.engine_job import TaskFor
+from studio.ui.pages.engine_job import TaskFor
 from studio.ui.pages.finding_text import clear
 from studio.ui.pages.task_dialog import TaskDialog, title_of
 from studio.ui.widgets.buttons import ButtonKind, button

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.domain.finding import Finding, Severity
 from studio.protocol.events import EngineEvent
 from studio.ui.pages.drafts.view_model import MakingOrder, going_on
-from studio.ui.pages.export.engine_job import EngineJob, TaskFor
+from studio.ui.pages.engine_job import EngineJob, TaskFor
 
 
 class Making(QObject):

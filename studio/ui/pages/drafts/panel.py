@@ -23,7 +23,7 @@ from studio.ui.pages.drafts.view_model import (
     review_button,
     stopped_words,
 )
-from studio.ui.pages.export.engine_job import TaskFor
+from studio.ui.pages.engine_job import TaskFor
 
 _FILTER: Final = f"Documents ({' '.join(f'*{suffix}' for suffix in DOCUMENT_SUFFIXES)})"
 _IS_TRAINING: Final = "A run is training, and a model here would take its memory."

@@ -4,8 +4,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from studio.domain.finding import Finding, Severity
 from studio.protocol.events import EngineEvent
+from studio.ui.pages.engine_job import EngineJob, TaskFor
 from studio.ui.pages.evaluation.view_model import EvaluationOrder, going_on
-from studio.ui.pages.export.engine_job import EngineJob, TaskFor
 
 
 class Measuring(QObject):

@@ -16,6 +16,7 @@ from studio.services.evaluations import Kept, evaluations_of
 from studio.ui.icon_names import IconName
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.empty_page import TOP_LEFT, empty_page
+from studio.ui.pages.engine_job import TaskFor
 from studio.ui.pages.errand import Errand
 from studio.ui.pages.evaluation.form import EvaluationForm
 from studio.ui.pages.evaluation.measuring import Measuring
@@ -26,7 +27,6 @@ from studio.ui.pages.evaluation.view_model import (
     done_words,
     kept_choices,
 )
-from studio.ui.pages.export.engine_job import TaskFor
 from studio.ui.tokens import Space
 from studio.ui.widgets.page import TwoColumns
 

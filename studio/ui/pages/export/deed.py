@@ -11,7 +11,7 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.protocol.export_events import MERGED, Artefact, Exported
 from studio.services.exports import publish_aside, published_name, would_replace
-from studio.ui.pages.export.engine_job import TaskFor
+from studio.ui.pages.engine_job import TaskFor
 from studio.ui.pages.export.jobs import Exporting, ExportWish
 from studio.ui.pages.question import Question
 

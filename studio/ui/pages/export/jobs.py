@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from studio.domain.finding import Finding
 from studio.protocol.answer_events import Generated
 from studio.protocol.events import EngineEvent, PhaseChanged, Progress
-from studio.ui.pages.export.engine_job import EngineJob, TaskFor
+from studio.ui.pages.engine_job import EngineJob, TaskFor
 from studio.ui.pages.export.view_model import phase_words
 
 _ANSWER_TOKENS = 160

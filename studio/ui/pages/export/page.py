@@ -16,10 +16,10 @@ from studio.services.exporters import FormOffer
 from studio.ui.actions import bind_keys
 from studio.ui.keys import Deed
 from studio.ui.pages.desk import Desk
+from studio.ui.pages.engine_job import TaskFor
 from studio.ui.pages.errand import Errand
 from studio.ui.pages.export.artefacts import certificates
 from studio.ui.pages.export.deed import ExportDeed, OpenFolder, open_in_files
-from studio.ui.pages.export.engine_job import TaskFor
 from studio.ui.pages.export.jobs import Asking, ExportWish, Side
 from studio.ui.pages.export.parts import AnswerPanel
 from studio.ui.pages.export.proof_card import ANSWERS, CERTIFICATE

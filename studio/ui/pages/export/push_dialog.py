@@ -17,8 +17,8 @@ from studio.protocol.export_events import Pushed
 from studio.services.engine_task import EngineTask
 from studio.services.launch import PUSH
 from studio.services.pushing import PushOffer, PushOffers, push_offers
+from studio.ui.pages.engine_job import TaskFor
 from studio.ui.pages.errand import Errand
-from studio.ui.pages.export.engine_job import TaskFor
 from studio.ui.pages.export.push_form import PushForm
 from studio.ui.pages.finding_text import clear
 from studio.ui.pages.task_dialog import TaskDialog

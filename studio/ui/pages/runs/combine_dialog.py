@@ -15,7 +15,7 @@ from studio.protocol.export_events import Combined
 from studio.services.combining import VERB, combine_arguments, combined_folder
 from studio.services.engine_task import EngineTask
 from studio.ui.pages.desk import Desk
-from studio.ui.pages.export.engine_job import TaskFor
+from studio.ui.pages.engine_job import TaskFor
 from studio.ui.pages.finding_text import clear
 from studio.ui.pages.runs.combine_model import TITLES, Asked, proposed_name, sentence
 from studio.ui.pages.runs.combine_rows import CombineRows

@@ -11,8 +11,8 @@ from studio.domain.finding import Finding, Severity
 from studio.protocol.export_events import Combined
 from studio.services.engine_task import EngineTask
 from studio.ui.pages.desk import Desk
+from studio.ui.pages.engine_job import TaskFor
 from studio.ui.pages.export.deed import OpenFolder, open_in_files
-from studio.ui.pages.export.engine_job import TaskFor
 from studio.ui.pages.runs.combine_dialog import CombineDialog
 from studio.ui.pages.runs.combine_model import candidates
 from studio.ui.pages.runs.view_model import RunFacts
