@@ -23,6 +23,7 @@ from studio.protocol.events import EngineEvent
 from studio.services.cards import device_named
 from studio.services.dry_runs import VERB, Question, about_model
 from studio.services.measured import measured, remarks, taught
+from studio.services.model_findings import attention_findings
 from studio.services.model_places import store
 from studio.services.preflight import raise_first_error
 from studio.system.machine import read_machine_once
@@ -66,6 +67,7 @@ def estimate(
     """
     raise_first_error(recipe.contradictions())
     config = _config_of(recipe)
+    raise_first_error(_attention_errors(recipe, config))
     device = device_named(gpu, read_machine_once())
     on_card = device.kind == "cuda"
     turned = switches(recipe, on_card=on_card) if explain else ()
@@ -76,6 +78,25 @@ def estimate(
         raise StudioError(now)
     saved = savings(now, _told(turned, found)) if explain else None
     return Priced(recipe, device, now, saved)
+
+
+def with_possible_attention(recipe: Recipe) -> Recipe:
+    """The recipe by the kernel that its model can be computed with.
+
+    Raises:
+        StudioError: The model's shape is unknown.
+    """
+    if any(_attention_errors(recipe, _config_of(recipe))):
+        return recipe.with_value("model.attention", "eager")
+    return recipe
+
+
+def _attention_errors(recipe: Recipe, config: Mapping[str, object]) -> list[Finding]:
+    try:
+        model = ModelArchitecture.from_config(config)
+    except StudioError:
+        return []  # a family that the formula doesn't know is left to the engine
+    return list(attention_findings(recipe, model))
 
 
 def document(priced: Priced) -> dict[str, object]:

@@ -29,7 +29,7 @@ def architecture_findings(recipe: Recipe, place: ModelPlace) -> Iterator[Finding
 def shape_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
     """The same for a model whose shape is known."""
     yield from _target_findings(recipe, model)
-    yield from _attention_findings(recipe, model)
+    yield from attention_findings(recipe, model)
     yield from _expert_findings(recipe, model)
     yield from main_memory_findings(model, recipe)
 
@@ -50,7 +50,8 @@ def _target_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Findi
             return
 
 
-def _attention_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
+def attention_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
+    """What stands against a recipe's attention kernel."""
     if recipe.model.attention is Attention.SDPA and not model.decoder.fused_attention:
         yield error(
             "model.no-sdpa",

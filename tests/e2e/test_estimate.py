@@ -139,3 +139,20 @@ def test_that_a_model_that_is_not_here_is_a_sentence(machine, arguments, words):
     assert done.returncode == 10, done.stderr
     assert "Traceback" not in done.stderr
     assert words in " ".join(done.stderr.split())
+
+
+def test_that_a_model_which_caps_its_scores_is_priced_by_eager_attention(
+    machine, described
+):
+    capped = KNOWN | {
+        "model_type": "gemma2",
+        "architectures": ["Gemma2ForCausalLM"],
+        "head_dim": 128,
+    }
+    asked = ["estimate", "--model", described(capped), "--gpu", "3060", *SHORT]
+    told = machine.run_json(*asked)
+    eager = machine.run_json(*asked, "--set", "model.attention=eager")
+    assert told["peak_bytes"] == eager["peak_bytes"]
+    refused = machine.run(*asked, "--set", "model.attention=sdpa")
+    assert refused.returncode == 10
+    assert "model.attention to" in " ".join(refused.stderr.split())
