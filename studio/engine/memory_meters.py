@@ -146,6 +146,9 @@ class CardMeter:
     @contextmanager
     def begin(self) -> Iterator[None]:
         """Measure while inside."""
+        # A driver lists a process from its CUDA context on. Before that the card's
+        # growth would stand for it, and with it what other programs take meanwhile.
+        self.counters.synchronize()
         self.counters.reset_peak_memory_stats()
         with self._sampler.running():
             try:

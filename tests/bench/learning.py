@@ -1,12 +1,13 @@
 """What training teaches: BLEU on E2E restaurants, of base, few-shot and tuned model.
 
-    python -m tests.bench.learning FOLDER [--set KEY=VALUE ...] [--every N]
+    python -m tests.bench.learning FOLDER [--set KEY=VALUE ...] [--every N] [--tuned]
 
 FOLDER holds devset.csv and testset_w_refs.csv of the E2E NLG challenge (columns mr and
 ref). The recipe is the one that `snugtune recommend` writes for this machine, and what
 ``--set`` changes; it is trained by `snugtune train`. Every Nth input of the test set is
 answered greedily, and corpus BLEU is taken by sacrebleu over all references of each
-input, lower-cased. The home folder is a new one, so nothing of the user's is touched.
+input, lower-cased; with ``--tuned`` the untrained model isn't asked. The home folder is
+a new one, so nothing of the user's is touched.
 """
 
 import argparse
@@ -31,24 +32,33 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--every", type=int, default=6)
+    parser.add_argument("--tuned", action="store_true", help="ask the tuned alone")
     options = parser.parse_args()
     asked = references_by_input(options.folder / "testset_w_refs.csv", options.every)
     with tempfile.TemporaryDirectory() as home:
         os.environ["SNUGTUNE_HOME"] = home
         run, seconds = trained(home, options.folder / "devset.csv", options.settings)
-        examples = shots(options.folder / "devset.csv")
-        few = {f"{examples}{mr}\n": mr for mr in asked}
-        folder = run["directory"]
-        by_shots = answered(folder, list(few), "--base")
         report = {
             "inputs": len(asked),
             "seconds_to_train": round(seconds),
             "steps": run["steps"],
-            "zero_shot": bleu(answered(folder, list(asked), "--base"), asked),
-            "few_shot": bleu({few[p]: text for p, text in by_shots.items()}, asked),
-            "tuned": bleu(answered(folder, list(asked)), asked),
+            "memory": run["memory"],
+            "tuned": bleu(answered(run["directory"], list(asked)), asked),
         }
+        if not options.tuned:
+            examples = shots(options.folder / "devset.csv")
+            report |= untrained(run["directory"], examples, asked)
     print(json.dumps(report, indent=1))
+
+
+def untrained(folder: str, examples: str, asked: dict[str, list[str]]) -> dict:
+    """What the base says, asked alone and behind examples."""
+    few = {f"{examples}{mr}\n": mr for mr in asked}
+    by_shots = answered(folder, list(few), "--base")
+    return {
+        "zero_shot": bleu(answered(folder, list(asked), "--base"), asked),
+        "few_shot": bleu({few[p]: text for p, text in by_shots.items()}, asked),
+    }
 
 
 def references_by_input(path: Path, every: int) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """The card's meter against a card that is played; the processor's against itself."""
 
 import contextlib
+import time
 
 import pytest
 import torch
@@ -77,7 +78,18 @@ def test_that_each_phase_has_its_own_peaks(card):
         MemoryPhase.FORWARD: Peaks(150, 150, 150 + CONTEXT),
         MemoryPhase.BACKWARD: Peaks(120, 150, 150 + CONTEXT),
     }
-    assert card.waited == 3
+    assert card.waited == 4  # once for the context, and at the end of each phase
+
+
+def test_that_what_others_take_while_a_model_loads_is_not_counted(card):
+    grown = 9 * MIB  # the whole card's, told as long as the process isn't listed
+    listed = card.read
+    card.read = lambda: listed() if card.waited else grown
+    meter = CardMeter(card, card)
+    with meter.begin():
+        time.sleep(0.05)
+        card.take(100)
+    assert meter.phases[MemoryPhase.LOAD].device == 100 + CONTEXT
 
 
 def test_that_a_phase_which_comes_again_keeps_its_highest(card):

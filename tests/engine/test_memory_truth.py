@@ -6,8 +6,8 @@ import pytest
 
 from studio.engine.random_weights import write_random_model
 from studio.protocol.event_parts import MemoryPeaks
+from tests.gpu.cases import CASES
 from tests.gpu.shapes import SHAPES
-from tests.gpu.test_memory_truth import CASES
 from tests.gpu.truth import (
     LEVELS,
     case,

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from studio.domain.recipe import Recipe
 from studio.protocol.codec import decode_event
 from studio.protocol.events import Hello, MemoryMeasured
+from studio.services.launch import engine_environment
 from studio.storage.recipes import save_recipe
 from studio.system.machine import read_machine_once
 
@@ -58,6 +59,8 @@ def measure(case, model, scratch):
     command = [sys.executable, "-m", "studio.engine", "measure-memory", recipe, model]
     done = subprocess.run(
         list(map(str, command)),
+        env=engine_environment(keep_running=False)
+        | {"SNUGTUNE_HOME": str(scratch / "home"), "OMP_NUM_THREADS": "4"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=LIMIT_S,
@@ -81,6 +84,9 @@ def row_of(case, hello, said):
         row[f"actual_{level}"] = held
         # A driver that doesn't tell a process's memory leaves a gap, not a zero.
         row[f"error_{level}"] = None if held is None else told / held - 1
+    formula = said.predicted.get("formula")
+    for level in LEVELS:
+        row[f"formula_{level}"] = formula and getattr(formula, level)
     row |= {
         "phase": said.phase,
         "context_bytes": said.context_bytes,
@@ -103,6 +109,12 @@ def write_table(rows, folder):
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def read_table(path):
+    """The rows of a table, as texts."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def errors(rows, level):
