@@ -168,7 +168,9 @@ def estimate(  # noqa: PLR0913 - a command line has the options it has
     recipe = _with(recipe, assignments)
     if model:
         recipe = recipe.with_value("model.name", model)
-        is_chosen = any("model.attention" in each for each in assignments or ())
+        is_chosen = any(
+            each.startswith("model.attention") for each in assignments or ()
+        )
         if recipe_file is None and not is_chosen:
             recipe = pricing.with_possible_attention(recipe)
     if measure:

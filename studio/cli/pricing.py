@@ -18,6 +18,7 @@ from studio.domain.memory.formula import estimate_memory
 from studio.domain.memory.outside_formula import outside_formula
 from studio.domain.memory.switches import Saving, Switch, savings, switches
 from studio.domain.recipe import Recipe
+from studio.domain.recipe_options import Attention
 from studio.domain.recommend.proposal import headroom_bytes
 from studio.protocol.events import EngineEvent
 from studio.services.cards import device_named
@@ -84,10 +85,10 @@ def with_possible_attention(recipe: Recipe) -> Recipe:
     """The recipe by the kernel that its model can be computed with.
 
     Raises:
-        StudioError: The model's shape is unknown.
+        StudioError: No model is named, or nothing tells its shape.
     """
     if any(_attention_errors(recipe, _config_of(recipe))):
-        return recipe.with_value("model.attention", "eager")
+        return recipe.with_value("model.attention", Attention.EAGER)
     return recipe
 
 

@@ -27,6 +27,7 @@ from studio.protocol.codec import encode
 from studio.system.card_memory import CardMemory
 from studio.system.machine import read_machine_once
 from tests.gpu.cases import CASES
+from tests.gpu.conftest import reason_to_skip
 from tests.gpu.shapes import SHAPES
 from tests.gpu.truth import (
     Case,
@@ -175,6 +176,8 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--until", type=float, default=float("inf"))
     given = parser.parse_args()
+    if reason := reason_to_skip():
+        sys.exit(f"Nothing can be measured: {reason}.")
     given.folder.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + given.until
     rows = [row for path in given.folder.glob("*.csv") for row in read_table(path)]

@@ -59,29 +59,34 @@ def test_that_memory_which_really_runs_out_ends_no_run(run_of):
 def test_that_a_pause_frees_the_card_and_cancelling_leaves_no_process(run_of):
     made = run_of(train__max_steps=2000, train__save_steps=0)
     run = RunDirectory(made.path.parent / "paused")
-    train = begun("studio", "train", made.recipe_path, "--run-dir", run.path)
-    try:
-        until(lambda: len(events(run, "step")) > 2)
-        pid = shown(run)["engine_pid"]
-        assert pid in pids_on_card()
-        done = python("studio", "pause", run.path)
-        assert done.returncode == 0, done.stderr
-        train.wait(PATIENCE_S)
-    finally:
-        train.kill()
-    state = shown(run)
-    assert (state["state"], pid in pids_on_card()) == ("paused", False)
-    resumed = begun("studio", "resume", run.path)
-    try:
-        until(lambda: shown(run)["step"] > state["step"])
-        pid = shown(run)["engine_pid"]
-        assert pid in pids_on_card()
-        done = python("studio", "cancel", run.path)
-        assert done.returncode == 0, done.stderr
-        resumed.wait(PATIENCE_S)
-    finally:
-        resumed.kill()
+    train = ("train", made.recipe_path, "--run-dir", run.path)
+    pid = ended_by("pause", run, train, when=lambda: len(events(run, "step")) > 2)
+    paused = shown(run)
+    assert (paused["state"], pid in pids_on_card()) == ("paused", False)
+    resume = ("resume", run.path)
+    pid = ended_by(
+        "cancel", run, resume, when=lambda: shown(run)["step"] > paused["step"]
+    )
     assert pid not in pids_on_card()
+
+
+def ended_by(order, run, command, *, when):
+    """Let a command train until something holds, then end it by an order.
+
+    Returns:
+        The engine's pid, which was on the card before the order.
+    """
+    training = begun("studio", *command)
+    try:
+        until(when)
+        pid = shown(run)["engine_pid"]
+        assert pid in pids_on_card()
+        done = python("studio", order, run.path)
+        assert done.returncode == 0, done.stderr
+        training.wait(PATIENCE_S)
+    finally:
+        training.kill()
+    return pid
 
 
 def shown(run):
