@@ -96,7 +96,8 @@ def meter_for(probe: Probe) -> Meter:
         return ProcessorMeter()
     uuid = str(torch.cuda.get_device_properties(0).uuid)
     is_paged = probe.recipe.train.optimizer in PAGED_OPTIMIZERS
-    return CardMeter(torch.cuda, CardMemory(uuid, probe.used_before), is_paged)
+    driver = CardMemory(uuid, probe.used_before, counts_card=is_paged)
+    return CardMeter(torch.cuda, driver, is_paged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,10 @@ def _row(run: WholeRun) -> Measurement:
     measured = like(run.recipe, run.tokens, run.rows)
     if torch.cuda.is_available():
         uuid = str(torch.cuda.get_device_properties(0).uuid)
-        actual, context = peaks_on_card(torch.cuda, CardMemory(uuid))
-        if run.recipe.train.optimizer in PAGED_OPTIMIZERS:
-            context = None  # paged states lie there too
+        # What the card held before is unknown here, so paged states leave a gap.
+        is_paged = run.recipe.train.optimizer in PAGED_OPTIMIZERS
+        driver = CardMemory(uuid, counts_card=is_paged)
+        actual, context = peaks_on_card(torch.cuda, driver)
     else:
         actual, context = Peaks(device=highest_resident_bytes()), None
     return Measurement(

@@ -22,12 +22,17 @@ class CardMemory:
         uuid: Of the card, with or without the driver's ``GPU-`` before it.
         before: Used bytes of each card before this process used any, by UUID.
         tells_processes: Whether the driver told this process's own memory so far.
+        counts_card: Whether the card's growth is told even where processes are told
+            apart: memory that the driver moves between card and main memory, such as
+            paged optimizer states, is counted to the card and to no process (2 GiB of
+            it on an H100, driver 580: 2,048 MiB more on the card, none on the process).
     """
 
     uuid: str
     before: Mapping[str, int] = field(default_factory=dict)
     library: NvmlLibrary = field(default_factory=load_library)
     tells_processes: bool = False
+    counts_card: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         """Start the driver's library; where there is none, nothing is told."""
@@ -44,7 +49,7 @@ class CardMemory:
             used = getattr(library.nvmlDeviceGetMemoryInfo(handle), "used", None)
         except library.NVMLError:
             return None
-        if own is not None:
+        if own is not None and not self.counts_card:
             self.tells_processes = True
             return own
         if self.tells_processes or not isinstance(used, int) or name not in self.before:

@@ -272,3 +272,4 @@ def test_that_a_card_is_metered_by_torch_and_its_own_uuid(monkeypatch):
     meter = module.meter_for(module.Probe(recipe, None, {"ab-cd": 3}))
     assert meter.counters is torch.cuda
     assert (meter.driver.uuid, meter.is_paged) == ("ab-cd", True)
+    assert meter.driver.counts_card

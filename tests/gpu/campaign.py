@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from studio.domain.train_options import PAGED_OPTIMIZERS
 from studio.engine.measured_rows import by_formula
 from studio.protocol.codec import encode
 from studio.system.card_memory import CardMemory
@@ -109,7 +110,12 @@ def in_good_order(cases: Sequence[Case]) -> list[Case]:
 
 
 def expected_bytes(case: Case) -> int:
-    """What a case will take of the card, roughly."""
+    """What a case will take of the card, roughly.
+
+    What the driver pages is read from the card as a whole, so such a case takes it all.
+    """
+    if case.recipe().train.optimizer in PAGED_OPTIMIZERS:
+        return sys.maxsize
     found = by_formula(SHAPES[case.model], case.recipe(), read_machine_once().device())
     told = found.get("formula")
     return (told.peaks.reserved or 0 if told else 0) + _BESIDE

@@ -56,6 +56,13 @@ def test_that_nothing_is_told_where_the_card_was_not_read_before():
     assert CardMemory("1", {}, driver([])).read() is None
 
 
+def test_that_memory_which_moves_is_read_from_the_card_alone():
+    library = driver([told(os.getpid(), GIB)])
+    memory = CardMemory("1", {"1": 2 * GIB}, library, counts_card=True)
+    assert memory.read() == 4 * GIB
+    assert CardMemory("1", {}, library, counts_card=True).read() is None
+
+
 def test_that_figures_of_two_kinds_are_not_mixed():
     processes = [told(os.getpid(), GIB)]
     memory = CardMemory("1", {"1": 0}, driver(processes))

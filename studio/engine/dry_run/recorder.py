@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from studio.domain.memory.allocator import Allocation, Release, TraceEvent
 from studio.domain.memory.estimate import MemoryPhase
+from studio.engine.dry_run.in_place import as_unwatched, holders_of_a_waiting_gradient
 
 Arguments = tuple[Any, ...]
 # Of storages that aren't the allocator's: paged ones, and outlines without memory.
@@ -146,6 +147,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         self._numbers: dict[int, int] = {}  # of live storages, by their address
         self._purpose = ""
         self._is_paging = False
+        self._unshared = holders_of_a_waiting_gradient()
         self.enter_phase(MemoryPhase.LOAD)
 
     @classmethod
@@ -239,6 +241,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     ) -> Any:
         if func is _DEVICE and isinstance(args[0], FakeTensor):
             return args[0].fake_device  # asked more often than all else together
+        func = as_unwatched(func, args, kwargs, self._unshared)
         inside: Sequence[Temporary] = ()
         result: Any = NotImplemented
         if self._corrector is not None:
