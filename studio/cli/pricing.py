@@ -68,7 +68,7 @@ def estimate(
     """
     raise_first_error(recipe.contradictions())
     config = _config_of(recipe)
-    raise_first_error(_attention_errors(recipe, config))
+    raise_first_error(attention_errors(recipe, config))
     device = device_named(gpu, read_machine_once())
     on_card = device.kind == "cuda"
     turned = switches(recipe, on_card=on_card) if explain else ()
@@ -87,16 +87,17 @@ def with_possible_attention(recipe: Recipe) -> Recipe:
     Raises:
         StudioError: No model is named, or nothing tells its shape.
     """
-    if any(_attention_errors(recipe, _config_of(recipe))):
+    if any(attention_errors(recipe, _config_of(recipe))):
         return recipe.with_value("model.attention", Attention.EAGER)
     return recipe
 
 
-def _attention_errors(recipe: Recipe, config: Mapping[str, object]) -> list[Finding]:
+def attention_errors(recipe: Recipe, config: Mapping[str, object]) -> list[Finding]:
+    """What stands against a recipe's kernel; nothing for a family nobody describes."""
     try:
         model = ModelArchitecture.from_config(config)
     except StudioError:
-        return []  # a family that the formula doesn't know is left to the engine
+        return []  # left to the engine
     return list(attention_findings(recipe, model))
 
 

@@ -149,10 +149,16 @@ def test_that_a_model_which_caps_its_scores_is_priced_by_eager_attention(
         "architectures": ["Gemma2ForCausalLM"],
         "head_dim": 128,
     }
-    asked = ["estimate", "--model", described(capped), "--gpu", "3060", *SHORT]
+    model = described(capped)
+    asked = ["estimate", "--model", model, "--gpu", "3060", *SHORT]
     told = machine.run_json(*asked)
     eager = machine.run_json(*asked, "--set", "model.attention=eager")
     assert told["peak_bytes"] == eager["peak_bytes"]
-    refused = machine.run(*asked, "--set", "model.attention=sdpa")
-    assert refused.returncode == 10
-    assert "model.attention to" in " ".join(refused.stderr.split())
+    for basis in ([], ["--measure", "--random-weights"]):
+        named = [] if basis else ["--gpu", "3060"]
+        refused = machine.run(
+            *("estimate", "--model", model, *named, *SHORT, *basis),
+            *("--set", "model.attention=sdpa"),
+        )
+        assert refused.returncode == 10
+        assert "model.attention to" in " ".join(refused.stderr.split())
