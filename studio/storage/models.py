@@ -139,10 +139,17 @@ class ModelStore:
             raise refusal(
                 "model.no-config",
                 f"{place.name} can't be priced before it is on this machine.",
-                fix="Fetch it, or name a folder that holds its config.json.",
+                fix=_how_to_price(place),
                 where="model.name",
             )
         return place.config
+
+
+def _how_to_price(place: ModelPlace) -> str:
+    named = "name a folder that holds its config.json."
+    if not place.hub_id:
+        return f"Fetch it, or {named}"
+    return f"Run “hf download {place.hub_id} config.json”, which is enough, or {named}"
 
 
 def hub_cache() -> Path:

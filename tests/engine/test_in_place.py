@@ -8,8 +8,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from studio.domain.memory.allocator import Allocation
-from studio.engine.dry_run.recorder import Recorder
+from studio.domain.memory.allocator import Allocation, Release
+from studio.domain.memory.estimate import MemoryPhase
+from studio.engine.dry_run.recorder import Entry, Recorder, Recording
 from studio.engine.dry_run.weightless import weightless
 
 pytestmark = pytest.mark.torch
@@ -131,6 +132,18 @@ def test_that_tensors_without_memory_are_added_up_as_real_ones(way):
     real = recorded(way, contextlib.nullcontext())
     assert recorded(way, FakeTensorMode(allow_non_fake_inputs=True)) == real
     assert recorded(way, weightless()) == real
+
+
+def test_that_a_gradient_which_is_added_up_passes_once_it_is_whole():
+    recording = Recording()
+    for name, size in (("gradient", 8), ("part", 4)):
+        recording.entries[len(recording.entries)] = Entry(MemoryPhase.BACKWARD, name)
+        recording.trace.append(Allocation(len(recording.trace), size))
+    recording.summed[0] = 2
+    recording.trace.append(Release(1))
+    recording.repeat(0, 3, passing="gradient")
+    passed = [Allocation(2, 8), Allocation(3, 4), Release(2), Release(3)]
+    assert recording.trace[3:] == passed
 
 
 def test_that_another_watcher_makes_autograd_take_more():

@@ -7,7 +7,8 @@ from studio.domain.memory.on_paper.planning import plan_of
 from studio.domain.memory.on_paper.repeating import Kind, Stream, often
 from studio.domain.memory.on_paper.rotary import rotated
 from studio.domain.memory.on_paper.run import measuring
-from studio.domain.memory.on_paper.tape import Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import LOGITS
 from studio.domain.recipe import Recipe
 
@@ -140,12 +141,43 @@ def test_that_what_autocast_casts_stands_until_the_forward_pass_is_over():
     assert sorted(tape.events[2:]) == [-2, -1]
 
 
-def test_that_a_second_gradient_is_added_into_a_tensor_of_its_own():
+def test_that_a_second_gradient_is_added_to_the_first_where_nobody_else_holds_it():
     tape = Tape()
     node = Node(ended, ())
     tape.give(node, tape.new(PASSED, 1))
     tape.give(node, tape.new(PASSED, 1))
+    assert tape.events == [1, 2, -2]
+
+
+def test_that_a_gradient_which_waits_elsewhere_too_is_left_as_it_is():
+    tape = Tape()
+    node, other = Node(ended, ()), Node(ended, ())
+    tape.give(other, first := tape.new(PASSED, 1))
+    tape.give(node, first)
+    del first
+    tape.give(node, tape.new(PASSED, 1))
+    assert tape.events == [1, 2, 3, -2]
+
+
+def test_that_a_gradient_which_is_seen_in_another_shape_is_left_as_it_is():
+    tape = Tape()
+    node = Node(ended, ())
+    first = tape.new(PASSED, 1)
+    first.seen = True
+    tape.give(node, first)
+    del first
+    tape.give(node, tape.new(PASSED, 1))
     assert tape.events == [1, 2, 3, -1, -2]
+
+
+def test_that_a_shared_matrix_passes_its_second_gradient_once_it_is_whole():
+    tape = Tape()
+    head = tape.new(PASSED, 1)
+    embedding = tape.new(PASSED, 1)
+    tape.gradients.append(head)
+    tape.share(head)
+    del embedding
+    assert tape.adding() == [1, 2, -1, -2]
 
 
 def test_that_embeddings_live_until_the_decoder_returns():

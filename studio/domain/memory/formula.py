@@ -108,6 +108,8 @@ def estimate_memory(
         way, load = loading - peaks[phase], MemoryPhase.LOAD
         components.append(Component(LOADING, Group.WEIGHTS, way, load.value))
         phase = load
+    # Saving copies weights and states to main memory one by one.
+    peaks[MemoryPhase.SAVE] = below
     unused = max(0, reserved - peaks[phase])
     estimate = MemoryEstimate(
         components=(*components, *_above(device, recipe, held, unused)),

@@ -85,6 +85,8 @@ class Recording:
         paged_bytes: Memory that the driver moves between card and main memory, beside
             torch's allocator.
         main_bytes: The most that was held in main memory instead of the card's.
+        summed: By a tensor's number the position at which a last gradient was added
+            to it in place.
     """
 
     trace: list[TraceEvent] = field(default_factory=list)
@@ -92,6 +94,7 @@ class Recording:
     phases: list[tuple[int, MemoryPhase]] = field(default_factory=list)
     paged_bytes: int = 0
     main_bytes: int = 0
+    summed: dict[int, int] = field(default_factory=dict)
 
     def repeat(self, start: int, stop: int, passing: str = "") -> None:
         """Append what happened between two positions once more, with fresh tensors.
@@ -102,14 +105,17 @@ class Recording:
         Args:
             start: First position of the stretch.
             stop: The position behind its last.
-            passing: Of what lived on, this is made again and given back at once, as
-                gradients are that are added to existing ones.
+            passing: Of what lived on, this is made again and given back once it is
+                whole, as gradients are that are added to existing ones.
         """
         stretch = self.trace[start:stop]
         released = {event.tensor for event in stretch if isinstance(event, Release)}
         begins = {at: phase for at, phase in self.phases if start <= at < stop}
         renamed: dict[int, int] = {}
+        whole: dict[int, int] = {}
         for at, event in enumerate(stretch, start):
+            if at in whole:
+                self.trace.append(Release(whole[at]))
             if at in begins:
                 self.phases.append((len(self.trace), begins[at]))
             if isinstance(event, Release) and event.tensor in renamed:
@@ -122,7 +128,10 @@ class Recording:
                 fresh = renamed[event.tensor] = len(self.entries)
                 self.entries[fresh] = entry
                 self.trace.append(Allocation(fresh, event.size))
-                if not is_released:
+                end = self.summed.get(event.tensor, at)
+                if not is_released and end > at + 1:
+                    whole[min(end, stop - 1)] = fresh
+                elif not is_released:
                     self.trace.append(Release(fresh))
 
 
@@ -241,7 +250,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     ) -> Any:
         if func is _DEVICE and isinstance(args[0], FakeTensor):
             return args[0].fake_device  # asked more often than all else together
-        func = as_unwatched(func, args, kwargs, self._unshared)
+        asked, func = func, as_unwatched(func, args, kwargs, self._unshared)
         inside: Sequence[Temporary] = ()
         result: Any = NotImplemented
         if self._corrector is not None:
@@ -259,7 +268,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
                     self.see(part, what)
         for number in taken + self._take_all(inside, follow=True):
             self.give_back(number)
+        if func is not asked:
+            self._sum(result)
         return result
+
+    def _sum(self, gradient: torch.Tensor) -> None:
+        number = self._numbers.get(gradient.untyped_storage()._cdata, _ASIDE)
+        self.recording.summed[number] = len(self.recording.trace)
 
     def _take_all(self, inside: Sequence[Temporary], *, follow: bool) -> list[int]:
         """Allocate what a kernel takes; returns what it gives back at its end."""

@@ -243,6 +243,7 @@ def _before_and_after(
     recording = recorder.recording
     if subject.recipe.compat.full_logits or subject.recipe.compat.shifted_logits_copy:
         ForeignSteps(recorder, subject, run.model, trainer).take()
+        recorder.enter_phase(MemoryPhase.SAVE)
         return
     before = len(recording.trace)
     # Here the engine casts by itself, as `run_of` lets no trainer do.

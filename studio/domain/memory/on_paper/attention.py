@@ -18,7 +18,8 @@ from studio.domain.memory.on_paper.operators import (
     tanh,
 )
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import FP32, Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import ATTENTION
 from studio.domain.recipe_options import Attention
 

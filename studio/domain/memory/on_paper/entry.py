@@ -6,7 +6,8 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block
 from studio.domain.memory.on_paper.operators import added, cast, dropped, scaled
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.tape import Backward, Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import Backward, Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import BATCH
 from studio.domain.recipe_options import Attention
 

@@ -13,7 +13,8 @@ from functools import partial
 from studio.domain.decoder.block import Block
 from studio.domain.memory.on_paper.operators import cast, scaled
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import FP32, Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import GRADIENTS
 
 
@@ -129,9 +130,8 @@ def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     spread = tape.new(pairs * hidden, sizes.shares)
     del grad
     kept = list(node.taken())
-    zeros = tape.new(pairs * hidden, sizes.shares)
     placed = tape.new(pairs * hidden, sizes.shares)
-    del zeros, spread
+    del spread
     of_shares = tape.new(pairs * hidden, sizes.shares)
     grad = tape.new(pairs * hidden, sizes.shares)
     kept.pop()  # what the experts made
@@ -161,16 +161,14 @@ def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     pending = _low_rank(tape, sizes, 2 * each, hidden, 2 * inner, up) + later
     kept.clear()
     del up, later
-    zeros = tape.new(sizes.tokens * hidden, sizes.entry)
     made = tape.new(sizes.tokens * hidden, sizes.entry)
-    del zeros, picked
+    del picked
     _end(tape, sizes, pending)
     by_router = tape.new(sizes.tokens * hidden, sizes.width)
     del entry
     by_router = cast(tape, by_router, sizes.entry)
-    total = tape.new(sizes.tokens * hidden, sizes.entry)
-    del made, by_router
-    tape.give(node.inputs[0], total)
+    del by_router  # added to what was picked
+    tape.give(node.inputs[0], made)
 
 
 def _product_back(

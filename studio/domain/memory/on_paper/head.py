@@ -7,7 +7,8 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.memory.on_paper.linear import product
 from studio.domain.memory.on_paper.operators import cast, scaled, tanh
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import FP32, Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import GRADIENTS, LOGITS
 
 HEAD_TILE_ROWS = 4096  # trl kernels/chunked_logprob.py:31
@@ -84,9 +85,8 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
         _keep_gradient(tape, loss, made)
         del made
     del of_hidden, of_head, tile, kept, grad
-    zeros = tape.new(loss.rows * loss.hidden, loss.width)
     placed = tape.new(loss.rows * loss.hidden, loss.width)
-    del zeros, half
+    del half
     whole = tape.new(loss.tokens, loss.width)
     del placed
     tape.give(node.inputs[0], whole)

@@ -30,7 +30,8 @@ from studio.domain.memory.on_paper.operators import (
 )
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.rotary import rotated
-from studio.domain.memory.on_paper.tape import Tape, Tensor
+from studio.domain.memory.on_paper.tape import Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 
 _NORMED = 2  # queries and keys
 _AT_ONCE = frozenset({QueryNorm.HEAD, QueryNorm.WHOLE})

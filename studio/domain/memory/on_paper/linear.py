@@ -11,7 +11,8 @@ from studio.domain.memory.on_paper.operators import (
     scaled,
 )
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.tape import Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import DEQUANTIZED, GRADIENTS
 
 QUANTIZATION_BLOCK = 64  # bitsandbytes nn/modules.py:230
@@ -106,6 +107,7 @@ def _product_back(
     through = None
     if node.inputs[0] is not None:
         through = tape.new(rows * inputs, grad.width)
+        through.seen = True  # its rows are seen as rows of texts
     del kept, grad
     tape.give(node.inputs[0], through)
     del through

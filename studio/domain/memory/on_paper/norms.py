@@ -5,7 +5,8 @@ from functools import partial
 from studio.domain.decoder.block import Norm
 from studio.domain.memory.on_paper.operators import cast
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.tape import FP32, Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import FP32, Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 
 
 def normed(tape: Tape, plan: Plan, kind: Norm, x: Tensor, width: int) -> Tensor:

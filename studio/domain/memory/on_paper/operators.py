@@ -7,7 +7,8 @@ gradient go when its results stand.
 
 from functools import partial
 
-from studio.domain.memory.on_paper.tape import Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import ATTENTION
 
 

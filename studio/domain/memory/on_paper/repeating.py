@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from operator import neg
 
-from studio.domain.memory.on_paper.tape import Node, Storage, Tape, Tensor
+from studio.domain.memory.on_paper.tape import Node, Tape
+from studio.domain.memory.on_paper.tensors import Storage, Tensor
 from studio.domain.memory.part_names import GRADIENTS
 
 _WRITTEN = 2  # blocks of a kind, the first and the last
@@ -196,7 +197,9 @@ def _first_back(first: _First, tape: Tape, node: Node) -> None:
     for size in first.kind.gradients if count else ():
         made = tape.several(size, count, GRADIENTS)
         tape.gradients.append(Tensor(made, size, 1))
-    numbers[-first.grad] = -through
+    is_other = through != first.grad  # else all is added to what came in
+    if is_other:
+        numbers[-first.grad] = -through
     outside = {number for number in last if number not in numbers}
     found = [numbers.get(number, number) for number in last]
     if -first.entry in outside:
@@ -211,7 +214,8 @@ def _first_back(first: _First, tape: Tape, node: Node) -> None:
         numbers[each] for each in map(_number, tape.gradients) if each in numbers
     ]
     assert isinstance(grad.storage, Storage)
-    grad.storage.number = numbers[through]
+    if is_other:
+        grad.storage.number = numbers[through]
     tape.give(node.inputs[0], grad)
 
 

@@ -8,7 +8,8 @@ from functools import partial
 
 from studio.domain.decoder.block import Heads
 from studio.domain.memory.on_paper.operators import cast
-from studio.domain.memory.on_paper.tape import BF16, FP32, Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import BF16, FP32, Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 
 
 def rotated(

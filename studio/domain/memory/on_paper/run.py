@@ -16,7 +16,8 @@ from studio.domain.memory.on_paper.norms import normed
 from studio.domain.memory.on_paper.operators import cast
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.repeating import Kind, Stream, often
-from studio.domain.memory.on_paper.tape import FP32, Backward, Node, Tape, Tensor
+from studio.domain.memory.on_paper.tape import FP32, Backward, Node, Tape
+from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.on_paper.weights import block_tensors, norm_vectors
 from studio.domain.memory.part_names import (
     ACTIVATION_GRADIENTS,
@@ -228,8 +229,8 @@ def _embedding_back(entries: int, width: int, tape: Tape, node: Node) -> None:
     made = tape.new(entries, width, GRADIENTS)
     del grad
     if tape.waiting is not None:
-        total = tape.new(entries, width, GRADIENTS)
-        tape.waiting, made = None, total
+        made, tape.waiting = tape.waiting, None  # added to the head's
+        tape.share(made)
     tape.gradients.append(made)
 
 

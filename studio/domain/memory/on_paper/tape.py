@@ -11,57 +11,11 @@ from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from functools import partial
 
+from studio.domain.memory.on_paper.tensors import Storage, Tensor, holders
+
 BF16, FP32 = 2, 4  # bytes of an entry
 BLOCK = 512  # c10/core/AllocatorConfig.h: what the allocator rounds to
 _UP, _DOWN = BLOCK - 1, -BLOCK  # adds and masks what rounds up to whole blocks
-
-
-class Storage:
-    """Memory that lives as long as somebody refers to it.
-
-    Attributes:
-        release: Is told that it ended.
-        number: Its own on the tape.
-    """
-
-    __slots__ = ("number", "release")
-
-    def __init__(self, release: Callable[[int], None], number: int) -> None:
-        self.release = release
-        self.number = number
-
-    def __del__(self) -> None:
-        self.release(-self.number)
-
-
-class Tensor:
-    """A tensor's size, and where its gradient goes.
-
-    Attributes:
-        storage: Its memory; None where that is counted elsewhere, as for weights.
-        count: Entries.
-        width: Bytes of an entry.
-        node: Of the operator that made it; None when it needs no gradient.
-        strided: Whether its entries lie in another order than its shape tells, so
-            that giving it another shape copies it.
-    """
-
-    __slots__ = ("count", "node", "storage", "strided", "width")
-
-    def __init__(
-        self,
-        storage: object,
-        count: int,
-        width: int,
-        node: "Node | None" = None,
-        *,
-        strided: bool = False,
-    ) -> None:
-        self.storage = storage
-        self.count = count
-        self.width = width
-        self.node = node
-        self.strided = strided
 
 
 Backward = Callable[["Tape", "Node"], None]
@@ -193,6 +147,7 @@ class Tape:
         self.with_graph: list[int] = []
         self.twins: list[int] = []
         self.images: dict[int, int] = {}
+        self._late = 0, 0
         self.nodes: list[Node] = []
         self._mode = _Mode.PLAIN
         self._frame: Frame | None = None
@@ -262,14 +217,18 @@ class Tape:
     def give(self, node: Node | None, grad: Tensor | None) -> None:
         """Add a gradient to what a node has received.
 
-        The sum is a new tensor: torch/csrc/autograd/input_buffer.cpp adds in place
-        only where no dispatch mode watches.
+        The sum lies where the first one lay if nobody else holds that
+        (torch/csrc/autograd/input_buffer.cpp, `can_accumulate_inplace`).
         """
         if node is None or grad is None:
             return
-        if node.grad is None:
+        waiting = node.grad
+        if waiting is None:
             node.grad = grad
             return
+        if not waiting.seen and holders(waiting) == _ALONE:
+            return
+        del waiting
         total = self.new(grad.count, grad.width)
         total.strided = grad.strided
         node.grad = total
@@ -384,11 +343,31 @@ class Tape:
         """The events where each gradient is added to one that stands already."""
         kept = {*map(_number, self.gradients), *self.twins}
         found = self.events.copy()
-        places = [at for at, number in enumerate(found) if number in kept]
-        for at in reversed(places):
-            number = found[at]
-            found[at : at + 1] = () if number in self.counts else (number, -number)
+        late = self._late
+        places = [(at, n) for at, n in enumerate(found) if n in kept and n != late[1]]
+        if late[1]:
+            places = sorted((*places, late), key=lambda e: (e[0], e != late))
+        for at, number in reversed(places):
+            if number == late[1]:
+                found.insert(at, -number)
+            else:
+                found[at : at + 1] = () if number in self.counts else (number, -number)
         return found
+
+    def share(self, gradient: Tensor) -> None:
+        """Note that a gradient has all its parts only here, behind its beginning."""
+        self._late = len(self.events), _number(gradient)
+
+
+def _known_holders() -> tuple[int, int]:
+    """How often one is held that only a node holds, asked as `Tape.give` asks."""
+    node = Node(_GHOST.backward, ())
+    node.grad = Tensor(Storage(lambda _number: None, 1), 1, 1)
+    waiting = node.grad
+    return holders(waiting)
+
+
+_ALONE = _known_holders()
 
 
 def _number(tensor: Tensor) -> int:
