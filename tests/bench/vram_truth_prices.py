@@ -182,6 +182,6 @@ def _sdist(folder: Path) -> Path:
     if found:
         return found[0]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--no-build-isolation", "--no-binary", ":all:", "-d", str(folder)]
+    command += ["--no-binary", ":all:", "-d", str(folder)]
     subprocess.run([*command, FITCHECK], check=True)
     return next(folder.glob("fitcheck_llm-*.tar.gz"))
