@@ -3,8 +3,8 @@
     python -m tests.bench.formula_truth [--layers N] [--only NAME,...]
 
 Each cell is rehearsed for real; nothing is kept from earlier runs. Two layers are the
-default, since 1,144 cells at full depth, which --layers 0 takes, need many hours. What
-passes by weighs the most against what stands then; free blocks come by many layers.
+default: all cells at full depth, which --layers 0 takes, need many hours. What passes
+by weighs the most against what stands then, so most errors are larger.
 """
 
 import argparse

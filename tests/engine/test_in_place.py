@@ -139,11 +139,13 @@ def test_that_a_gradient_which_is_added_up_passes_once_it_is_whole():
     for name, size in (("gradient", 8), ("part", 4)):
         recording.entries[len(recording.entries)] = Entry(MemoryPhase.BACKWARD, name)
         recording.trace.append(Allocation(len(recording.trace), size))
-    recording.summed[0] = 2
     recording.trace.append(Release(1))
-    recording.repeat(0, 3, passing="gradient")
-    passed = [Allocation(2, 8), Allocation(3, 4), Release(2), Release(3)]
-    assert recording.trace[3:] == passed
+    recording.summed[0] = 3
+    recording.trace.append(Allocation(2, 1))
+    recording.entries[2] = Entry(MemoryPhase.BACKWARD, "gradient")
+    recording.repeat(0, 4, passing="gradient")
+    passed = [Allocation(3, 8), Allocation(4, 4), Release(4), Release(3)]
+    assert recording.trace[4:] == [*passed, Allocation(5, 1), Release(5)]
 
 
 def test_that_another_watcher_makes_autograd_take_more():

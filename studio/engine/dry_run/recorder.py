@@ -85,8 +85,8 @@ class Recording:
         paged_bytes: Memory that the driver moves between card and main memory, beside
             torch's allocator.
         main_bytes: The most that was held in main memory instead of the card's.
-        summed: By a tensor's number the position at which a last gradient was added
-            to it in place.
+        summed: By a tensor's number the position behind which the last gradient that
+            was added to it in place is gone.
     """
 
     trace: list[TraceEvent] = field(default_factory=list)
@@ -274,7 +274,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
     def _sum(self, gradient: torch.Tensor) -> None:
         number = self._numbers.get(gradient.untyped_storage()._cdata, _ASIDE)
-        self.recording.summed[number] = len(self.recording.trace)
+        # What was added goes first.
+        self.recording.summed[number] = len(self.recording.trace) + 1
 
     def _take_all(self, inside: Sequence[Temporary], *, follow: bool) -> list[int]:
         """Allocate what a kernel takes; returns what it gives back at its end."""
