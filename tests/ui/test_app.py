@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShortcut
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from studio import app
 from studio.app import Arguments, Studio
 from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
+from studio.domain.run import RunSnapshot, StepPoint
 from studio.services.crash_log import CrashLog
 from studio.services.preferences import KeepRunning, Preferences
 from studio.services.project_store import create_project
@@ -24,6 +25,7 @@ from studio.services.run_controller import RunController
 from studio.services.run_journal import snapshot_of
 from studio.services.run_queue import RunQueue
 from studio.system.processes import is_alive, kill_group, own_group
+from studio.ui.close_dialog import CloseDialog
 from studio.ui.keys import PAGE_KEYS
 from studio.ui.theme import Theme
 from studio.ui.tokens import DARK
@@ -213,6 +215,23 @@ def test_that_closing_during_a_run_asks_first(open_studio, qtbot):
     dialog.stay.click()
     assert studio.window.isVisible()
     assert studio.desk.controller.is_running
+
+
+@pytest.mark.parametrize("drives", [False, True])
+def test_that_the_question_at_the_end_is_told_whole(qtbot, theme: Theme, drives):
+    points = tuple(StepPoint(step, 2.0, 1e-4, None, None, 1.0) for step in (1, 12_345))
+    run = RunSnapshot(
+        name="cheesemonger-1", directory=Path(), steps=points, total_steps=123_456
+    )
+    dialog = CloseDialog(run, drives=drives)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    words = [found for found in dialog.findChildren(QLabel) if found.wordWrap()]
+    assert any("if memory runs out" in each.text() for each in words)
+    assert all(each.height() >= each.heightForWidth(each.width()) for each in words)
+    for each in (dialog.keep, dialog.pause, dialog.stop, dialog.stay):
+        assert each.width() >= each.sizeHint().width()
+        assert dialog.rect().contains(each.geometry())
 
 
 def test_that_stop_and_close_waits_for_the_step_and_then_closes(open_studio, qtbot):
