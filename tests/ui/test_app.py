@@ -17,13 +17,14 @@ from studio import app
 from studio.app import Arguments, Studio
 from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
-from studio.domain.run import RunSnapshot, StepPoint
+from studio.domain.run import RunSnapshot, RunState, StepPoint
 from studio.services.crash_log import CrashLog
 from studio.services.preferences import KeepRunning, Preferences
 from studio.services.project_store import create_project
 from studio.services.run_controller import RunController
 from studio.services.run_journal import snapshot_of
 from studio.services.run_queue import RunQueue
+from studio.storage.run_directory import RunDirectory
 from studio.system.processes import is_alive, kill_group, own_group
 from studio.ui.close_dialog import CloseDialog
 from studio.ui.keys import PAGE_KEYS
@@ -178,26 +179,51 @@ def test_that_the_title_tells_the_percent_of_a_run(open_studio, qtbot):
     assert studio.window.side_nav.item("run").caption.endswith(" %")
 
 
-def test_that_a_run_that_outlived_its_window_is_shown_again(open_studio, qtbot):
-    project = create_project("Support replies")
-    run = project.new_run(Recipe())
+@pytest.fixture
+def left_running(home, qtbot) -> Iterator[RunDirectory]:
+    """A run of the project Support replies that no window leads."""
+    run = create_project("Support replies").new_run(Recipe())
     engine = subprocess.Popen(
         fake_engine("steps", run), stdin=subprocess.PIPE, **own_group()
     )
-    try:
-        Preferences().last_project = project.slug
-        qtbot.waitUntil(run.journal_path.exists, timeout=20_000)
-        studio = open_studio()
-        controller = studio.desk.controller
-        qtbot.waitUntil(lambda: controller.is_running, timeout=20_000)
-        assert studio.window.current_page() == "run"
-        assert controller.snapshot.name == "support-replies-1"
-    finally:
-        engine.stdin.write(b'{"command": "stop"}\n')
-        engine.stdin.flush()
-        engine.wait(20)
-        engine.stdin.close()
+    qtbot.waitUntil(run.journal_path.exists, timeout=20_000)
+    yield run
+    engine.stdin.close()  # an engine that isn't told to go on ends then
+    engine.wait(20)
+
+
+@pytest.mark.parametrize("last", ["support-replies", "another", ""])
+def test_that_a_run_that_outlived_its_window_is_shown_again(
+    open_studio, qtbot, left_running, last
+):
+    create_project("Another")
+    Preferences().last_project = last
+    studio = open_studio()
+    controller = studio.desk.controller
+    qtbot.waitUntil(lambda: controller.is_running, timeout=20_000)
+    assert studio.window.current_page() == "run"
+    assert controller.snapshot.name == "support-replies-1"
+    assert studio.desk.projects.current.slug == "support-replies"
+    controller.stop()
     qtbot.waitUntil(lambda: not controller.is_running, timeout=20_000)
+    assert controller.snapshot.state is RunState.STOPPED
+    assert controller.snapshot == snapshot_of(left_running)
+
+
+def test_that_a_window_told_a_project_opens_that_and_tells_of_another_s_run(
+    open_studio, qtbot, left_running
+):
+    studio = open_studio(Arguments(project="Another"))
+    notices = studio._shell.notices
+    qtbot.waitUntil(notices.isVisible, timeout=20_000)
+    assert "support-replies-1 of the project" in notices.findings()[0]
+    assert studio.desk.projects.current.slug == "another"
+    assert not studio.desk.controller.is_running
+    studio.window.side_nav.project_chosen.emit("support-replies")
+    studio.window.show_page("run")
+    controller = studio.desk.controller
+    qtbot.waitUntil(lambda: controller.is_running, timeout=20_000)
+    assert controller.directory == left_running
 
 
 def test_that_a_window_without_a_run_closes_at_once(open_studio):
