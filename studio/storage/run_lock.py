@@ -32,17 +32,19 @@ def held(run: RunDirectory) -> AbstractContextManager[None]:
 
 
 def led(
-    run: RunDirectory, patience_s: float = _PATIENCE_S
+    run: RunDirectory, patience_s: float | None = None
 ) -> AbstractContextManager[None]:
     """Be the only one that starts a run's engines.
 
     Args:
         run: Which one.
-        patience_s: How long to wait for another one that does.
+        patience_s: How long to wait for another one that does; as for `held` when
+            None.
 
     Raises:
         StudioError: Another program does, or the folder may not be written.
     """
+    patience_s = _PATIENCE_S if patience_s is None else patience_s
     return locked(run.lead_path, patience_s, taken(run))
 
 

@@ -180,7 +180,7 @@ def test_that_an_engine_of_a_joined_run_outlives_its_window_too(
 def test_that_a_run_which_another_leads_is_not_gone_on_with(
     control, example, wide, monkeypatch
 ):
-    monkeypatch.setattr(run_lock.led, "__defaults__", (0.0,))
+    monkeypatch.setattr(run_lock, "_PATIENCE_S", 0.0)
     directory = paused(example.new_run(wide))
     controller = control()
     with led(directory), pytest.raises(StudioError, match="being trained by another"):
