@@ -206,14 +206,13 @@ class Studio(QObject):
             desk.notices.post(refused.finding)
 
     def _rejoin(self, desk: Desk) -> None:
-        """Follow the project's latest run again if it outlived its window."""
+        """Follow a run again that outlived its window, the project's own first."""
         from studio.services.rejoin import living_run
         from studio.ui.pages.errand import Errand
 
         project = desk.projects.current
-        if project is None:
-            return
-        self._search = Errand(partial(living_run, project.directory), self)
+        folder = None if project is None else project.directory
+        self._search = Errand(partial(living_run, folder), self)
         self._search.errand_done.connect(self._on_living_run)
         self._search.errand_failed.connect(desk.notices.post)
         self._search.run()
@@ -224,11 +223,28 @@ class Studio(QObject):
         if found is None or desk.controller.is_running:
             return
         try:
-            desk.controller.attach(found)
+            if self._opens_project_of(found, desk):
+                desk.controller.attach(found)
+                self.window.show_page("run")
         except StudioError as refused:
             desk.notices.post(refused.finding)
-        else:
-            self.window.show_page("run")
+
+    def _opens_project_of(self, run: "RunDirectory", desk: Desk) -> bool:
+        """Open the project of a run, unless the window was told another one.
+
+        Raises:
+            StudioError: It can't be opened.
+        """
+        from studio.services.rejoin import lives_elsewhere, project_of
+
+        current, slug = desk.projects.current, project_of(run)
+        if current is not None and current.slug == slug:
+            return True
+        if self._arguments.example or self._arguments.project:
+            desk.notices.post(lives_elsewhere(run))
+            return False
+        desk.projects.open(slug)
+        return True
 
     def _tell_troubles(self, desk: Desk) -> None:
         if desk.preferences.finding is not None:

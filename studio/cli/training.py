@@ -43,6 +43,7 @@ from studio.services.leading import (
 from studio.services.resuming import refuse_resuming
 from studio.services.run_journal import snapshot_of
 from studio.storage.run_directory import RunDirectory
+from studio.storage.run_lock import led
 
 
 @dataclass
@@ -197,19 +198,20 @@ def run_training(
 def _lead(report: RunReport, *options: str) -> None:
     """Run the engine, and again in less memory for as long as that helps."""
     directory = report.directory
-    while True:
-        run_engine(
-            "train",
-            str(directory.path),
-            *options,
-            listener=report.hear,
-            log_path=directory.log_path,
-        )
-        if report.is_stopping or not goes_on_by_itself(
-            directory, report.paused, report.helped
-        ):
-            return
-        options = tuple(again(options))
+    with led(directory):
+        while True:
+            run_engine(
+                "train",
+                str(directory.path),
+                *options,
+                listener=report.hear,
+                log_path=directory.log_path,
+            )
+            if report.is_stopping or not goes_on_by_itself(
+                directory, report.paused, report.helped
+            ):
+                return
+            options = tuple(again(options))
 
 
 def _saved(adapted: RunAdapted) -> str:

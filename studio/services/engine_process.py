@@ -31,7 +31,7 @@ from studio.system.processes import identity_of, kill_group, own_group, terminat
 # A child of the engine may hold the wire open after the engine's own end.
 _WIRE_PATIENCE_S = 1.0
 # Native libraries were seen to hang when the interpreter ends.
-_EXIT_PATIENCE_S = 15.0
+EXIT_PATIENCE_S = 15.0
 _REAP_PATIENCE_S = 5.0
 
 
@@ -118,7 +118,7 @@ class EngineProcess:
     def hangs_at_exit(self) -> bool:
         """Whether it said its last word long ago and still doesn't end."""
         said = self._last_word_at
-        return said is not None and time.monotonic() - said > _EXIT_PATIENCE_S
+        return said is not None and time.monotonic() - said > EXIT_PATIENCE_S
 
     def send(self, command: EngineCommand) -> None:
         """Give an order; one that can't arrive any more is told by the outcome."""

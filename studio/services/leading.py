@@ -1,5 +1,6 @@
 """Who leads a run restarts it when memory ran out; window and command line alike.
 
+A window that joined a run leads it too, if nobody else does (`studio.services.lead`).
 The engine ends cleanly, gives all memory back and says `RunPaused`. A new engine is
 started by `again`: it takes the next step of `studio.domain.relief`, tells it by
 `RunAdapted`, and goes on from the last good checkpoint.
@@ -11,7 +12,8 @@ from studio.domain.errors import StudioError
 from studio.domain.pauses import OUT_OF_MEMORY
 from studio.domain.relief import MOST_TIMES, relieved
 from studio.domain.run import RunSnapshot, RunState
-from studio.protocol.events import EngineEvent, RunPaused
+from studio.protocol.events import EngineEvent, Hello, RunPaused, Stopping, Warned
+from studio.services.resuming import CHANGED
 from studio.storage.in_force import recipe_in_force
 from studio.storage.run_directory import RunDirectory
 from studio.system.machine import read_machine_once
@@ -38,7 +40,24 @@ def goes_on_by_itself(
     """
     if not isinstance(last_word, RunPaused) or last_word.kind != OUT_OF_MEMORY:
         return False
-    return times < MOST_TIMES and _has_relief(directory)
+    if times >= MOST_TIMES or _was_told_to_end(directory):
+        return False
+    return _has_relief(directory)
+
+
+def options_to_lead_on(run: RunSnapshot) -> Sequence[str] | None:
+    """How to go on at once with a joined run whose engine has ended.
+
+    Args:
+        run: As its journal tells it.
+
+    Returns:
+        The next engine's options; None where the run has come to its end.
+    """
+    directory, helped = RunDirectory(run.directory), len(run.adaptations)
+    if not ran_out(run) or helped >= MOST_TIMES or _was_told_to_end(directory):
+        return None
+    return again(_accepted(directory)) if _has_relief(directory) else None
 
 
 def resume_arguments(run: RunSnapshot) -> Sequence[str]:
@@ -56,6 +75,28 @@ def ran_out(run: RunSnapshot) -> bool:
     return run.state is RunState.PAUSED and (
         failure is not None and failure.code == OUT_OF_MEMORY
     )
+
+
+def _accepted(directory: RunDirectory) -> Sequence[str]:
+    """What the last engine was told beside going on, as far as it shows."""
+    warned = (e for e in _of_last_engine(directory) if isinstance(e, Warned))
+    accepts = any(event.finding.code == CHANGED for event in warned)
+    return (ACCEPT_CHANGES,) if accepts else ()
+
+
+def _was_told_to_end(directory: RunDirectory) -> bool:
+    """Whether somebody ordered the last engine's end before memory ran out."""
+    return any(isinstance(event, Stopping) for event in _of_last_engine(directory))
+
+
+def _of_last_engine(directory: RunDirectory) -> Sequence[EngineEvent]:
+    """What the last engine wrote; nothing where that can't be read."""
+    try:
+        told = list(directory.events())
+    except StudioError:
+        return ()
+    begins = [at for at, event in enumerate(told) if isinstance(event, Hello)]
+    return told[begins[-1] :] if begins else ()
 
 
 def _has_relief(directory: RunDirectory) -> bool:

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 
-from studio.domain.best_step import ended_words
-from studio.domain.errors import StudioError, refusal
+from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
 from studio.domain.run import Phase, RunSnapshot, RunState
 from studio.protocol.commands import (
@@ -23,10 +22,12 @@ from studio.services.engine_process import EngineProcess
 from studio.services.hardware_monitor import HardwareMonitor
 from studio.services.journal_tail import JournalTail
 from studio.services.launch import engine_command
+from studio.services.lead import Lead
 from studio.services.leading import (
     ACCEPT_CHANGES,
     again,
     goes_on_by_itself,
+    options_to_lead_on,
     resume_arguments,
 )
 from studio.services.machine_record import with_machine
@@ -35,6 +36,7 @@ from studio.services.preflight import model_of, preflight, raise_first_error
 from studio.services.process_outcome import Ordered, ProcessOutcome
 from studio.services.project import Project
 from studio.services.resuming import refuse_resuming
+from studio.services.run_endings import ending_of, fuller
 from studio.services.run_journal import (
     empty_snapshot,
     fold_all,
@@ -91,8 +93,10 @@ class RunController(QObject):
         self._worker: TrainingWorker | None = None
         self._thread: WorkerThread | None = None
         self._tail: JournalTail | None = None
+        self._lead: Lead | None = None
         self._ordered = Ordered.NOTHING
         self._options: Sequence[str] = ()  # of the engine that runs, or ran last
+        self._is_joined = False
 
     @property
     def snapshot(self) -> RunSnapshot | None:
@@ -139,7 +143,7 @@ class RunController(QObject):
         """Start the engine of a run whose directory was just made.
 
         Raises:
-            StudioError: A run is under way.
+            StudioError: A run is under way, or somebody else starts this one.
         """
         self._require_idle()
         self._begin(directory, empty_snapshot(directory))
@@ -149,13 +153,16 @@ class RunController(QObject):
     def attach(self, directory: RunDirectory) -> RunSnapshot:
         """Follow a run by its journal; one that is over is only shown.
 
+        Where nobody else leads it, it goes on by itself as an own one does when its
+        memory runs out, and outlives this window as before.
+
         Raises:
             StudioError: A run is under way, or the journal can't be read.
         """
         self._require_idle()
-        self._begin(directory, snapshot_of(directory))
+        lead = self._begin(directory, snapshot_of(directory), is_joined=True)
         if not self._told().state.is_over:
-            self._tail = JournalTail(directory, self)
+            self._tail = JournalTail(directory, lead, self)
             self._tail.snapshot_changed.connect(self._on_tail_changed)
             self._tail.tail_ended.connect(self._on_tail_ended)
             self._tail.start()
@@ -269,6 +276,7 @@ class RunController(QObject):
             if not keep_running:
                 self.terminate()
             self._drop_tail()
+            self._drop_lead()
 
     def _require_idle(self) -> None:
         if self.is_running:
@@ -278,17 +286,24 @@ class RunController(QObject):
                 fix="Wait for its end, or stop it first.",
             )
 
-    def _begin(self, directory: RunDirectory, snapshot: RunSnapshot) -> None:
-        self._directory = directory
+    def _begin(
+        self, directory: RunDirectory, snapshot: RunSnapshot, *, is_joined: bool = False
+    ) -> Lead:
+        lead = Lead(directory)
+        if not is_joined:
+            lead.take()
+        self._directory, self._lead, self._is_joined = directory, lead, is_joined
         self._ordered = Ordered.NOTHING
         self._tell(snapshot)
+        return lead
 
     def _run_engine(self, directory: RunDirectory, more: Sequence[str] = ()) -> None:
         self._options = tuple(more)
+        keeps = self._preferences.keep_running is KeepRunning.YES
         engine = EngineProcess(
             (*self._command_for(directory), *more),
             log_path=directory.log_path,
-            keep_running=self._preferences.keep_running is KeepRunning.YES,
+            keep_running=keeps or self._is_joined,
         )
         self._worker = TrainingWorker(engine, grace_s=self._grace_s)
         self._worker.events_arrived.connect(self._on_events_arrived)
@@ -307,6 +322,7 @@ class RunController(QObject):
         self._worker = self._thread = None
         if self._goes_on(outcome):
             return
+        self._drop_lead()
         self._tell(self._final(outcome))
         self.run_ended.emit(outcome.sentence())
 
@@ -326,7 +342,7 @@ class RunController(QObject):
         """The story from the journal, which holds what the wire may have lost."""
         told = self._told()
         if self._directory is not None:
-            told = _fuller(told, self._directory)
+            told = fuller(told, self._directory)
         failure = cancelled(told, saved_words(told)) or outcome.finding()
         if not told.state.is_over and failure is not None:
             told = lost(told, failure)
@@ -339,10 +355,27 @@ class RunController(QObject):
     @Slot(object)
     def _on_tail_ended(self, snapshot: RunSnapshot) -> None:
         self._drop_tail()
+        if self._leads_on(snapshot):
+            return
+        self._drop_lead()
         if self._directory is not None:
             snapshot = with_machine(snapshot, self._directory)
         self._tell(snapshot)
-        self.run_ended.emit(_ending_of(snapshot))
+        self.run_ended.emit(ending_of(snapshot))
+
+    def _leads_on(self, ended: RunSnapshot) -> bool:
+        """Start an engine of a joined run, as `_goes_on` does of an own one."""
+        if self._directory is None or self._lead is None or not self._lead.is_held:
+            return False
+        options = options_to_lead_on(ended)
+        if options is None or self._ordered is not Ordered.NOTHING:
+            return False
+        self._run_engine(self._directory, options)
+        return True
+
+    def _drop_lead(self) -> None:
+        if self._lead is not None:
+            self._lead.let_go()
 
     def _drop_tail(self) -> None:
         if self._tail is not None:
@@ -361,28 +394,3 @@ class RunController(QObject):
 
 def _train_command(directory: RunDirectory) -> Sequence[str]:
     return engine_command("train", str(directory.path))
-
-
-def _fuller(told: RunSnapshot, directory: RunDirectory) -> RunSnapshot:
-    """The story with more to it: a wire may break, and so may a journal's disk."""
-    try:
-        written = fold_all(empty_snapshot(directory), directory.events())
-    except StudioError:
-        return told
-    told_more = told.state.is_over and not written.state.is_over
-    return told if told_more or written.step < told.step else written
-
-
-def _ending_of(snapshot: RunSnapshot) -> str:
-    """How a run that was only read about ended, as a sentence."""
-    match snapshot.state:
-        case RunState.FINISHED:
-            return ended_words(snapshot.step, snapshot.waited, snapshot.saved_step)
-        case RunState.PAUSED if snapshot.failure is None:
-            return f"Paused behind step {snapshot.step:,}."
-        case RunState.STOPPED:
-            return f"Stopped after step {snapshot.step:,}."
-        case _ if snapshot.failure is not None:
-            return snapshot.failure.what
-        case _:
-            return f"The run ended. {saved_words(snapshot)}"

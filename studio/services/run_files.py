@@ -9,7 +9,7 @@ from studio.services.run_journal import snapshot_of
 from studio.storage.data_digest import sha256_of
 from studio.storage.disk import disk_refusal
 from studio.storage.run_directory import RunDirectory
-from studio.storage.run_lock import is_held
+from studio.storage.run_lock import is_in_hand
 from studio.system.machine import disk_free
 
 
@@ -93,7 +93,7 @@ def delete_run(run: RunDirectory) -> None:
     Raises:
         StudioError: The run is still going on, or the disk refuses.
     """
-    if is_held(run) or not snapshot_of(run).state.is_over:
+    if is_in_hand(run) or not snapshot_of(run).state.is_over:
         raise refusal(
             "run.still-going-on",
             f"{run.name} is still going on.",

@@ -26,7 +26,7 @@ from studio.domain.waypoints import passing
 from studio.services.library import all_runs
 from studio.storage.locks import locked
 from studio.storage.run_directory import RunDirectory
-from studio.storage.run_lock import is_held
+from studio.storage.run_lock import is_held, is_in_hand
 from studio.storage.run_queue import QueueFolder
 from studio.system.paths import queue_dir
 
@@ -268,8 +268,8 @@ def _was_started(directory: RunDirectory) -> bool:
 
 
 def run_in_progress() -> RunDirectory | None:
-    """A run of any project that a process trains just now."""
-    return next(filter(is_held, all_runs()), None)
+    """A run of any project that a process trains just now, or will at once."""
+    return next(filter(is_in_hand, all_runs()), None)
 
 
 def _busy(folder: Path) -> StudioError:

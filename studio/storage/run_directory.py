@@ -137,6 +137,11 @@ class RunDirectory:
         return self.path / ".lock"
 
     @property
+    def lead_path(self) -> Path:
+        """Held by who starts the run's engines; see `studio.storage.run_lock`."""
+        return self.path / ".lead.lock"
+
+    @property
     def mark(self) -> str:
         """Of the entry of the queue that it was made for; empty for none."""
         try:

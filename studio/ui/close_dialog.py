@@ -64,10 +64,12 @@ class CloseDialog(QDialog):
         column.setContentsMargins(Space.PAGE, Space.PAGE, Space.PAGE, Space.PAGE)
         column.setSpacing(Space.MEDIUM)
         for widget in (title, words):
+            widget.setFixedWidth(_WIDTH - 2 * Space.PAGE)
             column.addWidget(widget)
         column.addSpacing(Space.HAIR)
         column.addLayout(buttons)
-        self.setFixedWidth(_WIDTH)
+        # As high as the words need at this width; a fixed width alone clips them.
+        column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetFixedSize)
 
 
 class CloseGuard(QObject):
@@ -194,7 +196,8 @@ def _words(run: RunSnapshot, *, drives: bool) -> str:
     if run.steps and run.total_steps:
         done = f"Step {run.step:,} of {run.total_steps:,} is done."
     return (
-        f"{done} Without the window it can run on and is shown here again later. "
-        "Paused, it gives its memory back after this step and goes on from there some "
-        f"other day; stopped, its adapter is saved.{_QUEUE_WORDS if drives else ''}"
+        f"{done} Without the window it can run on and is shown here again later; if "
+        "memory runs out meanwhile, it pauses and waits for you. Paused, it gives its "
+        "memory back after this step and goes on from there some other day; stopped, "
+        f"its adapter is saved.{_QUEUE_WORDS if drives else ''}"
     )

@@ -238,12 +238,38 @@ def runs_out() -> None:
         for number in range(3, 6):
             step(number, 5)
         finish(5, stopped=False)
-        return
+        os._exit(0)
     for number in range(1, 3):
         step(number, 5)
     checkpoint(2)
     say(event="paused", step=2, kind="out-of-memory", message="Full.", advice="Less.")
     os._exit(11)
+
+
+def runs_out_when_asked() -> None:
+    """As `runs_out`, but not before somebody orders answers or an end."""
+    if "--save-memory" in ASIDE:
+        runs_out()
+    step(1, 5)
+    step(2, 5)
+    checkpoint(2)
+    while not {"sample-now", "stop", "pause"}.intersection(ORDERS):
+        time.sleep(0.02)
+    if "sample-now" not in ORDERS:
+        say(event="stopping")
+    say(event="paused", step=2, kind="out-of-memory", message="Full.", advice="Less.")
+    os._exit(11)
+
+
+def runs_out_and_hangs() -> None:
+    """Says that memory was refused, and doesn't end then."""
+    if "--save-memory" in ASIDE:
+        runs_out()
+    checkpoint(2)
+    while "sample-now" not in ORDERS:
+        time.sleep(0.02)
+    say(event="paused", step=2, kind="out-of-memory", message="Full.")
+    time.sleep(300)
 
 
 def deaf() -> None:
@@ -407,6 +433,14 @@ def mends() -> None:
     say(event="data-fixed", path="rows.csv", out=str(out), **told)
 
 
+def hold_lock(path: Path) -> None:
+    """Train the run alone, as an engine does; let go of when the process ends."""
+    import fcntl
+
+    lock = os.open(path, os.O_CREAT | os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 SCENES = {
     "mends": mends,
     "talks": talks,
@@ -426,6 +460,8 @@ SCENES = {
     "garbage": garbage,
     "fated": fated,
     "runs-out": runs_out,
+    "runs-out-when-asked": runs_out_when_asked,
+    "runs-out-and-hangs": runs_out_and_hangs,
     "deaf": deaf,
     "stuck": stuck,
     "grandchild": grandchild,
@@ -442,6 +478,8 @@ if __name__ == "__main__":
     # Of a verb whose scene counts them.
     given, ASIDE = parser.parse_known_args()
     JOURNAL = Path(given.directory) / "events.jsonl" if given.directory else None
+    if JOURNAL is not None and sys.platform != "win32":
+        hold_lock(JOURNAL.with_name(".lock"))
     threading.Thread(target=hear, daemon=True).start()
     if JOURNAL is not None:
         box = JOURNAL.with_name("orders.jsonl")

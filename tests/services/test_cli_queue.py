@@ -7,12 +7,13 @@ import pytest
 
 from studio import cli
 from studio.cli import engine_run, queue, training
-from studio.domain.errors import ExitCode
+from studio.domain.errors import ExitCode, StudioError
 from studio.services.library import all_runs
 from studio.services.project_store import ensure_example
-from studio.services.run_queue import RunQueue
+from studio.services.run_files import delete_run
+from studio.services.run_queue import RunQueue, run_in_progress
 from studio.storage.run_directory import RunDirectory
-from studio.storage.run_lock import held
+from studio.storage.run_lock import held, is_led, led
 from tests.services.conftest import fake_engine
 
 
@@ -89,6 +90,28 @@ def test_that_a_run_leaves_the_queue_at_its_engines_first_word(
     monkeypatch.setattr(training, "goes_on_by_itself", look)
     assert cli.main(["queue", "run"]) == ExitCode.OK
     assert left == [[2], []]
+
+
+def test_that_a_terminal_leads_its_run_until_it_ends(recipe, scenes, monkeypatch):
+    cli.main(["queue", "add", recipe])
+    scenes += ["normal"]
+    leads = []
+    monkeypatch.setattr(
+        training, "goes_on_by_itself", lambda run, *_: leads.append(is_led(run))
+    )
+    assert cli.main(["queue", "run"]) == ExitCode.OK
+    assert leads == [True]
+    assert not is_led(all_runs()[0])
+
+
+def test_that_a_run_between_two_engines_holds_up_the_queue():
+    example = ensure_example()
+    run = example.new_run(example.recipe)
+    assert run_in_progress() is None
+    with led(run):
+        assert run_in_progress() == run
+        with pytest.raises(StudioError, match="still going on"):
+            delete_run(run)
 
 
 def test_that_a_run_waits_while_another_trains(recipe, scenes, monkeypatch, capsys):

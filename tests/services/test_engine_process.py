@@ -157,7 +157,7 @@ def test_that_an_engine_without_a_log_floods_nobody(started):
 
 
 def test_that_an_engine_that_hangs_after_its_last_word_is_noticed(started, monkeypatch):
-    monkeypatch.setattr("studio.services.engine_process._EXIT_PATIENCE_S", 0.0)
+    monkeypatch.setattr("studio.services.engine_process.EXIT_PATIENCE_S", 0.0)
     engine = started("hangs-at-exit")
     assert not engine.hangs_at_exit()
     heard_until(engine, RunFinished)

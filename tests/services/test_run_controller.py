@@ -1,11 +1,12 @@
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from studio.domain.errors import StudioError
 from studio.domain.hardware import GIB, MachineReading
-from studio.domain.run import EngineIdentity, RunState
+from studio.domain.run import RunState
 from studio.protocol.codec import encode
 from studio.protocol.events import Hello, RunFinished
 from studio.services import run_controller
@@ -15,6 +16,7 @@ from studio.services.process_outcome import Ordered
 from studio.services.project_store import ensure_example
 from studio.services.run_controller import RunController
 from studio.services.run_journal import snapshot_of
+from studio.storage.run_directory import RunDirectory
 from studio.system.processes import is_alive, kill_group, own_group
 from tests.services.conftest import fake_engine, playing
 
@@ -415,34 +417,103 @@ def test_that_orders_without_a_run_do_nothing(control):
     assert controller.snapshot is None
 
 
-def test_that_a_window_that_is_killed_leaves_no_engine_behind(qtbot, tmp_path, home):
-    window = tmp_path / "window.py"
-    window.write_text(
-        "import sys\n"
-        "from PySide6.QtCore import QCoreApplication\n"
-        "from studio.services.hardware_monitor import HardwareMonitor\n"
-        "from studio.services.preferences import Preferences\n"
-        "from studio.services.project_store import ensure_example\n"
-        "from studio.services.run_controller import RunController\n"
-        "app = QCoreApplication([])\n"
-        "command = lambda run: [sys.executable, sys.argv[1], 'steps', str(run.path)]\n"
-        "c = RunController(Preferences(), HardwareMonitor(), command_for=command)\n"
-        "def tell(snapshot):\n"
-        "    if snapshot.engine: print(snapshot.engine.pid,"
-        " snapshot.engine.started_at, flush=True)\n"
-        "c.snapshot_changed.connect(tell)\n"
-        "example = ensure_example()\n"
-        "c.start(example, example.recipe)\n"
-        "app.exec()\n"
-    )
-    command = [fake_engine("")[0], str(window), fake_engine("")[1]]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    pid, began = process.stdout.readline().split()
-    identity = EngineIdentity(int(pid), float(began))
-    process.kill()
-    process.wait()
-    process.stdout.close()
-    qtbot.waitUntil(lambda: not is_alive(identity), timeout=PATIENCE_MS)
-    kill_group(identity)
-    assert not is_alive(identity)
+WINDOW = """
+import sys
+from PySide6.QtCore import QCoreApplication
+from studio.services.hardware_monitor import HardwareMonitor
+from studio.services.preferences import KeepRunning, Preferences
+from studio.services.project_store import ensure_example
+from studio.services.run_controller import RunController
+
+app = QCoreApplication([])
+engine, keeps, scene = sys.argv[1:]
+preferences = Preferences()
+preferences.keep_running = KeepRunning(keeps)
+controller = RunController(
+    preferences,
+    HardwareMonitor(),
+    command_for=lambda run: [sys.executable, engine, scene, str(run.path)],
+)
+
+
+def tell(snapshot):
+    if snapshot.checkpoints or snapshot.step > 1:
+        print(controller.directory.path, flush=True)
+
+
+controller.snapshot_changed.connect(tell)
+example = ensure_example()
+recipe = example.recipe.with_value("train.micro_batch", 4)
+controller.start(example, recipe)
+app.exec()
+"""
+
+
+@pytest.fixture
+def killed_window(tmp_path, home):
+    """Starts a run in another window, kills that, and tells where the run lies."""
+
+    def kill(keeps, scene="steps"):
+        window = tmp_path / "window.py"
+        window.write_text(WINDOW)
+        python, engine, _ = fake_engine(scene)
+        process = subprocess.Popen(
+            [python, str(window), engine, keeps, scene],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        directory = RunDirectory(Path(process.stdout.readline().strip()))
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        killed.append(directory)
+        return directory
+
+    killed = []
+    yield kill
+    for directory in killed:
+        kill_group(snapshot_of(directory).engine)
+
+
+@pytest.mark.parametrize("keeps", [KeepRunning.ASK, KeepRunning.NO])
+def test_that_a_window_that_is_killed_leaves_no_engine_behind(
+    qtbot, killed_window, keeps
+):
+    engine = snapshot_of(killed_window(keeps)).engine
+    qtbot.waitUntil(lambda: not is_alive(engine), timeout=PATIENCE_MS)
+
+
+def test_that_an_engine_told_to_keep_running_outlives_its_killed_window(
+    qtbot, killed_window, control
+):
+    directory = killed_window(KeepRunning.YES)
+    before = snapshot_of(directory)
+    controller = control()
+    ends = []
+    controller.run_ended.connect(ends.append)
+    joined = controller.attach(directory)
+    assert joined.state is RunState.RUNNING
+    wait_for_steps(qtbot, controller, joined.step + 2)
+    controller.stop()
+    wait_for_end(qtbot, controller)
+    told = controller.snapshot
+    assert told.engine == before.engine
+    assert told.state is RunState.STOPPED
+    assert [point.step for point in told.steps] == list(range(1, told.step + 1))
+    assert told.steps[: len(before.steps)] == before.steps
+    assert told == snapshot_of(directory)
+    assert ends == [f"Stopped after step {told.step}."]
+
+
+def test_that_a_run_of_a_killed_window_goes_on_in_less_memory(
+    qtbot, killed_window, control
+):
+    scene = "runs-out-when-asked"
+    directory = killed_window(KeepRunning.YES, scene)
+    controller = control(scene)
+    controller.attach(directory)
+    controller.sample_now()
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.state is RunState.FINISHED
+    assert [each.step for each in controller.snapshot.adaptations] == [2]

@@ -85,7 +85,7 @@ class RunLife(RuleBasedStateMachine):
     @precondition(lambda self: self.engine is not None)
     @rule()
     def refuse_a_second_engine(self):
-        with pytest.raises(StudioError, match="still running"):
+        with pytest.raises(StudioError, match="is being trained"):
             refuse_resuming(snapshot_of(self.run))
 
     @precondition(lambda self: self.run is not None and self.engine is None)

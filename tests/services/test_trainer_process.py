@@ -206,7 +206,7 @@ def test_that_each_rung_can_be_gone_up_by_hand(qtbot, play, rung, code):
 def test_that_an_engine_that_hangs_at_its_exit_is_ended_and_its_result_kept(
     qtbot, play, monkeypatch
 ):
-    monkeypatch.setattr("studio.services.engine_process._EXIT_PATIENCE_S", 0.1)
+    monkeypatch.setattr("studio.services.engine_process.EXIT_PATIENCE_S", 0.1)
     outcome = ending_of(qtbot, play("hangs-at-exit"))
     assert outcome.succeeded
     assert outcome.ordered is Ordered.NOTHING

@@ -11,19 +11,22 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QShortcut
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from studio import app
 from studio.app import Arguments, Studio
 from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
+from studio.domain.run import RunSnapshot, RunState, StepPoint
 from studio.services.crash_log import CrashLog
 from studio.services.preferences import KeepRunning, Preferences
 from studio.services.project_store import create_project
 from studio.services.run_controller import RunController
 from studio.services.run_journal import snapshot_of
 from studio.services.run_queue import RunQueue
+from studio.storage.run_directory import RunDirectory
 from studio.system.processes import is_alive, kill_group, own_group
+from studio.ui.close_dialog import CloseDialog
 from studio.ui.keys import PAGE_KEYS
 from studio.ui.theme import Theme
 from studio.ui.tokens import DARK
@@ -176,26 +179,51 @@ def test_that_the_title_tells_the_percent_of_a_run(open_studio, qtbot):
     assert studio.window.side_nav.item("run").caption.endswith(" %")
 
 
-def test_that_a_run_that_outlived_its_window_is_shown_again(open_studio, qtbot):
-    project = create_project("Support replies")
-    run = project.new_run(Recipe())
+@pytest.fixture
+def left_running(home, qtbot) -> Iterator[RunDirectory]:
+    """A run of the project Support replies that no window leads."""
+    run = create_project("Support replies").new_run(Recipe())
     engine = subprocess.Popen(
         fake_engine("steps", run), stdin=subprocess.PIPE, **own_group()
     )
-    try:
-        Preferences().last_project = project.slug
-        qtbot.waitUntil(run.journal_path.exists, timeout=20_000)
-        studio = open_studio()
-        controller = studio.desk.controller
-        qtbot.waitUntil(lambda: controller.is_running, timeout=20_000)
-        assert studio.window.current_page() == "run"
-        assert controller.snapshot.name == "support-replies-1"
-    finally:
-        engine.stdin.write(b'{"command": "stop"}\n')
-        engine.stdin.flush()
-        engine.wait(20)
-        engine.stdin.close()
+    qtbot.waitUntil(run.journal_path.exists, timeout=20_000)
+    yield run
+    engine.stdin.close()  # an engine that isn't told to go on ends then
+    engine.wait(20)
+
+
+@pytest.mark.parametrize("last", ["support-replies", "another", ""])
+def test_that_a_run_that_outlived_its_window_is_shown_again(
+    open_studio, qtbot, left_running, last
+):
+    create_project("Another")
+    Preferences().last_project = last
+    studio = open_studio()
+    controller = studio.desk.controller
+    qtbot.waitUntil(lambda: controller.is_running, timeout=20_000)
+    assert studio.window.current_page() == "run"
+    assert controller.snapshot.name == "support-replies-1"
+    assert studio.desk.projects.current.slug == "support-replies"
+    controller.stop()
     qtbot.waitUntil(lambda: not controller.is_running, timeout=20_000)
+    assert controller.snapshot.state is RunState.STOPPED
+    assert controller.snapshot == snapshot_of(left_running)
+
+
+def test_that_a_window_told_a_project_opens_that_and_tells_of_another_s_run(
+    open_studio, qtbot, left_running
+):
+    studio = open_studio(Arguments(project="Another"))
+    notices = studio._shell.notices
+    qtbot.waitUntil(notices.isVisible, timeout=20_000)
+    assert "support-replies-1 of the project" in notices.findings()[0]
+    assert studio.desk.projects.current.slug == "another"
+    assert not studio.desk.controller.is_running
+    studio.window.side_nav.project_chosen.emit("support-replies")
+    studio.window.show_page("run")
+    controller = studio.desk.controller
+    qtbot.waitUntil(lambda: controller.is_running, timeout=20_000)
+    assert controller.directory == left_running
 
 
 def test_that_a_window_without_a_run_closes_at_once(open_studio):
@@ -213,6 +241,23 @@ def test_that_closing_during_a_run_asks_first(open_studio, qtbot):
     dialog.stay.click()
     assert studio.window.isVisible()
     assert studio.desk.controller.is_running
+
+
+@pytest.mark.parametrize("drives", [False, True])
+def test_that_the_question_at_the_end_is_told_whole(qtbot, theme: Theme, drives):
+    points = tuple(StepPoint(step, 2.0, 1e-4, None, None, 1.0) for step in (1, 12_345))
+    run = RunSnapshot(
+        name="cheesemonger-1", directory=Path(), steps=points, total_steps=123_456
+    )
+    dialog = CloseDialog(run, drives=drives)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    words = [found for found in dialog.findChildren(QLabel) if found.wordWrap()]
+    assert any("if memory runs out" in each.text() for each in words)
+    assert all(each.height() >= each.heightForWidth(each.width()) for each in words)
+    for each in (dialog.keep, dialog.pause, dialog.stop, dialog.stay):
+        assert each.width() >= each.sizeHint().width()
+        assert dialog.rect().contains(each.geometry())
 
 
 def test_that_stop_and_close_waits_for_the_step_and_then_closes(open_studio, qtbot):

@@ -337,7 +337,9 @@ def test_that_a_hidden_page_draws_nothing(qtbot, desk: TestDesk, example):
     assert page.view.ending.isVisible()
 
 
-def test_that_a_run_started_elsewhere_is_joined(qtbot, desk: TestDesk, example):
+def test_that_a_chosen_run_is_shown_and_its_missing_engine_told(
+    qtbot, desk: TestDesk, example
+):
     page = started(qtbot, desk, "steps")
     controller = desk.desk.controller
     qtbot.waitUntil(lambda: bool(controller.snapshot.steps), timeout=PATIENCE_MS)
