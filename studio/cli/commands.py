@@ -40,6 +40,7 @@ from studio.services import project_store
 from studio.services.hub_data import with_data_here
 from studio.services.library import find_run
 from studio.services.preflight import refuse_errors
+from studio.services.runs_beside import runs_beside
 from studio.storage.recipes import load_recipe
 from studio.storage.run_directory import RunDirectory
 from studio.system.machine import read_machine_once
@@ -385,7 +386,7 @@ def _train(
     json: bool,
     merge: bool = False,
 ) -> None:
-    for finding in refuse_errors(recipe):
+    for finding in (*refuse_errors(recipe), *runs_beside()):
         terminal.say_finding(finding)
     directory = new_run(recipe)
     report = training.run_training(directory)
