@@ -314,6 +314,12 @@ class TrainOptions(MethodOptions):
         return self.keep_best or self.patience > 0
 
     @property
+    def keeps_checkpoints(self) -> bool:
+        """Whether the run writes any checkpoint before its end."""
+        measured = self.keeps_best and self.eval_steps > 0
+        return measured or self.save_steps > 0 or self.save_minutes > 0
+
+    @property
     def warming_up(self) -> float:
         """How long the learning rate rises: steps, or below 1 a share of them all."""
         return self.warmup_steps or self.warmup

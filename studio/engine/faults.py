@@ -29,6 +29,8 @@ from studio.domain.waypoints import FAULTS, watch
 
 NOTED = "SNUGTUNE_FAULTS_NOTED"
 ASKED = 3 << 30
+# cudaErrorUnknown: what the driver answers with behind a card that fell off its bus.
+LOST_CODE = 999
 
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "disk": ("save", "journal"),
@@ -37,10 +39,6 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
 _SPELT = re.compile(r"([a-z.-]+):([a-z-]+)@(\d{1,6})")
 # Where a deed needs something that only one place has.
 _ONLY_AT = {"nan": "step.gradients", "tear": "journal"}
-
-
-class LostError(RuntimeError):
-    """What a driver says whose card has fallen off the bus."""
 
 
 @dataclass(slots=True)
@@ -174,7 +172,13 @@ def _nan(trainer: Any) -> None:  # noqa: ANN401 - of whatever method
 
 
 def _lost(_: object) -> None:
-    raise LostError("GPU is lost. Reboot the system to recover this GPU.")
+    import torch
+
+    fault: Any = torch.AcceleratorError(
+        "CUDA error: unknown error\nSearch for `cudaErrorUnknown'.\nA fault."
+    )
+    fault.error_code = LOST_CODE  # set from outside by torch, too
+    raise fault
 
 
 def _tear(line: Any) -> None:  # noqa: ANN401 - (descriptor, bytes) of the journal

@@ -39,14 +39,15 @@ def keep(run: "TrainingRun", fault: Exception) -> None:
     That memory ran out is kept too, in the table that predictions learn from.
 
     What speaks against it is left to the fault that ends the run; checkpoints that
-    were written before stay.
+    were written before stay. Nothing is read back from a card that was lost: it would
+    refuse, or never answer.
 
     Args:
         run: Whose state it is.
         fault: What ends it.
     """
     step = run.keeper.whole_step
-    if not is_pause(fault):
+    if not is_pause(fault) or is_card_lost(fault):
         return
     try:
         if step is not None:

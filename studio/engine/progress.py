@@ -134,6 +134,8 @@ class StepReporter(TrainerCallback):
         orders, train = self._session.orders, self._recipe.train
         minutes = (time.monotonic() - self._saved_at) / _MINUTE_S
         late = 0 < train.save_minutes <= minutes
+        is_threatened = self._session.warn_of_outages()
+        late = late or (is_threatened and train.keeps_checkpoints)
         if orders.take_save() or is_due(step, train.save_steps) or late:
             self._save(step)
         evaluates = is_due(step, train.eval_steps)

@@ -5,9 +5,9 @@ doesn't bring back is held as it was: an adapter that starts from its base, and 
 of the base itself that are trained beside an adapter.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import Trainer
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from studio.engine.training_run import TrainingRun
 
 _REFERENCE = "ref"
+# torch's newer recomputation: it also trains where no input asks for a gradient, and
+# stops as soon as all is there that the backward pass needs.
+NOT_REENTRANT: Mapping[str, bool] = {"use_reentrant": False}
 
 
 def forget_copy(run: "TrainingRun", trainer: Trainer) -> None:
@@ -29,11 +32,22 @@ def forget_copy(run: "TrainingRun", trainer: Trainer) -> None:
         run: Whose model it is.
         trainer: That was just made of it.
     """
-    # Turned off for the reference, recomputation is turned on again in these words.
-    arguments = trainer.args
-    arguments.gradient_checkpointing_kwargs = arguments.activation_checkpointing_kwargs
+    _turn_on_alike(trainer.model, offload=run.recipe.train.offload)
     if not run.recipe.trains_all and _REFERENCE in run.model.peft_config:
         run.model.delete_adapter(_REFERENCE)
+
+
+def _turn_on_alike(model: Any, *, offload: bool) -> None:  # noqa: ANN401 - wrapped or bare
+    """Let recomputation be turned on again as it was before the reference.
+
+    trl turns it off there, and hands torch back all that transformers was told, also
+    that what is remembered leaves the card, which torch's function refuses.
+    """
+
+    def turn_on(*_: object, **__: object) -> None:
+        model._activation_checkpointing_enable(dict(NOT_REENTRANT), offload=offload)
+
+    model.gradient_checkpointing_enable = turn_on
 
 
 def hold_start(run: "TrainingRun") -> None:

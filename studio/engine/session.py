@@ -1,6 +1,7 @@
 """One engine's run of one verb: where it speaks, and what it is told."""
 
 import os
+import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -46,11 +47,13 @@ class Session:
         wire: Where events go.
         orders: What the user wants.
         lifeline: Whether the work may be interrupted, and was.
+        outages: What has come to threaten the machine, until a step has told it.
     """
 
     wire: Wire
     orders: Orders = field(default_factory=Orders)
     lifeline: Lifeline = field(default_factory=Lifeline)
+    outages: "queue.SimpleQueue[Finding]" = field(default_factory=queue.SimpleQueue)
 
     @classmethod
     def of_this_process(cls) -> "Session":
@@ -114,6 +117,17 @@ class Session:
     def warn(self, finding: Finding) -> None:
         """Report something doubtful."""
         self.say(Warned(finding=told(finding)))
+
+    def warn_of_outages(self) -> bool:
+        """Report what has come to threaten the machine since the last call.
+
+        Returns:
+            Whether there was anything.
+        """
+        count = self.outages.qsize()  # the only one who takes calls this
+        for _ in range(count):
+            self.warn(self.outages.get())
+        return count > 0
 
     def counted(self, items: Sequence[Item], stage: str, unit: str) -> Iterator[Item]:
         """Walk through a collection and report how far that has come."""

@@ -169,12 +169,14 @@ def _train(session: Session, arguments: argparse.Namespace) -> None:
     from studio.engine.awake import awake
     from studio.engine.machine_recorder import recorded
     from studio.engine.methods import training
+    from studio.engine.outage_watch import outages_watched
     from studio.engine.resuming import Resuming
     from studio.engine.staging import sweep_run
 
     going_on = Resuming(arguments.accept_changes) if arguments.resume else None
     sweep_run(run.path)
-    with recorded(run), awake(session):
+    watched = outages_watched(session, tells_first=arguments.resume)
+    with recorded(run), awake(session), watched:
         training.train(session, run, recipe, place, going_on)
 
 

@@ -67,6 +67,7 @@ KINDS = {
     "broken": "disk.failed",
     "oom": "out-of-memory",
     "nan": "non-finite",
+    "lost": "card.lost",
 }
 MOST_LIVES = 6
 
@@ -121,11 +122,14 @@ def stepping(chance):
             ("step.begun", "kill"),
             ("step.begun", "segv"),
             ("step.begun", "oom"),
+            ("step.begun", "lost"),
             ("step.gradients", "nan"),
             ("step.optimizer", "kill"),
             ("step.optimizer", "oom"),
+            ("step.optimizer", "lost"),
             ("step.done", "kill"),
             ("step.done", "oom"),
+            ("step.done", "lost"),
         ]
     )
     return f"{place}:{deed}@{chance.randint(1, STEPS)}"

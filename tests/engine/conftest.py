@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from studio.engine import outage_watch
 from studio.engine.progress import StepReporter
 from tests.engine import tiny
 
@@ -40,6 +41,14 @@ def _home(tmp_path_factory):
     """Runs add to a table of measurements, which must not be this machine's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SNUGTUNE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _on_mains():
+    """What threatens the machine of the tests is no matter of theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outage_watch, "threats_now", dict)
         yield
 
 

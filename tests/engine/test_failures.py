@@ -24,6 +24,13 @@ from studio.engine.failures import put_into_words
             ExitCode.OUT_OF_MEMORY,
             False,
         ),
+        (
+            torch.AcceleratorError("CUDA error: unknown error\nSearch for more."),
+            "card.lost",
+            ExitCode.FAILED,
+            False,
+        ),
+        (RuntimeError("CUDA error: unknown error"), "internal", 1, False),
         (ImportError("No module named 'peft'"), "engine.library", 1, False),
         (ZeroDivisionError("division by zero"), "internal", ExitCode.FAILED, False),
     ],

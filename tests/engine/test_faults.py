@@ -89,7 +89,7 @@ def test_that_a_fault_happens_at_its_place_and_time_and_once(happens):
         waypoints.passing("save.weights")
     waypoints.passing("save.weights")
     waypoints.passing("step.begun", 6)
-    with pytest.raises(faults.LostError):
+    with pytest.raises(torch.AcceleratorError):
         waypoints.passing("step.begun", 7)
     waypoints.passing("step.begun", 7)
 
@@ -259,6 +259,41 @@ def test_that_memory_refused_while_weights_change_goes_back_to_a_whole_state(
     _, events = train(run)
     assert events[-1].step == 6
     happens("")
+    ends_like(run, straight)
+
+
+@pytest.mark.parametrize("place", ["step.begun", "step.optimizer", "step.done"])
+def test_that_a_card_that_is_lost_pauses_at_the_last_checkpoint(
+    place, happens, tmp_path, tiny_model, straight
+):
+    run = make_run(tmp_path, tiny_model)
+    happens(f"{place}:lost@8")
+    code, events = train(run)
+    assert code is ExitCode.FAILED
+    paused = events[-1]
+    assert isinstance(paused, RunPaused)
+    # Step 7 lay on the card alone.
+    assert (paused.step, paused.kind) == (6, "card.lost")
+    assert paused.message == "The card stopped answering: CUDA error: unknown error."
+    assert "report" not in paused.advice
+    assert kept_steps(run) == [3, 6]
+    assert snapshot_of(run).state is RunState.PAUSED
+    assert snapshot_of(run).failure.code == "card.lost"
+    happens("")
+    refuse_resuming(snapshot_of(run))
+    events = ends_like(run, straight)
+    assert of_kind(events, RunResumed)[0].step == 6
+
+
+def test_that_a_card_that_is_lost_before_the_first_save_lets_the_run_begin_anew(
+    happens, tmp_path, tiny_model, straight
+):
+    run = make_run(tmp_path, tiny_model)
+    happens("step.begun:lost@2")
+    _, events = train(run)
+    assert (events[-1].step, events[-1].kind) == (0, "card.lost")
+    happens("")
+    refuse_resuming(snapshot_of(run))
     ends_like(run, straight)
 
 

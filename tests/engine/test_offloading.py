@@ -28,8 +28,10 @@ from studio.engine.model_loading import load_model
 from studio.engine.probe_run import load_probe_run
 from studio.engine.resuming import fingerprint_of
 from studio.protocol.events import RunFailed, StepFinished, Warned
+from tests.engine import tiny
 from tests.engine.helpers import Heard, of_kind, recipe_for, train
 from tests.engine.test_dry_run import CARD, estimate, subject_of, take_step
+from tests.engine.test_judged_methods import ROWS
 from tests.engine.test_options_reach_the_trainer import Built
 from tests.engine.test_resume import make_run
 
@@ -43,6 +45,13 @@ KINDS = {
     "dora": {"lora__variant": "dora", "lora__adapter_dtype": "fp32"},
     "all weights": {"train__weights": "all", "model__precision": "fp32"},
     "accumulated": {"train__micro_batch": 2, "train__accumulation": 2},
+}
+
+PLAINLY = {
+    "train__checkpointing": True,
+    "train__max_steps": 3,
+    "lora__dropout": 0.0,
+    "model__precision": "fp32",
 }
 
 
@@ -160,6 +169,29 @@ def test_that_all_but_one_state_is_gone_from_a_card_and_counted_in_main_memory(
     held = rehearse(moved).main_bytes
     assert held == main_memory_bytes(model, moved.recipe) >= LAYERS * state
     assert rehearse(plain).main_bytes == main_memory_bytes(model, plain.recipe) == 0
+
+
+@pytest.mark.parametrize("weights", ["adapter", "all"])
+@pytest.mark.parametrize("offload", [False, True])
+@pytest.mark.parametrize("method", ["sft", *ROWS])
+def test_that_recomputation_never_reenters_and_stays_so_behind_a_reference(
+    method, offload, weights, tmp_path, tiny_model, left
+):
+    rows = ROWS.get(method) or tiny.chats(18)
+    data = tiny.write_chats(tmp_path / "rows.jsonl", rows)
+    options = {"train__method": method, "train__weights": weights, **PLAINLY}
+    recipe = recipe_for(tiny_model, data, train__offload=offload, **options)
+    built = Built(tmp_path, recipe)
+    built.trainer.train()
+    model = built.run.model
+    layers = getattr(model, "get_base_model", lambda: model)().model.layers
+    assert len(layers) == LAYERS
+    for layer in layers:
+        assert layer.gradient_checkpointing
+        assert layer._gradient_checkpointing_func.keywords == {"use_reentrant": False}
+    # Nothing leaves where the reference answers.
+    assert len(left) == (3 * LAYERS if offload else 0)
+    built.heard.close()
 
 
 def test_that_a_processor_refuses_it_before_anything_is_loaded(tmp_path, tiny_model):

@@ -42,6 +42,55 @@ def test_that_a_restart_is_told_by_its_mark(monkeypatch, tmp_path):
     assert power.reboot_is_pending()
 
 
+class Registry:
+    """Plays Windows's winreg: knows some keys of one hive."""
+
+    HKEY_LOCAL_MACHINE = object()
+
+    def __init__(self, *keys):
+        self._keys, self.asked, self.open = keys, [], 0
+
+    def OpenKey(self, hive, path):  # noqa: N802 - winreg's own name
+        assert hive is self.HKEY_LOCAL_MACHINE
+        self.asked.append(path)
+        if path not in self._keys:
+            raise FileNotFoundError(2, "The system cannot find the file specified")
+        self.open += 1
+        return self
+
+    def Close(self):  # noqa: N802 - as above
+        self.open -= 1
+
+
+WINDOWS = r"SOFTWARE\Microsoft\Windows\CurrentVersion"
+UPDATE = WINDOWS + r"\WindowsUpdate\Auto Update\RebootRequired"
+SERVICING = WINDOWS + r"\Component Based Servicing\RebootPending"
+
+
+@pytest.mark.parametrize(
+    ("keys", "pending"), [((), False), ((UPDATE,), True), ((SERVICING,), True)]
+)
+def test_that_windows_tells_a_restart_by_either_of_two_keys(monkeypatch, keys, pending):
+    registry = Registry(*keys)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "winreg", registry)
+    assert power.reboot_is_pending() is pending
+    assert set(registry.asked) <= {UPDATE, SERVICING}
+    assert registry.open == 0
+
+
+def test_that_windows_key_that_may_not_be_read_is_no_fault(monkeypatch):
+    registry = Registry()
+    monkeypatch.setattr(registry, "OpenKey", _denied)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "winreg", registry)
+    assert not power.reboot_is_pending()
+
+
+def _denied(*_):
+    raise PermissionError(5, "Access is denied")
+
+
 class Keeper:
     """Plays wakepy's mode."""
 

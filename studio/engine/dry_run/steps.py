@@ -88,7 +88,9 @@ def enable_checkpointing(model: PeftModelForCausalLM, trainer: Trainer) -> None:
     if arguments.activation_checkpointing:
         others = arguments.activation_checkpointing_kwargs
         assert isinstance(others, dict | None)
-        model.activation_checkpointing_enable(**(others or {}))
+        told = dict(others or {})
+        offload = told.pop("offload", False)
+        model.activation_checkpointing_enable(told or None, offload=offload)
 
 
 def add_noise(model: PeftModelForCausalLM, trainer: Trainer) -> None:

@@ -21,6 +21,7 @@ from studio.engine.adaptive_rank.allocation import allocator_for
 from studio.engine.chat_rendering import TrainingRow
 from studio.engine.devices import Formats
 from studio.engine.packing import example
+from studio.engine.reference import NOT_REENTRANT
 from studio.engine.row_store import RowStore
 from studio.engine.schedules import course_of
 from studio.engine.training_run import TrainingRun
@@ -76,7 +77,7 @@ def shared_arguments(
         "optim": _OPTIMIZERS[train.optimizer],
         "activation_checkpointing": train.checkpointing,
         "gradient_checkpointing": train.checkpointing,
-        "activation_checkpointing_kwargs": {"offload": True} if train.offload else None,
+        "activation_checkpointing_kwargs": {**NOT_REENTRANT, "offload": train.offload},
         "seed": train.seed,
         "bf16": formats.autocast and compute is ComputeDtype.BF16,
         "fp16": formats.autocast and compute is ComputeDtype.FP16,
