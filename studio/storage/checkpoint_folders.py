@@ -42,7 +42,9 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         model: SHA-256 of the base's configuration and of its weight files' names and
             sizes.
         device: ``cpu`` or ``cuda``.
-        versions: Of the libraries that compute, by name.
+        versions: Of this program and of the libraries that compute, by name.
+        tokens: SHA-256 of each of the base's files that decide how text becomes
+            tokens, by name; None in manifests that were written before it was kept.
     """
 
     recipe: str
@@ -50,6 +52,7 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     device: str
     versions: dict[str, str]
+    tokens: dict[str, str] | None = None
 
 
 # Of what is written to be measured, and never gone on with.
