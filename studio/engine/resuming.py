@@ -179,7 +179,7 @@ def refuse_changes(
             "run.changed",
             what,
             why=why,
-            fix="Put back what changed, or go on all the same with --accept-changes.",
+            fix="Put back what changed, or go on all the same.",
             where=str(found.path),
         )
     session.warn(warning("run.changed", what, why=why, where=str(found.path)))

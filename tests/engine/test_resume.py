@@ -469,6 +469,7 @@ def test_that_a_change_is_named_and_only_accepted_when_asked_for(
     failed = of_kind(events, RunFailed)[0]
     assert failed.kind == "run.changed"
     assert words in failed.message
+    assert failed.advice == "Put back what changed, or go on all the same."
     code, events = go_on(broken, accept_changes=True)
     assert code is ExitCode.OK, events[-1]
     assert of_kind(events, RunResumed)[0].step == 3

@@ -90,6 +90,7 @@ def pause(run):
     [
         ("finish", ExitCode.OK),
         ("disk full", ExitCode.DISK),
+        ("breaks down", ExitCode.NON_FINITE),
         ("card lost", ExitCode.FAILED),
         ("crash", ExitCode.FAILED),
     ],

@@ -42,6 +42,8 @@ def test_that_a_run_lies_where_it_was_told_to_and_is_found_there(
     assert cli.main(given) == ExitCode.FAILED
     assert RunDirectory.at(folder).read_recipe().train.seed == 7
     capsys.readouterr()
+    assert cli.main(["show", str(folder)]) == ExitCode.OK
+    assert f'snugtune resume "{folder}" goes on.' in capsys.readouterr().out
     assert cli.main(["show", str(folder), "--json"]) == ExitCode.OK
     told = json.loads(capsys.readouterr().out)
     assert (told["run"], told["step"]) == ("of my own", 3)
