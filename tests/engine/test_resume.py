@@ -26,7 +26,7 @@ from studio.protocol.events import (
     Warned,
 )
 from studio.services.run_journal import snapshot_of
-from studio.storage.checkpoint_folders import MANIFEST
+from studio.storage.checkpoint_folders import MANIFEST, Position, all_of, read
 from studio.storage.run_directory import RunDirectory
 from studio.system.versions import version_of
 from tests.engine import tiny
@@ -534,6 +534,62 @@ def test_that_the_story_goes_on_behind_the_step_it_went_back_to(
     assert [point.step for point in told.steps] == list(range(1, STEPS + 1))
     assert told.failure is None
     assert isinstance(told_by(broken)[-1], RunFinished)
+
+
+def states_told(run):
+    """What the manifests of a run's checkpoints tell, by step."""
+    kept = [read(folder).manifest for _, folder in all_of(run.checkpoints_path)]
+    return {manifest.step: manifest.state for manifest in kept}
+
+
+@pytest.mark.parametrize(
+    ("way", "dtypes"),
+    [
+        ("fp32", {"weights": "bfloat16", "optimizer": "bfloat16 float32"}),
+        ("adafactor, fp32", {"weights": "float32", "optimizer": "float32"}),
+        ("8 bit", {"weights": "bfloat16", "optimizer": "float32 uint8"}),
+        (
+            "adalora",
+            {
+                "weights": "bfloat16 float32",
+                "optimizer": "bfloat16 float32",
+                "ranks": "bool",  # which stay; means aren't needed any more
+            },
+        ),
+    ],
+)
+def test_that_a_manifest_tells_the_formats_of_the_state(
+    way, dtypes, tmp_path, tiny_model
+):
+    run = make_run(tmp_path, tiny_model, **WAYS[way])
+    assert train(run)[0] is ExitCode.OK
+    told = states_told(run)[12].dtypes
+    assert {kind: " ".join(formats) for kind, formats in told.items()} == dtypes
+
+
+@pytest.mark.parametrize(
+    ("options", "positions"),
+    [
+        # 36 rows are trained on, in batches of 4, then of 5 of which the last is of 1.
+        ({}, {3: (1 / 3, 12), 6: (2 / 3, 24), 9: (1, 0), 12: (4 / 3, 12)}),
+        (
+            {"train__micro_batch": 5, "train__accumulation": 2},
+            {3: (0.75, 30), 6: (1.5, 20), 9: (2.25, 10), 12: (3, 0)},
+        ),
+    ],
+)
+def test_that_a_manifest_tells_where_in_the_data_it_stands(
+    options, positions, tmp_path, tiny_model, cut_at
+):
+    run = make_run(tmp_path, tiny_model, train__keep_checkpoints=9, **options)
+    cut_at(8)
+    assert train(run)[0] is not ExitCode.OK
+    assert go_on(run)[0] is ExitCode.OK
+    told = {step: state.position for step, state in states_told(run).items()}
+    assert told == {
+        step: Position(pytest.approx(epoch), rows, 36)
+        for step, (epoch, rows) in positions.items()
+    }
 
 
 def test_that_no_pickle_is_kept(tmp_path, tiny_model):
