@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from studio.cli import terminal
+from studio.cli.going_on import ways_on
 from studio.cli.reports import run_document
 from studio.domain.errors import ExitCode
 from studio.domain.run import RunSnapshot, RunState
@@ -82,7 +83,8 @@ def _say(told: RunSnapshot, *, json: bool) -> None:
     else:
         terminal.say(f"{_ENDS[told.state]} {told.step:,}. {saved_words(told)}")
     if told.checkpoints and told.state is not RunState.FINISHED:
-        terminal.say(f"snugtune resume {told.name} goes on.")
+        for way in ways_on(told):
+            terminal.say(way)
 
 
 _ENDS = {

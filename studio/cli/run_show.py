@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from studio.cli import terminal
+from studio.cli.going_on import ways_on
 from studio.cli.reports import run_document
 from studio.domain.adaptive_rank import ranks_words
 from studio.domain.memory.estimate import Level
@@ -16,6 +17,7 @@ from studio.services.evaluations import (
     summary,
 )
 from studio.services.library import find_trained
+from studio.services.resuming import can_resume
 from studio.services.run_files import adapter_sha256, model_sha256
 from studio.services.run_journal import saved_words, snapshot_of
 from studio.storage.run_directory import RunDirectory
@@ -147,3 +149,6 @@ def _say(told: RunSnapshot) -> None:
     terminal.say_table((told.name, ""), rows)
     if told.failure is not None:
         terminal.say_finding(told.failure)
+    if can_resume(told):
+        for way in ways_on(told):
+            terminal.say(way)

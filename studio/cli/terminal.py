@@ -25,6 +25,8 @@ from rich.progress import (
 )
 
 from studio.domain.finding import Finding, Severity
+from studio.services.leading import ACCEPT_CHANGES
+from studio.services.resuming import CHANGED
 
 LINES_EVERY = 10  # steps between two lines of progress without a terminal
 WIDTH = 88
@@ -68,7 +70,11 @@ def say_json(document: Mapping[str, object] | Sequence[object]) -> None:
 
 
 def say_finding(finding: Finding) -> None:
-    """Print a problem on standard error, wrapped for reading."""
+    """Print a problem on standard error, wrapped for reading.
+
+    A flag that helps is named here: what the window says in the same words has a
+    button for it.
+    """
     word = {
         Severity.ERROR: "Error",
         Severity.WARNING: "Warning",
@@ -76,7 +82,7 @@ def say_finding(finding: Finding) -> None:
     }[finding.severity]
     print(
         textwrap.fill(
-            f"{word}: {finding.sentence()}",
+            f"{word}: {finding.sentence()}{_flag_words(finding)}",
             WIDTH,
             subsequent_indent="  ",
             break_long_words=False,
@@ -84,6 +90,12 @@ def say_finding(finding: Finding) -> None:
         ),
         file=sys.stderr,
     )
+
+
+def _flag_words(finding: Finding) -> str:
+    if finding.code != CHANGED or finding.severity is not Severity.ERROR:
+        return ""
+    return f" snugtune resume does so with {ACCEPT_CHANGES}."
 
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -8,12 +8,13 @@ import typer
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
+from studio.cli.going_on import ways_on
 from studio.domain.adaptive_rank import ranks_words
 from studio.domain.best_step import ended_words
 from studio.domain.errors import ExitCode
 from studio.domain.memory.measurement import MemoryComparison
 from studio.domain.pauses import exit_code_of
-from studio.domain.run import HeldOutPoint, Phase, Sample
+from studio.domain.run import HeldOutPoint, Phase, RunSnapshot, Sample
 from studio.protocol.codec import heard, heard_comparison
 from studio.protocol.events import (
     CheckpointSaved,
@@ -263,7 +264,7 @@ def say_report(report: RunReport, merged: Merged | None = None) -> None:
         terminal.say(machine.sentence())
     terminal.say()
     if report.paused is not None:
-        _say_pause(report.directory.name, report.paused)
+        _say_pause(told, report.paused)
     terminal.say(f"Run           {report.directory.path}")
     if report.paused is None:
         for kind, path in report.result().items():
@@ -301,11 +302,14 @@ def _ended(done: RunFinished) -> str:
     )
 
 
-def _say_pause(name: str, paused: RunPaused) -> None:
+def _say_pause(told: RunSnapshot, paused: RunPaused) -> None:
     for words in (paused.message, paused.advice):
         if words:
             terminal.say(words)
-    terminal.say(f"Paused behind step {paused.step:,}. snugtune resume {name} goes on.")
+    first, *others = ways_on(told)
+    terminal.say(f"Paused behind step {paused.step:,}. {first}")
+    for way in others:
+        terminal.say(way)
 
 
 def verdict_code(report: RunReport) -> ExitCode:

@@ -32,6 +32,7 @@ class CompatOptions:
         title="Autocast",
         help="Priced only: mixed precision. With any of these options set, this one "
         "alone decides it.",
+        effect="Each product copies to the compute format what is in another one.",
     )
     shifted_logits_copy: bool = flag(
         default=False,

@@ -77,6 +77,8 @@ class DataOptions:
         (),
         title="Sample prompts",
         help="Asked before and after training. Empty: questions held back.",
+        effect="Answered several at a time; with long ones that may take more than a "
+        "step.",
     )
 
     @property

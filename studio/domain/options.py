@@ -221,6 +221,7 @@ def number(
     low: float,
     high: float,
     unit: str = "",
+    effect: str = "",
     level: Level = Level.EXPERT,
 ) -> float:
     """Declare a real-number option from low to high, both inclusive."""
@@ -232,6 +233,7 @@ def number(
         low=low,
         high=high,
         unit=unit,
+        effect=effect,
         level=level,
     )
     return cast("float", _declared(option))

@@ -173,6 +173,8 @@ class LoraOptions:
         help="The share of adapter inputs that are dropped at random.",
         low=0.0,
         high=0.9,
+        effect="Above 0, each adapted module keeps a copy of its input, and a byte for "
+        "each entry; of one layer at a time where layers are recomputed.",
     )
     targets: tuple[str, ...] = words(
         (ALL_LINEAR,),

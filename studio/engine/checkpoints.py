@@ -45,9 +45,9 @@ def save_checkpoint(run: "TrainingRun", step: int) -> None:
 
     def state_and_seal(draft: Path) -> None:
         hand_over(draft, run)
-        run.keeper.write(draft)
+        state = run.keeper.write(draft)
         passing("save.state")
-        seal(draft, step, fingerprint)
+        seal(draft, step, fingerprint, state)
         passing("save.manifest")
 
     whole = run.recipe.trains_all

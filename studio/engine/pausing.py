@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from studio.engine.training_run import TrainingRun
 
 _RECIPE_ADVICE = (
-    "{advice} Change it in the recipe.toml of the run's folder and go on with "
-    "--accept-changes, or start a new run."
+    "{advice} Do so in a new run, or in the recipe of this one and go on all the same."
 )
 _DISK_KINDS = frozenset({Cause.DISK_FULL, Cause.DISK_READ_ONLY, Cause.DISK_FAILED})
 

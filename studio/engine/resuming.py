@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from studio.engine.model_preparation import prepared_folder
 from studio.engine.session import Session
 from studio.protocol.events import CheckpointSaved, RunPaused, RunResumed
 from studio.storage.checkpoint_folders import Fingerprint, Found, newest_whole
+from studio.storage.data_digest import sha256_of
 from studio.storage.data_sets import digest_of_data
 from studio.storage.disk import unreadable
 from studio.storage.models import ModelPlace
 from studio.storage.run_directory import RunDirectory
 from studio.storage.tables.opening import missing
-from studio.system.versions import versions
+from studio.system.versions import version_of
 
 # Options that decide when something is written or measured, or where something lies
 # meanwhile, not what is learnt.
@@ -34,7 +36,29 @@ _WITHOUT_EFFECT = frozenset(
         "train.save_steps",
     }
 )
-_COMPUTING = ("torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate")
+# Not recorded in manifests that name no tokens.
+_COMPUTING_LATER = frozenset({"datasets", "snugtune", "tokenizers"})
+_COMPUTING = (
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "bitsandbytes",
+    "accelerate",
+    *sorted(_COMPUTING_LATER),
+)
+# What transformers makes a tokenizer and its chat template of, as far as it is there.
+_TOKEN_FILES = (
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "additional_chat_templates/*.jinja",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "*.model",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +91,14 @@ def fingerprint_of(
         for key, value in recipe.to_values().items()
         if key not in _WITHOUT_EFFECT
     }
-    known = versions()
+    known = {name: version_of(name) for name in _COMPUTING}
     return Fingerprint(
         recipe=_digest(json.dumps(deciding, sort_keys=True)),
         data=data_sha256,
         model=_model_digest(folder),
         device=device,
-        versions={name: known[name] for name in _COMPUTING if name in known},
+        versions={name: number for name, number in known.items() if number},
+        tokens=_token_digests(folder),
     )
 
 
@@ -154,14 +179,14 @@ def refuse_changes(
             "run.changed",
             what,
             why=why,
-            fix="Put back what changed, or go on all the same with --accept-changes.",
+            fix="Put back what changed, or go on all the same.",
             where=str(found.path),
         )
     session.warn(warning("run.changed", what, why=why, where=str(found.path)))
 
 
 def changes(then: Fingerprint, now: Fingerprint) -> list[str]:
-    """What differs, in words."""
+    """What differs, in words; what an older manifest doesn't tell is left out."""
     found = [
         words
         for words, differs in (
@@ -175,11 +200,24 @@ def changes(then: Fingerprint, now: Fingerprint) -> list[str]:
         )
         if differs
     ]
-    for name in sorted({*then.versions, *now.versions}):
+    found += [
+        f"the base model's {name}" for name in _differing(then.tokens, now.tokens)
+    ]
+    untold = _COMPUTING_LATER if then.tokens is None else frozenset()
+    for name in sorted({*then.versions, *now.versions} - untold):
         before, after = then.versions.get(name, "none"), now.versions.get(name, "none")
         if before != after:
             found.append(f"{name} ({before}, now {after})")
     return found
+
+
+def _differing(
+    then: Mapping[str, str] | None, now: Mapping[str, str] | None
+) -> list[str]:
+    """Names of files that were edited, that are new, or that are gone."""
+    if then is None or now is None:
+        return []
+    return sorted({name for name, _ in then.items() ^ now.items()})
 
 
 def _was_paused_with_nothing(run: RunDirectory) -> bool:
@@ -196,6 +234,13 @@ def _model_digest(folder: Path) -> str:
     weights = sorted(folder.glob("*.safetensors"))
     named = "".join(f"{file.name}\0{file.stat().st_size}\n" for file in weights)
     return _digest((folder / "config.json").read_text(encoding="utf-8") + named)
+
+
+def _token_digests(folder: Path) -> dict[str, str]:
+    files = {file for form in _TOKEN_FILES for file in folder.glob(form)}
+    return {
+        file.relative_to(folder).as_posix(): sha256_of(file) for file in sorted(files)
+    }
 
 
 def _digest(text: str) -> str:

@@ -7,7 +7,7 @@ as the map that all 8-bit states share, stay one tensor.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,22 @@ def read_branch(folder: Path, name: str, branch: str) -> Any:  # noqa: ANN401 - 
     plain = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))[branch]
     with safe_open(folder / f"{name}.safetensors", framework="pt") as opened:
         return _joined(plain, _Lazily(opened))
+
+
+def dtypes_in(tree: object) -> list[str]:
+    """The number formats of all tensors of a tree, in torch's words, by name."""
+    return sorted({str(each.dtype).removeprefix("torch.") for each in _tensors(tree)})
+
+
+def _tensors(tree: object) -> Iterator[torch.Tensor]:
+    match tree:
+        case torch.Tensor():
+            yield tree
+        case list() | tuple():
+            for each in tree:
+                yield from _tensors(each)
+        case dict():
+            yield from _tensors([*tree.values()])
 
 
 class _Lazily(dict[str, torch.Tensor]):

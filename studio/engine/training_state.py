@@ -24,13 +24,17 @@ from studio.engine.adaptive_rank.orthogonality import add_gradient
 from studio.engine.chance import Chance, put_chance, take_chance
 from studio.engine.failures import broken_down
 from studio.engine.lora_plus import quicken
-from studio.engine.state_tree import read_branch, read_tree, write_tree
+from studio.engine.state_tree import dtypes_in, read_branch, read_tree, write_tree
+from studio.storage import checkpoint_folders
+from studio.storage.checkpoint_folders import Position
 
 State = dict[str, Any]
 
 # As transformers looks for it.
 _TRAINER = "trainer_state.json"
 _STATE = "training_state"
+# Whose number formats a manifest tells.
+_TOLD = ("weights", "optimizer", "ranks")
 
 
 class Resumable:
@@ -226,8 +230,11 @@ class StateKeeper(TrainerCallback):
         means = 0 if allocator is None else allocator.size_bytes()
         return means + sum(each.nbytes + 8 * each.numel() for each in weights)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path) -> checkpoint_folders.State:
         """Write the state of the last whole step into a folder.
+
+        Returns:
+            What its manifest tells of it.
 
         Raises:
             OSError, SafetensorError: The disk refuses.
@@ -247,6 +254,23 @@ class StateKeeper(TrainerCallback):
         }
         write_tree(folder, _STATE, tree)
         trainer.state.save_to_json(str(folder / _TRAINER))
+        dtypes = {kind: dtypes_in(tree[kind]) for kind in _TOLD}
+        return checkpoint_folders.State(
+            {kind: found for kind, found in dtypes.items() if found},
+            position_of(trainer),
+        )
+
+
+def position_of(trainer: Any) -> Position:  # noqa: ANN401 - of any method
+    """Where in its data a trainer stands behind its last whole step.
+
+    transformers tells the pass under way as a part of its micro-batches, of which the
+    last one may be smaller.
+    """
+    epoch = float(trainer.state.epoch or 0.0)
+    rows, together = len(trainer.train_dataset), trainer.args.train_batch_size
+    done = round(math.modf(epoch)[0] * math.ceil(rows / together))
+    return Position(epoch, min(done * together, rows), rows)
 
 
 def read_state(folder: Path) -> State:

@@ -136,7 +136,7 @@ def _lost_finding(snapshot: RunSnapshot) -> Finding:
 def _way_on(snapshot: RunSnapshot) -> str:
     if not snapshot.checkpoints:
         return ""
-    return f"Go on from there with snugtune resume {snapshot.name}. "
+    return "It can be gone on with from there. "
 
 
 @dataclass(slots=True)

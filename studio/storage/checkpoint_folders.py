@@ -42,7 +42,9 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         model: SHA-256 of the base's configuration and of its weight files' names and
             sizes.
         device: ``cpu`` or ``cuda``.
-        versions: Of the libraries that compute, by name.
+        versions: Of this program and of the libraries that compute, by name.
+        tokens: SHA-256 of each of the base's files that decide how text becomes
+            tokens, by name; None in manifests that were written before it was kept.
     """
 
     recipe: str
@@ -50,18 +52,57 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     device: str
     versions: dict[str, str]
+    tokens: dict[str, str] | None = None
 
 
 # Of what is written to be measured, and never gone on with.
 UNKNOWN = Fingerprint(recipe="", data="", model="", device="", versions={})
 
 
+class Position(msgspec.Struct, frozen=True):
+    """How far a run has come through its data.
+
+    Attributes:
+        epoch: Passes, the one under way as a part.
+        rows: Of the pass under way, in its own order, that were trained on; packed
+            ones where rows are packed.
+        of_rows: How many a pass has.
+    """
+
+    epoch: float
+    rows: int
+    of_rows: int
+
+
+class State(msgspec.Struct, frozen=True):
+    """What is told of a training state beside its files.
+
+    Attributes:
+        dtypes: The number formats of its tensors by kind, such as ``weights`` and
+            ``optimizer``, in torch's words.
+        position: Where in the data it stands.
+    """
+
+    dtypes: dict[str, list[str]]
+    position: Position
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies in a checkpoint folder."""
+    """What lies in a checkpoint folder.
+
+    Attributes:
+        step: Whose state it is.
+        fingerprint: What it depends on.
+        files: Every file, by its path in the folder.
+        state: What is told of the training state; None in a manifest that was
+            written before it was.
+        form: Of the manifest.
+    """
 
     step: int
     fingerprint: Fingerprint
     files: dict[str, FileSeal]
+    state: State | None = None
     form: int = FORM
 
 
@@ -78,8 +119,16 @@ class Found:
     manifest: Manifest
 
 
-def seal(folder: Path, step: int, fingerprint: Fingerprint) -> None:
+def seal(
+    folder: Path, step: int, fingerprint: Fingerprint, state: State | None = None
+) -> None:
     """Write the manifest of all files that lie in a folder.
+
+    Args:
+        folder: With everything in it.
+        step: Whose state it is.
+        fingerprint: What it depends on.
+        state: What is told of it.
 
     Raises:
         OSError: The disk refuses.
@@ -91,7 +140,7 @@ def seal(folder: Path, step: int, fingerprint: Fingerprint) -> None:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
-    manifest = Manifest(step=step, fingerprint=fingerprint, files=files)
+    manifest = Manifest(step=step, fingerprint=fingerprint, files=files, state=state)
     (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
 
 

@@ -116,7 +116,8 @@ def test_that_a_gradient_that_is_no_number_never_reaches_the_weights(
     assert isinstance(paused, RunPaused)
     assert (paused.step, paused.kind) == (7, "non-finite")
     assert "step 8" in paused.message
-    assert "--accept-changes" in paused.advice
+    assert paused.advice.endswith("in the recipe of this one and go on all the same.")
+    assert "--" not in paused.advice
     assert of_kind(events, StepFinished)[-1].step == 7
     assert snapshot_of(run).state is RunState.PAUSED
     assert kept_steps(run)[-1] == 7

@@ -7,9 +7,12 @@ import torch
 from bitsandbytes.functional import has_avx512bf16
 from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from studio.domain.errors import StudioError
 from studio.domain.recipe_options import LoraOptions
+from studio.engine import model_loading
 from studio.engine.adapter_targets import linear_names
 from studio.engine.adapters import attach, set_dtype
 from studio.engine.bitsandbytes_guards import compute_eagerly
@@ -80,6 +83,46 @@ def test_that_the_attention_kernel_is_the_chosen_one(tiny_model, attention):
 def test_that_what_this_machine_lacks_is_refused(tiny_model, options, words):
     with pytest.raises(StudioError, match=words):
         loaded(tiny_model, **options)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What transformers is asked for, on a card where the package is there."""
+    told = {}
+
+    def take(folder, **options):
+        told.update(options, folder=folder)
+        return "the model"
+
+    monkeypatch.setattr(model_loading, "is_flash_attn_2_available", lambda: True)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", take)
+    return told
+
+
+def load_for_a_card(folder, **options):
+    recipe = recipe_for(folder, "any", **options)
+    card = torch.device("cuda")
+    return load_model(folder, recipe.model, formats_of(recipe, CPU), card)
+
+
+@pytest.mark.parametrize(
+    ("attention", "kernel"),
+    [("flash", "flash_attention_2"), ("sdpa", "sdpa"), ("eager", "eager")],
+)
+def test_that_a_card_is_asked_for_the_chosen_kernel(
+    attention, kernel, tiny_model, asked
+):
+    chosen = {"model__attention": attention, "model__compute_dtype": "bf16"}
+    assert load_for_a_card(tiny_model, **chosen) == "the model"
+    assert asked["attn_implementation"] == kernel
+    assert (asked["folder"], asked["dtype"]) == (tiny_model, torch.bfloat16)
+    assert kernel in {"eager", *ALL_ATTENTION_FUNCTIONS.valid_keys()}
+
+
+def test_that_flash_attention_in_fp32_is_refused_where_it_is_there(tiny_model, asked):
+    with pytest.raises(StudioError, match="16 bits"):
+        load_for_a_card(tiny_model, model__attention="flash")
+    assert asked == {}
 
 
 def gradients(model, ids):

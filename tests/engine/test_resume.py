@@ -1,13 +1,16 @@
 """Going on after a stop equals never having stopped, bit for bit."""
 
+import json
 import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from studio.domain.errors import ExitCode
 from studio.domain.run import Phase, RunState
-from studio.engine import checkpoints, training_state
+from studio.engine import checkpoints, resuming, training_state
 from studio.engine.adaptive_rank.allocation import RankAllocator
+from studio.engine.resuming import changes, fingerprint_of
 from studio.protocol.adapter_events import RanksSpread
 from studio.protocol.commands import Pause, Stop
 from studio.protocol.events import (
@@ -23,7 +26,9 @@ from studio.protocol.events import (
     Warned,
 )
 from studio.services.run_journal import snapshot_of
+from studio.storage.checkpoint_folders import MANIFEST, Position, all_of, read
 from studio.storage.run_directory import RunDirectory
+from studio.system.versions import version_of
 from tests.engine import tiny
 from tests.engine.helpers import engine, new_run, of_kind, recipe_for, train
 
@@ -392,19 +397,108 @@ def test_that_a_damaged_checkpoint_is_told_and_the_one_before_is_taken(
     assert weights(broken) == weights(straight)
 
 
-def test_that_changed_data_are_noticed_and_only_accepted_when_asked_for(
+def edited_data(folder, model, patch):
+    tiny.write_chats(folder / "chats.jsonl", tiny.chats(39))
+
+
+def edited_template(folder, model, patch):
+    file = model / "chat_template.jinja"
+    told = file.read_text("utf-8")
+    file.write_text(told.replace("'] + '<", "'] + ' <"), "utf-8")
+    assert file.read_text("utf-8") != told
+
+
+def a_template_more(folder, model, patch):
+    more = model / "additional_chat_templates" / "tools.jinja"
+    more.parent.mkdir()
+    more.write_text(tiny.CHATML, "utf-8")
+
+
+def edited_tokenizer(folder, model, patch):
+    file = model / "tokenizer_config.json"
+    told = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(told | {"model_max_length": 511}), "utf-8")
+
+
+def edited_config(folder, model, patch):
+    file = model / "config.json"
+    told = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(told | {"rms_norm_eps": 1e-5}), "utf-8")
+
+
+def longer_weights(folder, model, patch):
+    """The same tensors behind a longer head."""
+    file = model / "model.safetensors"
+    told = {"format": "pt", "note": "longer"}
+    save_file(load_file(file), file, metadata=told)
+
+
+def another_version(of):
+    def change(folder, model, patch):
+        known = resuming.version_of
+        patch.setattr(
+            resuming, "version_of", lambda name: "9.9" if name == of else known(name)
+        )
+
+    return change
+
+
+CHANGES = {
+    "the data": edited_data,
+    "the base model's chat_template.jinja": edited_template,
+    "the base model's additional_chat_templates/tools.jinja": a_template_more,
+    "the base model's tokenizer_config.json": edited_tokenizer,
+    "the base model changed": edited_config,
+    "3 the base model changed": longer_weights,
+    **{f"{of} (": another_version(of) for of in ("trl", "datasets", "tokenizers")},
+    f"snugtune ({version_of('snugtune')}, now 9.9)": another_version("snugtune"),
+}
+
+
+@pytest.mark.parametrize("words", CHANGES)
+def test_that_a_change_is_named_and_only_accepted_when_asked_for(
+    words, tmp_path, tiny_model, cut_at, monkeypatch
+):
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    broken = make_run(tmp_path, model)
+    cut_at(5)
+    train(broken)
+    CHANGES[words](tmp_path, model, monkeypatch)
+    code, events = go_on(broken)
+    assert code is ExitCode.BAD_INPUT
+    failed = of_kind(events, RunFailed)[0]
+    assert failed.kind == "run.changed"
+    assert words in failed.message
+    assert failed.advice == "Put back what changed, or go on all the same."
+    code, events = go_on(broken, accept_changes=True)
+    assert code is ExitCode.OK, events[-1]
+    assert of_kind(events, RunResumed)[0].step == 3
+    assert any(words in w.finding.what for w in of_kind(events, Warned))
+
+
+def test_that_nothing_unchanged_is_named(tmp_path, tiny_model):
+    recipe = recipe_for(tiny_model, tmp_path)
+    then, now = (fingerprint_of(recipe, "", tiny_model, "cpu") for _ in range(2))
+    assert changes(then, now) == []
+    assert {"tokenizer.json", "chat_template.jinja"} <= then.tokens.keys()
+
+
+def test_that_a_checkpoint_of_before_is_compared_by_what_it_knows(
     tmp_path, tiny_model, cut_at
 ):
+    """Its manifest names neither tokens nor the program's own version."""
     broken = make_run(tmp_path, tiny_model)
     cut_at(5)
     train(broken)
-    tiny.write_chats(tmp_path / "chats.jsonl", tiny.chats(39))
+    file = broken.checkpoints_path / "step-3" / MANIFEST
+    told = json.loads(file.read_bytes())
+    del told["fingerprint"]["tokens"]
+    for name in ("snugtune", "datasets", "tokenizers"):
+        del told["fingerprint"]["versions"][name]
+    file.write_text(json.dumps(told), "utf-8")
     code, events = go_on(broken)
-    assert code is ExitCode.BAD_INPUT
-    assert "the data" in of_kind(events, RunFailed)[0].message
-    code, events = go_on(broken, accept_changes=True)
-    assert code is ExitCode.OK
-    assert any("the data" in w.finding.what for w in of_kind(events, Warned))
+    assert code is ExitCode.OK, events[-1]
+    assert not of_kind(events, Warned)
 
 
 def test_that_a_run_without_a_checkpoint_is_told_so(tmp_path, tiny_model, cut_at):
@@ -440,6 +534,62 @@ def test_that_the_story_goes_on_behind_the_step_it_went_back_to(
     assert [point.step for point in told.steps] == list(range(1, STEPS + 1))
     assert told.failure is None
     assert isinstance(told_by(broken)[-1], RunFinished)
+
+
+def states_told(run):
+    """What the manifests of a run's checkpoints tell, by step."""
+    kept = [read(folder).manifest for _, folder in all_of(run.checkpoints_path)]
+    return {manifest.step: manifest.state for manifest in kept}
+
+
+@pytest.mark.parametrize(
+    ("way", "dtypes"),
+    [
+        ("fp32", {"weights": "bfloat16", "optimizer": "bfloat16 float32"}),
+        ("adafactor, fp32", {"weights": "float32", "optimizer": "float32"}),
+        ("8 bit", {"weights": "bfloat16", "optimizer": "float32 uint8"}),
+        (
+            "adalora",
+            {
+                "weights": "bfloat16 float32",
+                "optimizer": "bfloat16 float32",
+                "ranks": "bool",  # which stay; means aren't needed any more
+            },
+        ),
+    ],
+)
+def test_that_a_manifest_tells_the_formats_of_the_state(
+    way, dtypes, tmp_path, tiny_model
+):
+    run = make_run(tmp_path, tiny_model, **WAYS[way])
+    assert train(run)[0] is ExitCode.OK
+    told = states_told(run)[12].dtypes
+    assert {kind: " ".join(formats) for kind, formats in told.items()} == dtypes
+
+
+@pytest.mark.parametrize(
+    ("options", "positions"),
+    [
+        # 36 rows are trained on, in batches of 4, then of 5 of which the last is of 1.
+        ({}, {3: (1 / 3, 12), 6: (2 / 3, 24), 9: (1, 0), 12: (4 / 3, 12)}),
+        (
+            {"train__micro_batch": 5, "train__accumulation": 2},
+            {3: (0.75, 30), 6: (1.5, 20), 9: (2.25, 10), 12: (3, 0)},
+        ),
+    ],
+)
+def test_that_a_manifest_tells_where_in_the_data_it_stands(
+    options, positions, tmp_path, tiny_model, cut_at
+):
+    run = make_run(tmp_path, tiny_model, train__keep_checkpoints=9, **options)
+    cut_at(8)
+    assert train(run)[0] is not ExitCode.OK
+    assert go_on(run)[0] is ExitCode.OK
+    told = {step: state.position for step, state in states_told(run).items()}
+    assert told == {
+        step: Position(pytest.approx(epoch), rows, 36)
+        for step, (epoch, rows) in positions.items()
+    }
 
 
 def test_that_no_pickle_is_kept(tmp_path, tiny_model):

@@ -7,7 +7,7 @@ import torch
 
 from studio.engine import state_tree
 from studio.engine.chance import put_chance, take_chance
-from studio.engine.state_tree import read_tree, write_tree
+from studio.engine.state_tree import dtypes_in, read_tree, write_tree
 
 pytestmark = pytest.mark.torch
 
@@ -33,6 +33,13 @@ def test_that_a_tree_comes_back_with_its_kinds(tmp_path):
     assert torch.equal(read["state"][0]["avg"], torch.ones(3, 2))
     assert read["half"].dtype is torch.bfloat16
     assert read["empty"].shape == (0,)
+
+
+def test_that_the_formats_of_all_tensors_are_named_once():
+    half = torch.ones(1, dtype=torch.bfloat16)
+    tree = {"a": [half, {"b": (torch.ones(1), half)}], "c": 1.0, "d": b"", "e": None}
+    assert dtypes_in(tree) == ["bfloat16", "float32"]
+    assert dtypes_in({"lr": 0.1}) == []
 
 
 def test_that_one_map_of_many_states_is_written_once(tmp_path):

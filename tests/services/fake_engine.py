@@ -190,6 +190,14 @@ def garbage() -> None:
     os.write(1, b'{"event": "st')
 
 
+# Pauses by a fault: kind, message, exit code.
+FAULTS = {
+    "disk full": ("disk.full", "Full.", 13),
+    "breaks down": ("non-finite", "No number.", 12),
+    "card lost": ("card.lost", "Lost.", 1),
+}
+
+
 def fated() -> None:
     """Two steps, a checkpoint, a third step; then what the run's folder says."""
     assert JOURNAL is not None
@@ -207,15 +215,13 @@ def fated() -> None:
         step(number, 1000)
     checkpoint(number)
     step(number + 1, 1000)
+    if fate in FAULTS:
+        kind, message, code = FAULTS[fate]
+        say(event="paused", step=number, kind=kind, message=message, advice="Mend it.")
+        os._exit(code)
     match fate:
         case "crash":
             os.kill(os.getpid(), signal.SIGKILL)
-        case "disk full":
-            say(event="paused", step=number, kind="disk.full", message="Full.")
-            os._exit(13)
-        case "card lost":
-            say(event="paused", step=number, kind="card.lost", message="Lost.")
-            os._exit(1)
         case "finish":
             checkpoint(number + 1)
             finish(number + 1, stopped=False)

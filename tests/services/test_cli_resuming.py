@@ -94,6 +94,37 @@ def test_that_the_run_then_goes_on_as_ever(run, engines, monkeypatch, capsys):
     assert snapshot_of(run).state is RunState.FINISHED
 
 
+def test_that_the_terminal_names_the_flag_that_accepts_changes(
+    run, monkeypatch, capsys
+):
+    def command(_verb, path, *options):
+        return [*fake_engine("changed", RunDirectory(Path(path))), *options]
+
+    monkeypatch.setattr(engine_run, "engine_command", command)
+    assert cli.main(["resume", run.name]) == ExitCode.BAD_INPUT
+    wanted = "snugtune resume does so with --accept-changes."
+    assert wanted in " ".join(capsys.readouterr().err.split())
+    assert cli.main(["show", run.name]) == ExitCode.OK
+    told = capsys.readouterr()
+    assert wanted in " ".join(told.err.split())
+    assert f"snugtune resume {run.name} goes on." in told.out
+
+
+def test_that_the_terminal_says_how_a_changed_recipe_is_gone_on_by(
+    run, monkeypatch, capsys
+):
+    def command(_verb, path, *options):
+        return [*fake_engine("fated", RunDirectory(Path(path))), *options]
+
+    monkeypatch.setattr(engine_run, "engine_command", command)
+    run.path.joinpath("fate").write_text("breaks down")
+    for given in (["resume", run.name], ["show", run.name]):
+        cli.main(given)
+        said = capsys.readouterr().out
+        wanted = f"snugtune resume {run.name} --accept-changes goes on by it."
+        assert f"Once {run.recipe_path} is changed, {wanted}" in said
+
+
 def test_that_ten_minutes_are_waited_for_unless_told(run, engines, monkeypatch):
     asked = []
     monkeypatch.setattr(

@@ -1,11 +1,15 @@
 """Checkpoint folders: sealed, checked, rotated."""
 
+import json
+
 import pytest
 
 from studio.storage.checkpoint_folders import (
     MANIFEST,
     Fingerprint,
     Found,
+    Position,
+    State,
     all_of,
     newest_whole,
     read,
@@ -34,6 +38,31 @@ def test_that_a_sealed_folder_is_whole(tmp_path):
     assert found.manifest.step == 3
     assert found.manifest.fingerprint == FINGERPRINT
     assert set(found.manifest.files) == {"weights.safetensors", "more/state.json"}
+
+
+def test_that_a_manifest_tells_of_the_state(tmp_path):
+    (tmp_path / "state.json").write_bytes(b"{}")
+    state = State({"weights": ["bfloat16"]}, Position(1.5, 20, 40))
+    seal(tmp_path, 3, FINGERPRINT, state)
+    assert read(tmp_path).manifest.state == state
+
+
+def test_that_a_manifest_of_before_is_whole(tmp_path):
+    """As it was written before it told of tokens and of the state."""
+    folder = make(tmp_path, 3)
+    told = json.loads((folder / MANIFEST).read_bytes())
+    del told["state"], told["fingerprint"]["tokens"]
+    (folder / MANIFEST).write_text(json.dumps(told))
+    found = read(folder)
+    assert isinstance(found, Found)
+    assert (found.manifest.state, found.manifest.fingerprint.tokens) == (None, None)
+
+
+def test_that_what_a_later_manifest_tells_beside_is_no_fault(tmp_path):
+    folder = make(tmp_path, 3)
+    told = json.loads((folder / MANIFEST).read_bytes())
+    (folder / MANIFEST).write_text(json.dumps(told | {"mood": "fine"}))
+    assert isinstance(read(folder), Found)
 
 
 def cut(folder):

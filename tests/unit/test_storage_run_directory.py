@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -120,6 +121,43 @@ def test_that_a_run_whose_recipe_can_t_be_written_leaves_no_folder(
     assert refused.value.exit_code == ExitCode.DISK
     assert list(tmp_path.iterdir()) == []
     assert recipes.save_recipe is not refuse
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_that_a_run_can_lie_in_a_folder_of_its_own(exists, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if exists:
+        (tmp_path / "a" / "b").mkdir(parents=True)
+    recipe = Recipe().with_value("data.path", "chats.jsonl")
+    run = RunDirectory.create_at(Path("a") / "b", recipe)
+    assert run.path == tmp_path / "a" / "b"
+    assert [each.name for each in run.path.iterdir()] == ["recipe.toml"]
+    assert run.read_recipe().data.path == str(tmp_path / "chats.jsonl")
+    assert RunDirectory.at(run.path) == run
+
+
+def test_that_a_folder_in_the_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    run = RunDirectory.create_at(Path("~/mine"), Recipe())
+    assert run.path == tmp_path / "mine"
+
+
+def test_that_a_folder_with_files_does_not_become_a_run(tmp_path):
+    (tmp_path / "letter.txt").write_text("Dear you")
+    with pytest.raises(StudioError, match="files in this folder") as refused:
+        RunDirectory.create_at(tmp_path, Recipe())
+    assert refused.value.exit_code == ExitCode.BAD_INPUT
+    assert refused.value.finding.code == "run.folder-taken"
+    assert [each.name for each in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("place", ["file", "file/run"])
+def test_that_a_file_does_not_become_a_run(place, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StudioError) as refused:
+        RunDirectory.create_at(tmp_path / place, Recipe())
+    assert refused.value.exit_code == ExitCode.DISK
 
 
 def test_that_runs_under_a_file_are_refused(tmp_path):

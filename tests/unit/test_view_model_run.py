@@ -338,6 +338,29 @@ def test_that_a_run_can_be_gone_on_with_where_something_is_left(changes, deeds) 
     assert ending.deeds == deeds
 
 
+def test_that_what_changed_is_gone_on_with_by_the_button_that_the_words_name() -> None:
+    fix = "Put back what changed, or go on all the same."
+    failure = error("run.changed", "The data changed.", fix=fix)
+    over = replace(run(30), checkpoints=((20, "checkpoints/step-20"),))
+    ending = view(replace(over, state=RunState.FAILED, failure=failure)).ending
+    assert ending is not None
+    assert ending.deeds[0].words.lower() in ending.text
+    assert "--" not in ending.text
+
+
+def test_that_a_run_that_broke_down_names_the_buttons_that_change_its_recipe() -> None:
+    failure = error("non-finite", "No number.", fix="Lower the rate.")
+    over = replace(run(30), checkpoints=((20, "checkpoints/step-20"),))
+    paused = view(replace(over, state=RunState.PAUSED, failure=failure)).ending
+    assert paused is not None
+    named = {deed for deed in NextDeed if f"“{deed.words}”" in paused.text}
+    assert named == {NextDeed.FOLDER, NextDeed.RESUME} <= set(paused.deeds)
+    assert "recipe.toml" in paused.text
+    failed = view(replace(run(1), state=RunState.FAILED, failure=failure)).ending
+    assert failed is not None
+    assert "recipe.toml" not in failed.text
+
+
 def test_that_only_new_points_are_handed_to_the_charts() -> None:
     snapshot = replace(
         run(10),

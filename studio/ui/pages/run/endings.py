@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from studio.domain.adaptive_rank import ranks_words
 from studio.domain.best_step import waited_words
+from studio.domain.pauses import NON_FINITE
 from studio.domain.run import RunSnapshot, RunState
 from studio.domain.time_words import duration, duration_range
 from studio.services.resuming import CHANGED, can_resume
@@ -165,6 +166,17 @@ def _ways_on(snapshot: RunSnapshot) -> tuple[NextDeed, ...]:
     return (NextDeed.RESUME_CHANGED if changed else NextDeed.RESUME,)
 
 
+def _own_recipe_words(snapshot: RunSnapshot) -> str:
+    """How the window takes a run's own recipe up again, where changing it helps."""
+    cause = snapshot.failure.code if snapshot.failure else ""
+    if snapshot.state is not RunState.PAUSED or cause != NON_FINITE:
+        return ""
+    return (
+        f"“{NextDeed.FOLDER.words}” leads to its recipe.toml; once that is changed, "
+        f"“{NextDeed.RESUME.words}” asks first."
+    )
+
+
 def _broken(snapshot: RunSnapshot) -> Ending:
     failure = snapshot.failure
     lost = snapshot.state in {RunState.LOST, RunState.PAUSED}
@@ -174,6 +186,7 @@ def _broken(snapshot: RunSnapshot) -> Ending:
         headline, rest = failure.what, f"{failure.why} {failure.how_to_fix}".strip()
     kept = saved_words(snapshot)
     text = rest if kept in headline else f"{kept} {rest}".strip()
+    text = f"{text} {_own_recipe_words(snapshot)}".strip()
     return Ending(
         icon=IconName.WARNING if lost else IconName.CROSS_CIRCLE,
         tone=Tone.WARNING if lost else Tone.DANGER,
