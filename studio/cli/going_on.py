@@ -8,7 +8,7 @@ from typing import Final
 from studio.domain.errors import StudioError
 from studio.domain.pauses import NON_FINITE
 from studio.domain.run import RunSnapshot, RunState
-from studio.services.leading import ACCEPT_CHANGES
+from studio.services.leading import ACCEPT_CHANGES, SAVE_MEMORY
 from studio.services.library import find_run
 from studio.storage.run_directory import RunDirectory
 
@@ -39,4 +39,7 @@ def ways_on(told: RunSnapshot) -> list[str]:
     if told.state is RunState.PAUSED and cause == NON_FINITE:
         changed = resume_command(run, ACCEPT_CHANGES)
         ways.append(f"Once {run.recipe_path} is changed, {changed} goes on by it.")
+    if told.state is RunState.LOST:
+        less = resume_command(run, SAVE_MEMORY)
+        ways.append(f"If the system ended it for want of memory, {less} takes less.")
     return ways

@@ -35,6 +35,15 @@ def resume(
             help="Go on although data, model, recipe or libraries have changed.",
         ),
     ] = False,
+    save_memory: Annotated[
+        bool,
+        typer.Option(
+            "--save-memory",
+            help="Go on in less memory: half the rows at a time, twice as often, then "
+            "what else saves some. A run that was told that its memory doesn’t suffice "
+            "does so by itself; one that the system killed for it doesn’t.",
+        ),
+    ] = False,
     when_free: Annotated[
         bool,
         typer.Option(
@@ -69,7 +78,9 @@ def resume(
         if when_free:
             hold = USUAL_MINUTES if minutes is None else minutes
             turn.enter_context(_wait(directory, hold * _MINUTE_S))
-        report = training.resume_training(directory, accepts_changes=accept_changes)
+        report = training.resume_training(
+            directory, accepts_changes=accept_changes, saves_memory=save_memory
+        )
     training.tell(report, json=json)
 
 

@@ -37,6 +37,7 @@ from studio.protocol.events import (
 from studio.protocol.export_events import Merged
 from studio.services.leading import (
     ACCEPT_CHANGES,
+    AGAIN,
     again,
     goes_on_by_itself,
     resume_arguments,
@@ -321,8 +322,15 @@ def verdict_code(report: RunReport) -> ExitCode:
     return ExitCode.OK
 
 
-def resume_training(directory: RunDirectory, *, accepts_changes: bool) -> RunReport:
+def resume_training(
+    directory: RunDirectory, *, accepts_changes: bool, saves_memory: bool = False
+) -> RunReport:
     """Go on with a run behind its newest whole checkpoint, showing progress.
+
+    Args:
+        directory: Of the run.
+        accepts_changes: It goes on although what it depends on has changed.
+        saves_memory: It goes on in less memory, be it told or not that it ran out.
 
     Raises:
         StudioError: It is over or still running, has no checkpoint, something it
@@ -334,7 +342,7 @@ def resume_training(directory: RunDirectory, *, accepts_changes: bool) -> RunRep
         report = RunReport(directory, display, list(told.held_out), list(told.samples))
         _lead(
             report,
-            *resume_arguments(told),
+            *(AGAIN if saves_memory else resume_arguments(told)),
             *([ACCEPT_CHANGES] if accepts_changes else []),
         )
     return report

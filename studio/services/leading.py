@@ -20,7 +20,8 @@ from studio.system.machine import read_machine_once
 
 RESUME = ("--resume",)
 ACCEPT_CHANGES = "--accept-changes"
-AGAIN = (*RESUME, "--save-memory")
+SAVE_MEMORY = "--save-memory"
+AGAIN = (*RESUME, SAVE_MEMORY)
 
 
 def again(options: Sequence[str]) -> Sequence[str]:

@@ -127,6 +127,7 @@ def test_that_a_vision_part_that_rests_is_known_to_both(monkeypatch):
 def test_that_the_formula_knows_what_the_allocator_holds(cells):
     errors = {key: cell.reserved for key, cell in cells.items()}
     assert statistics.mean(map(abs, errors.values())) <= 0.03, errors
+    assert max(errors.values(), key=abs) == pytest.approx(0, abs=0.06), errors
 
 
 def test_that_experts_take_the_room_made_for_them_in_the_order_of_their_names(cells):

@@ -8,6 +8,7 @@ import pytest
 
 from studio import cli
 from studio.cli import engine_run, resuming
+from studio.cli.going_on import ways_on
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.hardware import GIB
 from studio.domain.run import RunState
@@ -174,3 +175,15 @@ def test_that_a_run_gone_on_with_elsewhere_ends_the_wait(run):
     played.sleep = elsewhere
     with pytest.raises(StudioError, match="so the wait is over"):
         played.wait(run)
+
+
+def test_that_a_run_is_gone_on_with_in_less_memory_by_a_flag(run, engines):
+    assert cli.main(["resume", run.name, "--save-memory"]) == ExitCode.OK
+    assert engines == [("train", "--resume", "--save-memory")]
+
+
+def test_that_a_lost_run_names_the_way_on_in_less_memory(run):
+    lost = replace(snapshot_of(run), state=RunState.LOST)
+    less = f"snugtune resume {run.name} --save-memory"
+    assert any(less in way for way in ways_on(lost))
+    assert not any(less in way for way in ways_on(snapshot_of(run)))
