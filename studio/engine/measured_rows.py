@@ -18,7 +18,7 @@ from studio.storage.measurements import MeasurementTable
 from studio.storage.models import ModelStore
 from studio.system.paths import estimates_dir, measurements_path, models_dir
 from studio.system.resources import resource_root
-from studio.system.versions import versions
+from studio.system.versions import deciding_an_estimate
 
 
 def config_for(recipe: Recipe, folder: Path | None) -> Mapping[str, object]:
@@ -51,7 +51,9 @@ def known_predictions(
 ) -> dict[str, Prediction]:
     """What the formula says, and a dry run that was made before."""
     found = by_formula(config, recipe, device)
-    kept = KeptEstimates(estimates_dir(), versions()).find(config, recipe, device)
+    kept = KeptEstimates(estimates_dir(), deciding_an_estimate()).find(
+        config, recipe, device
+    )
     if kept is not None:
         found[Basis.DRY_RUN.value] = Prediction.of(kept)
     return found

@@ -14,7 +14,7 @@ from studio.domain.recipe import Recipe
 from studio.storage.estimates import KeptEstimates
 from studio.system.machine import read_machine_once
 from studio.system.paths import estimates_dir
-from studio.system.versions import versions
+from studio.system.versions import deciding_an_estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def estimate_memory(recipe: Recipe, model: Path, target: Target) -> MemoryEstima
             can't be had together on the target.
     """
     began = time.monotonic()
-    kept = KeptEstimates(estimates_dir(), versions())
+    kept = KeptEstimates(estimates_dir(), deciding_an_estimate())
     config = _config_of(model)
     known = kept.find(config, recipe, target.device)
     if known is not None:

@@ -21,7 +21,7 @@ from studio.protocol.events import EngineEvent, MemoryEstimated, MemoryNotEstima
 from studio.storage.estimates import KeptEstimates
 from studio.storage.recipes import save_recipe
 from studio.system.paths import estimates_dir
-from studio.system.versions import versions
+from studio.system.versions import deciding_an_estimate
 
 VERB = "estimate-memory"
 
@@ -133,4 +133,4 @@ def _kept() -> KeptEstimates:
 
 @cache
 def _versions() -> Mapping[str, str]:
-    return versions()
+    return deciding_an_estimate()

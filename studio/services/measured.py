@@ -10,7 +10,7 @@ from studio.domain.errors import ExitCode, StudioError, refusal
 from studio.domain.finding import Finding, error
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory import learning
-from studio.domain.memory.estimate import MemoryEstimate
+from studio.domain.memory.estimate import Basis, MemoryEstimate
 from studio.domain.memory.learning import Learned, learn
 from studio.domain.memory.measured import measured_estimate, rows_of
 from studio.domain.memory.measurement import (
@@ -24,13 +24,23 @@ from studio.domain.recipe import Recipe
 from studio.storage.data_sets import digest_of_data
 from studio.storage.disk import unreadable
 from studio.storage.measurements import MeasurementTable
+from studio.system.allocator_setting import expands_segments
 from studio.system.paths import measurements_path
 from studio.system.versions import versions
+
+_EXPANDING = (
+    "PYTORCH_ALLOC_CONF asks for expandable segments, which only the dry run follows; "
+    "the formula takes torch’s own default, which reserves more."
+)
 
 
 def taught(estimate: MemoryEstimate, device: TrainingDevice) -> MemoryEstimate:
     """An estimate with what measurements on its device taught, in words as well."""
-    return learning.taught(estimate, learned(device))
+    found = learning.taught(estimate, learned(device))
+    by_formula = found.basis is Basis.FORMULA and device.kind == "cuda"
+    if not (by_formula and expands_segments()):
+        return found
+    return replace(found, notes=(*found.notes, _EXPANDING))
 
 
 def with_context(device: TrainingDevice) -> TrainingDevice:

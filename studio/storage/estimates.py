@@ -49,7 +49,8 @@ class KeptEstimates:
 
     Attributes:
         folder: Made on first use.
-        versions: Of the libraries that a dry run goes through, by name.
+        versions: Of the libraries that a dry run goes through, by name, and what else
+            of the machine decides it.
     """
 
     folder: Path

@@ -3,6 +3,8 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from studio.system.allocator_setting import EXPANDABLE, expands_segments
+
 LIBRARIES = (
     "torch",
     "transformers",
@@ -24,6 +26,12 @@ def versions() -> dict[str, str]:
         if number:
             found[name] = number
     return found
+
+
+def deciding_an_estimate() -> dict[str, str]:
+    """The same, and how torch's allocator is set where that isn't by default."""
+    expands = {"allocator": EXPANDABLE} if expands_segments() else {}
+    return versions() | expands
 
 
 def version_of(name: str) -> str:

@@ -31,6 +31,21 @@ def reserved_on(card_bytes, sizes=SIZES):
     return found.bytes_up_to(Level.RESERVED)
 
 
+def test_that_growing_segments_hold_no_more_than_is_needed_at_once(monkeypatch):
+    monkeypatch.setenv("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+    device = TrainingDevice(
+        kind="cuda",
+        name="",
+        total_bytes=GIB,
+        free_bytes=GIB,
+        has_bf16=True,
+        compute_capability=(8, 9),
+    )
+    card = Card.of(device)
+    found = estimate_of(recording_of(SIZES), Traits(0, checkpoints=False), card, 0.0)
+    assert found.bytes_up_to(Level.RESERVED) == max(SIZES) < sum(SIZES)
+
+
 def context():
     return Card((7, 5), 0, has_triton=True).context_bytes
 

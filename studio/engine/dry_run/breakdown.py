@@ -172,16 +172,19 @@ def _replayed_on(card: Card | None, recording: Recording) -> tuple[_Peaks, bool]
     again, so the reserved peak stays within the card. Where even that fails the run
     ends; then what it would need is told, as on a card without end.
     """
+    expands = card is not None and card.expands_segments
     if card is None or card.room_bytes <= 0:
-        return _replayed(recording), False
+        return _replayed(recording, expands=expands), False
     try:
-        return _replayed(recording, card.room_bytes), False
+        return _replayed(recording, card.room_bytes, expands=expands), False
     except OutOfCardMemoryError:
-        return _replayed(recording), True
+        return _replayed(recording, expands=expands), True
 
 
-def _replayed(recording: Recording, capacity_bytes: int | None = None) -> _Peaks:
-    allocator = CachingAllocator(capacity_bytes)
+def _replayed(
+    recording: Recording, capacity_bytes: int | None = None, *, expands: bool
+) -> _Peaks:
+    allocator = CachingAllocator(capacity_bytes, expandable_segments=expands)
     begins: dict[int, list[MemoryPhase]] = defaultdict(list)
     for at, began in recording.phases:
         begins[at].append(began)

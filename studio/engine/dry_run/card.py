@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory import card_habits
+from studio.system.allocator_setting import expands_segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +17,13 @@ class Card:
         total_bytes: Its memory.
         has_triton: Whether kernels written in Triton run beside it; torch brings
             Triton on Linux only.
+        expands_segments: Whether torch's allocator is told to grow its segments.
     """
 
     capability: tuple[int, int]
     total_bytes: int
     has_triton: bool = sys.platform == "linux"
+    expands_segments: bool = False
 
     @classmethod
     def of(cls, device: TrainingDevice) -> "Card | None":
@@ -28,7 +31,7 @@ class Card:
         if device.kind != "cuda":
             return None
         capability = device.compute_capability or card_habits.USUAL_CAPABILITY
-        return cls(capability, device.total_bytes)
+        return cls(capability, device.total_bytes, expands_segments=expands_segments())
 
     @property
     def has_flash(self) -> bool:
