@@ -4,8 +4,8 @@
 
 Each habit is given up in turn, by exchanging it in the engine's own functions. The dry
 run of a QLoRA of Llama 3.1 8B on a 24 GB card says what that takes; a short training of
-the example model, from the same seed, says whether anything was learnt by it. The last
-line changes nothing but the adapter's first weights: so much is chance.
+the example model, from the same seed, says whether anything was learnt by it. Lines of
+chance change nothing but the adapter's first weights.
 """
 
 import argparse
@@ -146,8 +146,8 @@ def _all_at_once():
     return patch.object(SFTTrainer, "create_optimizer", asking)
 
 
-def _other_first_weights():
-    return patch.object(training, "set_seed", lambda seed: set_seed(seed + 1))
+def _other_first_weights(draw):
+    return patch.object(training, "set_seed", lambda seed: set_seed(seed + draw))
 
 
 _FUSED_LOSS = SFTTrainer.compute_loss
@@ -160,9 +160,14 @@ HABITS = {
         "foreach step", (("train.optimizer", "adamw_foreach"),), _all_at_once
     ),
     "checkpointing without re-entering": Habit("use_reentrant", swap=_reentrant),
-    "chance": Habit(
-        "other first weights of the adapter", swap=_other_first_weights, is_chance=True
-    ),
+    **{
+        f"chance, draw {draw}": Habit(
+            "other first weights of the adapter",
+            swap=partial(_other_first_weights, draw),
+            is_chance=True,
+        )
+        for draw in range(1, 6)
+    },
     "outputs let go": Habit(
         "outputs kept through the backward pass",
         swap=partial(_with_loss, _kept(_FUSED_LOSS)),
