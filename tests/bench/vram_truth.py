@@ -53,9 +53,10 @@ _CAUSES = {
     ),
     "A100": (
         "not found. 1.0 to 3.5 GiB are missing in every row but line 70, as much of it "
-        "for small peaks as for large ones, so a part lies beside torch's allocator (an "
-        "H100 held 0.73 to 0.81 GiB there, 0.29 are assumed for an A100); it is more "
-        "than a context takes (with lazy loading 256 to 430 MiB are published: InvokeAI issue 9413, unsloth-zoo pull "
+        "for small peaks as for large ones, so a part lies beside torch's allocator "
+        "(an H100 held 0.73 to 0.81 GiB there, 0.29 are assumed for an A100); it is "
+        "more than a context takes (with lazy loading 256 to 430 MiB are published: "
+        "InvokeAI issue 9413, unsloth-zoo pull "
         "request 1053, pytorch issue 107667), and readings once a second can only be "
         "too low, so free blocks must lie otherwise there"
     ),
