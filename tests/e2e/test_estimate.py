@@ -130,7 +130,7 @@ def test_that_what_cannot_be_priced_is_a_sentence(
     [
         ([], "No model is named"),
         (["--model", "nosuch"], "a folder, or a hub id"),
-        (["--model", "nobody/nothing"], "Fetch it, or name a folder"),
+        (["--model", "nobody/nothing"], "hf download nobody/nothing config.json"),
         (["gone.toml"], "Check the path"),
     ],
 )
