@@ -54,7 +54,7 @@ def preflight(
         disk_free_bytes: Where the run will lie; None while that is unknown.
         data: The data file as read, or why it can't be; None while it is not read,
             when only its presence is looked at.
-        outages: What may end the run from outside.
+        outages: What threatens the run from outside, another run among it.
     """
     found = [
         *recipe.contradictions(),

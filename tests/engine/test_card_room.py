@@ -8,6 +8,7 @@ from studio.domain.memory.estimate import Level, MemoryPhase, Verdict
 from studio.engine.dry_run.breakdown import Traits, estimate_of
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.recorder import Entry, Recording
+from studio.engine.memory_estimate import Target
 from studio.protocol.codec import heard_estimate, told_estimate
 
 # Each fits no segment that the last one left.
@@ -33,15 +34,7 @@ def reserved_on(card_bytes, sizes=SIZES):
 
 def test_that_growing_segments_hold_no_more_than_is_needed_at_once(monkeypatch):
     monkeypatch.setenv("PYTORCH_ALLOC_CONF", "expandable_segments:True")
-    device = TrainingDevice(
-        kind="cuda",
-        name="",
-        total_bytes=GIB,
-        free_bytes=GIB,
-        has_bf16=True,
-        compute_capability=(8, 9),
-    )
-    card = Card.of(device)
+    card = Card.of(Target.of(GIB, "8.9").device)
     found = estimate_of(recording_of(SIZES), Traits(0, checkpoints=False), card, 0.0)
     assert found.bytes_up_to(Level.RESERVED) == max(SIZES) < sum(SIZES)
 

@@ -273,9 +273,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
         return result
 
     def _sum(self, gradient: torch.Tensor) -> None:
-        number = self._numbers.get(gradient.untyped_storage()._cdata, _ASIDE)
-        # What was added goes first.
-        self.recording.summed[number] = len(self.recording.trace) + 1
+        number = self._numbers.get(gradient.untyped_storage()._cdata)
+        if number is not None and number != _ASIDE:
+            # What was added goes first.
+            self.recording.summed[number] = len(self.recording.trace) + 1
 
     def _take_all(self, inside: Sequence[Temporary], *, follow: bool) -> list[int]:
         """Allocate what a kernel takes; returns what it gives back at its end."""

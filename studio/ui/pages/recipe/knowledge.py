@@ -20,7 +20,7 @@ from studio.services.outage_findings import outages_now
 from studio.services.preflight import preflight
 from studio.services.pricing import price, price_by_formula, propose_for, wish_for
 from studio.services.recommending import time_of_step
-from studio.services.runs_beside import runs_beside
+from studio.services.runs_beside import Lately
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.explanation import PricedSwitch
 from studio.ui.pages.recipe.view_model import Exactness, RecipeInputs
@@ -49,6 +49,7 @@ class Knowledge:
         self._looked_up = ""
         self._steady: TrainingDevice | None = None
         self._answers: dict[_Asked, Proposal | None] = {}
+        self._beside = Lately()
         self.explains = False
         self.planned: TrainingDevice | None = None
 
@@ -264,7 +265,7 @@ class Knowledge:
         reading, data = self._desk.hardware.latest, self._desk.data
         free = None if reading is None else reading.disk_free_bytes
         read = data.finding or data.chat_file
-        around = (*outages_now(), *runs_beside())
+        around = (*outages_now(), *self._beside.found())
         return tuple(preflight(recipe, place, device, free, read, around))
 
     def _busy(self) -> str:
