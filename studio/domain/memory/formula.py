@@ -195,8 +195,10 @@ def _passing(
     asides: tuple[Passing, ...] = ()
     if not habits.full_logits:  # else the loop around the model is a bare one
         measured = measuring(model, plan, MEASURING)
-        asides = measured, answering(model, plan, recipe, ANSWERING)
-        found[MemoryPhase.EVALUATE], found[MemoryPhase.GENERATE] = asides
+        answers = answering(model, plan, recipe, ANSWERING)
+        found[MemoryPhase.EVALUATE], found[MemoryPhase.GENERATE] = measured, answers
+        # Where the base alone is asked in training, it is when measured, too.
+        asides = tuple(x for x in (measured, made.reference, answers) if x)
     if not plan.card:
         return found, 0
     warms_up = plan.quantizes or not recipe.compared()

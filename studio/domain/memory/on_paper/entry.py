@@ -58,6 +58,9 @@ def entered(
     if begun is ended:
         x.node = tape.node(begun, ())
         beside.append(x)
+    if plan.noise:
+        # transformers/integrations/neftune.py, `neftune_post_forward_hook`
+        x = added(tape, x, tape.new(x.count, x.width))
     if model.decoder.scales_embedding:
         x = scaled(tape, x)
     held = [Tensor(x.storage, x.count, x.width)]

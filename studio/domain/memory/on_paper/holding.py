@@ -65,9 +65,7 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     pools = loaded(model, alike, warms_up=run.warms_up).copied()
     for place, aside in enumerate(run.asides):
         _aside(pools, aside, 0 if place else run.workspace)
-    _step(pools, model, plan, run, is_first=True)
-    # Small states change little; what is large finds other free blocks.
-    if run.stepping.finds_others(plan):
+    if _step(pools, model, plan, run, is_first=True):
         _step(pools, model, plan, run, is_first=False)
     most = max(each.bytes for each in run.step.highest.values())
     for aside in run.asides:
@@ -85,20 +83,29 @@ def _aside(pools: Pools, aside: Passing, workspace: int) -> None:
 
 def _step(
     pools: Pools, model: ModelArchitecture, plan: Plan, run: Run, *, is_first: bool
-) -> None:
-    step = run.step
-    tape, turn = step.tape, step.tape.first_product
+) -> bool:
+    """Returns whether the next step finds other blocks free."""
+    step, workspace = run.step, run.workspace if is_first else 0
+    tape = step.tape
     script = Script(tape.sizes, tape.counts)
-    workspace = run.workspace if is_first and not run.asides else 0
-    live = _forward(pools, script, step.first[:turn], tape.first_forward, workspace)
-    if is_first:
-        pools.stand(run.workspace)  # of the thread that goes backward
-    gradients = pools.replay(script, step.first[turn:], live)
+    own = 0 if run.asides else workspace  # else this thread has had its products
+    live = _forward(pools, script, step.first[: step.turn], tape.first_forward, own)
+    if step.reference:
+        _aside(pools, step.reference, 0)
+    turned = step.first[step.turn : tape.first_product]
+    live = pools.replay(script, turned, live)
+    if workspace:
+        pools.stand(workspace)  # of the thread that goes backward
+    gradients = pools.replay(script, step.first[tape.first_product :], live)
     if plan.adds:
-        pools.replay(script, tape.events)
-    take_step(pools, model, plan, run.stepping, is_first=is_first)
+        live = pools.replay(script, tape.events[: step.turn])
+        if step.reference:
+            _aside(pools, step.reference, 0)
+        pools.replay(script, tape.events[step.turn :], live)
+    is_new = take_step(pools, model, plan, run.stepping, is_first=is_first)
     for places in gradients.values():
         pools.end(places)
+    return is_new
 
 
 def _forward(

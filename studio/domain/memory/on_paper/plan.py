@@ -39,6 +39,7 @@ class Plan:
         norms_beside: Whether its norms are trained beside adapters, in fp32.
         embeddings_beside: The same of its embeddings and its head.
         adds: Whether gradients of an earlier micro-batch stand already.
+        noise: Whether noise is added to what is embedded (NEFTune).
     """
 
     batch: int
@@ -67,6 +68,7 @@ class Plan:
     norms_beside: bool
     embeddings_beside: bool
     adds: bool
+    noise: bool = False
 
     @property
     def tokens(self) -> int:

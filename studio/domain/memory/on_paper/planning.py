@@ -76,10 +76,11 @@ def plan_of(
 
 
 def of_training(plan: Plan, recipe: Recipe) -> Plan:
-    """The plan of a training step: packed rows, which are measured one by one.
+    """The plan of a training step: noise, and packed rows, which are measured apart.
 
     Their masks keep texts apart; the package flash-attn is told where they begin.
     """
+    plan = replace(plan, noise=recipe.train.neftune > 0)
     if not recipe.train.packing or habits_of(recipe, on_card=plan.card).full_logits:
         return plan
     needs_mask = recipe.model.attention is not Attention.FLASH

@@ -106,11 +106,15 @@ class Step:
         highest: The highest point of each, where gradients stand already if they do.
         tape: Of both; the gradients it kept still stand.
         first: The events of a step's first micro-batch.
+        turn: How many of them are the forward pass's.
+        reference: The base alone, which is asked then, if it is.
     """
 
     highest: Mapping[MemoryPhase, Passing]
     tape: Tape
     first: list[int]
+    turn: int
+    reference: Passing | None
 
 
 @lru_cache(maxsize=8)  # an optimizer's change asks for the same one again
@@ -133,16 +137,16 @@ def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
     if plan.adds:
         tape.events = tape.adding()
     forward, backward = _highest(tape, made, turn)
+    asked = None
     if habits.refers:
-        forward = max(forward, _referring(tape, model, plan, turn), key=_bytes)
+        asked = measuring(model, replace(plan, rank=0, adds=False), REFERENCE)
+        forward = max(forward, _referring(tape, turn, asked.bytes), key=_bytes)
     highest = {MemoryPhase.FORWARD: forward, MemoryPhase.BACKWARD: backward}
-    return Step(highest, tape, first)
+    return Step(highest, tape, first, turn, asked)
 
 
-def _referring(tape: Tape, model: ModelArchitecture, plan: Plan, turn: int) -> Passing:
+def _referring(tape: Tape, turn: int, asked: int) -> Passing:
     """The base alone goes through the batch while what was remembered lies there."""
-    alone = replace(plan, rank=0, adds=False)
-    asked = measuring(model, alone, REFERENCE).bytes
     held = sum(map(tape.signed().__getitem__, tape.events[:turn]))
     standing = Passing(held, tape, turn, len(tape.sizes))
     return standing.and_beside(REFERENCE, MemoryPhase.FORWARD.value, asked)

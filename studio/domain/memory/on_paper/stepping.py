@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 from studio.domain.architecture import ModelArchitecture
+from studio.domain.memory.allocator import LARGEST_SMALL
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.reserving import Places, Pools
 from studio.domain.memory.on_paper.tape import FP32
@@ -18,7 +19,6 @@ from studio.domain.memory.on_paper.weights import (
     state_tensors,
 )
 from studio.domain.train_options import (
-    FACTORED_OPTIMIZERS,
     GROUPED_OPTIMIZERS,
     Optimizer,
 )
@@ -47,13 +47,6 @@ class Stepping:
         """Whether more passes by than a few small tensors."""
         return self.optimizer in GROUPED_OPTIMIZERS
 
-    def finds_others(self, plan: Plan) -> bool:
-        """Whether a second step finds other blocks free than the first."""
-        if self.optimizer in FACTORED_OPTIMIZERS:
-            return False
-        is_large = plan.trains_base or plan.embeddings_beside
-        return is_large or self.optimizer is Optimizer.ADAMW_FOREACH
-
 
 def temporaries(model: ModelArchitecture, plan: Plan, stepping: Stepping) -> int:
     """Bytes of what passes by, at the highest."""
@@ -73,16 +66,26 @@ def take_step(
     stepping: Stepping,
     *,
     is_first: bool,
-) -> None:
-    """The optimizer's states come to be, and its temporaries come and go."""
+) -> bool:
+    """The optimizer's states come to be, and its temporaries come and go.
+
+    Returns:
+        Whether large states came to be, so that a next step finds other blocks free.
+    """
+    is_large = False
     for found, width in in_their_widths(model, plan) if is_first else ():
         shape, count, embeds = found
         kept, _ = state_tensors(shape, width, stepping.optimizer, embeds=embeds)
+        is_large |= max(kept, default=0) > LARGEST_SMALL
         for size in kept:
             pools.stand(size, count)
-    if not stepping.holds_much:
-        return
-    groups = _groups(model, plan, stepping)
+    if stepping.holds_much:
+        _pass(pools, _groups(model, plan, stepping), stepping)
+    return is_large
+
+
+def _pass(pools: Pools, groups: list[Group], stepping: Stepping) -> None:
+    """Temporaries come and go."""
     if stepping.optimizer is Optimizer.ADAMW_FOREACH:
         for roots in _roots(groups):
             _end(pools, [pools.stand(*each) for each in roots])
