@@ -65,7 +65,9 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     pools = loaded(model, alike, warms_up=run.warms_up).copied()
     for place, aside in enumerate(run.asides):
         _aside(pools, aside, 0 if place else run.workspace)
-    if _step(pools, model, plan, run, is_first=True):
+    is_new = _step(pools, model, plan, run, is_first=True)
+    # Small states change little; what is large, or much, finds other blocks free.
+    if is_new or run.step.reference or run.stepping.holds_much:
         _step(pools, model, plan, run, is_first=False)
     most = max(each.bytes for each in run.step.highest.values())
     for aside in run.asides:

@@ -72,6 +72,7 @@ def product(  # noqa: PLR0913 - a product has that many sides
     width: int,
     *,
     trains: bool,
+    biased: bool = False,
 ) -> Tensor:
     """`torch.nn.functional.linear` on a weight of outputs x inputs entries."""
     rows = x.count // inputs
@@ -88,7 +89,7 @@ def product(  # noqa: PLR0913 - a product has that many sides
     kept = (x if trains else None, weight if entry is not None else None)
     node = None
     if trains or entry is not None:
-        meta = (rows, inputs, outputs, trains, casts)
+        meta = (rows, inputs, outputs, trains, casts, biased)
         node = tape.node(partial(_product_back, meta), (entry,), kept)
     tape.multiplies()
     made = tape.new(rows * outputs, width)
@@ -97,17 +98,20 @@ def product(  # noqa: PLR0913 - a product has that many sides
 
 
 def _product_back(
-    meta: tuple[int, int, int, bool, bool], tape: Tape, node: Node
+    meta: tuple[int, int, int, bool, bool, bool], tape: Tape, node: Node
 ) -> None:
     kept = node.taken()
     grad = node.received()
-    rows, inputs, outputs, trains, casts = meta
+    rows, inputs, outputs, trains, casts, biased = meta
     tape.multiplies()
-    made = tape.new(inputs * outputs, grad.width, GRADIENTS) if trains else None
-    through = None
+    made = through = None
+    if trains and not biased:
+        made = tape.new(inputs * outputs, grad.width, GRADIENTS)
     if node.inputs[0] is not None:
         through = tape.new(rows * inputs, grad.width)
         through.seen = True  # its rows are seen as rows of texts
+    if trains and biased:  # `addmm` has the other order (torch derivatives.yaml)
+        made = tape.new(inputs * outputs, grad.width, GRADIENTS)
     del kept, grad
     tape.give(node.inputs[0], through)
     del through
@@ -130,6 +134,7 @@ def _base(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
         layer.outputs,
         plan.plain,
         trains=plan.trains_base,
+        biased=layer.bias,
     )
 
 

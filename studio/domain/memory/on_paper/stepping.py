@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import prod
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.memory.allocator import LARGEST_SMALL
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.reserving import Places, Pools
+from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Places, Pools
 from studio.domain.memory.on_paper.tape import FP32
 from studio.domain.memory.on_paper.weights import (
     Shape,
@@ -72,16 +73,32 @@ def take_step(
     Returns:
         Whether large states came to be, so that a next step finds other blocks free.
     """
-    is_large = False
-    for found, width in in_their_widths(model, plan) if is_first else ():
-        shape, count, embeds = found
-        kept, _ = state_tensors(shape, width, stepping.optimizer, embeds=embeds)
-        is_large |= max(kept, default=0) > LARGEST_SMALL
-        for size in kept:
-            pools.stand(size, count)
+    is_large = is_first and _remember(pools, model, plan, stepping.optimizer)
     if stepping.holds_much:
         _pass(pools, _groups(model, plan, stepping), stepping)
     return is_large
+
+
+def _remember(
+    pools: Pools, model: ModelArchitecture, plan: Plan, optimizer: Optimizer
+) -> bool:
+    """States come to be, block by block; whether any is large."""
+    are_large = False
+    found = in_their_widths(model, plan)
+    for count, tensors in groupby(found, key=lambda each: each[0][1]):
+        kept = [
+            size
+            for (shape, _, embeds), width in tensors
+            for size in state_tensors(shape, width, optimizer, embeds=embeds)[0]
+        ]
+        few = 0
+        if max(kept, default=0) > LARGEST_SMALL:
+            are_large, few = True, min(count, ONE_BY_ONE)
+        for size in kept * few:
+            pools.stand(size)
+        for size in kept:
+            pools.stand(size, count - few)
+    return are_large
 
 
 def _pass(pools: Pools, groups: list[Group], stepping: Stepping) -> None:

@@ -27,6 +27,9 @@ PAGED_LEAST = 100_000  # bitsandbytes optim/optimizer.py:374
 _CODES = 16 * 4  # the four-bit code table
 _NESTED_CODES = 256 * 4
 
+# Of Phi-3 attention, whose output comes first (modeling_phi3.py, `Phi3Attention`).
+_BEHIND_OUT = "qkv_proj"
+
 Shape = tuple[int, ...]
 """A tensor's sizes, as torch has them: outputs before inputs."""
 
@@ -157,10 +160,13 @@ def _expert_adapters(experts: Experts, hidden: int, rank: int) -> tuple[Shape, .
 
 
 def block_tensors(block: Block, plan: Plan) -> tuple[Shape, ...]:
-    """Each trained tensor of a block."""
+    """Each trained tensor of a block, in the order of its parameters."""
     if not plan.trains_base:
         return tuple(adapter_tensors(block, plan))
-    matrices = ((x.outputs, x.inputs) for x in block.linears)
+    linears = list(block.linears)
+    if linears[0].name == _BEHIND_OUT:
+        linears[:2] = linears[1::-1]
+    matrices = ((x.outputs, x.inputs) for x in linears)
     vectors = ((entries,) for entries in block.vectors)
     return (*matrices, *vectors, *_expert_shapes(block))
 
