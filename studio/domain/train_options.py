@@ -189,6 +189,7 @@ class TrainOptions(MethodOptions):
         title="Noise (NEFTune)",
         help="Random noise on what the model reads, against learning by heart; 5 is "
         "customary, 0 adds none.",
+        effect="One hidden state more, of what the first layer reads.",
         low=0.0,
         high=100.0,
     )

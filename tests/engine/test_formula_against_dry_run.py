@@ -81,12 +81,22 @@ SAMPLE = [
     ("qwen3-30b-a3b", "fp32"),
     ("olmoe-7b", "dropout"),
 ]
+# Where what is reserved was once 6 to 20 % off: a second step that finds large states,
+# noise, the reference's pass, the order of states and of gradients, windows' masks.
+REPLAYED = [
+    ("mixtral-8x7b", "lion-r256"),
+    ("mistral-7b-v0.1", "noise"),
+    ("pythia-6.9b", "pairs-no-ckpt"),
+    ("starcoder2-3b", "all-weights"),
+    ("phi-4-mini", "all-weights"),
+    ("gemma-3-4b", "embeddings"),
+]
 
 
 @pytest.fixture(scope="module")
 def cells():
     found = {}
-    for name, recipe in SAMPLE:
+    for name, recipe in SAMPLE + REPLAYED:
         found[name, recipe] = compare(name, recipe)
         gc.collect()
     return found
@@ -102,6 +112,11 @@ def test_that_the_formula_agrees_with_the_dry_run(cells):
     assert None not in errors.values()
     assert max(errors.values(), key=abs) == pytest.approx(0, abs=0.06), errors
     assert statistics.mean(map(abs, errors.values())) <= 0.02
+
+
+@pytest.mark.parametrize("key", REPLAYED)
+def test_that_a_whole_run_is_replayed_as_the_dry_run_goes(cells, key):
+    assert abs(cells[key].reserved) <= 0.06
 
 
 @pytest.mark.parametrize(

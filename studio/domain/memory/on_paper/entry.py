@@ -95,6 +95,21 @@ def _masks(tape: Tape, model: ModelArchitecture, plan: Plan) -> dict[int, Tensor
     return found
 
 
+def _near(tape: Tape, square: int, pairs: int) -> Tensor:
+    """Which pairs a window leaves, joined with what all may see, and what each row.
+
+    `sliding_window_overlay` and `and_masks` of transformers, masking_utils.py.
+    """
+    near = _judged(tape, square)
+    ordered = tape.new(square, 1)
+    made = tape.new(square, 1)
+    del ordered, near
+    for entries in (square, pairs):
+        before, made = made, tape.new(entries, 1)
+        del before
+    return made
+
+
 def _seen(tape: Tape, plan: Plan, pairs: int, window: int) -> Tensor:
     """Which pairs see each other; of packed rows' judgements two are joined at a time.
 
@@ -102,7 +117,9 @@ def _seen(tape: Tape, plan: Plan, pairs: int, window: int) -> Tensor:
     transformers, masking_utils.py).
     """
     if not (plan.packs and plan.masks):
-        return tape.new(pairs, 1)
+        limits = 0 < window <= plan.length
+        square = plan.length * plan.length
+        return _near(tape, square, pairs) if limits else tape.new(pairs, 1)
     shared = _judged(tape, pairs)
     near = _judged(tape, pairs) if window else None
     ordered = _judged(tape, pairs) if window else tape.new(pairs, 1)
