@@ -117,9 +117,9 @@ def _seen(tape: Tape, plan: Plan, pairs: int, window: int) -> Tensor:
     transformers, masking_utils.py).
     """
     if not (plan.packs and plan.masks):
-        limits = 0 < window <= plan.length
-        square = plan.length * plan.length
-        return _near(tape, square, pairs) if limits else tape.new(pairs, 1)
+        if not 0 < window <= plan.length:
+            return tape.new(pairs, 1)
+        return _near(tape, plan.length * plan.length, pairs)
     shared = _judged(tape, pairs)
     near = _judged(tape, pairs) if window else None
     ordered = _judged(tape, pairs) if window else tape.new(pairs, 1)

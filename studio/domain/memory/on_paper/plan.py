@@ -68,7 +68,7 @@ class Plan:
     norms_beside: bool
     embeddings_beside: bool
     adds: bool
-    noise: bool = False
+    noise: bool
 
     @property
     def tokens(self) -> int:

@@ -72,6 +72,7 @@ def plan_of(
         norms_beside=recipe.lora.train_norms and not recipe.trains_all,
         embeddings_beside=recipe.lora.train_embeddings and not recipe.trains_all,
         adds=train.accumulation > 1,
+        noise=False,
     )
 
 
