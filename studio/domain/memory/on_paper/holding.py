@@ -91,23 +91,31 @@ def _step(
     tape = step.tape
     script = Script(tape.sizes, tape.counts)
     own = 0 if run.asides else workspace  # else this thread has had its products
-    live = _forward(pools, script, step.first[: step.turn], tape.first_forward, own)
-    if step.reference:
-        _aside(pools, step.reference, 0)
+    live = _ahead(pools, script, step, own)
     turned = step.first[step.turn : tape.first_product]
     live = pools.replay(script, turned, live)
     if workspace:
         pools.stand(workspace)  # of the thread that goes backward
     gradients = pools.replay(script, step.first[tape.first_product :], live)
     if plan.adds:
-        live = pools.replay(script, tape.events[: step.turn])
-        if step.reference:
-            _aside(pools, step.reference, 0)
+        live = _ahead(pools, script, step, 0)
         pools.replay(script, tape.events[step.turn :], live)
     is_new = take_step(pools, model, plan, run.stepping, is_first=is_first)
     for places in gradients.values():
         pools.end(places)
     return is_new
+
+
+def _ahead(pools: Pools, script: Script, step: Step, workspace: int) -> Live:
+    """A forward pass, and behind it the base's alone where that is asked.
+
+    It is the same in each micro-batch.
+    """
+    events = step.first[: step.turn]
+    live = _forward(pools, script, events, step.tape.first_forward, workspace)
+    if step.reference:
+        _aside(pools, step.reference, 0)
+    return live
 
 
 def _forward(
