@@ -27,6 +27,7 @@ from studio.domain.waypoints import watch
 from studio.engine.session import Session
 from studio.engine.verbs import run_verb
 from studio.engine.wire import Wire
+from tests.bench.forking import make_thread_pool_anew
 from tests.engine import tiny
 from tests.engine.helpers import new_run, recipe_for
 
@@ -65,6 +66,8 @@ def merged(run, out, kill_at=0):
 def carried_out(order, places, kill_at=0):
     """Carry out a verb in a process of its own, which may be killed on its way.
 
+    What it wrote to stderr is passed on where it ended badly by itself.
+
     Args:
         order: The verb and its arguments.
         places: What the names of the places that count begin with.
@@ -74,20 +77,25 @@ def carried_out(order, places, kill_at=0):
         Its exit code, negative where it was killed; and how many places it passed.
     """
     reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        os._exit(_carry_out(order, places, kill_at, writing))
-    os.close(writing)
-    with os.fdopen(reading, "rb") as told:
-        passed = len(told.read())
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), passed
+    with tempfile.TemporaryFile() as words:
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            os.dup2(words.fileno(), 2)
+            os._exit(_carry_out(order, places, kill_at, writing))
+        os.close(writing)
+        with os.fdopen(reading, "rb") as told:
+            passed = len(told.read())
+        _, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if code not in {0, -9}:
+            words.seek(0)
+            sys.stderr.write(words.read().decode(errors="replace"))
+    return code, passed
 
 
 def _carry_out(order, places, kill_at, writing):
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
+    make_thread_pool_anew()
     passed = 0
 
     def pass_by(place, number, subject):

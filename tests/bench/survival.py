@@ -37,6 +37,7 @@ from studio.protocol.events import RunFailed, RunFinished, RunPaused
 from studio.services.resuming import refuse_resuming
 from studio.services.run_journal import snapshot_of
 from studio.storage.checkpoint_folders import newest_whole
+from tests.bench.forking import make_thread_pool_anew
 from tests.engine import tiny
 from tests.engine.helpers import new_run, recipe_for
 
@@ -216,6 +217,7 @@ def _live(run, *, resume, spelt, noted, pause):
     log = os.open(run.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    make_thread_pool_anew()
     session = Session(Wire(None))
     if pause:
         _pause_behind(session, pause)
