@@ -123,12 +123,14 @@ class Experts:
         chosen: For each token.
         inner: Width of an expert.
         wide_shares: Whether the experts' shares stay in fp32.
+        router_last: Whether the router's parameters stand behind the experts'.
     """
 
     count: int
     chosen: int
     inner: int
     wide_shares: bool
+    router_last: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

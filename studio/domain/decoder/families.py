@@ -341,6 +341,7 @@ def _qwen3_moe(config: Config) -> Decoder:
         config.whole("num_experts_per_tok"),
         config.whole("moe_intermediate_size"),
         wide_shares=False,
+        router_last=True,
     )
     step = config.whole("decoder_sparse_step", default=1)
     listed = config.values.get("mlp_only_layers")

@@ -95,7 +95,7 @@ class FusedAttention(torch.autograd.Function):
             inside.append(gradient.nbytes)
         recorder: Recorder = ctx.recorder
         taken = [recorder.take(size, ATTENTION) for size in inside]
-        for number in taken:
+        for number in reversed(taken):  # as a function's locals end in C++
             recorder.give_back(number)
         return *gradients, None, None, None
 

@@ -141,10 +141,8 @@ def _fused_back(
     kept = node.taken()
     grad = node.received()
     batch, length, heads, flash, is_card = meta
-    grads = []
-    for x in kept[:3]:
-        assert x is not None
-        grads.append(tape.new(x.count, x.width))
+    counts = [(x.count, x.width) for x in kept[:3] if x is not None]
+    grads = [tape.new(*each) for each in counts]
     sizes = (_inside_flash if flash else _inside_efficient)(
         batch, length, heads, grads[0].width, grads[1].count
     )

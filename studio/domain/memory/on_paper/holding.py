@@ -27,8 +27,9 @@ from studio.domain.memory.on_paper.run import Passing, Step
 from studio.domain.memory.on_paper.stepping import Stepping, take_step
 from studio.domain.memory.on_paper.tape import BF16, FP32
 from studio.domain.memory.on_paper.weights import (
-    adapter_tensors,
+    expert_adapters,
     held_tensors,
+    layer_adapters,
     resting_tensors,
     rounded,
 )
@@ -169,17 +170,7 @@ def _load_adapters(
     beside: Sequence[tuple[int, Places]],
 ) -> None:
     """Adapters come to be, and weights beside them become wider: size and place."""
-    casts: list[tuple[int, Places]] = []
-    for block, count in model.decoder.kinds:
-        matrices = tuple(map(prod, adapter_tensors(block, plan)))
-        few = 0
-        if FP32 * max(matrices, default=0) > LARGEST_SMALL:
-            few = min(count, ONE_BY_ONE)
-        for _ in range(few):
-            for pair in zip(matrices[::2], matrices[1::2], strict=True):
-                casts += zip(pair, _attached(pools, plan, pair), strict=True)
-        for entries in matrices:
-            pools.stand(entries * plan.adapter, count - few)
+    casts = list(_attach_all(pools, model, plan))
     for size, places in beside if plan.plain < FP32 else ():
         pools.stand(size // plan.load * FP32)
         pools.end(places)
@@ -189,6 +180,27 @@ def _load_adapters(
             pools.end(places)
     for entries, count in resting_tensors(model, plan):
         pools.stand(entries * plan.adapter, count)
+
+
+def _attach_all(
+    pools: Pools, model: ModelArchitecture, plan: Plan
+) -> Iterator[tuple[int, Places]]:
+    """Adapters of linear layers in all blocks, then those of mixtures.
+
+    Yields:
+        Entries of those that are placed one by one, and where they are.
+    """
+    for adapters in (layer_adapters, expert_adapters):
+        for block, count in model.decoder.kinds:
+            matrices = tuple(map(prod, adapters(block, plan)))
+            few = 0
+            if FP32 * max(matrices, default=0) > LARGEST_SMALL:
+                few = min(count, ONE_BY_ONE)
+            for _ in range(few):
+                for pair in zip(matrices[::2], matrices[1::2], strict=True):
+                    yield from zip(pair, _attached(pools, plan, pair), strict=True)
+            for entries in matrices:
+                pools.stand(entries * plan.adapter, count - few)
 
 
 def _recast(plan: Plan) -> list[int]:

@@ -67,8 +67,7 @@ def _summed(
         made = normed(tape, plan, block.norm, made, block.hidden)
     if not block.scales_residual:
         return added(tape, x, made)
-    factor = scaled(tape, made)
-    return added(tape, x, factor)
+    return added(tape, x, scaled(tape, made))
 
 
 def _in_parallel(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) -> Tensor:
@@ -161,8 +160,11 @@ def _feed_forward(
 
 
 def _product(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
-    gate = _active(tape, block, linear(tape, plan, block.up[0], x))
-    return multiplied(tape, gate, linear(tape, plan, block.up[1], x))
+    return multiplied(
+        tape,
+        _active(tape, block, linear(tape, plan, block.up[0], x)),
+        linear(tape, plan, block.up[1], x),
+    )
 
 
 def _active(tape: Tape, block: Block, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from studio.domain.memory.on_paper.operators import (
     scaled,
 )
 from studio.domain.memory.on_paper.plan import Plan
-from studio.domain.memory.on_paper.tape import Node, Tape
+from studio.domain.memory.on_paper.tape import FP32, Node, Tape
 from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import DEQUANTIZED, GRADIENTS
 
@@ -78,31 +78,44 @@ def product(  # noqa: PLR0913 - a product has that many sides
     rows = x.count // inputs
     casts = plan.autocast and width != plan.compute
     weight: Tensor | None = None
+    if casts:  # arguments are evaluated from the last one on
+        weight = _narrowed(tape, plan, inputs * outputs, trains=trains)
     if plan.autocast:
         x = cast(tape, x, plan.compute)
-        if casts:
-            weight = tape.new(inputs * outputs, plan.compute)
-            if trains:
-                tape.casts.append(weight)
         width = plan.compute
     entry = x.node
     kept = (x if trains else None, weight if entry is not None else None)
     node = None
     if trains or entry is not None:
-        meta = (rows, inputs, outputs, trains, casts, biased)
-        node = tape.node(partial(_product_back, meta), (entry,), kept)
+        meta = (rows, inputs, outputs, trains, biased)
+        through = (entry, weight.node if weight else None)
+        node = tape.node(partial(_product_back, meta), through, kept)
     tape.multiplies()
     made = tape.new(rows * outputs, width)
     made.node = node
     return made
 
 
+def _narrowed(tape: Tape, plan: Plan, entries: int, *, trains: bool) -> Tensor:
+    """A weight as autocast casts it; it keeps the casts of trained ones."""
+    weight = tape.new(entries, plan.compute)
+    if trains:
+        tape.casts.append(weight)
+        weight.node = tape.node(_widened_back, ())
+    return weight
+
+
+def _widened_back(tape: Tape, node: Node) -> None:
+    grad = node.received()
+    tape.gradients.append(tape.new(grad.count, FP32, GRADIENTS))
+
+
 def _product_back(
-    meta: tuple[int, int, int, bool, bool, bool], tape: Tape, node: Node
+    meta: tuple[int, int, int, bool, bool], tape: Tape, node: Node
 ) -> None:
     kept = node.taken()
     grad = node.received()
-    rows, inputs, outputs, trains, casts, biased = meta
+    rows, inputs, outputs, trains, biased = meta
     tape.multiplies()
     made = through = None
     if trains and not biased:
@@ -115,10 +128,10 @@ def _product_back(
     del kept, grad
     tape.give(node.inputs[0], through)
     del through
-    if made is not None:
-        tape.gradients.append(
-            tape.new(inputs * outputs, 4, GRADIENTS) if casts else made
-        )
+    if node.inputs[1] is not None:
+        tape.give(node.inputs[1], made)
+    elif made is not None:
+        tape.gradients.append(made)
 
 
 def _base(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:

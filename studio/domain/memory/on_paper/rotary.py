@@ -65,16 +65,12 @@ def _turned_back(count: int, is_wide: bool, tape: Tape, node: Node) -> None:
     width = BF16 if is_wide else grad.width
     with_sin = cast(tape, tape.new(count, grad.width), width)
     half = tape.new(count // 2, width)
-    one = tape.new(count, width)
+    made = tape.new(count, width)
     del half
     other = tape.new(count, width)
-    del with_sin
-    turned = tape.new(count, width)
-    del one, other
+    del with_sin, other  # what comes later is added in place
     with_cos = cast(tape, tape.new(count, grad.width), width)
-    del grad
-    made = tape.new(count, width)
-    del turned, with_cos
+    del grad, with_cos
     made.strided = True
     tape.give(node.inputs[0], made)
 
@@ -90,13 +86,11 @@ def _parted_back(whole: int, tape: Tape, node: Node) -> None:
     """Each slice's gradient is spread over the whole of it."""
     grad = node.received()
     width = grad.width
-    passes = tape.new(whole, width)
+    made = tape.new(whole, width)
     node.held = None
     turns = tape.new(whole, width)
-    del grad
-    made = tape.new(whole, width)
+    del grad, turns  # added in place
     made.strided = True
-    del passes, turns
     tape.give(node.inputs[0], made)
 
 

@@ -169,6 +169,7 @@ def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     x = _last_norm(tape, model, plan, stream.x)
     del stream, names  # the batch is the decoder's caller's
     tiled_loss(tape, plan, x, model)
+    del x
     tape.end_forward()
     (most,) = _highest(tape, 0)
     return most
@@ -192,6 +193,7 @@ def _forward(
     del stream, names
     if not habits.full_logits:
         loss = tiled_loss(tape, plan, x, model)
+        del x
         tape.end_forward()
         return [loss, *beside]
     ways = {"shifts": habits.shifts, "upcasts": habits.upcasts}
@@ -315,15 +317,19 @@ def first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
         often(tape, stream, Kind(count), partial(passed, tape, plan, block))
     x = _last_norm(tape, model, plan, stream.x)
     del stream, _names
-    _last_logits(tape, model, plan, x)
+    logits = _last_logits(tape, model, plan, x)
     del x
+    cast(tape, logits, 4)  # when a token is chosen
+    del logits
     tape.end_forward()
     (most,) = _highest(tape, 0)
     return most
 
 
-def _last_logits(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) -> None:
-    """Of each row's last token, made fp32 when one is chosen."""
+def _last_logits(
+    tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor
+) -> Tensor:
+    """Of each row's last token."""
     width = plan.compute if plan.autocast else x.width
     narrowed = None
     if plan.outer != width:
@@ -332,4 +338,4 @@ def _last_logits(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) ->
     del narrowed
     for _ in range(model.decoder.head_steps):
         logits = tape.new(logits.count, width, LOGITS)
-    cast(tape, logits, 4)
+    return logits

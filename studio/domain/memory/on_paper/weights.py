@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 
 from studio.domain.architecture import ModelArchitecture
-from studio.domain.decoder.block import Block, Experts, LinearShape
+from studio.domain.decoder.block import Block, LinearShape
 from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.tape import BLOCK, FP32
@@ -140,23 +140,33 @@ def four_bit_bytes(weights: int, *, double_quant: bool) -> tuple[int, int]:
 
 def adapter_tensors(block: Block, plan: Plan) -> Iterator[Shape]:
     """Each adapter matrix of a block; A and B take turns."""
+    yield from layer_adapters(block, plan)
+    yield from expert_adapters(block, plan)
+
+
+def layer_adapters(block: Block, plan: Plan) -> Iterator[Shape]:
+    """Those of linear layers."""
     for linear in block.linears:
         if plan.adapts(linear):
             yield plan.rank, linear.inputs
             yield linear.outputs, plan.rank
-    if block.experts and plan.adapts_experts:
-        yield from _expert_adapters(block.experts, block.hidden, plan.rank)
 
 
-def _expert_adapters(experts: Experts, hidden: int, rank: int) -> tuple[Shape, ...]:
-    """The router's, and of each expert: gate and up share one of twice the rank.
+def expert_adapters(block: Block, plan: Plan) -> tuple[Shape, ...]:
+    """Those of a mixture, which are attached once all linear layers have theirs.
+
+    The router's, and of each expert: gate and up share one of twice the rank.
 
     peft 0.21, tuners/lora/layer.py, `ParamWrapper`.
     """
+    experts, rank, hidden = block.experts, plan.rank, block.hidden
+    if experts is None or not plan.adapts_experts:
+        return ()
     each = rank * experts.count
     router = (rank, hidden), (experts.count, rank)
     up = (2 * each, hidden), (2 * experts.inner, 2 * each)
-    return *router, *up, (each, experts.inner), (hidden, each)
+    matrices = *up, (each, experts.inner), (hidden, each)
+    return (*matrices, *router) if experts.router_last else (*router, *matrices)
 
 
 def block_tensors(block: Block, plan: Plan) -> tuple[Shape, ...]:
@@ -176,8 +186,10 @@ def _expert_shapes(block: Block) -> tuple[Shape, ...]:
     experts, hidden = block.experts, block.hidden
     if experts is None:
         return ()
+    router = experts.count, hidden
     up = experts.count, 2 * experts.inner, hidden
-    return (experts.count, hidden), up, (experts.count, hidden, experts.inner)
+    matrices = up, (experts.count, hidden, experts.inner)
+    return (*matrices, router) if experts.router_last else (router, *matrices)
 
 
 def outer_tensors(model: ModelArchitecture, plan: Plan) -> tuple[Shape, ...]:
