@@ -49,12 +49,29 @@ class Cell:
     refusal: str = ""
 
 
-def compare(name, recipe_name, layers=2, *, on_processor=False):
-    """Rehearse one cell, and price it by formula."""
-    config = config_of(name, layers)
+def recipe_of(name, recipe_name):
+    """The recipe of a cell."""
     recipe = Recipe()
     for key, value in options_of(name, recipe_name).items():
         recipe = recipe.with_value(key, value)
+    return recipe
+
+
+def device_of(capability):
+    """A large card; a processor where it is None."""
+    return TrainingDevice(
+        kind="cuda" if capability else "cpu",
+        name="",
+        total_bytes=_CARD_BYTES,
+        free_bytes=_CARD_BYTES,
+        has_bf16=capability is None or capability >= (8, 0),
+        compute_capability=capability,
+    )
+
+
+def compare(name, recipe_name, layers=2, *, on_processor=False):
+    """Rehearse one cell, and price it by formula."""
+    config, recipe = config_of(name, layers), recipe_of(name, recipe_name)
     capability = None if on_processor else RECIPES[recipe_name][0]
     try:
         model = ModelArchitecture.from_config(config)
@@ -63,15 +80,7 @@ def compare(name, recipe_name, layers=2, *, on_processor=False):
         return Cell(refusal=str(refused))
     except Exception as fault:  # noqa: BLE001 - a library's own refusal, told as it is
         return Cell(refusal=f"{type(fault).__name__}: {fault}"[:200])
-    device = TrainingDevice(
-        kind="cuda" if capability else "cpu",
-        name="",
-        total_bytes=_CARD_BYTES,
-        free_bytes=_CARD_BYTES,
-        has_bf16=capability is None or capability >= (8, 0),
-        compute_capability=capability,
-    )
-    found = estimate_memory(model, recipe, device)
+    found = estimate_memory(model, recipe, device_of(capability))
     errors = (
         found.bytes_up_to(level) / true.bytes_up_to(level) - 1
         for level in (Level.ALLOCATED, Level.RESERVED)
@@ -79,10 +88,16 @@ def compare(name, recipe_name, layers=2, *, on_processor=False):
     return Cell(*errors)
 
 
-def _rehearsed(config, recipe, capability):
+def recorded(config, recipe, capability):
+    """What a rehearsal of a recipe recorded, and for which card."""
     built = AutoConfig.for_model(**config)
     card = Card(capability, _CARD_BYTES, has_triton=True) if capability else None
-    recording = rehearse(Subject(built, recipe, card))
+    return rehearse(Subject(built, recipe, card)), card
+
+
+def _rehearsed(config, recipe, capability):
+    built = AutoConfig.for_model(**config)
+    recording, card = recorded(config, recipe, capability)
     vocabulary = built.get_text_config().vocab_size
     traits = Traits(vocabulary, recipe.train.checkpointing)
     return estimate_of(recording, traits, card, 0.0)

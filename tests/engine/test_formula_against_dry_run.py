@@ -90,6 +90,8 @@ REPLAYED = [
     ("starcoder2-3b", "all-weights"),
     ("phi-4-mini", "all-weights"),
     ("gemma-3-4b", "embeddings"),
+    ("granite-3.1-8b", "adafactor-beside"),
+    ("starcoder2-3b", "foreach-r256"),
 ]
 
 

@@ -3,6 +3,7 @@ from functools import partial
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Heads
 from studio.domain.hardware import TrainingDevice
+from studio.domain.memory.on_paper.linear import product
 from studio.domain.memory.on_paper.planning import plan_of
 from studio.domain.memory.on_paper.repeating import Kind, Stream, often
 from studio.domain.memory.on_paper.rotary import rotated
@@ -110,26 +111,68 @@ def test_that_the_first_product_is_the_first_blocks():
     assert sizes == [PASSED, INSIDE]
 
 
-def joined(**how):
+DEVICE = TrainingDevice(
+    kind="cuda",
+    name="",
+    total_bytes=80 << 30,
+    free_bytes=80 << 30,
+    has_bf16=True,
+    compute_capability=(8, 9),
+)
+
+
+def plan_with(**options):
+    """How GPT-2 is trained, with options of a recipe by their last name."""
+    recipe = Recipe()
+    for key, value in options.items():
+        recipe = recipe.with_value(key.replace("__", "."), value)
+    return plan_of(ModelArchitecture.from_config(GPT2), recipe, DEVICE)
+
+
+def joined(plan=None, **how):
     """Bytes of each tensor that rotating queries and keys allocates, in order."""
     tape = Tape()
-    heads = Heads(queries=4, keys=4, width=64, rotary=16, joins=True, **how)
+    heads = Heads(**{"queries": 4, "keys": 4, "width": 64, "rotary": 16, **how})
     entries = 4 * 64 * 128
-    rotated(tape, heads, Tensor(None, entries, 2), Tensor(None, entries, 2), [])
+    streams = [Tensor(None, entries, 2), Tensor(None, entries, 2)]
+    left = rotated(tape, plan or plan_with(), heads, streams, [])
+    assert {each.count for each in left} == {entries}
     return [tape.sizes[number] for number in tape.events if number > 0]
 
 
 def test_that_queries_are_joined_once_keys_are_rotated():
     whole = 4 * 64 * 128 * 2
-    sizes = joined()
+    sizes = joined(joins=True)
     assert sizes[-2:] == [whole, whole]
     assert whole not in sizes[:-2]
 
 
 def test_that_phi_3_joins_queries_before_it_rotates_keys():
-    sizes = joined(joins_each=True)
+    sizes = joined(joins=True, joins_each=True)
     half = len(sizes) // 2
     assert sizes[:half] == sizes[half:]
+
+
+def test_that_positions_wider_than_queries_widen_what_they_turn():
+    whole = 4 * 64 * 128 * 2
+    narrow = joined(rotary=64)
+    wide = joined(plan_with(model__precision="fp32"), rotary=64)
+    assert max(narrow) == whole
+    assert wide == [
+        size if place in {1, 2, 6, 7} else 2 * size  # halves, and what they make
+        for place, size in enumerate(narrow)
+    ]
+
+
+def test_that_autocast_casts_a_weight_before_what_it_multiplies():
+    plan = plan_with(model__precision="fp32", lora__adapter_dtype="fp32")
+    assert plan.autocast
+    tape = Tape()
+    inputs, outputs, rows = 256, 512, 1024
+    x = Tensor(None, rows * inputs, 4)
+    product(tape, plan, x, inputs, outputs, 4, trains=True)
+    made = [tape.sizes[number] for number in tape.events if number > 0]
+    assert made == [2 * inputs * outputs, 2 * rows * inputs, 2 * rows * outputs]
 
 
 def test_that_what_autocast_casts_stands_until_the_forward_pass_is_over():
@@ -182,15 +225,7 @@ def test_that_a_shared_matrix_passes_its_second_gradient_once_it_is_whole():
 
 def test_that_embeddings_live_until_the_decoder_returns():
     model = ModelArchitecture.from_config(GPT2)
-    device = TrainingDevice(
-        kind="cuda",
-        name="",
-        total_bytes=80 << 30,
-        free_bytes=80 << 30,
-        has_bf16=True,
-        compute_capability=(8, 9),
-    )
-    tape = measuring(model, plan_of(model, Recipe(), device), "evaluate").tape
+    tape = measuring(model, plan_with(), "evaluate").tape
     words, positions = 2, 3  # behind the batch, which is the first
     for number in (words, positions):
         rest = tape.events[tape.events.index(-number) :]

@@ -186,6 +186,14 @@ class Block:
         return (*self.entry, self.out, *self.up, *behind)
 
     @property
+    def names_fused(self) -> bool:
+        """Whether attention has a name for what a fused entry makes, until it is done.
+
+        Phi-3's `qkv`, and GPT-NeoX' (models/*/modeling_*.py of transformers 5.23).
+        """
+        return self.slices or self.views is Views.WHOLE
+
+    @property
     def expert_tensors(self) -> tuple[int, ...]:
         """Entries of the router, of all gates and ups, and of all downs."""
         experts = self.experts

@@ -74,7 +74,8 @@ class FusedAttention(torch.autograd.Function):
             if width > _WIDE_OUTPUT and query.element_size() < 4:  # noqa: PLR2004 - bytes of fp32
                 recorder.give_back(recorder.take(4 * result.numel(), ATTENTION))
         sums = query.new_empty((batch, heads, rows), dtype=torch.float32)
-        ctx.save_for_backward(query, key, value, bias, result, sums)
+        # By name, as torch's own operator keeps them and lets go of them.
+        ctx.save_for_backward(bias, key, sums, result, query, value)
         ctx.kernel, ctx.recorder = kernel, recorder
         return result
 
@@ -84,7 +85,7 @@ class FusedAttention(torch.autograd.Function):
         gradient: torch.Tensor,
     ) -> tuple[torch.Tensor | None, ...]:
         """Gradients, beside the fp32 accumulators that the kernels add up in."""
-        query, key, value, *_ = ctx.saved_tensors
+        bias, key, sums, result, query, value = ctx.saved_tensors
         gradients = tuple(torch.empty_like(each) for each in (query, key, value))
         inside = (_inside_flash if ctx.kernel is Kernel.FLASH else _inside_efficient)(
             query, key, value
@@ -97,6 +98,7 @@ class FusedAttention(torch.autograd.Function):
         taken = [recorder.take(size, ATTENTION) for size in inside]
         for number in reversed(taken):  # as a function's locals end in C++
             recorder.give_back(number)
+        del value, query, result, sums, key, bias
         return *gradients, None, None, None
 
 

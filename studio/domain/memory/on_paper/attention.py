@@ -128,25 +128,29 @@ def _fused(
             del inside
     sums = tape.new(plan.batch * heads.queries * rows, 4)
     if inputs[0].node is not None or inputs[1].node is not None:
-        kept = (*inputs, bias, made_kept(made), sums)
-        nodes = tuple(x.node for x in inputs)
-        meta = (plan.batch, plan.length, heads, flash, plan.card)
+        query, key, value = inputs
+        kept = bias, key, sums, made_kept(made), query, value
+        nodes = query.node, key.node, value.node
+        sizes = [(x.count, x.width) for x in inputs]
+        del query, key, value
+        meta = (plan.batch, plan.length, heads, flash, plan.card, sizes)
         made.node = tape.node(partial(_fused_back, meta), nodes, kept)
     return made
 
 
 def _fused_back(
-    meta: tuple[int, int, Heads, bool, bool], tape: Tape, node: Node
+    meta: tuple[int, int, Heads, bool, bool, list[tuple[int, int]]],
+    tape: Tape,
+    node: Node,
 ) -> None:
-    kept = node.taken()
+    kept = node.ending()
     grad = node.received()
-    batch, length, heads, flash, is_card = meta
-    counts = [(x.count, x.width) for x in kept[:3] if x is not None]
-    grads = [tape.new(*each) for each in counts]
-    sizes = (_inside_flash if flash else _inside_efficient)(
+    batch, length, heads, flash, is_card, sizes = meta
+    grads = [tape.new(*each) for each in sizes]
+    inner = (_inside_flash if flash else _inside_efficient)(
         batch, length, heads, grads[0].width, grads[1].count
     )
-    inside = [tape.storage(size, ATTENTION) for size in sizes if is_card]
+    inside = [tape.storage(size, ATTENTION) for size in inner if is_card]
     del inside, kept, grad
     for each in (2, 1, 0):
         tape.give(node.inputs[each], grads.pop())
@@ -246,7 +250,7 @@ def _matmul(
     if one.node is not None or two.node is not None:
         nodes = (one.node, two.node)
         back = partial(_matmul_back, one.count, two.count, copies)
-        node = tape.node(back, nodes, (one, two))
+        node = tape.node(back, nodes, (two, one))
     made = tape.new(count, one.width)
     made.node = node
     return made
@@ -256,7 +260,7 @@ def _matmul_back(first: int, second: int, copies: bool, tape: Tape, node: Node) 
     grad = node.received()
     if copies and grad.strided:
         grad = tape.new(grad.count, grad.width)
-    kept = node.taken()
+    kept = node.ending()
     other = tape.new(second, grad.width)
     one = tape.new(first, grad.width)
     other.strided = one.strided = True

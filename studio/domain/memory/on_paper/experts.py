@@ -76,8 +76,9 @@ def mixed(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
     del inside, kept
     ordered = tape.new(sizes.pairs * sizes.hidden, sizes.shares)
     del weighted
-    total = cast(tape, tape.new(sizes.tokens * sizes.hidden, sizes.shares), x.width)
-    del ordered, wide, up_weights, down_weights, out, low_up, low_down
+    summed = tape.new(sizes.tokens * sizes.hidden, sizes.shares)
+    total = cast(tape, summed, x.width)
+    del wide, out, ordered, summed, up_weights, down_weights, low_up, low_down
     return Tensor(total.storage, total.count, total.width, node)
 
 
@@ -138,10 +139,10 @@ def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     grad = cast(tape, grad, sizes.width)
     del of_shares, placed
     made, down = _product_back(tape, sizes, pairs * inner, sizes.down)
-    kept.pop()  # the weights that led out of them
-    del grad
     if sizes.learns:
         kept[4] = None
+    kept.pop()  # the weights that led out of them
+    del grad
     each = sizes.rank * sizes.count
     later = _low_rank(tape, sizes, each, inner, hidden, down)
     kept[1] = None
@@ -150,12 +151,15 @@ def _mixed_back(sizes: _Sizes, tape: Tape, node: Node) -> None:
     of_gate = tape.new(pairs * inner, sizes.width)
     kept.pop()
     del made
-    of_gate = tape.new(pairs * inner, sizes.width)
+    by_gate = tape.new(pairs * inner, sizes.width)
     kept.pop()
+    del of_gate
     both = tape.new(pairs * 2 * inner, sizes.width)
-    del of_gate, of_up
+    del by_gate, of_up
     picked, up = _product_back(tape, sizes, pairs * hidden, sizes.up)
     entry = kept[2] if sizes.learns else None
+    if sizes.learns:
+        kept[3] = None  # before the weights
     del kept[1:], both
     picked = cast(tape, picked, sizes.entry)
     pending = _low_rank(tape, sizes, 2 * each, hidden, 2 * inner, up) + later

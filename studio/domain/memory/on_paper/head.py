@@ -14,18 +14,33 @@ from studio.domain.memory.part_names import GRADIENTS, LOGITS
 HEAD_TILE_ROWS = 4096  # trl kernels/chunked_logprob.py:31
 HEAD_TILE_COLUMNS = 32_768  # trl trainer/utils.py:1506
 _TILE_ON_PROCESSOR = 2048
+_TILES = 3  # how many equal tiles of the head are written down
 
 
 @dataclass(frozen=True, slots=True)
 class _Loss:
-    """The loss function's shape."""
+    """The loss function's shape.
+
+    Attributes:
+        rows: Tokens that are scored.
+        hidden: Width of each.
+        tile: Bytes of the logits that are made at a time.
+        width: Bytes of an entry of what is scored.
+        tokens: Entries of the batch.
+        chunk: Bytes of rows in another format, if they are cast.
+        narrowed: Bytes of the head's tiles in another format, if they are cast.
+        head: Entries of the head, if it is trained.
+        head_width: Bytes of each.
+        tied: Whether the head is the embedding, too.
+    """
 
     rows: int
     hidden: int
     tile: int
     width: int
     tokens: int
-    casts: int
+    chunk: int
+    narrowed: tuple[int, ...]
     head: int
     head_width: int
     tied: bool
@@ -38,30 +53,35 @@ def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> T
     found = tape.new(rows * hidden, x.width)
     columns = HEAD_TILE_COLUMNS if plan.card else _TILE_ON_PROCESSOR
     width = plan.compute if plan.autocast else x.width
-    casts = 0
-    if width != x.width:
-        casts += min(rows, HEAD_TILE_ROWS) * hidden * width
-    if width != plan.outer:
-        casts += min(vocabulary, columns) * hidden * width
+    cut = _cut(vocabulary, columns) if width != plan.outer else ()
     loss = _Loss(
         rows,
         hidden,
         min(rows, HEAD_TILE_ROWS) * columns * width,
         x.width,
         x.count,
-        casts,
+        min(rows, HEAD_TILE_ROWS) * hidden * width if width != x.width else 0,
+        tuple(each * hidden * width for each in cut),
         vocabulary * hidden if plan.trains_base or plan.embeddings_beside else 0,
         plan.outer,
         model.tied,
     )
     statistics = tape.storage(10 * 4 * rows, LOGITS)
     tile = tape.storage(loss.tile, LOGITS)
-    inside = tape.storage(casts, LOGITS) if casts else None
-    del inside, tile, statistics
+    chunk = tape.storage(loss.chunk, LOGITS) if loss.chunk else None
+    for size in loss.narrowed:
+        tape.storage(size, LOGITS)  # ends with its product
+    del chunk, tile, statistics
     made = tape.new(rows, 4, LOGITS)
     if x.node is not None:
         made.node = tape.node(partial(_tiled_back, loss), (x.node,), (found,))
     return made
+
+
+def _cut(vocabulary: int, columns: int) -> list[int]:
+    """Rows of the head's tiles; of many equal ones the first."""
+    full, rest = divmod(vocabulary, columns)
+    return [columns] * min(full, _TILES) + ([rest] if rest else [])
 
 
 def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
@@ -74,9 +94,12 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
     if loss.head:
         of_head = tape.new(loss.head, FP32, GRADIENTS if keeps else LOGITS)
     tile = tape.storage(loss.tile, LOGITS)
-    inside = tape.storage(loss.casts, LOGITS) if loss.casts else None
+    chunk = tape.storage(loss.chunk, LOGITS) if loss.chunk else None
+    narrowed = None
+    for size in loss.narrowed:  # the next one is made before its name is free
+        narrowed = tape.storage(size, LOGITS)
+        tape.multiplies()
     tape.multiplies()
-    del inside
     half = of_hidden
     if loss.width != FP32:
         half = tape.new(loss.rows * loss.hidden, loss.width, LOGITS)
@@ -84,7 +107,7 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
         made = tape.new(loss.head, loss.head_width, GRADIENTS) if not keeps else of_head
         _keep_gradient(tape, loss, made)
         del made
-    del of_hidden, of_head, tile, kept, grad
+    del of_hidden, of_head, chunk, narrowed, tile, kept, grad
     placed = tape.new(loss.rows * loss.hidden, loss.width)
     del half
     whole = tape.new(loss.tokens, loss.width)

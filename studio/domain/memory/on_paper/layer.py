@@ -17,6 +17,7 @@ from studio.domain.memory.on_paper.norms import normed
 from studio.domain.memory.on_paper.operators import (
     activated,
     added,
+    cast,
     copied,
     cubed,
     dropped,
@@ -85,20 +86,30 @@ def _in_parallel(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) ->
 def _attention(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) -> Tensor:
     """Queries, keys and values live until all is done, as names in a function do."""
     heads = block.heads
-    query, key, value = _streams(tape, plan, block, x)
+    named: Seen = []
+    query, key, value = _streams(tape, plan, block, x, named)
     held: Seen = []
-    query, key = rotated(tape, heads, query, key, held)
+    query, key = rotated(tape, plan, heads, [query, key], held)
     if tape.cached is not None:
-        key, value = copied(tape, key), copied(tape, value)
+        # A cache has its keys' format.
+        wide = cast(tape, value, key.width) if key.width > value.width else value
+        key, value = copied(tape, key), copied(tape, wide)
+        del wide
         tape.cached += key, value
     made = attended(tape, plan, block, (query, key, value), seen)
     made = linear(tape, plan, block.out, made)
-    return dropped(tape, made) if block.drops_residual else made
+    if block.drops_residual:
+        made = dropped(tape, made)
+    return made
 
 
-def _fused_streams(tape: Tape, plan: Plan, block: Block, x: Tensor) -> list[Tensor]:
+def _fused_streams(
+    tape: Tape, plan: Plan, block: Block, x: Tensor, named: Seen
+) -> list[Tensor]:
     heads = block.heads
     fused = linear(tape, plan, block.entry[0], x)
+    if block.names_fused:
+        named.append(Tensor(fused.storage, fused.count, fused.width))
     keys = fused.count * heads.keys // (heads.queries + 2 * heads.keys)
     if block.views is Views.WHOLE:
         fused = headed(tape, fused)
@@ -113,10 +124,12 @@ def _fused_streams(tape: Tape, plan: Plan, block: Block, x: Tensor) -> list[Tens
     return parts
 
 
-def _streams(tape: Tape, plan: Plan, block: Block, x: Tensor) -> list[Tensor]:
-    """Queries, keys and values, seen as heads."""
+def _streams(
+    tape: Tape, plan: Plan, block: Block, x: Tensor, named: Seen
+) -> list[Tensor]:
+    """Queries, keys and values, seen as heads; `named` is given what has a name."""
     if len(block.entry) == 1:
-        return _fused_streams(tape, plan, block, x)
+        return _fused_streams(tape, plan, block, x, named)
     found: list[Tensor] = []
     for layer in block.entry:
         stream = linear(tape, plan, layer, x)
@@ -156,7 +169,9 @@ def _feed_forward(
     else:
         made = _active(tape, block, made)
     made = linear(tape, plan, block.down, made)
-    return dropped(tape, made) if block.drops_residual else made
+    if block.drops_residual:
+        made = dropped(tape, made)
+    return made
 
 
 def _product(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:

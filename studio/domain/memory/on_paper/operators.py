@@ -81,14 +81,14 @@ def _scaled_back(tape: Tape, node: Node) -> None:
 
 def multiplied(tape: Tape, one: Tensor, other: Tensor) -> Tensor:
     """`one * other`, of equal shape and format."""
-    node = tape.node(_multiplied_back, (one.node, other.node), (one, other))
+    node = tape.node(_multiplied_back, (one.node, other.node), (other, one))
     made = tape.new(one.count, one.width)
     made.node = node
     return made
 
 
 def _multiplied_back(tape: Tape, node: Node) -> None:
-    kept = node.taken()
+    kept = node.ending()
     grad = node.received()
     two = tape.new(grad.count, grad.width)
     one = tape.new(grad.count, grad.width)

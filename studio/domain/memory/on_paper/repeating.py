@@ -82,7 +82,8 @@ def often(
     at, place, x = len(tape.events), len(tape.nodes), stream.x
     storage = tape.storage(x.count * x.width)
     entry = Node(_passed_back, (x.node,))
-    stream.x = Tensor(storage, x.count, x.width, entry)
+    through = entry if tape.learns else None
+    stream.x = Tensor(storage, x.count, x.width, through)
     first = _First(kind, storage.number, x.storage)
     del storage, x
     stream.x = block(stream.x)

@@ -300,7 +300,7 @@ def answering(
     words = max((len(prompt.split()) * 2 for prompt in asked), default=0)
     length = (words or recipe.train.sequence_length // _PROMPT_SHARE) + SAMPLE_TOKENS
     batch = min(len(asked) or _DEFAULT_PROMPTS, _TOGETHER)
-    plan = replace(plan, batch=batch, length=length, adds=False)
+    plan = replace(plan, batch=batch, length=length, adds=False, masks=False)
     return first_answers(model, plan, name)
 
 
@@ -326,9 +326,7 @@ def first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     return most
 
 
-def _last_logits(
-    tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor
-) -> Tensor:
+def _last_logits(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) -> Tensor:
     """Of each row's last token."""
     width = plan.compute if plan.autocast else x.width
     narrowed = None

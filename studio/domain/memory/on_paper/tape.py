@@ -62,6 +62,16 @@ class Node:
         start, count = kept
         return self.frame.recomputed(start, count)  # type: ignore[arg-type]  # with a frame they are numbers
 
+    def ending(self) -> "Sequence[Tensor | None]":
+        """What was kept, to be let go of as torch does; from the last one on.
+
+        An operator keeps its tensors in the order of their names, and lets go of them
+        so. What was computed anew only its locals hold, which end from the last one on.
+        """
+        is_kept = self.frame is None
+        kept = self.taken()
+        return kept[::-1] if is_kept else kept
+
     def received(self) -> Tensor:
         """The whole gradient; it is held no longer."""
         grad, self.grad = self.grad, None
