@@ -29,6 +29,7 @@ Block = list[Any]
 # Of large tensors their blocks, of small ones their bytes.
 Places = Block | tuple[Block, ...] | int
 Live = dict[int, Any]
+_SMALL = 0  # where bytes of small tensors stand in it; no tensor has that number
 
 
 class Script:
@@ -82,13 +83,15 @@ class Pools:
             live: What stands of an earlier part of the same tape.
 
         Returns:
-            What still stands of large tensors.
+            What still stands: large tensors by number, and bytes of small ones.
         """
         live = {} if live is None else live
         smalls = list(accumulate(map(script.small.__getitem__, events)))
         if smalls:
             self._small_most = max(self._small_most, self._small + max(smalls))
             self._small += smalls[-1]
+            if standing := live.pop(_SMALL, 0) + smalls[-1]:
+                live[_SMALL] = standing
         large = compress(events, map(script.large.__getitem__, events))
         self._large.serve(large, script, live)
         return live

@@ -105,7 +105,8 @@ def _pass(pools: Pools, groups: list[Group], stepping: Stepping) -> None:
     """Temporaries come and go."""
     if stepping.optimizer is Optimizer.ADAMW_FOREACH:
         for roots in _roots(groups):
-            _end(pools, [pools.stand(*each) for each in roots])
+            made = [pools.stand(*each) for each in roots]
+            _end(pools, made[::-1])  # a list lets its last one go first
         return
     _step_factored(pools, groups)
 
@@ -142,12 +143,26 @@ def _only(group: Group, *, matrices: bool) -> Group:
 def _roots(groups: Sequence[Group]) -> Iterator[list[tuple[int, int]]]:
     """Bytes of second moments' square roots, and how many, as they stand at once.
 
-    Those of a group that have the same format (torch optim/adam.py:762).
+    Those of a group that have the same format (torch optim/adam.py:762), block by
+    block.
     """
     for group in groups:
-        found = [(shape, w, n) for tensors, n in group for shape, w in tensors]
+        found = [
+            (shape, width, n)
+            for tensors, count in group
+            for repeats, n in _singly(count)
+            for shape, width in tensors * repeats
+        ]
         for width in dict.fromkeys(w for _, w, _ in found):
             yield [(prod(shape) * w, n) for shape, w, n in found if w == width]
+
+
+def _singly(count: int) -> Iterator[tuple[int, int]]:
+    """How often a block's tensors are placed one by one, and the rest of them."""
+    few = min(count, ONE_BY_ONE)
+    yield few, 1
+    if count > few:
+        yield 1, count - few
 
 
 def _factored(groups: Sequence[Group]) -> int:
