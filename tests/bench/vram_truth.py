@@ -10,7 +10,7 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,10 +143,25 @@ def _report(compared: Sequence[Compared], mapped: Mapped) -> Iterator[str]:
     yield from _beyond(compared)
     yield ""
     yield f"{len(in_file)} rows of the file are compared, {len(mapped.left)} are not:"
-    for reason, left in reasons(mapped.left):
-        numbers = ", ".join(str(each.line) for each in left[:3])
-        more = ", …" if len(left) > 3 else ""
-        yield f"- {len(left)}: {reason} (lines {numbers}{more})"
+    yield from left_out(mapped.left)
+
+
+def left_out(rows: Sequence[Left]) -> Iterator[str]:
+    """Every row that isn't compared, by reason."""
+    for reason, left in reasons(list(rows)):
+        numbers = in_runs(each.line for each in left)
+        yield f"- {len(left)}: {reason} (lines {numbers})"
+
+
+def in_runs(lines: Iterable[int]) -> str:
+    """Numbers of lines; those that follow each other as the first and the last."""
+    runs: list[list[int]] = []
+    for line in sorted(lines):
+        if runs and line == runs[-1][-1] + 1:
+            runs[-1][1:] = [line]
+        else:
+            runs.append([line])
+    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _line(name: str, members: Sequence[Compared], level: str) -> Iterator[str]:

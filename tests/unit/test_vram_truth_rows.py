@@ -1,5 +1,6 @@
 from collections import defaultdict
 
+from tests.bench.vram_truth import in_runs, left_out
 from tests.bench.vram_truth_prices import recipe_of
 from tests.bench.vram_truth_rows import (
     ALLOCATED,
@@ -74,3 +75,9 @@ def test_that_fused_kernels_leave_the_live_tensors_of_a_full_step_comparable():
     assert case.at_step_only
     assert case.measured == {ALLOCATED: GIB * 3 // 2}
     assert not case_of(2, row | {"kernels": "none"}).at_step_only
+
+
+def test_that_rows_left_out_are_named_one_and_all():
+    assert in_runs([3, 1, 2, 7, 9, 10]) == "1-3, 7, 9-10"
+    left = [Left(4, "A", "another loss"), Left(5, "B", "another loss")]
+    assert list(left_out(left)) == ["- 2: another loss (lines 4-5)"]

@@ -187,20 +187,22 @@ def _attach_all(
 ) -> Iterator[tuple[int, Places]]:
     """Adapters of linear layers in all blocks, then those of mixtures.
 
+    Large ones leave free blocks behind in every block of the model, where what comes
+    later lies: each is placed by itself.
+
     Yields:
-        Entries of those that are placed one by one, and where they are.
+        Entries of a large one, and where it is.
     """
     for adapters in (layer_adapters, expert_adapters):
         for block, count in model.decoder.kinds:
             matrices = tuple(map(prod, adapters(block, plan)))
-            few = 0
-            if FP32 * max(matrices, default=0) > LARGEST_SMALL:
-                few = min(count, ONE_BY_ONE)
-            for _ in range(few):
+            if FP32 * max(matrices, default=0) <= LARGEST_SMALL:
+                for entries in matrices:
+                    pools.stand(entries * plan.adapter, count)
+                continue
+            for _ in range(count):
                 for pair in zip(matrices[::2], matrices[1::2], strict=True):
                     yield from zip(pair, _attached(pools, plan, pair), strict=True)
-            for entries in matrices:
-                pools.stand(entries * plan.adapter, count - few)
 
 
 def _recast(plan: Plan) -> list[int]:
