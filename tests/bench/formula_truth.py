@@ -75,7 +75,7 @@ def compare(name, recipe_name, layers=2, *, on_processor=False):
     capability = None if on_processor else RECIPES[recipe_name][0]
     try:
         model = ModelArchitecture.from_config(config)
-        true = _rehearsed(config, recipe, capability)
+        true = rehearsed(config, recipe, capability)
     except StudioError as refused:
         return Cell(refusal=str(refused))
     except Exception as fault:  # noqa: BLE001 - a library's own refusal, told as it is
@@ -95,7 +95,8 @@ def recorded(config, recipe, capability):
     return rehearse(Subject(built, recipe, card)), card
 
 
-def _rehearsed(config, recipe, capability):
+def rehearsed(config, recipe, capability):
+    """What a dry run says of a recipe."""
     built = AutoConfig.for_model(**config)
     recording, card = recorded(config, recipe, capability)
     vocabulary = built.get_text_config().vocab_size

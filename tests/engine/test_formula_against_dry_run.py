@@ -3,10 +3,12 @@ import statistics
 
 import pytest
 
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.memory.formula import estimate_memory
 from studio.storage.model_list import find_known
 from studio.system.resources import resource_root
-from tests.bench.formula_grid import ARCHITECTURES, RECIPES
-from tests.bench.formula_truth import compare
+from tests.bench.formula_grid import ARCHITECTURES, RECIPES, config_of
+from tests.bench.formula_truth import compare, device_of, recipe_of, rehearsed
 
 # A remark of transformers for models that come without a generation config.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -119,6 +121,19 @@ def test_that_the_formula_agrees_with_the_dry_run(cells):
 @pytest.mark.parametrize("key", REPLAYED)
 def test_that_a_whole_run_is_replayed_as_the_dry_run_goes(cells, key):
     assert abs(cells[key].reserved) <= 0.06
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe_name"),
+    [("smollm2-1.7b", "embeddings"), ("gpt2-xl", "pairs"), ("odd", "lion-r256")],
+)
+def test_that_each_phase_peaks_as_high_as_in_the_dry_run(name, recipe_name):
+    config, recipe = config_of(name, 2), recipe_of(name, recipe_name)
+    capability = RECIPES[recipe_name][0]
+    true = rehearsed(config, recipe, capability).phase_peaks
+    model = ModelArchitecture.from_config(config)
+    found = estimate_memory(model, recipe, device_of(capability)).phase_peaks
+    assert found == {phase: pytest.approx(true[phase], rel=0.06) for phase in true}
 
 
 @pytest.mark.parametrize(

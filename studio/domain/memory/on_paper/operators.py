@@ -135,7 +135,7 @@ def _cubed_back(tape: Tape, node: Node) -> None:
 
 def dropped(tape: Tape, x: Tensor) -> Tensor:
     """`native_dropout`: a result, and a mask of bytes that is kept; in training."""
-    if not tape.learns:
+    if not (tape.learns and tape.drops_out):
         return x
     made = tape.new(x.count, x.width)
     mask = tape.new(x.count, 1)

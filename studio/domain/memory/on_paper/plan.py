@@ -27,6 +27,7 @@ class Plan:
         rank: Of the adapters; 0 for none.
         targets: Names of the adapted layers, or the word for a kind; empty for all.
         dropout: Whether adapters drop inputs.
+        drops: Whether anything is dropped in training: a reference forbids it.
         attention: The kernel that is asked for.
         masks: Whether a mask is needed.
         packs: Whether each row has positions of its own, which begin anew with each
@@ -57,6 +58,7 @@ class Plan:
     rank: int
     targets: frozenset[str]
     dropout: bool
+    drops: bool
     attention: Attention
     masks: bool
     packs: bool

@@ -61,6 +61,7 @@ def plan_of(
         rank=0 if recipe.trains_all else recipe.lora.held_rank,
         targets=frozenset() if ALL_LINEAR in targets else frozenset(targets),
         dropout=recipe.lora.dropout > 0,
+        drops=train.method not in REFERRING_METHODS,
         attention=asks if fused else Attention.EAGER,
         masks=pads and (flash or not is_card),
         packs=False,

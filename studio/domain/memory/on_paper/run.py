@@ -121,6 +121,7 @@ class Step:
 def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
     """A forward and a backward pass."""
     tape = Tape()
+    tape.drops_out = plan.drops
     tape.passing = CHECKPOINTED
     if not habits.checkpoints:
         tape.passing = REMEMBERED

@@ -124,6 +124,7 @@ class Tape:
         counts: Of storages that stand for several equal ones, how many.
         names: Component of each storage.
         passing: Component of what is written down without a name.
+        drops_out: Whether training drops entries out.
         waiting: The head's part of the gradient of a matrix that it shares.
         gradients: Of weights, which live until the optimizer has stepped.
         casts: Of trained weights, which autocast keeps while a forward pass goes on
@@ -145,6 +146,7 @@ class Tape:
         self.counts: dict[int, int] = {}
         self.names = [""]
         self.passing = ""
+        self.drops_out = True
         self.gradients: list[Tensor] = []
         self.waiting: Tensor | None = None
         self.first_forward = 0

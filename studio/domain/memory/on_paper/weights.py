@@ -229,6 +229,13 @@ def replaced_bytes(model: ModelArchitecture, plan: Plan) -> int:
     return sum(n * rounded(plan.plain * prod(shape)) for shape, n, _ in found)
 
 
+def widening_bytes(model: ModelArchitecture, plan: Plan) -> int:
+    """The matrix that still stands when the last one beside adapters becomes FP32."""
+    if not plan.embeddings_beside or plan.plain >= FP32:
+        return 0
+    return rounded(model.vocabulary * model.hidden * plan.load)
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
     """Bytes of what is trained, and of what that needs.
