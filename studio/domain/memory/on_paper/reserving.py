@@ -102,7 +102,8 @@ class Pools:
             return 0
         size = rounded(size)
         if size > LARGEST_SMALL:
-            return self._large.stand(size, count)
+            large = self._large
+            return large.take(size) if count == 1 else large.stand(size, count)
         self._small += size * count
         self._small_most = max(self._small_most, self._small)
         return size * count
@@ -113,7 +114,9 @@ class Pools:
 
     def end(self, places: Places) -> None:
         """Release what `stand` or `replay` left."""
-        if isinstance(places, int):
+        if isinstance(places, list):
+            self._large.give(places)
+        elif isinstance(places, int):
             self._small -= places
         else:
             self._large.end(places)
@@ -240,10 +243,8 @@ class _Pool:
         self._segments += 1
         return [found, -self._segments * _GAP, None, None, False]
 
-    def stand(self, size: int, count: int) -> Places:
+    def stand(self, size: int, count: int) -> tuple[Block, ...]:
         """Many equal tensors: a few one by one, the rest together."""
-        if count == 1:
-            return self.take(size)
         few = min(count, ONE_BY_ONE)
         return (
             *(self.take(size) for _ in range(few)),
@@ -262,9 +263,9 @@ class _Pool:
             count -= inside
         return places
 
-    def end(self, places: Block | tuple[Block, ...]) -> None:
+    def end(self, places: Iterable[Block]) -> None:
         """Give back what `stand` took."""
-        for block in places if isinstance(places, tuple) else (places,):
+        for block in places:
             self.give(block)
 
     def copied(self) -> "_Pool":
