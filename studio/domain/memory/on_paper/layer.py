@@ -68,7 +68,7 @@ def _summed(
         made = normed(tape, plan, block.norm, made, block.hidden)
     if not block.scales_residual:
         return added(tape, x, made)
-    return added(tape, x, scaled(tape, made))
+    return added(tape, x, scaled(tape, made))  # what is scaled has no name
 
 
 def _in_parallel(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) -> Tensor:
@@ -175,6 +175,7 @@ def _feed_forward(
 
 
 def _product(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
+    """Neither half has a name, so both end with the product, the gate first."""
     return multiplied(
         tape,
         _active(tape, block, linear(tape, plan, block.up[0], x)),
