@@ -4,6 +4,8 @@ Shapes are those of published config.json files, save "odd", which has none that
 anybody would publish. `layers` are as published; a comparison may take fewer.
 """
 
+from studio.domain.recipe import Recipe
+
 ARCHITECTURES = {
     "llama-3.1-8b": {
         "model_type": "llama",
@@ -665,3 +667,11 @@ def options_of(name, recipe):
     if config["model_type"] == "gemma2":  # transformers runs it no other way
         options["model.attention"] = "eager"
     return options
+
+
+def recipe_of(name, recipe_name):
+    """A recipe of the grid for an architecture."""
+    recipe = Recipe()
+    for key, value in options_of(name, recipe_name).items():
+        recipe = recipe.with_value(key, value)
+    return recipe

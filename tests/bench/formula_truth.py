@@ -22,12 +22,11 @@ from studio.domain.errors import StudioError
 from studio.domain.hardware import TrainingDevice
 from studio.domain.memory.estimate import Level
 from studio.domain.memory.formula import estimate_memory
-from studio.domain.recipe import Recipe
 from studio.engine.dry_run.breakdown import Traits, estimate_of
 from studio.engine.dry_run.card import Card
 from studio.engine.dry_run.rehearsal import rehearse
 from studio.engine.dry_run.subject import Subject
-from tests.bench.formula_grid import ARCHITECTURES, RECIPES, config_of, options_of
+from tests.bench.formula_grid import ARCHITECTURES, RECIPES, config_of, recipe_of
 
 BEGIN, END = "<!-- formula truth: begin -->", "<!-- formula truth: end -->"
 _TABLE = Path(__file__).parents[2] / "BENCHMARKS.md"
@@ -47,14 +46,6 @@ class Cell:
     allocated: float | None = None
     reserved: float | None = None
     refusal: str = ""
-
-
-def recipe_of(name, recipe_name):
-    """The recipe of a cell."""
-    recipe = Recipe()
-    for key, value in options_of(name, recipe_name).items():
-        recipe = recipe.with_value(key, value)
-    return recipe
 
 
 def device_of(capability):

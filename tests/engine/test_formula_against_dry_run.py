@@ -7,8 +7,8 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.memory.formula import estimate_memory
 from studio.storage.model_list import find_known
 from studio.system.resources import resource_root
-from tests.bench.formula_grid import ARCHITECTURES, RECIPES, config_of
-from tests.bench.formula_truth import compare, device_of, recipe_of, rehearsed
+from tests.bench.formula_grid import ARCHITECTURES, RECIPES, config_of, recipe_of
+from tests.bench.formula_truth import compare, device_of, rehearsed
 
 # A remark of transformers for models that come without a generation config.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -9,8 +9,8 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.memory.allocator import LARGEST_SMALL, Allocation, Release, rounded
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.memory.on_paper import holding, reserving
-from tests.bench.formula_grid import RECIPES, config_of
-from tests.bench.formula_truth import device_of, recipe_of, recorded
+from tests.bench.formula_grid import RECIPES, config_of, recipe_of
+from tests.bench.formula_truth import device_of, recorded
 
 pytestmark = pytest.mark.torch
 

@@ -92,7 +92,7 @@ def _attention(tape: Tape, plan: Plan, block: Block, x: Tensor, seen: Seen) -> T
     query, key = rotated(tape, plan, heads, [query, key], held)
     if tape.cached is not None:
         # A cache has its keys' format.
-        wide = cast(tape, value, key.width) if key.width > value.width else value
+        wide = cast(tape, value, key.width)
         key, value = copied(tape, key), copied(tape, wide)
         del wide
         tape.cached += key, value
