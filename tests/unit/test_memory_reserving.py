@@ -45,7 +45,7 @@ def reserved_by_the_model(events, known):
 def test_that_the_fast_pools_hold_what_the_allocators_model_holds(steps):
     events, known, live = written(steps)
     pools = Pools()
-    left = pools.replay(Script(known, {}), events)
+    left = pools.replay(Script(known, {}).part(events))
     assert pools.reserved == reserved_by_the_model(events, known)
     assert set(left) == set(live)
 
@@ -58,12 +58,12 @@ def test_that_a_copy_goes_on_as_its_original_does_and_leaves_it_alone(before, af
     first, known, _ = written(before)
     second, more, _ = written(after)
     pools = Pools()
-    pools.replay(Script(known, {}), first)
+    pools.replay(Script(known, {}).part(first))
     held = pools.reserved
     copied = pools.copied()
-    copied.replay(Script(more, {}), second)
+    copied.replay(Script(more, {}).part(second))
     assert pools.reserved == held
-    pools.replay(Script(more, {}), second)
+    pools.replay(Script(more, {}).part(second))
     assert pools.reserved == copied.reserved
 
 
@@ -112,13 +112,13 @@ def test_that_a_tapes_small_tensors_count_at_their_highest_alone():
     small, large = 768 << 10, 30 * MIB
     pools = Pools()
     known = [0, small, large, small, small]
-    pools.replay(Script(known, {}), [1, 2, 3, -1, -3, 4])
+    pools.replay(Script(known, {}).part([1, 2, 3, -1, -3, 4]))
     assert pools.reserved == large + 2 * MIB
-    pools.replay(Script(known, {}), [1, 3, 4])
+    pools.replay(Script(known, {}).part([1, 3, 4]))
     assert pools.reserved == large + 4 * MIB
 
 
 def test_that_several_equal_tensors_on_a_tape_are_judged_by_the_size_of_one():
     pools = Pools()
-    pools.replay(Script([0, 20 * (512 << 10)], {1: 20}), [1, -1])
+    pools.replay(Script([0, 20 * (512 << 10)], {1: 20}).part([1, -1]))
     assert pools.reserved == 10 * MIB

@@ -19,6 +19,7 @@ from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.reserving import (
     ONE_BY_ONE,
     Live,
+    Part,
     Places,
     Pools,
     Script,
@@ -64,70 +65,104 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     alike = replace(plan, batch=0, length=0, compute=0, dropout=False, masks=False)
     alike = replace(alike, attention=Attention.EAGER, flash=False, adds=False)
     pools = loaded(model, alike, warms_up=run.warms_up).copied()
-    for place, aside in enumerate(run.asides):
-        _aside(pools, aside, 0 if place else run.workspace)
-    is_new = _step(pools, model, plan, run, is_first=True)
+    asides = [_halves(each) for each in run.asides]
+    for place, aside in enumerate(asides):
+        _forward(pools, aside, 0 if place else run.workspace)
+    passes = _passes_of(run.step, adds=plan.adds)
+    is_new = _step(pools, model, plan, run, passes)
     # Small states change little; what is large, or much, finds other blocks free.
     if is_new or run.step.reference or run.stepping.holds_much:
-        _step(pools, model, plan, run, is_first=False)
+        _step(pools, model, plan, replace(run, workspace=0), passes, is_first=False)
     most = max(each.bytes for each in run.step.highest.values())
-    for aside in run.asides:
-        if aside.bytes > most:  # after training the states lie in its way
-            _aside(pools, aside, 0)
+    for passing, aside in zip(run.asides, asides, strict=True):
+        if passing.bytes > most:  # after training the states lie in its way
+            _forward(pools, aside, 0)
     return pools.reserved
 
 
-def _aside(pools: Pools, aside: Passing, workspace: int) -> None:
-    tape = aside.tape
+_Halves = tuple[Part, Part]
+"""A forward pass up to its first product, and from there on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Passes:
+    """A step's passes, as pools read them.
+
+    Attributes:
+        ahead: Forward.
+        asked: The base alone, which is asked then, if it is.
+        turned: Backward up to the first product.
+        back: From there on.
+        again: The backward pass of further micro-batches, if there are any.
+    """
+
+    ahead: _Halves
+    asked: _Halves | None
+    turned: Part
+    back: Part
+    again: Part | None
+
+
+def _halves(passing: Passing) -> _Halves:
+    tape = passing.tape
     assert tape is not None
-    script = Script(tape.sizes, tape.counts)
-    _forward(pools, script, tape.events, tape.first_forward, workspace)
+    script, first = Script(tape.sizes, tape.counts), tape.first_forward
+    return script.part(tape.events[:first]), script.part(tape.events[first:])
+
+
+def _passes_of(step: Step, *, adds: bool) -> _Passes:
+    tape, first, turn = step.tape, step.first, step.turn
+    script, product = Script(tape.sizes, tape.counts), tape.first_product
+    ahead, beyond = first[: tape.first_forward], first[tape.first_forward : turn]
+    return _Passes(
+        (script.part(ahead), script.part(beyond)),
+        _halves(step.reference) if step.reference else None,
+        script.part(first[turn:product]),
+        script.part(first[product:]),
+        script.part(tape.events[turn:]) if adds else None,
+    )
 
 
 def _step(
-    pools: Pools, model: ModelArchitecture, plan: Plan, run: Run, *, is_first: bool
+    pools: Pools,
+    model: ModelArchitecture,
+    plan: Plan,
+    run: Run,
+    passes: _Passes,
+    *,
+    is_first: bool = True,
 ) -> bool:
     """Returns whether the next step finds other blocks free."""
-    step, workspace = run.step, run.workspace if is_first else 0
-    tape = step.tape
-    script = Script(tape.sizes, tape.counts)
-    own = 0 if run.asides else workspace  # else this thread has had its products
-    live = _ahead(pools, script, step, own)
-    turned = step.first[step.turn : tape.first_product]
-    live = pools.replay(script, turned, live)
-    if workspace:
-        pools.stand(workspace)  # of the thread that goes backward
-    gradients = pools.replay(script, step.first[tape.first_product :], live)
-    if plan.adds:
-        live = _ahead(pools, script, step, 0)
-        pools.replay(script, tape.events[step.turn :], live)
+    own = 0 if run.asides else run.workspace  # else this thread has had its products
+    live = pools.replay(passes.turned, _ahead(pools, passes, own))
+    if run.workspace:
+        pools.stand(run.workspace)  # of the thread that goes backward
+    gradients = pools.replay(passes.back, live)
+    if passes.again:
+        pools.replay(passes.again, _ahead(pools, passes, 0))
     is_new = take_step(pools, model, plan, run.stepping, is_first=is_first)
     for places in gradients.values():
         pools.end(places)
     return is_new
 
 
-def _ahead(pools: Pools, script: Script, step: Step, workspace: int) -> Live:
+def _ahead(pools: Pools, passes: _Passes, workspace: int) -> Live:
     """A forward pass, and behind it the base's alone where that is asked.
 
     It is the same in each micro-batch.
     """
-    events = step.first[: step.turn]
-    live = _forward(pools, script, events, step.tape.first_forward, workspace)
-    if step.reference:
-        _aside(pools, step.reference, 0)
+    live = _forward(pools, passes.ahead, workspace)
+    if passes.asked:
+        _forward(pools, passes.asked, 0)
     return live
 
 
-def _forward(
-    pools: Pools, script: Script, events: list[int], first: int, workspace: int
-) -> Live:
-    """Replay events; the first product of a thread makes its workspace."""
-    if not workspace:
-        return pools.replay(script, events)
-    live = pools.replay(script, events[:first])
-    pools.stand(workspace)
-    return pools.replay(script, events[first:], live)
+def _forward(pools: Pools, halves: _Halves, workspace: int) -> Live:
+    """Replay a pass; the first product of a thread makes its workspace."""
+    live = pools.replay(halves[0])
+    if workspace:
+        pools.stand(workspace)
+    return pools.replay(halves[1], live)
 
 
 @lru_cache(maxsize=8)  # a change of rows, attention or optimizer leaves it as it is

@@ -9,7 +9,9 @@ are counted alone.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, compress
+from operator import neg
 from typing import Any
 
 from studio.domain.memory.allocator import (
@@ -38,11 +40,9 @@ class Script:
     Attributes:
         sizes: By number of tensor, whole blocks.
         counts: Of numbers that stand for several equal tensors.
-        large: By event, whether it concerns the large pool.
-        small: By event, what it adds to the bytes of small tensors.
     """
 
-    __slots__ = ("counts", "large", "sizes", "small")
+    __slots__ = ("_large", "_small", "counts", "sizes")
 
     def __init__(self, sizes: Sequence[int], counts: Mapping[int, int]) -> None:
         self.sizes = sizes
@@ -52,8 +52,31 @@ class Script:
             large[number] = sizes[number] > LARGEST_SMALL * count
         small = [0 if is_large else n for n, is_large in zip(sizes, large, strict=True)]
         # An event that releases is the negative of a number, and so counts from behind.
-        self.large = [*large, *large[:0:-1]]
-        self.small = [*small, *(-size for size in small[:0:-1])]
+        self._large = [*large, *large[:0:-1]]
+        self._small = [*small, *map(neg, small[:0:-1])]
+
+    def part(self, events: Sequence[int]) -> "Part":
+        """A part of the tape: numbers as they are allocated; negative for releases."""
+        standing = list(accumulate(map(self._small.__getitem__, events), initial=0))
+        large = list(compress(events, map(self._large.__getitem__, events)))
+        return Part(self, large, max(standing), standing[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a tape, read once and replayed as often as it comes again.
+
+    Attributes:
+        script: The tape's tensors.
+        large: The events that concern the large pool.
+        most: Bytes of small tensors at the highest, beside those before it.
+        left: Those that still stand behind it.
+    """
+
+    script: Script
+    large: Sequence[int]
+    most: int
+    left: int
 
 
 class Pools:
@@ -72,28 +95,22 @@ class Pools:
         small = -(-self._small_most // SMALL_SEGMENT) * SMALL_SEGMENT
         return max(self._large.reserved + self._filled + small, self._before)
 
-    def replay(
-        self, script: Script, events: Sequence[int], live: Live | None = None
-    ) -> Live:
-        """Serve a tape.
+    def replay(self, part: Part, live: Live | None = None) -> Live:
+        """Serve a part of a tape.
 
         Args:
-            script: The tape's tensors.
-            events: Numbers of tensors as they are allocated; negative for releases.
-            live: What stands of an earlier part of the same tape.
+            part: What is allocated and released.
+            live: What stands of earlier parts of the same tape.
 
         Returns:
             What still stands: large tensors by number, and bytes of small ones.
         """
         live = {} if live is None else live
-        smalls = list(accumulate(map(script.small.__getitem__, events)))
-        if smalls:
-            self._small_most = max(self._small_most, self._small + max(smalls))
-            self._small += smalls[-1]
-            if standing := live.pop(_SMALL, 0) + smalls[-1]:
-                live[_SMALL] = standing
-        large = compress(events, map(script.large.__getitem__, events))
-        self._large.serve(large, script, live)
+        self._small_most = max(self._small_most, self._small + part.most)
+        self._small += part.left
+        if standing := live.pop(_SMALL, 0) + part.left:
+            live[_SMALL] = standing
+        self._large.serve(part, live)
         return live
 
     def stand(self, size: int, count: int = 1) -> Places:
@@ -154,11 +171,11 @@ class _Pool:
         self.take = self._taking()
         self.give = self._giving()
 
-    def serve(self, events: Iterable[int], script: Script, live: Live) -> None:
+    def serve(self, part: Part, live: Live) -> None:
         """Take and give back as a tape has it."""
         take, give = self.take, self.give
-        sizes, counts = script.sizes, script.counts
-        for number in events:
+        sizes, counts = part.script.sizes, part.script.counts
+        for number in part.large:
             if number < 0:
                 places = live.pop(-number)
                 if places.__class__ is list:
@@ -172,32 +189,27 @@ class _Pool:
                 live[number] = take(sizes[number])
 
     def _taking(self) -> Callable[[int], Block]:
-        sizes, blocks = self._sizes, self._blocks
+        sizes, blocks, insert = self._sizes, self._blocks, self._insert
 
         def take(size: int) -> Block:
             at = bisect_left(sizes, size)
-            if at < len(sizes):
-                found = sizes.pop(at)
-                block = blocks.pop(at)
+            if at == len(sizes):
+                return self._grown(size)
+            block = blocks[at]
+            rest = sizes[at] - size
+            if rest <= LARGEST_SMALL:
                 block[4] = False
-            else:
-                block = self._grown(size)
-                found = block[0]
-            rest = found - size
-            if rest > LARGEST_SMALL:
-                address = block[1] + size
-                behind = block[3]
-                split = [rest, address, block, behind, True]
-                if behind is not None:
-                    behind[2] = split
-                block[3] = split
-                block[0] = size
-                at = bisect_left(sizes, rest)
-                while at < len(sizes) and sizes[at] == rest and blocks[at][1] < address:
-                    at += 1
-                sizes.insert(at, rest)
-                blocks.insert(at, split)
-            return block
+                del sizes[at], blocks[at]
+                return block
+            address, before = block[1], block[2]
+            block[0], block[1] = rest, address + size
+            block[2] = taken = [size, address, before, block, False]
+            if before is not None:
+                before[3] = taken
+            sizes[at] = rest
+            if at and sizes[at - 1] >= rest:
+                insert(sizes.pop(at), blocks.pop(at))
+            return taken
 
         return take
 
@@ -236,12 +248,28 @@ class _Pool:
 
         return give
 
+    def _insert(self, size: int, block: Block) -> None:
+        """Put a free block where it belongs; `give` has it written out, for speed."""
+        sizes, blocks = self._sizes, self._blocks
+        at = bisect_left(sizes, size)
+        while at < len(sizes) and sizes[at] == size and blocks[at][1] < block[1]:
+            at += 1
+        sizes.insert(at, size)
+        blocks.insert(at, block)
+
     def _grown(self, size: int) -> Block:
         """A new segment, which lies below those before it, as in the model."""
         found = segment_bytes(size)
         self.reserved += found
         self._segments += 1
-        return [found, -self._segments * _GAP, None, None, False]
+        address = -self._segments * _GAP
+        rest = found - size
+        if rest <= LARGEST_SMALL:
+            return [found, address, None, None, False]
+        taken: Block = [size, address, None, None, False]
+        taken[3] = left = [rest, address + size, taken, None, True]
+        self._insert(rest, left)
+        return taken
 
     def stand(self, size: int, count: int) -> tuple[Block, ...]:
         """Many equal tensors: a few one by one, the rest together."""
