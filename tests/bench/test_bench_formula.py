@@ -18,7 +18,10 @@ DEVICE = TrainingDevice(
     has_bf16=True,
     compute_capability=(8, 9),
 )
-KEPT = (holding.loaded, run.training, run.measuring, run.first_answers)
+KEPT = (
+    *(holding.loaded, run.training, run.measuring, run.first_answers),
+    *(run.trained, run.measured, run.answered),
+)
 # What people slide: some leave all tapes as they are, some none.
 SLIDES = (
     lambda recipe: ("train.micro_batch", recipe.train.micro_batch + 1),

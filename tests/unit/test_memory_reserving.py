@@ -2,9 +2,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from studio.domain.memory.allocator import CachingAllocator, EmptyCache, rounded
-from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Pools, Script
+from studio.domain.memory.on_paper.extent import Extent
+from studio.domain.memory.on_paper.record import Template
+from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Pools
+from studio.domain.memory.on_paper.tape import Tape
 
 MIB = 1 << 20
+NUMBERS = Extent.of(0, 0).amounts(0)
 sizes = st.integers(MIB + 1, 60 * MIB).map(rounded)
 
 # Two free blocks of one size in two segments: which one is taken decides what is left.
@@ -30,6 +34,15 @@ def written(steps):
     return events, known, live
 
 
+def part_of(known, counts, events):
+    """All events of a tape with such sizes, as pools read them."""
+    tape = Tape()
+    tape.events, tape.sizes, tape.counts = events, known, counts
+    tape.names = [""] * len(known)
+    (part,) = Template(tape, events).at(NUMBERS).parts()
+    return part
+
+
 def reserved_by_the_model(events, known):
     model = CachingAllocator()
     for number in events:
@@ -45,7 +58,7 @@ def reserved_by_the_model(events, known):
 def test_that_the_fast_pools_hold_what_the_allocators_model_holds(steps):
     events, known, live = written(steps)
     pools = Pools()
-    left = pools.replay(Script(known, {}).part(events))
+    left = pools.replay(part_of(known, {}, events))
     assert pools.reserved == reserved_by_the_model(events, known)
     assert set(left) == set(live)
 
@@ -58,12 +71,12 @@ def test_that_a_copy_goes_on_as_its_original_does_and_leaves_it_alone(before, af
     first, known, _ = written(before)
     second, more, _ = written(after)
     pools = Pools()
-    pools.replay(Script(known, {}).part(first))
+    pools.replay(part_of(known, {}, first))
     held = pools.reserved
     copied = pools.copied()
-    copied.replay(Script(more, {}).part(second))
+    copied.replay(part_of(more, {}, second))
     assert pools.reserved == held
-    pools.replay(Script(more, {}).part(second))
+    pools.replay(part_of(more, {}, second))
     assert pools.reserved == copied.reserved
 
 
@@ -112,13 +125,13 @@ def test_that_a_tapes_small_tensors_count_at_their_highest_alone():
     small, large = 768 << 10, 30 * MIB
     pools = Pools()
     known = [0, small, large, small, small]
-    pools.replay(Script(known, {}).part([1, 2, 3, -1, -3, 4]))
+    pools.replay(part_of(known, {}, [1, 2, 3, -1, -3, 4]))
     assert pools.reserved == large + 2 * MIB
-    pools.replay(Script(known, {}).part([1, 3, 4]))
+    pools.replay(part_of(known, {}, [1, 3, 4]))
     assert pools.reserved == large + 4 * MIB
 
 
 def test_that_several_equal_tensors_on_a_tape_are_judged_by_the_size_of_one():
     pools = Pools()
-    pools.replay(Script([0, 20 * (512 << 10)], {1: 20}).part([1, -1]))
+    pools.replay(part_of([0, 512 << 10], {1: 20}, [1, -1]))
     assert pools.reserved == 10 * MIB

@@ -3,11 +3,13 @@ from functools import partial
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Heads
 from studio.domain.hardware import TrainingDevice
+from studio.domain.memory.on_paper.extent import Extent
 from studio.domain.memory.on_paper.linear import product
 from studio.domain.memory.on_paper.planning import plan_of
+from studio.domain.memory.on_paper.record import Template
 from studio.domain.memory.on_paper.repeating import Kind, Stream, often
 from studio.domain.memory.on_paper.rotary import rotated
-from studio.domain.memory.on_paper.run import measuring
+from studio.domain.memory.on_paper.run import measured
 from studio.domain.memory.on_paper.tape import Node, Tape
 from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import LOGITS
@@ -47,6 +49,11 @@ def ended(_tape, node):
     node.received()
 
 
+def in_bytes(tape):
+    """The record of a tape that was written down in numbers."""
+    return Template(tape).at(Extent.of(0, 0).amounts(0))
+
+
 def gone_through(kinds, *, drops=False, offloads=False):
     """Bytes that events add, where a stream went through blocks and back."""
     tape = Tape()
@@ -64,8 +71,8 @@ def gone_through(kinds, *, drops=False, offloads=False):
         stream.x.node.grad = tape.new(PASSED, 1)
         del stream
         tape.backward()
-    signed = tape.signed()
-    return tape, [signed[number] for number in tape.events]
+    record = in_bytes(tape)
+    return tape, [record.signed[number] for number in tape.events]
 
 
 def test_that_two_blocks_of_a_kind_are_written_as_two_kinds_of_one_block_are():
@@ -98,7 +105,8 @@ def test_that_blocks_between_leave_nothing_where_it_lies_in_main_memory():
 
 def test_that_each_block_between_has_gradients_of_its_own():
     tape, _ = gone_through([Kind(5, (INSIDE, PASSED))])
-    assert [tape.sizes[number] for number in tape.counts] == [
+    sizes = in_bytes(tape).sizes
+    assert [sizes[number] for number in tape.counts] == [
         3 * PASSED,
         3 * INSIDE,
         3 * PASSED,
@@ -225,7 +233,7 @@ def test_that_a_shared_matrix_passes_its_second_gradient_once_it_is_whole():
 
 def test_that_embeddings_live_until_the_decoder_returns():
     model = ModelArchitecture.from_config(GPT2)
-    tape = measuring(model, plan_with(), "evaluate").tape
+    tape = measured(model, plan_with(), "evaluate")
     words, positions = 2, 3  # behind the batch, which is the first
     for number in (words, positions):
         rest = tape.events[tape.events.index(-number) :]

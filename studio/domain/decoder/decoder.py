@@ -33,3 +33,8 @@ class Decoder:
     drops_embedding: bool = False
     tied: bool = False
     fused_attention: bool = True
+
+    @property
+    def windows(self) -> frozenset[int]:
+        """How far back blocks look, in tokens; 0 is to the beginning."""
+        return frozenset(block.window for block, _ in self.kinds)

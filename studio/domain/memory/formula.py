@@ -22,6 +22,7 @@ from studio.domain.memory.estimate import (
     MemoryPhase,
 )
 from studio.domain.memory.on_paper.holding import Run, reserved_bytes
+from studio.domain.memory.on_paper.passing import Passing
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.planning import (
     habits_of,
@@ -29,7 +30,7 @@ from studio.domain.memory.on_paper.planning import (
     plan_of,
     workspace_of,
 )
-from studio.domain.memory.on_paper.run import Passing, answering, measuring, training
+from studio.domain.memory.on_paper.run import answering, measuring, training
 from studio.domain.memory.on_paper.stepping import Stepping, temporaries
 from studio.domain.memory.on_paper.weights import (
     Trained,

@@ -7,6 +7,7 @@ ATen/native/transformers/cuda of torch 2.13.
 from functools import partial
 
 from studio.domain.decoder.block import Block, Heads
+from studio.domain.memory.on_paper.extent import Extent
 from studio.domain.memory.on_paper.operators import (
     cast,
     copied,
@@ -43,7 +44,7 @@ def attended(
     """
     query, key, value = streams
     heads = block.heads
-    masks = plan.masks or 0 < block.window <= plan.length
+    masks = plan.masks or block.window in plan.extent.narrow
     if plan.attention is Attention.EAGER:
         return _eager(tape, plan, heads, streams, seen)
     groups = heads.queries // heads.keys
@@ -70,16 +71,21 @@ def _by_kernel(
     by_groups: bool,
 ) -> Tensor:
     """The kernel of `scaled_dot_product_attention` that torch takes."""
-    rows = (plan.batch if plan.masks else 1) if masks else 0
+    hidden = _masked(plan) if masks else 0
     if not plan.card:
         # A processor's kernel works in registers, whatever the heads and masks.
-        return _fused(tape, plan, heads, inputs, rows)
+        return _fused(tape, plan, heads, inputs, hidden)
     is_half = inputs[0].width < FP32
     if plan.flash and is_half and not masks and heads.width <= _FLASH_HEAD:
         return _fused(tape, plan, heads, inputs, None)
     if (is_half and not plan.is_half and not plan.flash) or by_groups:
         return _math(tape, plan, heads, *inputs)
-    return _fused(tape, plan, heads, inputs, rows)
+    return _fused(tape, plan, heads, inputs, hidden)
+
+
+def _masked(plan: Plan) -> int:
+    """Entries of a mask: of each row its own, or one for all."""
+    return plan.extent.pairs if plan.masks else plan.extent.square
 
 
 def _repeated(tape: Tape, heads: Heads, x: Tensor) -> Tensor:
@@ -114,41 +120,40 @@ def _fused(
     inputs: tuple[Tensor, Tensor, Tensor],
     masked: int | None,
 ) -> Tensor:
-    """A fused kernel; `masked` rows have masks of their own, None is FlashAttention."""
+    """A fused kernel; its mask's entries, of which FlashAttention has none: None."""
     bias, flash = None, masked is None
     if masked:
-        entries = masked * plan.length * plan.length
-        bias = tape.new(entries, inputs[0].width)
+        bias = tape.new(masked, inputs[0].width)
     made = tape.new(inputs[0].count, inputs[0].width)
-    rows = plan.length
+    rows = plan.extent.tokens
     if not flash and plan.card:
-        rows = _up(rows, _STATISTICS_ROWS)
+        rows = plan.extent.padded_to(_STATISTICS_ROWS)
         if heads.width > _WIDE_OUTPUT and made.width < FP32:
             inside = tape.new(made.count, 4, ATTENTION)
             del inside
-    sums = tape.new(plan.batch * heads.queries * rows, 4)
+    sums = tape.new(heads.queries * rows, 4)
     if inputs[0].node is not None or inputs[1].node is not None:
         query, key, value = inputs
         kept = bias, key, sums, made_kept(made), query, value
         nodes = query.node, key.node, value.node
         sizes = [(x.count, x.width) for x in inputs]
         del query, key, value
-        meta = (plan.batch, plan.length, heads, flash, plan.card, sizes)
+        meta = (plan.extent, heads, flash, plan.card, sizes)
         made.node = tape.node(partial(_fused_back, meta), nodes, kept)
     return made
 
 
 def _fused_back(
-    meta: tuple[int, int, Heads, bool, bool, list[tuple[int, int]]],
+    meta: tuple[Extent, Heads, bool, bool, list[tuple[int, int]]],
     tape: Tape,
     node: Node,
 ) -> None:
     kept = node.ending()
     grad = node.received()
-    batch, length, heads, flash, is_card, sizes = meta
+    extent, heads, flash, is_card, sizes = meta
     grads = [tape.new(*each) for each in sizes]
     inner = (_inside_flash if flash else _inside_efficient)(
-        batch, length, heads, grads[0].width, grads[1].count
+        extent, heads, grads[0].width, grads[1].count
     )
     inside = [tape.storage(size, ATTENTION) for size in inner if is_card]
     del inside, kept, grad
@@ -157,11 +162,10 @@ def _fused_back(
 
 
 def _inside_flash(
-    batch: int, length: int, heads: Heads, width: int, key_entries: int
+    extent: Extent, heads: Heads, width: int, key_entries: int
 ) -> list[int]:
-    rows = _up(length, _FLASH_ROWS)
-    pairs = batch * heads.queries * rows
-    inside = [4 * pairs, 4 * pairs * _up(heads.width, _FLASH_WIDTH)]
+    rows = heads.queries * extent.padded_to(_FLASH_ROWS)
+    inside = [4 * rows, 4 * rows * _up(heads.width, _FLASH_WIDTH)]
     if heads.keys != heads.queries:
         copies = heads.queries // heads.keys * key_entries * width
         inside += [copies, copies]
@@ -169,15 +173,16 @@ def _inside_flash(
 
 
 def _inside_efficient(
-    batch: int, length: int, heads: Heads, width: int, _key_entries: int
+    extent: Extent, heads: Heads, width: int, _key_entries: int
 ) -> list[int]:
-    pairs, is_half = batch * heads.queries, width < FP32
-    workspace = _up(length, _TILE) * _up(heads.width, _TILE)
+    rows, is_half = heads.queries * extent.tokens, width < FP32
+    across = heads.queries * _up(heads.width, _TILE)
+    workspace = extent.padded_to(_TILE) * across
     if is_half and heads.width > _TILE:
-        workspace += _up(length, 2 * _TILE) * 2 * _up(heads.width, _TILE)
-    inside = [4 * pairs * length, 4 * pairs * workspace]
+        workspace += extent.padded_to(2 * _TILE) * 2 * across
+    inside = [4 * rows, 4 * workspace]
     if not is_half:
-        inside.append(4 * pairs * length * heads.width)
+        inside.append(4 * rows * heads.width)
     return inside
 
 
@@ -191,7 +196,7 @@ def _eager(
     """`eager_attention_forward` of transformers."""
     query, key, value = streams
     key, value = _repeated(tape, heads, key), _repeated(tape, heads, value)
-    pairs = plan.batch * heads.queries * plan.length * plan.length
+    pairs = heads.queries * plan.extent.pairs
     width = query.width
     if heads.keys < heads.queries and plan.autocast and width != plan.compute:
         key.strided = value.strided = False  # to cast a head seen often copies it
@@ -240,7 +245,7 @@ def _matmul(
     Heads that lie in the rows of several texts are copied to lie in a row of their own
     (ATen/native/LinearAlgebra.cpp, `matmul`, by `reshape`).
     """
-    copies = plan.batch > 1
+    copies = plan.extent.several
     if plan.autocast and casts:
         two = cast(tape, two, plan.compute)
         one = cast(tape, one, plan.compute)
@@ -277,10 +282,9 @@ def _math(
     width = query.width
     wide = query, key, value = [cast(tape, x, FP32) for x in (query, key, value)]
     query = scaled(tape, query)
-    seen = plan.length * plan.length * (plan.batch if plan.masks else 1)
-    mask = tape.new(seen, FP32)
+    mask = tape.new(_masked(plan), FP32)
     key, value = _repeated(tape, heads, key), _repeated(tape, heads, value)
-    pairs = plan.batch * heads.queries * plan.length * plan.length
+    pairs = heads.queries * plan.extent.pairs
     scores = shifted(
         tape, _matmul(tape, plan, query, scaled(tape, key), pairs, casts=False)
     )

@@ -38,16 +38,17 @@ def entered(
     model: ModelArchitecture,
     plan: Plan,
     begun: Backward | None = None,
-    rows: int = 1,
+    *,
+    apart: bool = False,
 ) -> tuple[Tensor, list[Tensor], Locals]:
     """The embedded batch, what lives beside it, and what the decoder's names hold.
 
     `begun` is what happens where a gradient arrives at the embedded batch, if it does:
     checkpointing needs one even where embeddings are frozen; the graph then holds on
-    to the batch. `rows` have positions of their own.
+    to the batch. Rows may have positions of their own, `apart` from others.
     """
-    tokens = plan.tokens
-    rows = plan.batch if plan.packs else rows
+    tokens = plan.extent.tokens
+    places = tokens if plan.packs or apart else plan.extent.length
     beside = [tape.new(3 * tokens, _LONG, BATCH)]
     x = tape.new(tokens * model.hidden, plan.outer)
     if begun is not None and begun is not ended:
@@ -65,12 +66,12 @@ def entered(
         x = scaled(tape, x)
     held = [Tensor(x.storage, x.count, x.width)]
     if model.decoder.positions:
-        held.append(tape.new(plan.length * rows * model.hidden, plan.plain))
+        held.append(tape.new(places * model.hidden, plan.plain))
         x = added(tape, x, held[1])
     names = Locals(held, _masks(tape, model, plan), [])
     rotary = max(block.heads.rotary for block, _ in model.decoder.kinds)
     if rotary:
-        entries = plan.length * rows * rotary
+        entries = places * rotary
         frequencies = tape.new(entries, 4)
         cosine = tape.new(entries, 4)
         del frequencies, cosine
@@ -82,16 +83,15 @@ def entered(
 
 def _masks(tape: Tape, model: ModelArchitecture, plan: Plan) -> dict[int, Tensor]:
     """One mask for each kind of window that needs one."""
-    pairs = plan.length * plan.length
-    rows = plan.batch if plan.masks else 1
+    pairs = plan.extent.pairs if plan.masks else plan.extent.square
     found: dict[int, Tensor] = {}
-    for window in {block.window for block, _ in model.decoder.kinds}:
+    for window in model.decoder.windows:
         if plan.attention is Attention.EAGER:
-            seen = _seen(tape, plan, rows * pairs, window)
-            found[window] = tape.new(rows * pairs, plan.plain)
+            seen = _seen(tape, plan, pairs, window)
+            found[window] = tape.new(pairs, plan.plain)
             del seen
-        elif plan.masks or 0 < window <= plan.length:
-            found[window] = _seen(tape, plan, rows * pairs, window)
+        elif plan.masks or window in plan.extent.narrow:
+            found[window] = _seen(tape, plan, pairs, window)
     return found
 
 
@@ -117,9 +117,9 @@ def _seen(tape: Tape, plan: Plan, pairs: int, window: int) -> Tensor:
     transformers, masking_utils.py).
     """
     if not (plan.packs and plan.masks):
-        if not 0 < window <= plan.length:
+        if window not in plan.extent.narrow:
             return tape.new(pairs, 1)
-        return _near(tape, plan.length * plan.length, pairs)
+        return _near(tape, plan.extent.square, pairs)
     shared = _judged(tape, pairs)
     near = _judged(tape, pairs) if window else None
     ordered = _judged(tape, pairs) if window else tape.new(pairs, 1)

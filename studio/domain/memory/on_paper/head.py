@@ -11,7 +11,6 @@ from studio.domain.memory.on_paper.tape import FP32, Node, Tape
 from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import GRADIENTS, LOGITS
 
-HEAD_TILE_ROWS = 4096  # trl kernels/chunked_logprob.py:31
 HEAD_TILE_COLUMNS = 32_768  # trl trainer/utils.py:1506
 _TILE_ON_PROCESSOR = 2048
 _TILES = 3  # how many equal tiles of the head are written down
@@ -49,7 +48,7 @@ class _Loss:
 def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> Tensor:
     """The `ChunkedLogProbFunction` of trl on all but each row's last token."""
     hidden, vocabulary = model.hidden, model.vocabulary
-    rows = plan.batch * (plan.length - 1)
+    rows, at_once = plan.extent.scored, plan.extent.chunk
     found = tape.new(rows * hidden, x.width)
     columns = HEAD_TILE_COLUMNS if plan.card else _TILE_ON_PROCESSOR
     width = plan.compute if plan.autocast else x.width
@@ -57,10 +56,10 @@ def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> T
     loss = _Loss(
         rows,
         hidden,
-        min(rows, HEAD_TILE_ROWS) * columns * width,
+        at_once * columns * width,
         x.width,
         x.count,
-        min(rows, HEAD_TILE_ROWS) * hidden * width if width != x.width else 0,
+        at_once * hidden * width if width != x.width else 0,
         tuple(each * hidden * width for each in cut),
         vocabulary * hidden if plan.trains_base or plan.embeddings_beside else 0,
         plan.outer,
@@ -167,9 +166,9 @@ def _wide(tape: Tape, logits: Tensor) -> Tensor:
 
 def _shifted(tape: Tape, plan: Plan, x: Tensor) -> Tensor:
     """All but each row's last token; of one row alone that is no copy."""
-    count = x.count // plan.length * (plan.length - 1)
+    count = x.count // plan.extent.tokens * plan.extent.scored
     made = Tensor(x.storage, count, x.width)
-    if plan.batch > 1:
+    if plan.extent.several:
         made = tape.new(count, x.width, LOGITS)
     made.node = tape.node(partial(_shifted_back, x.count), (x.node,))
     return made

@@ -14,7 +14,9 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block, LinearShape
 from studio.domain.decoder.vision import Tower
 from studio.domain.memory.allocator import LARGEST_SMALL
+from studio.domain.memory.on_paper.extent import Extent
 from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
+from studio.domain.memory.on_paper.passing import Passing
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.reserving import (
     ONE_BY_ONE,
@@ -22,9 +24,8 @@ from studio.domain.memory.on_paper.reserving import (
     Part,
     Places,
     Pools,
-    Script,
 )
-from studio.domain.memory.on_paper.run import Passing, Step
+from studio.domain.memory.on_paper.run import Step
 from studio.domain.memory.on_paper.stepping import Stepping, take_step
 from studio.domain.memory.on_paper.tape import BF16, FP32
 from studio.domain.memory.on_paper.weights import (
@@ -39,6 +40,10 @@ from studio.domain.recipe_options import Attention
 # Names by whose order attention's weights are loaded before the feed-forward block's,
 # and the head behind all blocks (transformers sorts by name).
 _ATTENTION_FIRST = frozenset({"c_attn", "query_key_value"})
+_NONE = Extent.of(0, 0)  # weights arrive alike for all batches
+
+# Of a pass as `on_paper/run.py` cuts it.
+_Parts = tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +67,17 @@ class Run:
 
 def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     """What the allocator holds at the highest."""
-    alike = replace(plan, batch=0, length=0, compute=0, dropout=False, masks=False)
+    alike = replace(plan, extent=_NONE, compute=0, dropout=False, masks=False)
     alike = replace(alike, attention=Attention.EAGER, flash=False, adds=False)
     pools = loaded(model, alike, warms_up=run.warms_up).copied()
-    asides = [_halves(each) for each in run.asides]
+    asides = [_parts(each) for each in run.asides]
     for place, aside in enumerate(asides):
         _forward(pools, aside, 0 if place else run.workspace)
-    passes = _passes_of(run.step, adds=plan.adds)
+    asked = run.step.reference
+    passes = run.step.tape.parts(), _parts(asked) if asked else ()
     is_new = _step(pools, model, plan, run, passes)
     # Small states change little; what is large, or much, finds other blocks free.
-    if is_new or run.step.reference or run.stepping.holds_much:
+    if is_new or asked or run.stepping.holds_much:
         _step(pools, model, plan, replace(run, workspace=0), passes, is_first=False)
     most = max(each.bytes for each in run.step.highest.values())
     for passing, aside in zip(run.asides, asides, strict=True):
@@ -80,89 +86,58 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     return pools.reserved
 
 
-_Halves = tuple[Part, Part]
-"""A forward pass up to its first product, and from there on."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Passes:
-    """A step's passes, as pools read them.
-
-    Attributes:
-        ahead: Forward.
-        asked: The base alone, which is asked then, if it is.
-        turned: Backward up to the first product.
-        back: From there on.
-        again: The backward pass of further micro-batches, if there are any.
-    """
-
-    ahead: _Halves
-    asked: _Halves | None
-    turned: Part
-    back: Part
-    again: Part | None
-
-
-def _halves(passing: Passing) -> _Halves:
-    tape = passing.tape
-    assert tape is not None
-    script, first = Script(tape.sizes, tape.counts), tape.first_forward
-    return script.part(tape.events[:first]), script.part(tape.events[first:])
-
-
-def _passes_of(step: Step, *, adds: bool) -> _Passes:
-    tape, first, turn = step.tape, step.first, step.turn
-    script, product = Script(tape.sizes, tape.counts), tape.first_product
-    ahead, beyond = first[: tape.first_forward], first[tape.first_forward : turn]
-    return _Passes(
-        (script.part(ahead), script.part(beyond)),
-        _halves(step.reference) if step.reference else None,
-        script.part(first[turn:product]),
-        script.part(first[product:]),
-        script.part(tape.events[turn:]) if adds else None,
-    )
-
-
 def _step(
     pools: Pools,
     model: ModelArchitecture,
     plan: Plan,
     run: Run,
-    passes: _Passes,
+    passes: tuple[_Parts, _Parts],
     *,
     is_first: bool = True,
 ) -> bool:
-    """Returns whether the next step finds other blocks free."""
+    """A step's passes, and those of the base alone, which is asked then if it is.
+
+    Returns:
+        Whether the next step finds other blocks free.
+    """
+    (*_, turned, back, again), _ = passes
     own = 0 if run.asides else run.workspace  # else this thread has had its products
-    live = pools.replay(passes.turned, _ahead(pools, passes, own))
+    live = pools.replay(turned, _ahead(pools, passes, own))
     if run.workspace:
         pools.stand(run.workspace)  # of the thread that goes backward
-    gradients = pools.replay(passes.back, live)
-    if passes.again:
-        pools.replay(passes.again, _ahead(pools, passes, 0))
+    gradients = pools.replay(back, live)
+    if plan.adds:
+        pools.replay(again, _ahead(pools, passes, 0))
     is_new = take_step(pools, model, plan, run.stepping, is_first=is_first)
     for places in gradients.values():
         pools.end(places)
     return is_new
 
 
-def _ahead(pools: Pools, passes: _Passes, workspace: int) -> Live:
+def _ahead(pools: Pools, passes: tuple[_Parts, _Parts], workspace: int) -> Live:
     """A forward pass, and behind it the base's alone where that is asked.
 
     It is the same in each micro-batch.
     """
-    live = _forward(pools, passes.ahead, workspace)
-    if passes.asked:
-        _forward(pools, passes.asked, 0)
+    own, asked = passes
+    live = _forward(pools, own, workspace)
+    if asked:
+        _forward(pools, asked, 0)
     return live
 
 
-def _forward(pools: Pools, halves: _Halves, workspace: int) -> Live:
+def _parts(passing: Passing) -> _Parts:
+    assert passing.tape is not None
+    return passing.tape.parts()
+
+
+def _forward(pools: Pools, parts: _Parts, workspace: int) -> Live:
     """Replay a pass; the first product of a thread makes its workspace."""
-    live = pools.replay(halves[0])
+    before, behind, *_ = parts
+    live = pools.replay(before)
     if workspace:
         pools.stand(workspace)
-    return pools.replay(halves[1], live)
+    return pools.replay(behind, live)
 
 
 @lru_cache(maxsize=8)  # a change of rows, attention or optimizer leaves it as it is

@@ -149,7 +149,7 @@ def _streams(
 
 def _normed_stream(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
     whole = block.query_norm is QueryNorm.WHOLE
-    row = x.count // plan.tokens if whole else block.heads.width
+    row = x.count // plan.extent.tokens if whole else block.heads.width
     made = normed(tape, plan, block.norm, x, row)
     made.strided = x.strided
     return made

@@ -16,9 +16,6 @@ from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import DEQUANTIZED, GRADIENTS
 
 QUANTIZATION_BLOCK = 64  # bitsandbytes nn/modules.py:230
-# Rows up to which 4-bit weights are multiplied without unpacking them, if the inner
-# width is made of whole blocks (bitsandbytes backends/cuda/ops.py).
-FUSED_ROWS = 32
 
 
 def linear(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
@@ -157,7 +154,7 @@ def _four_bit(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
     x = cast(tape, x, plan.compute)
     rows, weights = x.count // layer.inputs, layer.inputs * layer.outputs
     tape.multiplies()
-    inside = _unpacked(tape, plan, layer, rows) if plan.card else ()
+    inside = _unpacked(tape, plan, layer) if plan.card else ()
     made = tape.new(rows * layer.outputs, plan.compute)
     del inside
     if x.node is not None:
@@ -168,9 +165,9 @@ def _four_bit(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) -> Tensor:
     return left
 
 
-def _unpacked(tape: Tape, plan: Plan, layer: LinearShape, rows: int) -> object:
+def _unpacked(tape: Tape, plan: Plan, layer: LinearShape) -> object:
     """`_dequant_linear_fallback` (bitsandbytes backends/cuda/ops.py)."""
-    if rows <= FUSED_ROWS and layer.inputs % QUANTIZATION_BLOCK == 0:
+    if plan.extent.fused and layer.inputs % QUANTIZATION_BLOCK == 0:
         return ()
     weights = layer.inputs * layer.outputs
     scales = 4 * -(-weights // QUANTIZATION_BLOCK)

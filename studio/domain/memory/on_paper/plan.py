@@ -1,8 +1,9 @@
 """What a recipe decides for one batch on one device, in bytes and counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from studio.domain.decoder.block import LinearShape
+from studio.domain.memory.on_paper.extent import RANK, Extent
 from studio.domain.memory.on_paper.tape import FP32
 from studio.domain.recipe_options import ATTENTION_ONLY, MLP_ONLY, Attention
 
@@ -12,8 +13,7 @@ class Plan:
     """The formats and sizes that operators are written down with.
 
     Attributes:
-        batch: Rows.
-        length: Tokens of a row.
+        extent: The size of the batch.
         load: Bytes of an entry of weights that aren't quantised.
         plain: The same after another program cast them.
         norms: The same of norms' vectors.
@@ -43,8 +43,7 @@ class Plan:
         noise: Whether noise is added to what is embedded (NEFTune).
     """
 
-    batch: int
-    length: int
+    extent: Extent
     load: int
     plain: int
     norms: int
@@ -72,10 +71,14 @@ class Plan:
     adds: bool
     noise: bool
 
-    @property
-    def tokens(self) -> int:
-        """Tokens of the batch."""
-        return self.batch * self.length
+    def outlined(self) -> "Plan":
+        """The same for a batch of any size, and adapters of any rank."""
+        extent, rank = self.extent.outlined(), RANK if self.rank else 0
+        return replace(self, extent=extent, rank=rank)
+
+    def amounts(self) -> tuple[int, ...]:
+        """What the outline's symbols stand for."""
+        return self.extent.amounts(self.rank)
 
     @property
     def quantizes(self) -> bool:

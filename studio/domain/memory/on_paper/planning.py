@@ -10,6 +10,7 @@ from studio.domain.memory.card_habits import (
     has_grouped_product,
     workspace_bytes,
 )
+from studio.domain.memory.on_paper.extent import Extent
 from studio.domain.memory.on_paper.plan import Plan
 from studio.domain.memory.on_paper.run import Habits
 from studio.domain.memory.on_paper.tape import FP32
@@ -46,8 +47,7 @@ def plan_of(
     targets = recipe.lora.targets
     plain = FP32 if compat.upcast_unquantized and quantizes else _WIDTHS[load]
     return Plan(
-        batch=batch,
-        length=train.sequence_length,
+        extent=Extent.of(batch, train.sequence_length, model.decoder.windows),
         load=_WIDTHS[load],
         plain=plain,
         norms=FP32 if compat.upcast_norms and quantizes else plain,

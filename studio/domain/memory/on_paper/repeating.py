@@ -144,7 +144,7 @@ def _between(
     for number in _left(tape, last) if count else ():
         made = len(tape.sizes)
         tape.counts[made] = count
-        tape.sizes.append(count * tape.sizes[number])
+        tape.sizes.append(tape.sizes[number])
         tape.names.append(tape.names[number])
         if number in ending:
             others.append(made)

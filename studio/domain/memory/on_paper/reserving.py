@@ -10,8 +10,6 @@ are counted alone.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, compress
-from operator import neg
 from typing import Any
 
 from studio.domain.memory.allocator import (
@@ -34,49 +32,23 @@ Live = dict[int, Any]
 _SMALL = 0  # where bytes of small tensors stand in it; no tensor has that number
 
 
-class Script:
-    """A tape as pools read it.
-
-    Attributes:
-        sizes: By number of tensor, whole blocks.
-        counts: Of numbers that stand for several equal tensors.
-    """
-
-    __slots__ = ("_large", "_small", "counts", "sizes")
-
-    def __init__(self, sizes: Sequence[int], counts: Mapping[int, int]) -> None:
-        self.sizes = sizes
-        self.counts = counts
-        large = [size > LARGEST_SMALL for size in sizes]
-        for number, count in counts.items():
-            large[number] = sizes[number] > LARGEST_SMALL * count
-        small = [0 if is_large else n for n, is_large in zip(sizes, large, strict=True)]
-        # An event that releases is the negative of a number, and so counts from behind.
-        self._large = [*large, *large[:0:-1]]
-        self._small = [*small, *map(neg, small[:0:-1])]
-
-    def part(self, events: Sequence[int]) -> "Part":
-        """A part of the tape: numbers as they are allocated; negative for releases."""
-        standing = list(accumulate(map(self._small.__getitem__, events), initial=0))
-        large = list(compress(events, map(self._large.__getitem__, events)))
-        return Part(self, large, max(standing), standing[-1])
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of a tape, read once and replayed as often as it comes again.
 
     Attributes:
-        script: The tape's tensors.
-        large: The events that concern the large pool.
+        sizes: By number of tensor, whole blocks.
+        counts: Of numbers that stand for several equal tensors.
+        large: Numbers of large tensors as they are allocated; negative for releases.
         most: Bytes of small tensors at the highest, beside those before it.
         left: Those that still stand behind it.
     """
 
-    script: Script
+    sizes: Sequence[int]
+    counts: Mapping[int, int]
     large: Sequence[int]
-    most: int
-    left: int
+    most: int = 0
+    left: int = 0
 
 
 class Pools:
@@ -174,7 +146,7 @@ class _Pool:
     def serve(self, part: Part, live: Live) -> None:
         """Take and give back as a tape has it."""
         take, give = self.take, self.give
-        sizes, counts = part.script.sizes, part.script.counts
+        sizes, counts = part.sizes, part.counts
         for number in part.large:
             if number < 0:
                 places = live.pop(-number)

@@ -1,20 +1,22 @@
 """One run on paper: a training step, a measurement, answers; what each holds."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import accumulate
 from math import prod
 
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.decoder.block import Block, Norm
 from studio.domain.memory.estimate import MemoryPhase
 from studio.domain.memory.on_paper.entry import Locals, ended, entered
+from studio.domain.memory.on_paper.extent import Extent
 from studio.domain.memory.on_paper.head import full_loss, tiled_loss
 from studio.domain.memory.on_paper.layer import passed
 from studio.domain.memory.on_paper.norms import normed
 from studio.domain.memory.on_paper.operators import cast
+from studio.domain.memory.on_paper.passing import Passing, highest
 from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.record import Record, Template
 from studio.domain.memory.on_paper.repeating import Kind, Stream, often
 from studio.domain.memory.on_paper.tape import FP32, Backward, Node, Tape
 from studio.domain.memory.on_paper.tensors import Tensor
@@ -61,65 +63,54 @@ class Habits:
 
 
 @dataclass(frozen=True, slots=True)
-class Passing:
-    """The highest point of a phase, beside what stands from loading on.
-
-    Attributes:
-        bytes: Live there.
-        tape: On which it is, if on any.
-        end: Of the tape's events up to there.
-        turn: From which storage on they came to be in the backward pass.
-        beside: Further bytes, by component and phase.
-    """
-
-    bytes: int
-    tape: Tape | None = None
-    end: int = 0
-    turn: int = 0
-    beside: Mapping[tuple[str, str], int] = field(default_factory=dict)
-
-    def parts(self) -> dict[tuple[str, str], int]:
-        """Bytes by component and by the phase that each came to be in."""
-        found = dict(self.beside)
-        if self.tape is None:
-            return found
-        forward, backward = MemoryPhase.FORWARD.value, MemoryPhase.BACKWARD.value
-        names, sizes = self.tape.names, self.tape.sizes
-        events = self.tape.events[: self.end]
-        for at in set(events).difference([-number for number in events]):
-            if at > 0:
-                key = names[at], forward if at < self.turn else backward
-                found[key] = found.get(key, 0) + sizes[at]
-        return found
-
-    def and_beside(self, name: str, phase: str, amount: int) -> "Passing":
-        """The same with something more."""
-        beside = {**self.beside, (name, phase): amount}
-        return replace(self, bytes=self.bytes + amount, beside=beside)
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """A forward and a backward pass.
 
     Attributes:
         highest: The highest point of each, where gradients stand already if they do.
-        tape: Of both; the gradients it kept still stand.
-        first: The events of a step's first micro-batch.
-        turn: How many of them are the forward pass's.
+        tape: Of both, where gradients stand already if they do. Its parts are those
+            of a forward pass up to the first product and from there on, of the first
+            micro-batch's backward pass likewise, and of the others' in one.
         reference: The base alone, which is asked then, if it is.
     """
 
     highest: Mapping[MemoryPhase, Passing]
-    tape: Tape
-    first: list[int]
-    turn: int
+    tape: Record
     reference: Passing | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A forward and a backward pass for any batch.
+
+    Attributes:
+        template: Of both, as `Step.tape` has them.
+        turn: How many events are the forward pass's.
+        made: Which storage came to be first in the backward pass.
+    """
+
+    template: Template
+    turn: int
+    made: int
 
 
 @lru_cache(maxsize=8)  # an optimizer's change asks for the same one again
 def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
     """A forward and a backward pass."""
+    draft = trained(model, plan.outlined(), habits)
+    tape, turn = draft.template.at(plan.amounts()), draft.turn
+    forward, backward = highest(tape, draft.made, turn)
+    asked = None
+    if habits.refers:
+        asked = measuring(model, replace(plan, rank=0, adds=False), REFERENCE)
+        forward = max(forward, _referring(tape, turn, asked.bytes), key=_bytes)
+    points = {MemoryPhase.FORWARD: forward, MemoryPhase.BACKWARD: backward}
+    return Step(points, tape, asked)
+
+
+@lru_cache(maxsize=32)
+def trained(model: ModelArchitecture, plan: Plan, habits: Habits) -> _Draft:
+    """Both passes by a plan's outline."""
     tape = Tape()
     tape.drops_out = plan.drops
     tape.passing = CHECKPOINTED
@@ -134,21 +125,23 @@ def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
         _backward(tape, loss)
     del loss
     tape.end_graph()
-    first = tape.events
+    ahead, behind = tape.events[:turn], tape.events[turn:]
+    product = tape.first_product - turn
     if plan.adds:
         tape.events = tape.adding()
-    forward, backward = _highest(tape, made, turn)
-    asked = None
-    if habits.refers:
-        asked = measuring(model, replace(plan, rank=0, adds=False), REFERENCE)
-        forward = max(forward, _referring(tape, turn, asked.bytes), key=_bytes)
-    highest = {MemoryPhase.FORWARD: forward, MemoryPhase.BACKWARD: backward}
-    return Step(highest, tape, first, turn, asked)
+    stretches = *_halves(tape, ahead), behind[:product], behind[product:]
+    again = tape.events[turn:] if plan.adds else []
+    return _Draft(Template(tape, *stretches, again), turn, made)
 
 
-def _referring(tape: Tape, turn: int, asked: int) -> Passing:
+def _halves(tape: Tape, events: list[int]) -> tuple[list[int], list[int]]:
+    """Up to the first product, and from there on."""
+    return events[: tape.first_forward], events[tape.first_forward :]
+
+
+def _referring(tape: Record, turn: int, asked: int) -> Passing:
     """The base alone goes through the batch while what was remembered lies there."""
-    held = sum(map(tape.signed().__getitem__, tape.events[:turn]))
+    held = sum(map(tape.signed.__getitem__, tape.template.events[:turn]))
     standing = Passing(held, tape, turn, len(tape.sizes))
     return standing.and_beside(REFERENCE, MemoryPhase.FORWARD.value, asked)
 
@@ -160,8 +153,24 @@ def _bytes(passing: Passing) -> int:
 @lru_cache(maxsize=8)
 def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     """A forward pass without a graph, to the loss."""
+    return _passing(measured(model, plan.outlined(), name), plan)
+
+
+def _passing(template: Template, plan: Plan) -> Passing:
+    (most,) = highest(template.at(plan.amounts()), 0)
+    return most
+
+
+@lru_cache(maxsize=32)
+def measured(model: ModelArchitecture, plan: Plan, name: str) -> Template:
+    """The same by a plan's outline."""
     tape = Tape()
     tape.passing = name
+    _measure(tape, model, plan)
+    return Template(tape, *_halves(tape, tape.events))
+
+
+def _measure(tape: Tape, model: ModelArchitecture, plan: Plan) -> None:
     x, _beside, names = entered(tape, model, plan)
     stream = Stream(x)
     del x
@@ -172,8 +181,6 @@ def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     tiled_loss(tape, plan, x, model)
     del x
     tape.end_forward()
-    (most,) = _highest(tape, 0)
-    return most
 
 
 def _forward(
@@ -279,20 +286,6 @@ def _last_norm(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) -> T
     return normed(tape, plan, block.norm, x, block.hidden)
 
 
-def _highest(tape: Tape, made: int, *turns: int) -> list[Passing]:
-    """The highest points of what lies between turns of a tape's events.
-
-    `made` is from which storage on they came to be in the backward pass.
-    """
-    held = list(accumulate(map(tape.signed().__getitem__, tape.events)))
-    ends = (*turns, len(held))
-    found = []
-    for start, stop in zip((0, *turns), ends, strict=True):
-        most = max(held[start:stop])
-        found.append(Passing(most, tape, held.index(most, start) + 1, made))
-    return found
-
-
 def answering(
     model: ModelArchitecture, plan: Plan, recipe: Recipe, name: str
 ) -> Passing:
@@ -301,16 +294,29 @@ def answering(
     words = max((len(prompt.split()) * 2 for prompt in asked), default=0)
     length = (words or recipe.train.sequence_length // _PROMPT_SHARE) + SAMPLE_TOKENS
     batch = min(len(asked) or _DEFAULT_PROMPTS, _TOGETHER)
-    plan = replace(plan, batch=batch, length=length, adds=False, masks=False)
-    return first_answers(model, plan, name)
+    extent = Extent.of(batch, length, model.decoder.windows)
+    return first_answers(
+        model, replace(plan, extent=extent, adds=False, masks=False), name
+    )
 
 
 @lru_cache(maxsize=8)  # a change of the micro-batch asks for the same one again
 def first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     """The first pass over the sample prompts, which fills the cache of keys."""
+    return _passing(answered(model, plan.outlined(), name), plan)
+
+
+@lru_cache(maxsize=32)
+def answered(model: ModelArchitecture, plan: Plan, name: str) -> Template:
+    """The same by a plan's outline."""
     tape = Tape()
     tape.passing = name
-    x, _beside, _names = entered(tape, model, plan, rows=plan.batch)
+    _answer(tape, model, plan)
+    return Template(tape, *_halves(tape, tape.events))
+
+
+def _answer(tape: Tape, model: ModelArchitecture, plan: Plan) -> None:
+    x, _beside, _names = entered(tape, model, plan, apart=True)
     tape.cached = []
     stream = Stream(x)
     del x
@@ -323,8 +329,6 @@ def first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     cast(tape, logits, 4)  # when a token is chosen
     del logits
     tape.end_forward()
-    (most,) = _highest(tape, 0)
-    return most
 
 
 def _last_logits(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) -> Tensor:
@@ -333,7 +337,7 @@ def _last_logits(tape: Tape, model: ModelArchitecture, plan: Plan, x: Tensor) ->
     narrowed = None
     if plan.outer != width:
         narrowed = tape.new(model.vocabulary * model.hidden, width, LOGITS)
-    logits = tape.new(plan.batch * model.vocabulary, width, LOGITS)
+    logits = tape.new(plan.extent.batch * model.vocabulary, width, LOGITS)
     del narrowed
     for _ in range(model.decoder.head_steps):
         logits = tape.new(logits.count, width, LOGITS)

@@ -15,7 +15,6 @@ from studio.domain.memory.on_paper.tensors import Storage, Tensor, holders
 
 BF16, FP32 = 2, 4  # bytes of an entry
 BLOCK = 512  # c10/core/AllocatorConfig.h: what the allocator rounds to
-_UP, _DOWN = BLOCK - 1, -BLOCK  # adds and masks what rounds up to whole blocks
 
 
 Backward = Callable[["Tape", "Node"], None]
@@ -120,7 +119,7 @@ class Tape:
     Attributes:
         cached: Keys and values of the answers so far, where any are asked for.
         events: Numbers of storages as they are allocated; negative for releases.
-        sizes: Bytes of each storage, by its number; rounded to blocks.
+        sizes: Bytes of each storage, by its number; in symbols (`extent.py`) or not.
         counts: Of storages that stand for several equal ones, how many.
         names: Component of each storage.
         passing: Component of what is written down without a name.
@@ -168,15 +167,14 @@ class Tape:
         """Allocate bytes."""
         sizes, write = self.sizes, self._write
         number = len(sizes)
-        sizes.append(size + _UP & _DOWN)
+        sizes.append(size)
         self.names.append(name or self.passing)
         write(number)
         return Storage(write, number)
 
     def several(self, size: int, count: int, name: str) -> Storage:
         """Allocate `count` storages of `size` bytes, written down as one."""
-        made = self.storage(0, name)
-        self.sizes[made.number] = -(-size // BLOCK) * BLOCK * count
+        made = self.storage(size, name)
         self.counts[made.number] = count
         return made
 
@@ -185,7 +183,7 @@ class Tape:
         # As `storage` does, which would be one call more.
         sizes, write = self.sizes, self._write
         number = len(sizes)
-        sizes.append(count * width + _UP & _DOWN)
+        sizes.append(count * width)
         self.names.append(name or self.passing)
         write(number)
         return Tensor(Storage(write, number), count, width)
@@ -319,14 +317,6 @@ class Tape:
         others += filter(None, images)
         self.events += [-number for number in others]
         others.clear()
-
-    def signed(self) -> list[int]:
-        """What events add to the bytes that live, by their numbers.
-
-        The negative number of a release counts from the list's end.
-        """
-        sizes = self.sizes
-        return [*sizes, *(-size for size in sizes[:0:-1])]
 
     def rename(self, tensor: Tensor, name: str) -> None:
         """Count a tensor that was just allocated to a component."""
