@@ -196,8 +196,8 @@ def overlap_with(path: Path, choice: Choice, other: Path) -> DataFinding | None:
             places,
             f"{{rows}} {stand} in {other.name} as well, but for spaces and capitals.",
             why="What is measured on that file then looks better than it is.",
-            fix=f"Leave them out of a new file: data fix --codes data.overlap "
-            f"--against {other.name}.",
+            fix="Leave them out of a new file; in a terminal: snugtune data fix FILE "
+            f"--codes data.overlap --against {other.name} -o NEW.",
         ),
         None,
     )

@@ -166,6 +166,6 @@ def _taken(out: RunDirectory, what: str, more: str) -> StudioError:
         "combine.place-taken",
         what,
         why="It was left as it is.",
-        fix=f"Choose another folder{more}.",
+        fix=f"Give it another name or folder{more}.",
         where=str(out.path),
     )
