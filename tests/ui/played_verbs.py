@@ -272,7 +272,12 @@ def combine(given: argparse.Namespace) -> int:
     while given.out.name == "wait":
         time.sleep(0.05)
     if given.out.exists():
-        say(event="failed", kind="combine.place-taken", message="It is there already.")
+        say(
+            event="failed",
+            kind="combine.place-taken",
+            message="It is there already.",
+            advice="Give it another name or folder, or add --overwrite.",
+        )
         return 10
     (given.out / "adapter").mkdir(parents=True)
     doubt = {"code": "combine.precisions", "severity": "warning", "what": "NF4, BF16."}

@@ -151,6 +151,8 @@ def test_that_a_refusal_stays_in_the_dialog(qtbot, page, example, opened):
     assert not dialog.combine.isEnabled()
     qtbot.waitUntil(dialog.combine.isEnabled, timeout=PATIENCE_MS)
     assert dialog.findings.count() == 1
+    text = dialog.findings.itemAt(0).widget().text
+    assert text.consequence == f"Give it another “{dialog.name.accessibleName()}”."
     assert opened == []
     dialog.reject()
 

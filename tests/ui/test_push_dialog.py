@@ -117,6 +117,10 @@ def test_that_a_refusal_is_told_and_another_try_is_free(qtbot, asked):
     form.name.setText("cheese")
     form.push.click()
     assert dialog.findings.count() == 1
+    text = dialog.findings.itemAt(0).widget().text
+    assert text.what == "“cheese” is no name of a repository."
+    assert text.consequence.startswith("Write owner/name, ")
+    assert "--" not in text.consequence
     assert not asked.orders
     form.name.setText("me/gone")
     assert dialog.findings.count() == 0

@@ -1,10 +1,11 @@
-"""A finding as the card that shows it; the words are the finding's own."""
+"""A finding as the card that shows it, in the words of the window."""
 
 from typing import Final
 
 from PySide6.QtWidgets import QVBoxLayout
 
 from studio.domain.finding import Finding, Severity
+from studio.ui.pages.window_words import in_window
 from studio.ui.widgets.finding_card import FindingCard, FindingKind, FindingText, Fix
 
 _KINDS: Final = {
@@ -16,12 +17,13 @@ _KINDS: Final = {
 
 def finding_text(finding: Finding, fixes: tuple[Fix, ...] = ()) -> FindingText:
     """What a card says of a finding; the place stands with the consequence."""
-    told = finding.where.casefold() in finding.what.casefold()
-    place = f"Where: {finding.where}" if finding.where and not told else ""
-    below = [finding.why, finding.how_to_fix, place]
+    said = in_window(finding)
+    told = said.where.casefold() in said.what.casefold()
+    place = f"Where: {said.where}" if said.where and not told else ""
+    below = [said.why, said.how_to_fix, place]
     return FindingText(
-        kind=_KINDS[finding.severity],
-        what=finding.what,
+        kind=_KINDS[said.severity],
+        what=said.what,
         consequence=" ".join(part for part in below if part),
         fixes=fixes,
     )

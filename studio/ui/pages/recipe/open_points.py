@@ -6,6 +6,7 @@ from typing import Final
 from studio.domain.finding import Finding, Severity
 from studio.domain.recipe import OPTIONS
 from studio.ui.pages.recipe.remedies import Remedy
+from studio.ui.pages.window_words import in_window
 from studio.ui.widgets.finding_card import FindingKind, FindingText, Fix
 
 REMEDY: Final = "remedy"
@@ -53,7 +54,7 @@ def _consequence(finding: Finding, ways_out: tuple[Remedy, ...]) -> str:
         return f"{finding.why} Each is enough:".strip()
     if ways_out:
         return f"{finding.why} This is enough:".strip()
-    return f"{finding.why} {finding.how_to_fix}".strip()
+    return f"{finding.why} {in_window(finding).how_to_fix}".strip()
 
 
 def _remedy_fixes(ways_out: tuple[Remedy, ...]) -> tuple[Fix, ...]:
