@@ -57,3 +57,33 @@ def test_that_another_run_begins_with_an_empty_chart(chart):
     assert chart.highest() is None
     shared_feed().drain()
     assert not chart._peak_words.isVisible()
+
+
+def test_that_a_reading_of_the_recipe_before_does_not_move_the_prediction(chart):
+    chart.set_total(10)
+    chart.append([(1, 2 * GIB), (2, 2 * GIB), (3, GIB // 2)])
+    chart.set_prediction(GIB, GIB - GIB // 8, GIB + GIB // 8, since=2)
+    drawn(chart)
+    assert chart._peak_words.pos().y() == 1 + 1 / 8
+    chart.append([(4, 2 * GIB)])
+    drawn(chart)
+    assert chart._peak_words.pos().y() == 1 - 1 / 8
+
+
+def scene_box(item):
+    margin = item.document().documentMargin()
+    box = item.mapRectToScene(item.boundingRect())
+    return box.adjusted(margin, margin, -margin, -margin)
+
+
+@pytest.mark.parametrize("held", [0.5, 0.9, 1.2, 1.5, 1.8, 2.0, 2.3, 2.6])
+def test_that_a_mark_never_hides_the_words_of_the_highest_reading(chart, held):
+    chart.set_total(12)
+    chart.append([(1, round(held * GIB)), (2, GIB // 4), (3, GIB // 4)])
+    chart.set_prediction(GIB // 2, GIB // 2, GIB // 2, since=2)
+    chart.set_marks([(2.0, "out of memory: 4 × 2 rows")])
+    drawn(chart)
+    chart.grab()  # words find their place when they are painted
+    (line,) = chart._marks._lines
+    mark = scene_box(line.label.textItem)
+    assert not mark.intersects(scene_box(chart._highest_words.textItem))

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.ui.charts.plot import Plot, dashed_pen, thin_pen
 from studio.ui.charts.scale import GrowingRange, step_ticks
-from studio.ui.charts.step_marks import StepMarks
+from studio.ui.charts.step_marks import APART, StepMarks
 from studio.ui.fonts import MEDIUM, SEMI_BOLD, sans
 from studio.ui.palette import current_tokens
 from studio.ui.text import GIB, gib
@@ -125,6 +125,16 @@ class MemoryLine(QWidget):
             ticks = self._range.ticks()
             self._plot.set_ticks("left", [(tick, f"{tick:g}") for tick in ticks])
             self._plot.set_grid(ticks[1:])
+            self._keep_apart()
+
+    def _keep_apart(self) -> None:
+        """Let no mark's words hide those of the highest reading."""
+        if (highest := self.highest()) is None:
+            return
+        low, high = self._range.low, self._range.high
+        share = (highest[1] / GIB - low) / (high - low)
+        beside = APART / 2 if self._is_above(highest[1]) else -APART / 2
+        self._marks.keep_clear(share + beside)
 
     def _draw_prediction(self) -> None:
         prediction = self._prediction
@@ -143,10 +153,18 @@ class MemoryLine(QWidget):
         self._peak_words.setPos(self._since, low if over else high)
 
     def _is_over(self) -> bool:
-        """Whether more was held than predicted; the words change sides then."""
+        """Whether more was held than predicted; its words change sides then.
+
+        What was read at the step itself was still held by the recipe of before.
+        """
         held = zip(self._steps, self._held, strict=True)
-        highest = max((size for step, size in held if step >= self._since), default=0)
-        return self._prediction is not None and highest > self._prediction[0]
+        since = self._since or -1
+        highest = max((size for step, size in held if step > since), default=0)
+        return self._is_above(highest)
+
+    def _is_above(self, size_bytes: int) -> bool:
+        """Whether a reading stands above the prediction, and so do its words."""
+        return self._prediction is not None and size_bytes > self._prediction[0]
 
     def _draw_highest(self) -> None:
         highest = self.highest()
@@ -161,7 +179,7 @@ class MemoryLine(QWidget):
         self._highest_words.setText(words)
         edge = self._total * _INSET
         x = min(max(step, edge), self._total - edge)
-        self._highest_words.setAnchor((0.5, 1.4) if self._is_over() else (0.5, -0.3))
+        self._highest_words.setAnchor((0.5, 1.4 if self._is_above(held) else -0.3))
         self._highest_words.setPos(x, held / GIB)
         self.setAccessibleDescription(f"now {gib(self._held[-1])} GiB, {words}")
 

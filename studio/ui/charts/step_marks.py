@@ -12,7 +12,8 @@ from studio.ui.palette import current_tokens
 from studio.ui.tokens import PointSize
 
 _HIGHEST: Final = 0.72  # share of the plot's height; above it stand other words
-_APART: Final = 0.13
+APART: Final = 0.13
+"""Share of the plot's height from one row of words to the next."""
 _ROWS: Final = 4
 _RIGHT_OF_LINE: Final = [(-0.03, 0.5), (-0.03, 0.5)]
 _LEFT_OF_LINE: Final = [(1.03, 0.5), (1.03, 0.5)]
@@ -49,6 +50,17 @@ class StepMarks:
         self._lines = [self._line(n, *mark) for n, mark in enumerate(self._marks)]
         self.colour()
 
+    def keep_clear(self, share: float) -> None:
+        """Leave a row to other words, moving up rather than down.
+
+        Args:
+            share: Where their middle stands, as a share of the plot's height.
+        """
+        rows = [_place(0), _place(-1), *(_place(n) for n in range(1, _ROWS))]
+        free = [place for place in rows if abs(place - share) >= APART]
+        for number, line in enumerate(self._lines):
+            line.label.setPosition(free[number % len(free)])
+
     def colour(self) -> None:
         """Take the colours of the theme in force."""
         tokens = current_tokens()
@@ -64,10 +76,15 @@ class StepMarks:
             angle=90,
             label=name,
             labelOpts={
-                "position": _HIGHEST - _APART * (number % _ROWS),
+                "position": _place(number % _ROWS),
                 "anchors": _LEFT_OF_LINE if is_late else _RIGHT_OF_LINE,
             },
         )
         line.label.setFont(sans(PointSize.CAPTION, MEDIUM))
         self._plot.items.addItem(line, ignoreBounds=True)
         return line
+
+
+def _place(row: int) -> float:
+    """Where a row of words stands, as a share of the plot's height."""
+    return _HIGHEST - APART * row
