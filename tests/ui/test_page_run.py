@@ -13,6 +13,7 @@ from studio.services.run_journal import snapshot_of
 from studio.ui.charts.feed import shared_feed
 from studio.ui.pages.run.endings import NextDeed
 from studio.ui.pages.run.page import RunPage
+from studio.ui.tokens import Space
 from tests.ui.desks import TestDesk, desk, reading_without_card
 from tests.ui.helpers import assert_reachable
 from tests.ui.run_stories import (
@@ -154,6 +155,21 @@ def test_that_a_lost_run_says_so_and_opens_its_folder(
     assert "without a word" in page.view.ending.headline.text()
     page.view.ending.deed_button(NextDeed.FOLDER).click()
     assert [url.toLocalFile() for url in opened] == [str(run.path)]
+
+
+@pytest.mark.parametrize(("width", "is_below"), [(800, True), (1600, False)])
+def test_that_buttons_stand_below_the_words_that_they_would_squeeze(
+    qtbot, desk: TestDesk, example, width, is_below
+):
+    lost_run(example)
+    page = shown(qtbot, desk)
+    page.resize(width, 768)
+    ending = page.view.ending
+    resume = ending.deed_button(NextDeed.RESUME)
+    qtbot.waitUntil(lambda: (resume.y() >= ending.text.geometry().bottom()) is is_below)
+    assert ending.text.width() >= 560
+    right = ending.contentsRect().right() - resume.geometry().right()
+    assert 0 < right <= 2 * Space.LARGE
 
 
 def test_that_answers_before_and_after_can_be_compared(qtbot, desk: TestDesk, example):

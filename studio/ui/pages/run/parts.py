@@ -1,30 +1,24 @@
-"""The cards of the Run page that aren't charts."""
+"""The cards of the Run page for charts, answers and events."""
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPlainTextEdit,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
-from studio.ui.icon_names import IconName
-from studio.ui.icons import SIZE, SMALL_SIZE
-from studio.ui.pages.run.endings import Ending, NextDeed
-from studio.ui.pages.run.going_on import GoingOn
-from studio.ui.pages.run.going_on_panel import GoingOnPanel
+from studio.ui.icons import SMALL_SIZE
 from studio.ui.pages.run.happenings import Happening
 from studio.ui.pages.run.samples import PromptAnswers
 from studio.ui.pages.scroll_column import ScrollColumn
 from studio.ui.tokens import Space, Tone
-from studio.ui.widgets.buttons import ButtonKind, button
 from studio.ui.widgets.card import Card
 from studio.ui.widgets.icon_label import IconLabel
 from studio.ui.widgets.inputs import ChoiceBox
-from studio.ui.widgets.labels import ElidedLabel, Role, Sentence, label
+from studio.ui.widgets.labels import ElidedLabel, Role, label
 from studio.ui.widgets.segmented import Segmented
 
 _MOST_HAPPENINGS = 100
@@ -36,86 +30,6 @@ _NONE_YET = {
     True: "It was not asked before training.",
     False: "It is asked again after training.",
 }
-
-
-class EndingCard(Card):
-    """How the run ended, in place of its progress.
-
-    Attributes:
-        headline: What is so.
-        text: What was kept and what to do.
-        going_on: A paused run's memory against what is free now.
-
-    Signals:
-        deed_chosen: A `NextDeed`'s value.
-    """
-
-    deed_chosen = Signal(str)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent=parent)
-        self._icon = IconLabel(IconName.CHECK_CIRCLE, size=SIZE)
-        self.headline = label("", Role.PAGE_TITLE, wraps=True)
-        self.text = Sentence()
-        self.text.setWordWrap(True)
-        self._buttons = {deed: button(deed.words) for deed in NextDeed}
-        self._primaries = {
-            deed: button(deed.words, ButtonKind.PRIMARY)
-            for deed in (NextDeed.RESULT, NextDeed.RESUME)
-        }
-        self._deeds: tuple[NextDeed, ...] = ()
-        texts = QVBoxLayout()
-        texts.setSpacing(Space.HAIR)
-        texts.addWidget(self.headline)
-        texts.addWidget(self.text)
-        row = QHBoxLayout()
-        row.setSpacing(Space.MEDIUM)
-        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
-        row.addLayout(texts, 1)
-        row.addLayout(self._make_buttons())
-        self.going_on = GoingOnPanel()
-        self.going_on.hide()
-        self.body.addLayout(row)
-        self.body.addWidget(self.going_on)
-
-    def show_ending(self, ending: Ending) -> None:
-        """Tell an end."""
-        self._icon.set_icon(ending.icon, ending.tone)
-        self.headline.setText(ending.headline)
-        self.text.set_text(ending.text)
-        self.text.setVisible(bool(ending.text))
-        self.setAccessibleName(ending.headline)
-        self._deeds = ending.deeds
-        for deed in NextDeed:
-            shown = self.deed_button(deed)
-            for made in (self._buttons[deed], self._primaries.get(deed)):
-                if made is not None:
-                    made.setVisible(deed in ending.deeds and made is shown)
-
-    def show_going_on(self, going_on: GoingOn | None) -> None:
-        """Tell what going on takes; None where there is nothing to tell."""
-        self.going_on.setVisible(going_on is not None)
-        if going_on is not None:
-            self.going_on.show_going_on(going_on)
-
-    def deed_button(self, deed: NextDeed) -> QWidget:
-        """The button of a deed: the primary one, where it helps most."""
-        plain = self._buttons[deed]
-        return self._primaries.get(deed, plain) if deed in self._deeds[:1] else plain
-
-    def _make_buttons(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(Space.SMALL)
-        for deed, made in (*self._buttons.items(), *self._primaries.items()):
-            made.setProperty("deed", deed.value)
-            made.clicked.connect(self._on_clicked)
-            row.addWidget(made)
-        return row
-
-    def _on_clicked(self) -> None:
-        sender = self.sender()
-        if sender is not None:
-            self.deed_chosen.emit(str(sender.property("deed")))
 
 
 class ChartCard(Card):

@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from studio.ui.icon_names import IconName
 from studio.ui.keys import Deed, key_of
 from studio.ui.pages.empty_page import TOP_LEFT, empty_page
+from studio.ui.pages.run.ending_card import EndingCard
 from studio.ui.pages.run.parts import (
     ChartCard,
-    EndingCard,
     HappeningsCard,
     SamplesCard,
 )
