@@ -9,8 +9,11 @@ from studio.domain.errors import StudioError
 from studio.domain.pauses import NON_FINITE
 from studio.domain.run import RunSnapshot, RunState
 from studio.services.leading import ACCEPT_CHANGES, SAVE_MEMORY
+from studio.services.less_memory import less_memory_words
 from studio.services.library import find_run
+from studio.services.run_need import recipe_in_force_of
 from studio.storage.run_directory import RunDirectory
+from studio.system.machine import read_machine_once
 
 _RESUME: Final = "snugtune resume"
 
@@ -39,7 +42,16 @@ def ways_on(told: RunSnapshot) -> list[str]:
     if told.state is RunState.PAUSED and cause == NON_FINITE:
         changed = resume_command(run, ACCEPT_CHANGES)
         ways.append(f"Once {run.recipe_path} is changed, {changed} goes on by it.")
-    if told.state is RunState.LOST:
-        less = resume_command(run, SAVE_MEMORY)
-        ways.append(f"If the system ended it for want of memory, {less} takes less.")
+    if told.state is RunState.LOST and (less := _less(told)):
+        command = resume_command(run, SAVE_MEMORY)
+        ways.append(f"If memory ran out, {command} {less}.")
     return ways
+
+
+def _less(told: RunSnapshot) -> str:
+    """What going on in less memory changes; empty where that can't help."""
+    try:
+        in_force, device = recipe_in_force_of(told), read_machine_once().device()
+    except StudioError:
+        return ""
+    return less_memory_words(told, in_force, device)

@@ -62,6 +62,32 @@ def changes_between(before: Recipe, after: Recipe) -> dict[str, tuple[object, ob
     }
 
 
+def relief_words(before: Recipe, after: Recipe) -> str:
+    """What a relief does, behind what does it, such as a command or a button's name.
+
+    Args:
+        before: What memory ran out for.
+        after: What `relieved` made of it.
+    """
+    was, now = before.train, after.train
+    parts = []
+    if now.micro_batch != was.micro_batch:
+        rows = f"{now.micro_batch:,} {'row' if now.micro_batch == 1 else 'rows'}"
+        often = _times(was.micro_batch // now.micro_batch)
+        parts.append(f"takes {rows} at a time instead of {was.micro_batch:,}, {often}")
+    if now.checkpointing and not was.checkpointing:
+        parts.append(
+            "recomputes layers instead of remembering them, which takes longer"
+        )
+    if now.offload and not was.offload:
+        parts.append("keeps what layers remember in main memory, which takes longer")
+    return f"{' and '.join(parts)}; it learns the same"
+
+
+def _times(number: int) -> str:
+    return "twice as often" if number == 2 else f"{number:,} times as often"  # noqa: PLR2004 - a word of its own
+
+
 def _with_fewer_rows(recipe: Recipe) -> Recipe | None:
     """The same steps from smaller micro-batches; None where there are none."""
     micro = recipe.train.micro_batch

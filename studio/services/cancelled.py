@@ -4,6 +4,8 @@ from studio.domain.finding import Finding, warning
 from studio.domain.run import RunSnapshot
 from studio.storage.run_directory import RunDirectory
 
+CANCELLED = "run.cancelled"
+
 
 def cancelled(run: RunSnapshot, kept: str) -> Finding | None:
     """What to say of a run that ended without a word, if somebody wanted it so.
@@ -16,4 +18,4 @@ def cancelled(run: RunSnapshot, kept: str) -> Finding | None:
         return None
     if not RunDirectory(run.directory).post_box.cancels(run.engine):
         return None
-    return warning("run.cancelled", f"Cancelled. {kept}", where=run.name)
+    return warning(CANCELLED, f"Cancelled. {kept}", where=run.name)

@@ -14,6 +14,7 @@ from studio.domain.hardware import GIB
 from studio.domain.run import RunState
 from studio.services.project_store import ensure_example
 from studio.services.run_journal import snapshot_of
+from studio.storage.recipes import save_recipe
 from studio.storage.run_directory import RunDirectory
 from tests.services.conftest import fake_engine
 from tests.services.test_run_wait import paused
@@ -182,8 +183,22 @@ def test_that_a_run_is_gone_on_with_in_less_memory_by_a_flag(run, engines):
     assert engines == [("train", "--resume", "--save-memory")]
 
 
-def test_that_a_lost_run_names_the_way_on_in_less_memory(run):
-    lost = replace(snapshot_of(run), state=RunState.LOST)
+def with_rows(run, rows):
+    """Rewrite a run's recipe so that it takes so many rows at a time and recomputes."""
+    values = {"train.micro_batch": rows, "train.checkpointing": True}
+    save_recipe(run.recipe_path, run.read_recipe().with_values(values))
+    return replace(snapshot_of(run), state=RunState.LOST)
+
+
+def test_that_a_lost_run_names_the_way_on_in_less_memory_and_what_it_changes(run):
+    lost = with_rows(run, 8)
     less = f"snugtune resume {run.name} --save-memory"
-    assert any(less in way for way in ways_on(lost))
+    assert ways_on(lost)[1] == (
+        f"If memory ran out, {less} takes 4 rows at a time instead of 8, twice as "
+        "often; it learns the same."
+    )
     assert not any(less in way for way in ways_on(snapshot_of(run)))
+
+
+def test_that_no_way_on_is_named_that_leads_nowhere(run):
+    assert len(ways_on(with_rows(run, 1))) == 1

@@ -4,7 +4,13 @@ import pytest
 
 from studio.domain.errors import StudioError
 from studio.domain.recipe import Recipe
-from studio.domain.relief import MOST_TIMES, changes_between, reliefs, relieved
+from studio.domain.relief import (
+    MOST_TIMES,
+    changes_between,
+    relief_words,
+    reliefs,
+    relieved,
+)
 
 
 def recipe_of(micro, accumulation=1, *, checkpointing=False):
@@ -82,3 +88,24 @@ def test_that_an_accumulation_beyond_its_range_is_passed_over():
         most = accumulation
     eased = relieved(recipe_of(2, most), on_card=True)
     assert (eased.train.micro_batch, eased.train.checkpointing) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (recipe_of(8), "takes 4 rows at a time instead of 8, twice as often"),
+        (recipe_of(2), "takes 1 row at a time instead of 2, twice as often"),
+        (recipe_of(9), "takes 3 rows at a time instead of 9, 3 times as often"),
+        (
+            recipe_of(1),
+            "recomputes layers instead of remembering them, which takes longer",
+        ),
+        (
+            recipe_of(1, checkpointing=True),
+            "keeps what layers remember in main memory, which takes longer",
+        ),
+    ],
+)
+def test_that_what_a_relief_changes_is_told_in_words(before, words):
+    after = relieved(before, on_card=True)
+    assert relief_words(before, after) == f"{words}; it learns the same"
