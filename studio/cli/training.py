@@ -36,8 +36,6 @@ from studio.protocol.events import (
 )
 from studio.protocol.export_events import Merged
 from studio.services.leading import (
-    ACCEPT_CHANGES,
-    AGAIN,
     again,
     goes_on_by_itself,
     resume_arguments,
@@ -342,7 +340,8 @@ def resume_training(
         report = RunReport(directory, display, list(told.held_out), list(told.samples))
         _lead(
             report,
-            *(AGAIN if saves_memory else resume_arguments(told)),
-            *([ACCEPT_CHANGES] if accepts_changes else []),
+            *resume_arguments(
+                told, accepts_changes=accepts_changes, saves_memory=saves_memory
+            ),
         )
     return report

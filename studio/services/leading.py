@@ -61,13 +61,21 @@ def options_to_lead_on(run: RunSnapshot) -> Sequence[str] | None:
     return again(_accepted(directory)) if _has_relief(directory) else None
 
 
-def resume_arguments(run: RunSnapshot) -> Sequence[str]:
+def resume_arguments(
+    run: RunSnapshot, *, accepts_changes: bool = False, saves_memory: bool = False
+) -> Sequence[str]:
     """How the engine is told to go on with a run.
 
     A run that memory ran out for is gone on with in less of it, where that can be.
+
+    Args:
+        run: As its journal tells it.
+        accepts_changes: Also where something that it depends on has changed.
+        saves_memory: In less memory, be it told or not that it ran out.
     """
     has_relief = ran_out(run) and _has_relief(RunDirectory(run.directory))
-    return AGAIN if has_relief else RESUME
+    options = AGAIN if saves_memory or has_relief else RESUME
+    return (*options, ACCEPT_CHANGES) if accepts_changes else options
 
 
 def ran_out(run: RunSnapshot) -> bool:

@@ -1,13 +1,12 @@
 """The one training run of the window: started or joined, followed, stopped, ended."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
-from studio.domain.run import Phase, RunSnapshot, RunState
+from studio.domain.run import RunSnapshot
 from studio.protocol.commands import (
     EngineCommand,
     Pause,
@@ -17,14 +16,12 @@ from studio.protocol.commands import (
 )
 from studio.protocol.events import EngineEvent
 from studio.services.background import WorkerThread
-from studio.services.cancelled import cancelled
 from studio.services.engine_process import EngineProcess
 from studio.services.hardware_monitor import HardwareMonitor
 from studio.services.journal_tail import JournalTail
 from studio.services.launch import engine_command
 from studio.services.lead import Lead
 from studio.services.leading import (
-    ACCEPT_CHANGES,
     again,
     goes_on_by_itself,
     options_to_lead_on,
@@ -36,12 +33,11 @@ from studio.services.preflight import model_of, preflight, raise_first_error
 from studio.services.process_outcome import Ordered, ProcessOutcome
 from studio.services.project import Project
 from studio.services.resuming import refuse_resuming
-from studio.services.run_endings import ending_of, fuller
+from studio.services.run_endings import ending_of, told_at_end
 from studio.services.run_journal import (
+    begun_again,
     empty_snapshot,
     fold_all,
-    lost,
-    saved_words,
     snapshot_of,
 )
 from studio.services.trainer_process import GRACE_S, TrainingWorker
@@ -169,13 +165,18 @@ class RunController(QObject):
         return self._told()
 
     def resume(
-        self, directory: RunDirectory, *, accept_changes: bool = False
+        self,
+        directory: RunDirectory,
+        *,
+        accept_changes: bool = False,
+        save_memory: bool = False,
     ) -> RunSnapshot:
         """Go on with a run that is over, behind its newest whole checkpoint.
 
         Args:
             directory: Of the run.
             accept_changes: Also where something that it depends on has changed.
+            save_memory: In less memory than before, though it told of no want of it.
 
         Returns:
             Its whole history, up to now.
@@ -186,10 +187,11 @@ class RunController(QObject):
         self._require_idle()
         told = snapshot_of(directory)
         refuse_resuming(told)
-        begins = replace(told, state=RunState.STARTING, engine=None, failure=None)
-        self._begin(directory, replace(begins, phase=Phase.STARTING))
-        options = [ACCEPT_CHANGES] if accept_changes else []
-        self._run_engine(directory, (*resume_arguments(told), *options))
+        self._begin(directory, begun_again(told))
+        options = resume_arguments(
+            told, accepts_changes=accept_changes, saves_memory=save_memory
+        )
+        self._run_engine(directory, options)
         return self._told()
 
     def pause(self) -> None:
@@ -323,7 +325,8 @@ class RunController(QObject):
         if self._goes_on(outcome):
             return
         self._drop_lead()
-        self._tell(self._final(outcome))
+        assert self._directory is not None
+        self._tell(told_at_end(self._told(), self._directory, outcome))
         self.run_ended.emit(outcome.sentence())
 
     def _goes_on(self, outcome: ProcessOutcome) -> bool:
@@ -337,16 +340,6 @@ class RunController(QObject):
             return False
         self._run_engine(directory, again(self._options))
         return True
-
-    def _final(self, outcome: ProcessOutcome) -> RunSnapshot:
-        """The story from the journal, which holds what the wire may have lost."""
-        told = self._told()
-        if self._directory is not None:
-            told = fuller(told, self._directory)
-        failure = cancelled(told, saved_words(told)) or outcome.finding()
-        if not told.state.is_over and failure is not None:
-            told = lost(told, failure)
-        return told if self._directory is None else with_machine(told, self._directory)
 
     @Slot(object)
     def _on_tail_changed(self, snapshot: RunSnapshot) -> None:

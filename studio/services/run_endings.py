@@ -3,7 +3,15 @@
 from studio.domain.best_step import ended_words
 from studio.domain.errors import StudioError
 from studio.domain.run import RunSnapshot, RunState
-from studio.services.run_journal import empty_snapshot, fold_all, saved_words
+from studio.services.cancelled import cancelled
+from studio.services.machine_record import with_machine
+from studio.services.process_outcome import ProcessOutcome
+from studio.services.run_journal import (
+    empty_snapshot,
+    fold_all,
+    lost,
+    saved_words,
+)
 from studio.storage.run_directory import RunDirectory
 
 
@@ -15,6 +23,23 @@ def fuller(told: RunSnapshot, directory: RunDirectory) -> RunSnapshot:
         return told
     told_more = told.state.is_over and not written.state.is_over
     return told if told_more or written.step < told.step else written
+
+
+def told_at_end(
+    told: RunSnapshot, directory: RunDirectory, outcome: ProcessOutcome
+) -> RunSnapshot:
+    """The story of an own run whose process has ended.
+
+    Args:
+        told: What its engine said on the wire, which may have lost some of it.
+        directory: Whose journal may hold more.
+        outcome: How the process ended.
+    """
+    told = fuller(told, directory)
+    failure = cancelled(told, saved_words(told)) or outcome.finding()
+    if not told.state.is_over and failure is not None:
+        told = lost(told, failure)
+    return with_machine(told, directory)
 
 
 def ending_of(snapshot: RunSnapshot) -> str:

@@ -101,6 +101,17 @@ def lost(snapshot: RunSnapshot, failure: Finding) -> RunSnapshot:
     return replace(snapshot, state=RunState.LOST, progress=None, failure=failure)
 
 
+def begun_again(snapshot: RunSnapshot) -> RunSnapshot:
+    """The snapshot of a run that is gone on with, before its engine's first word."""
+    return replace(
+        snapshot,
+        state=RunState.STARTING,
+        phase=Phase.STARTING,
+        engine=None,
+        failure=None,
+    )
+
+
 def saved_words(snapshot: RunSnapshot) -> str:
     """What is left of a run that broke off, as a sentence."""
     if snapshot.result is not None:

@@ -252,6 +252,17 @@ def runs_out() -> None:
     os._exit(11)
 
 
+def killed_until_less() -> None:
+    """As `runs_out`, but the system ends it without a word."""
+    if "--save-memory" in ASIDE:
+        runs_out()
+    for number in range(1, 3):
+        step(number, 5)
+    checkpoint(2)
+    step(3, 5)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def runs_out_when_asked() -> None:
     """As `runs_out`, but not before somebody orders answers or an end."""
     if "--save-memory" in ASIDE:
@@ -466,6 +477,7 @@ SCENES = {
     "garbage": garbage,
     "fated": fated,
     "runs-out": runs_out,
+    "killed-until-less": killed_until_less,
     "runs-out-when-asked": runs_out_when_asked,
     "runs-out-and-hangs": runs_out_and_hangs,
     "deaf": deaf,

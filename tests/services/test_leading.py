@@ -3,8 +3,15 @@
 import pytest
 
 from studio.domain.run import RunState
-from studio.services.leading import ACCEPT_CHANGES, AGAIN, RESUME, again
+from studio.services.leading import (
+    ACCEPT_CHANGES,
+    AGAIN,
+    RESUME,
+    again,
+    resume_arguments,
+)
 from studio.services.process_outcome import Ordered
+from studio.services.run_journal import snapshot_of
 from tests.services.test_run_controller import control, example, wait_for_end
 
 __all__ = ["control", "example"]
@@ -73,3 +80,38 @@ def test_that_the_window_keeps_them_accepted_too(qtbot, control, example, wide):
     controller.resume(controller.directory, accept_changes=True)
     wait_for_end(qtbot, controller)
     assert controller.snapshot.state is RunState.FINISHED
+
+
+def test_that_a_killed_run_goes_on_in_less_memory_only_when_told_to(
+    qtbot, control, example, wide
+):
+    controller = control("killed-until-less")
+    controller.start(example, wide)
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.state is RunState.LOST
+    controller.resume(controller.directory)
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.state is RunState.LOST
+    assert not controller.snapshot.adaptations
+    begun = controller.resume(controller.directory, save_memory=True)
+    assert (begun.state, begun.failure) == (RunState.STARTING, None)
+    wait_for_end(qtbot, controller)
+    assert controller.snapshot.state is RunState.FINISHED
+    assert [each.step for each in controller.snapshot.adaptations] == [2]
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ({}, RESUME),
+        ({"accepts_changes": True}, (*RESUME, ACCEPT_CHANGES)),
+        ({"saves_memory": True}, AGAIN),
+        (
+            {"accepts_changes": True, "saves_memory": True},
+            (*AGAIN, ACCEPT_CHANGES),
+        ),
+    ],
+)
+def test_that_an_engine_is_told_how_to_go_on(example, given, options):
+    told = snapshot_of(example.new_run(example.recipe))
+    assert tuple(resume_arguments(told, **given)) == options
