@@ -257,6 +257,38 @@ def test_that_a_lost_run_does_not_say_twice_what_was_saved() -> None:
     assert ending.tone is Tone.WARNING
 
 
+LESS = "takes 4 rows at a time instead of 8, twice as often; it learns the same"
+
+
+def killed() -> RunSnapshot:
+    words = "The training process ended without a word (signal 9). Saved up to step 20."
+    return replace(
+        run(40),
+        state=RunState.LOST,
+        failure=error("engine.ended", words, why="Somebody killed it."),
+        checkpoints=((20, "checkpoints/step-20"),),
+    )
+
+
+def test_that_a_killed_run_can_go_on_in_less_memory_and_says_how() -> None:
+    ending = view(killed(), less=LESS).ending
+    assert ending is not None
+    assert ending.deeds[0] is NextDeed.RESUME
+    assert NextDeed.RESUME_LESS in ending.deeds
+    assert ending.text == (
+        "Somebody killed it. If memory ran out, “Go on in less memory” takes 4 rows at "
+        "a time instead of 8, twice as often; it learns the same."
+    )
+    assert ending.less == f"T{LESS[1:]}."
+
+
+def test_that_nothing_is_said_of_less_memory_where_it_cannot_help() -> None:
+    ending = view(killed()).ending
+    assert ending is not None
+    assert NextDeed.RESUME_LESS not in ending.deeds
+    assert (ending.text, ending.less) == ("Somebody killed it.", "")
+
+
 def test_that_a_stopped_run_with_an_adapter_leads_to_its_result() -> None:
     stopped = replace(run(14), state=RunState.STOPPED, adapter="adapter")
     ending = view(stopped).ending

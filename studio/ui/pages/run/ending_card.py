@@ -69,6 +69,9 @@ class EndingCard(Card):
         self.text.setVisible(bool(ending.text))
         self.setAccessibleName(ending.headline)
         self._deeds = ending.deeds
+        less = self._buttons[NextDeed.RESUME_LESS]
+        less.setToolTip(ending.less)
+        less.setAccessibleDescription(ending.less)
         for deed in NextDeed:
             shown = self.deed_button(deed)
             for made in (self._buttons[deed], self._primaries.get(deed)):

@@ -24,6 +24,7 @@ class NextDeed(StrEnum):
     RESULT = "result"
     RECIPE = "recipe"
     FOLDER = "folder"
+    RESUME_LESS = "resume-less"
 
     @property
     def words(self) -> str:
@@ -34,6 +35,7 @@ class NextDeed(StrEnum):
             NextDeed.RESULT: "Go on to the result",
             NextDeed.RECIPE: "Go to the recipe",
             NextDeed.FOLDER: "Open folder",
+            NextDeed.RESUME_LESS: "Go on in less memory",
         }[self]
 
 
@@ -47,6 +49,8 @@ class Ending:
         headline: What is so, in one short sentence.
         text: What was kept and what to do; figures between ``**`` stand out.
         deeds: The first is the one that helps most.
+        less: What going on in less memory changes, as a sentence of its own; empty
+            where it isn't offered.
     """
 
     icon: IconName
@@ -54,10 +58,16 @@ class Ending:
     headline: str
     text: str
     deeds: tuple[NextDeed, ...]
+    less: str = ""
 
 
-def ending_of(snapshot: RunSnapshot) -> Ending:
-    """Tell the end of a run that is over, and what its device did meanwhile."""
+def ending_of(snapshot: RunSnapshot, less: str = "") -> Ending:
+    """Tell the end of a run that is over, and what its device did meanwhile.
+
+    Args:
+        snapshot: The run.
+        less: What going on in less memory would change; empty where it can't help.
+    """
     match snapshot.state:
         case RunState.FINISHED:
             ending = _finished(snapshot)
@@ -66,7 +76,7 @@ def ending_of(snapshot: RunSnapshot) -> Ending:
         case RunState.PAUSED if snapshot.failure is None:
             ending = _paused(snapshot)
         case _:
-            ending = _broken(snapshot)
+            ending = _broken(snapshot, less)
     if snapshot.machine is None:
         return ending
     text = f"{ending.text} {snapshot.machine.sentence()}".strip()
@@ -177,7 +187,13 @@ def _own_recipe_words(snapshot: RunSnapshot) -> str:
     )
 
 
-def _broken(snapshot: RunSnapshot) -> Ending:
+def _less_words(less: str) -> str:
+    """What the button for it changes in this very run."""
+    name = NextDeed.RESUME_LESS.words
+    return f"If memory ran out, “{name}” {less}." if less else ""
+
+
+def _broken(snapshot: RunSnapshot, less: str) -> Ending:
     failure = snapshot.failure
     lost = snapshot.state in {RunState.LOST, RunState.PAUSED}
     if failure is None:
@@ -186,11 +202,13 @@ def _broken(snapshot: RunSnapshot) -> Ending:
         headline, rest = failure.what, f"{failure.why} {failure.how_to_fix}".strip()
     kept = saved_words(snapshot)
     text = rest if kept in headline else f"{kept} {rest}".strip()
-    text = f"{text} {_own_recipe_words(snapshot)}".strip()
+    hints = text, _own_recipe_words(snapshot), _less_words(less)
+    deeds = (*_ways_on(snapshot), NextDeed.RECIPE, NextDeed.FOLDER)
     return Ending(
         icon=IconName.WARNING if lost else IconName.CROSS_CIRCLE,
         tone=Tone.WARNING if lost else Tone.DANGER,
         headline=headline,
-        text=text,
-        deeds=(*_ways_on(snapshot), NextDeed.RECIPE, NextDeed.FOLDER),
+        text=" ".join(filter(None, hints)),
+        deeds=(*deeds, NextDeed.RESUME_LESS) if less else deeds,
+        less=f"{less[0].upper()}{less[1:]}." if less else "",
     )

@@ -172,6 +172,7 @@ class RunPage(QWidget):
             is_ours=is_ours,
             rung=_RUNGS.get(controller.ordered, Rung.NONE) if is_ours else Rung.NONE,
             drawn=self._drawn,
+            less=self._run.less_words,
         )
 
     def _is_behind(self, snapshot: RunSnapshot) -> bool:
@@ -280,17 +281,21 @@ class RunPage(QWidget):
             return
         snapshot = self._run.snapshot
         if snapshot is not None and can_resume(snapshot):
-            self._go_on(accept_changes=False)
+            self._go_on()
         elif self.view.pause.isVisible():
             self._on_pause()
 
-    def _go_on(self, *, accept_changes: bool) -> None:
+    def _go_on(
+        self, *, accept_changes: bool = False, save_memory: bool = False
+    ) -> None:
         snapshot = self._run.snapshot
         if snapshot is None:
             return
         try:
             self._desk.controller.resume(
-                find_run(str(snapshot.directory)), accept_changes=accept_changes
+                find_run(str(snapshot.directory)),
+                accept_changes=accept_changes,
+                save_memory=save_memory,
             )
         except StudioError as refused:
             self._desk.notices.post(refused.finding)
@@ -343,9 +348,11 @@ class RunPage(QWidget):
         snapshot = self._run.snapshot
         match NextDeed(deed):
             case NextDeed.RESUME:
-                self._go_on(accept_changes=False)
+                self._go_on()
             case NextDeed.RESUME_CHANGED:
                 self._go_on(accept_changes=True)
+            case NextDeed.RESUME_LESS:
+                self._go_on(save_memory=True)
             case NextDeed.RECIPE:
                 self._desk.go_to("recipe")
             case NextDeed.RESULT:

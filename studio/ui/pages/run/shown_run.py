@@ -10,6 +10,7 @@ from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot
+from studio.services.less_memory import less_memory_words
 from studio.services.library import find_run, runs_in
 from studio.services.pricing import price
 from studio.services.run_journal import newest_first, snapshot_of
@@ -56,6 +57,8 @@ class ShownRun(QObject):
         desk.controller.run_ended.connect(self._on_live_changed)
         desk.chosen_run.run_chosen.connect(self.look_again)
         desk.projects.current_changed.connect(self._on_project_changed)
+        self._device_is_known = desk.hardware.latest is not None
+        desk.hardware.reading_changed.connect(self._on_reading_changed)
 
     @property
     def is_live(self) -> bool:
@@ -91,6 +94,14 @@ class ShownRun(QObject):
         reading = self._desk.hardware.latest
         device = None if reading is None else reading.device()
         return device.total_bytes if device and device.kind == "cuda" else None
+
+    @property
+    def less_words(self) -> str:
+        """What going on in less memory would change; empty where it can't help."""
+        run, reading = self.snapshot, self._desk.hardware.latest
+        if run is None or self.recipe is None or reading is None:
+            return ""
+        return less_memory_words(run, self.recipe, reading.device())
 
     @Slot()
     def look_again(self) -> None:
@@ -163,6 +174,15 @@ class ShownRun(QObject):
     def _on_read_failed(self, finding: Finding) -> None:
         self._from_disk = None
         self._desk.notices.post(finding)
+        self.run_changed.emit()
+
+    @Slot()
+    def _on_reading_changed(self) -> None:
+        """Price anew what was shown before the machine's first reading."""
+        if self._device_is_known:
+            return
+        self._device_is_known = True
+        self._price(self.recipe)
         self.run_changed.emit()
 
     @Slot()

@@ -60,6 +60,7 @@ class RunInputs:
         is_ours: Whether this window leads the run and takes its orders.
         rung: What it was told from here.
         drawn: Which points the charts hold already.
+        less: What going on in less memory would change; empty where it can't help.
     """
 
     snapshot: RunSnapshot
@@ -69,6 +70,7 @@ class RunInputs:
     is_ours: bool = False
     rung: Rung = Rung.NONE
     drawn: Drawn = field(default_factory=Drawn)
+    less: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,7 @@ def run_view(inputs: RunInputs) -> RunView:
     return RunView(
         facts=facts(snapshot, inputs.recipe),
         course=None if over else _course(inputs),
-        ending=ending_of(snapshot) if over else None,
+        ending=ending_of(snapshot, inputs.less) if over else None,
         tiles=tuple(_tiles(snapshot)),
         curves=curves(snapshot, inputs.recipe, inputs.estimate, inputs.drawn),
         memory_note=_memory_note(snapshot),
