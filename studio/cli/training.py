@@ -103,7 +103,7 @@ class RunReport:
             case RunResumed(step=step):
                 self.display.line(f"Goes on behind step {step}")
             case RunAdapted(step=step):
-                self.display.line(f"Memory ran out behind step {step}: {_saved(event)}")
+                self.display.line(f"Less memory behind step {step}: {_saved(event)}")
             case Stopping():
                 self.display.line("Ends after this step. Ctrl+C again ends it now.")
 

@@ -152,7 +152,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """What a run changed by itself when memory ran out.
+    """What a run changed to take less memory, by itself or when told to.
 
     Attributes:
         step: Behind which it went on.

@@ -207,7 +207,7 @@ class RunResumed(Event, frozen=True, tag="resumed"):
 
 
 class RunAdapted(Event, frozen=True, tag="adapted"):
-    """The run goes on in less memory than it ran out of, and learns the same.
+    """The run goes on in less memory than before, and learns the same.
 
     Attributes:
         step: Behind which it goes on.

@@ -296,7 +296,7 @@ class _Draft:
         self.findings.append(
             warning(
                 "run.adapted",
-                f"Memory ran out, so behind step {event.step:,} {adapted.words}.",
+                f"Behind step {event.step:,} it takes less memory: {adapted.words}.",
                 why="Each step still learns from the same rows.",
             )
         )

@@ -81,7 +81,7 @@ def test_that_a_mark_never_hides_the_words_of_the_highest_reading(chart, held):
     chart.set_total(12)
     chart.append([(1, round(held * GIB)), (2, GIB // 4), (3, GIB // 4)])
     chart.set_prediction(GIB // 2, GIB // 2, GIB // 2, since=2)
-    chart.set_marks([(2.0, "out of memory: 4 × 2 rows")])
+    chart.set_marks([(2.0, "less memory: 4 × 2 rows")])
     drawn(chart)
     chart.grab()  # words find their place when they are painted
     (line,) = chart._marks._lines

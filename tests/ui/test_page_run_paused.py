@@ -161,12 +161,12 @@ def test_that_where_it_helped_itself_is_marked_and_told(qtbot, desk, example):
     train = example.recipe.train
     rows, batches = train.micro_batch, train.accumulation
     now, was = f"{rows // 2} × {batches * 2}", f"{rows} × {batches}"
-    mark = (40.0, f"out of memory: {now} rows")
+    mark = (40.0, f"less memory: {now} rows")
     charts = page.view.charts
     assert charts.loss._marks._marks == (mark,)
     assert charts.memory._timeline._marks._marks == (mark,)
     assert "behind step 40" in charts.loss.accessibleDescription()
-    told = f"step 40: Memory ran out: {now} rows in place of {was}"
+    told = f"step 40: Takes less memory: {now} rows in place of {was}"
     assert told in events(page)
     assert not any("train.micro_batch" in words for words in events(page))
 
@@ -205,9 +205,7 @@ def test_that_a_change_on_the_way_is_priced_anew(qtbot, desk, example):
     told = desk.desk.controller.snapshot
     assert len(told.adaptations) == 1
     assert page._run._known_of == (told.directory, 1)
-    assert page.view.charts.loss._marks.words == (
-        "out of memory: 2 rows behind step 2",
-    )
+    assert page.view.charts.loss._marks.words == ("less memory: 2 rows behind step 2",)
 
 
 def test_that_the_timeline_knows_its_run_from_its_first_reading(qtbot, desk, example):

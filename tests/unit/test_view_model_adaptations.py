@@ -52,9 +52,9 @@ def estimate() -> MemoryEstimate:
     ],
 )
 def test_that_each_kind_of_relief_has_a_name(adaptation, label, words):
-    assert adaptation_words(adaptation) == f"Memory ran out: {words}"
+    assert adaptation_words(adaptation) == f"Takes less memory: {words}"
     assert adaptation_marks(run(adaptation)) == (
-        (float(adaptation.step), f"out of memory: {label}"),
+        (float(adaptation.step), f"less memory: {label}"),
     )
 
 
@@ -75,7 +75,7 @@ def test_that_a_recorded_relief_is_told_once_and_at_its_step():
     directory = RunDirectory(Path("recorded"))
     events = [decode_event(line) for line in STREAM.read_bytes().splitlines()]
     empty = RunSnapshot(name=directory.name, directory=directory.path)
-    told = [h for h in happenings(fold_all(empty, events)) if "emory ran" in h.words]
+    told = [h for h in happenings(fold_all(empty, events)) if "less memory" in h.words]
     assert [(h.when, h.words) for h in told] == [
-        ("step 3", "Memory ran out: 2 × 2 rows in place of 4 × 1")
+        ("step 3", "Takes less memory: 2 × 2 rows in place of 4 × 1")
     ]

@@ -1,4 +1,4 @@
-"""What a run changed by itself when memory ran out, in the words of its page."""
+"""What a run changed to take less memory, in the words of its page."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -21,13 +21,13 @@ Marks = tuple[tuple[float, str], ...]
 
 
 def adaptation_marks(snapshot: RunSnapshot) -> Marks:
-    """Where the run helped itself: the step behind which, and how in short."""
+    """Where the run took less: the step behind which, and how in short."""
     return tuple((float(each.step), _label(each)) for each in snapshot.adaptations)
 
 
 def adaptation_words(adaptation: Adaptation) -> str:
     """What the run changed, as a sentence without a full stop."""
-    return f"Memory ran out: {change_words(adaptation.changes)}"
+    return f"Takes less memory: {change_words(adaptation.changes)}"
 
 
 def change_words(changes: Iterable[tuple[str, int, int]]) -> str:
@@ -57,7 +57,7 @@ def _label(adaptation: Adaptation) -> str:
         for key, value in after.items()
         if key not in _BATCH
     ]
-    return f"out of memory: {', '.join(parts)}"
+    return f"less memory: {', '.join(parts)}"
 
 
 def _sentence(key: str, value: int) -> str:
