@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, compress
-from operator import neg, not_
+from itertools import accumulate, filterfalse
+from operator import neg
 
 from studio.domain.memory.allocator import LARGEST_SMALL
 from studio.domain.memory.on_paper.extent import terms_of
@@ -91,13 +91,9 @@ class Template:
         found = self._divided.get(large)
         if found is None:
             whose = [large[place] for place in self._places]
-            whose += whose[:0:-1]
-            others = [*map(not_, whose)]
+            is_large = [*whose, *whose[:0:-1]].__getitem__
             found = self._divided[large] = [
-                (
-                    [*compress(events, map(whose.__getitem__, events))],
-                    [*compress(events, map(others.__getitem__, events))],
-                )
+                ([*filter(is_large, events)], [*filterfalse(is_large, events)])
                 for events in self._stretches
             ]
         return found
