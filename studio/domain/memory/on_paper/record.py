@@ -11,6 +11,7 @@ from studio.domain.memory.on_paper.reserving import Part
 from studio.domain.memory.on_paper.tape import BLOCK, Tape
 
 _UP, _DOWN = BLOCK - 1, -BLOCK  # adds and masks what rounds up to whole blocks
+_DIVISIONS = 8  # kept of a template; a slider takes few sizes from pool to pool
 
 Events = Sequence[int]
 """Numbers of storages as they are allocated; negative for releases."""
@@ -90,6 +91,8 @@ class Template:
         """
         found = self._divided.get(large)
         if found is None:
+            if len(self._divided) >= _DIVISIONS:
+                self._divided.clear()
             whose = [large[place] for place in self._places]
             is_large = [*whose, *whose[:0:-1]].__getitem__
             found = self._divided[large] = [
