@@ -14,6 +14,8 @@ class Cause(StrEnum):
     DISK_READ_ONLY = "disk.read-only"
     DISK_FAILED = "disk.failed"
     CARD_LOST = "card.lost"
+    CARD_BUSY = "card.busy"
+    CARD_CRASHED = "card.crashed"
 
 
 OUT_OF_MEMORY = Cause.OUT_OF_MEMORY.value
@@ -26,6 +28,8 @@ _CODES = {
     Cause.DISK_READ_ONLY.value: ExitCode.DISK,
     Cause.DISK_FAILED.value: ExitCode.DISK,
     Cause.CARD_LOST.value: ExitCode.FAILED,
+    Cause.CARD_BUSY.value: ExitCode.FAILED,
+    Cause.CARD_CRASHED.value: ExitCode.FAILED,
 }
 
 
