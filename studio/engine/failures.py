@@ -1,13 +1,15 @@
 """Any exception becomes one last word and an exit code."""
 
 import re
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from studio.domain.card_fault_words import FAULT_WORDS
+from studio.domain.card_faults import CardFault
 from studio.domain.errors import ExitCode, StudioError
 from studio.domain.finding import error
 from studio.domain.hardware import gib
-from studio.domain.pauses import NON_FINITE, OUT_OF_MEMORY, Cause
+from studio.domain.pauses import NON_FINITE, OUT_OF_MEMORY
+from studio.engine.card_faults import card_fault, torch_build
 from studio.protocol.events import RunFailed, RunPaused
 
 _OUT_OF_MEMORY_ADVICE = (
@@ -42,8 +44,9 @@ def put_into_words(fault: Exception) -> Failure:
         return _told(fault)
     if is_out_of_memory(fault):
         return _out_of_memory(fault)
-    if is_card_lost(fault):
-        return _card_lost(fault)
+    of_card = card_fault(fault)
+    if of_card is not None and of_card in FAULT_WORDS:
+        return _of_card(fault, of_card)
     if isinstance(fault, ImportError):
         return _missing_library(fault)
     return Failure(
@@ -101,23 +104,9 @@ def is_out_of_memory(fault: Exception) -> bool:
     """Whether an exception says that memory was refused."""
     if isinstance(fault, MemoryError):
         return True
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return False  # nothing of it was at work
-    if isinstance(fault, torch.OutOfMemoryError):
+    if card_fault(fault) is CardFault.FULL:
         return True
     return isinstance(fault, RuntimeError) and _CPU_ALLOCATOR in str(fault)
-
-
-def is_card_lost(fault: Exception) -> bool:
-    """Whether an exception says that a card doesn't answer any more.
-
-    What lies on such a card can't be read back; a new process may find it again.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or is_out_of_memory(fault):
-        return False
-    return isinstance(fault, torch.AcceleratorError)
 
 
 def asked_bytes(fault: Exception) -> int | None:
@@ -149,13 +138,13 @@ def _asked_for(fault: Exception) -> str:
     return f"{gib(asked)} more were asked for in vain"
 
 
-def _card_lost(fault: Exception) -> Failure:
+def _of_card(fault: Exception, found: CardFault) -> Failure:
+    words = FAULT_WORDS[found]
+    if found is CardFault.UNSUITED:
+        words = replace(words, why=torch_build())
+    said, _, _ = _first_sentence(fault).partition(" when calling `")
     return Failure(
-        RunFailed(
-            kind=Cause.CARD_LOST,
-            message=f"The card stopped answering: {_first_sentence(fault)}.",
-            advice="Go on with the run; if that fails, restart the machine first.",
-        ),
+        RunFailed(kind=words.kind, message=words.message(said), advice=words.advice),
         ExitCode.FAILED,
         is_foreseen=False,
     )

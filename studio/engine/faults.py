@@ -31,6 +31,8 @@ NOTED = "SNUGTUNE_FAULTS_NOTED"
 ASKED = 3 << 30
 # cudaErrorUnknown: what the driver answers with behind a card that fell off its bus.
 LOST_CODE = 999
+# cudaErrorAssert: what it answers with when a number is beyond a table.
+ASSERTED_CODE = 710
 
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "disk": ("save", "journal"),
@@ -171,14 +173,23 @@ def _nan(trainer: Any) -> None:  # noqa: ANN401 - of whatever method
             return
 
 
-def _lost(_: object) -> None:
-    import torch
+def _on_card(words: str, name: str, code: int) -> Callable[[object], None]:
+    def fail(_: object) -> None:
+        import torch
 
-    fault: Any = torch.AcceleratorError(
-        "CUDA error: unknown error\nSearch for `cudaErrorUnknown'.\nA fault."
+        fault: Any = torch.AcceleratorError(
+            f"CUDA error: {words}\nSearch for `{name}'.\nA fault."
+        )
+        fault.error_code = code  # set from outside by torch, too
+        raise fault
+
+    return fail
+
+
+def _library(_: object) -> None:
+    raise RuntimeError(
+        "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx(...)`"
     )
-    fault.error_code = LOST_CODE  # set from outside by torch, too
-    raise fault
 
 
 def _tear(line: Any) -> None:  # noqa: ANN401 - (descriptor, bytes) of the journal
@@ -196,6 +207,8 @@ DEEDS: Mapping[str, Callable[[object], None]] = {
     "denied": _refused(errno.EACCES),
     "broken": _refused(errno.EIO),
     "nan": _nan,
-    "lost": _lost,
+    "lost": _on_card("unknown error", "cudaErrorUnknown", LOST_CODE),
+    "index": _on_card("device-side assert triggered", "cudaErrorAssert", ASSERTED_CODE),
+    "library": _library,
     "tear": _tear,
 }

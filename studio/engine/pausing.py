@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from studio.domain.errors import StudioError
 from studio.domain.pauses import NON_FINITE, Cause
+from studio.engine.card_faults import card_fault
 from studio.engine.failures import (
     Failure,
     asked_bytes,
-    is_card_lost,
     is_out_of_memory,
     put_into_words,
 )
@@ -38,15 +38,15 @@ def keep(run: "TrainingRun", fault: Exception) -> None:
     That memory ran out is kept too, in the table that predictions learn from.
 
     What speaks against it is left to the fault that ends the run; checkpoints that
-    were written before stay. Nothing is read back from a card that was lost: it would
-    refuse, or never answer.
+    were written before stay. Nothing is read back from a card that was lost, or where
+    a computation broke the process's context: it would refuse, or never answer.
 
     Args:
         run: Whose state it is.
         fault: What ends it.
     """
-    step = run.keeper.whole_step
-    if not is_pause(fault) or is_card_lost(fault):
+    step, of_card = run.keeper.whole_step, card_fault(fault)
+    if not is_pause(fault) or (of_card is not None and not of_card.leaves_memory):
         return
     try:
         if step is not None:
@@ -61,7 +61,8 @@ def is_pause(fault: Exception) -> bool:
     """Whether a run may be gone on with behind such a fault."""
     if isinstance(fault, StudioError):
         return fault.finding.code in {NON_FINITE, *_DISK_KINDS}
-    return is_out_of_memory(fault) or is_card_lost(fault)
+    of_card = card_fault(fault)
+    return is_out_of_memory(fault) or (of_card is not None and of_card.may_pass)
 
 
 def paused_by(directory: RunDirectory, fault: Exception) -> Failure | None:

@@ -20,6 +20,7 @@ from studio.protocol.events import (
     StepFinished,
     Warned,
 )
+from studio.services.leading import goes_on_by_itself, options_to_lead_on
 from studio.services.resuming import refuse_resuming
 from studio.services.run_journal import snapshot_of
 from studio.storage.checkpoint_folders import newest_whole
@@ -284,6 +285,38 @@ def test_that_a_card_that_is_lost_pauses_at_the_last_checkpoint(
     refuse_resuming(snapshot_of(run))
     events = ends_like(run, straight)
     assert of_kind(events, RunResumed)[0].step == 6
+
+
+def test_that_a_library_that_fails_on_a_card_pauses_at_the_last_checkpoint(
+    happens, tmp_path, tiny_model, straight
+):
+    run = make_run(tmp_path, tiny_model)
+    happens("step.begun:library@8")
+    code, events = train(run)
+    assert code is ExitCode.FAILED
+    assert isinstance(events[-1], RunPaused)
+    assert (events[-1].step, events[-1].kind) == (6, "card.crashed")
+    assert kept_steps(run) == [3, 6]  # step 7 lay on the card alone
+    happens("")
+    refuse_resuming(snapshot_of(run))
+    ends_like(run, straight)
+
+
+def test_that_an_index_beyond_a_table_fails_the_run_and_keeps_its_checkpoints(
+    happens, tmp_path, tiny_model
+):
+    run = make_run(tmp_path, tiny_model)
+    happens("step.begun:index@8")
+    code, events = train(run)
+    assert code is ExitCode.FAILED
+    assert isinstance(events[-1], RunFailed)
+    assert events[-1].kind == "card.index"
+    assert "Going on would meet it again." in events[-1].message
+    assert kept_steps(run) == [3, 6]
+    told = snapshot_of(run)
+    assert told.state is RunState.FAILED
+    assert not goes_on_by_itself(run, events[-1], 0)
+    assert options_to_lead_on(told) is None
 
 
 def test_that_a_card_that_is_lost_before_the_first_save_lets_the_run_begin_anew(
