@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from studio.domain.best_step import ended_words
+from studio.domain.card_fault_words import FAULT_WORDS, FaultWords
+from studio.domain.card_faults import fault_in
 from studio.domain.errors import ExitCode
 from studio.domain.finding import Finding, error
 from studio.domain.memory.measurement import Source
@@ -102,11 +104,13 @@ class ProcessOutcome:
         if isinstance(self.last_word, RunFailed):
             failed = self.last_word
             return error(failed.kind, failed.message, fix=failed.advice)
+        words = self._of_card()
+        log = "Its log may say more." if self.log_path else ""
         return error(
             "engine.ended",
             self._unspoken(),
             why=self._cause(),
-            fix="Its log may say more." if self.log_path else "",
+            fix=f"{words.advice} {log}".strip() if words else log,
             where=str(self.log_path) if self.log_path else "",
         )
 
@@ -147,7 +151,22 @@ class ProcessOutcome:
         return self._last_line()
 
     def _last_line(self) -> str:
-        return f"Its last words in the log: {self.log_tail}" if self.log_tail else ""
+        if not self.log_tail:
+            return ""
+        words = self._of_card()
+        met = f"{words.what}. " if words else ""
+        return f"{met}Its last words in the log: {self.log_tail}"
+
+    def _of_card(self) -> FaultWords | None:
+        """What its last line says of a card, where it ended by itself.
+
+        bitsandbytes ends the process as soon as CUDA answers one of its calls with a
+        fault, whoever is to blame for it, and leaves a line of the log.
+        """
+        if self.exit_code != ExitCode.FAILED or self.fault:
+            return None
+        told = fault_in(self.log_tail)
+        return FAULT_WORDS.get(told.fault) if told else None
 
 
 # Numbers, because not every system has each of these signals.

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from studio.domain.errors import ExitCode
@@ -112,6 +114,29 @@ def test_that_the_cause_is_told_as_far_as_it_is_known(code, cause):
     finding = ProcessOutcome(exit_code=code, log_tail="KeyError: 'text'").finding()
     assert finding is not None
     assert cause in finding.why
+
+
+def test_that_a_library_that_ends_the_process_for_its_card_is_understood():
+    tail = "Error unspecified launch failure at line 559 in file /src/csrc/ops.cu"
+    ended = ProcessOutcome(exit_code=1, log_tail=tail, log_path=Path("log.txt"))
+    finding = ended.finding()
+    assert finding is not None
+    assert finding.why == (
+        f"The card stopped answering. Its last words in the log: {tail}"
+    )
+    assert finding.how_to_fix == (
+        "Go on with the run; if that fails, restart the machine first. Its log may say "
+        "more."
+    )
+
+
+@pytest.mark.parametrize("code", [-9, ExitCode.ORPHANED, None])
+def test_that_a_card_s_fault_in_the_log_explains_no_other_end(code):
+    tail = "Error unspecified launch failure at line 559 in file /src/csrc/ops.cu"
+    finding = ProcessOutcome(exit_code=code, log_tail=tail).finding()
+    assert finding is not None
+    assert "card stopped" not in finding.why
+    assert not finding.how_to_fix
 
 
 def test_that_a_crash_after_the_result_is_no_failure():
