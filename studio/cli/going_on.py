@@ -5,6 +5,7 @@ What the engine says of a run is read in the window as well, which has buttons f
 
 from typing import Final
 
+from studio.domain.card_fault_words import COMES_AGAIN
 from studio.domain.errors import StudioError
 from studio.domain.pauses import NON_FINITE
 from studio.domain.run import RunSnapshot, RunState
@@ -37,8 +38,9 @@ def resume_command(run: RunDirectory, *options: str) -> str:
 def ways_on(told: RunSnapshot) -> list[str]:
     """How to go on with a run that ended early, a sentence each."""
     run = RunDirectory(told.directory)
-    ways = [f"{resume_command(run)} goes on."]
     cause = told.failure.code if told.failure else ""
+    goes_on = f"{resume_command(run)} goes on."
+    ways = [f"Once that is mended, {goes_on}" if cause in COMES_AGAIN else goes_on]
     if told.state is RunState.PAUSED and cause == NON_FINITE:
         changed = resume_command(run, ACCEPT_CHANGES)
         ways.append(f"Once {run.recipe_path} is changed, {changed} goes on by it.")

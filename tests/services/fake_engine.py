@@ -195,6 +195,7 @@ FAULTS = {
     "disk full": ("disk.full", "Full.", 13),
     "breaks down": ("non-finite", "No number.", 12),
     "card lost": ("card.lost", "Lost.", 1),
+    "crashes": ("card.crashed", "Crashed.", 1),
 }
 
 
@@ -220,6 +221,9 @@ def fated() -> None:
         say(event="paused", step=number, kind=kind, message=message, advice="Mend it.")
         os._exit(code)
     match fate:
+        case "beyond":
+            say(event="failed", kind="card.index", message="Beyond.", advice="Look.")
+            os._exit(1)
         case "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         case "finish":

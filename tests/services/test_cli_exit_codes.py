@@ -92,6 +92,8 @@ def pause(run):
         ("disk full", ExitCode.DISK),
         ("breaks down", ExitCode.NON_FINITE),
         ("card lost", ExitCode.FAILED),
+        ("crashes", ExitCode.FAILED),
+        ("beyond", ExitCode.FAILED),
         ("crash", ExitCode.FAILED),
     ],
 )
@@ -123,6 +125,7 @@ def test_that_a_command_exits_by_what_was_ordered_elsewhere(
     [
         (["finish", "finish"], ExitCode.OK),
         (["card lost", "finish"], ExitCode.FAILED),
+        (["beyond", "finish"], ExitCode.FAILED),
         (["disk full", "finish"], ExitCode.FAILED),
         (["crash", "finish"], ExitCode.FAILED),
     ],

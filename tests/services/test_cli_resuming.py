@@ -8,8 +8,9 @@ import pytest
 
 from studio import cli
 from studio.cli import engine_run, resuming
-from studio.cli.going_on import ways_on
+from studio.cli.going_on import resume_command, ways_on
 from studio.domain.errors import ExitCode, StudioError
+from studio.domain.finding import error
 from studio.domain.hardware import GIB
 from studio.domain.run import RunState
 from studio.services.project_store import ensure_example
@@ -181,6 +182,14 @@ def test_that_a_run_gone_on_with_elsewhere_ends_the_wait(run):
 def test_that_a_run_is_gone_on_with_in_less_memory_by_a_flag(run, engines):
     assert cli.main(["resume", run.name, "--save-memory"]) == ExitCode.OK
     assert engines == [("train", "--resume", "--save-memory")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins"), [("card.index", "Once that is mended, "), ("card.lost", "")]
+)
+def test_that_what_going_on_meets_again_is_to_be_mended_first(kind, begins, run):
+    failed = replace(snapshot_of(run), failure=error(kind, "So."))
+    assert ways_on(failed)[0] == f"{begins}{resume_command(run)} goes on."
 
 
 def with_rows(run, rows):
