@@ -360,6 +360,10 @@ def test_that_a_run_that_pauses_says_so() -> None:
             {"state": RunState.FAILED, "failure": error("run.changed", "It changed.")},
             ("resume-changed", "recipe", "folder"),
         ),
+        (
+            {"state": RunState.FAILED, "failure": error("card.index", "Refused.")},
+            ("recipe", "resume", "folder"),
+        ),
         ({"state": RunState.FINISHED}, ("result",)),
     ],
 )

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from studio.domain.adaptive_rank import ranks_words
 from studio.domain.best_step import waited_words
+from studio.domain.card_fault_words import COMES_AGAIN
 from studio.domain.pauses import NON_FINITE
 from studio.domain.run import RunSnapshot, RunState
 from studio.domain.time_words import duration, duration_range
@@ -203,7 +204,10 @@ def _broken(snapshot: RunSnapshot, less: str) -> Ending:
     kept = saved_words(snapshot)
     text = rest if kept in headline else f"{kept} {rest}".strip()
     hints = text, _own_recipe_words(snapshot), _less_words(less)
-    deeds = (*_ways_on(snapshot), NextDeed.RECIPE, NextDeed.FOLDER)
+    deeds: tuple[NextDeed, ...] = (*_ways_on(snapshot), NextDeed.RECIPE)
+    if failure is not None and failure.code in COMES_AGAIN:
+        deeds = deeds[::-1]  # going on helps once something is mended
+    deeds = (*deeds, NextDeed.FOLDER)
     return Ending(
         icon=IconName.WARNING if lost else IconName.CROSS_CIRCLE,
         tone=Tone.WARNING if lost else Tone.DANGER,
