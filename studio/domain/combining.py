@@ -117,7 +117,7 @@ class Combination:
             raise refusal(
                 "combine.one",
                 "One adapter alone can’t be combined.",
-                fix="Name two or more.",
+                fix="Take two or more.",
                 where="RUN_OR_ADAPTER",
             )
         if len(self.weights) != adapters:
@@ -209,6 +209,6 @@ def _weights(what: str) -> StudioError:
     return refusal(
         "combine.weights",
         what,
-        fix="Give a number other than 0 for each adapter, such as 0.7,0.3.",
+        fix="Give a number other than 0 for each adapter, such as --weights=0.7,0.3.",
         where="--weights",
     )

@@ -79,7 +79,7 @@ def _refuse_none(recipe: Recipe) -> None:
         raise refusal(
             "data.none",
             "No data file is chosen.",
-            fix="Choose one on the Data page, or set data.path.",
+            fix="Name one by --set data.path=FILE, or in the recipe.",
             where="data.path",
         )
 

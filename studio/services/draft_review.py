@@ -51,7 +51,7 @@ class DraftReview:
             raise refusal(
                 "drafts.none",
                 "The file holds no drafts.",
-                fix="Choose a file that “Make examples from documents” wrote.",
+                fix="Choose a file that snugtune data make wrote.",
                 where=str(self.path),
             )
 

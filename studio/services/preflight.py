@@ -149,7 +149,7 @@ def _data_findings(
         yield error(
             "data.none",
             "No data file is chosen.",
-            fix="Choose one on the Data page, or set data.path.",
+            fix="Name one by --set data.path=FILE, or in the recipe.",
             where="data.path",
         )
     elif isinstance(data, Finding):

@@ -247,7 +247,7 @@ def unreviewed(count: int) -> Finding:
         f"{count:,} {drafts} not reviewed yet.",
         why="A model made them, and nobody has read them; they are trained on as any "
         "row.",
-        fix="Review them on the Data page, or by snugtune data review.",
+        fix="Review them by snugtune data review.",
         where="review",
     )
 

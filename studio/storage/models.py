@@ -345,7 +345,7 @@ def _none_chosen() -> StudioError:
     return refusal(
         "model.none",
         "No model is chosen.",
-        fix="Choose one on the Model page, or set model.name.",
+        fix="Name one by --set model.name=NAME, or in the recipe.",
         where="model.name",
     )
 

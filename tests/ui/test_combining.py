@@ -132,11 +132,14 @@ def test_that_what_is_missing_is_said(page):
     dialog.rows.all[1].tick.setChecked(False)
     assert not dialog.combine.isEnabled()
     assert dialog.meaning.text() == (
-        "One adapter alone can’t be combined. Name two or more."
+        "One adapter alone can’t be combined. Take two or more."
     )
     dialog.rows.all[1].tick.setChecked(True)
     dialog.rows.all[1].weight.setValue(0.0)
-    assert "A weight is 0" in dialog.meaning.text()
+    assert dialog.meaning.text() == (
+        "A weight is 0 or no number. "
+        "Give each run that is ticked a number other than 0."
+    )
     dialog.combine.click()
     assert dialog.findings.count() == 1
     assert not ORDERS

@@ -142,6 +142,14 @@ def test_that_a_wait_in_vain_is_not_offered(need, words):
     assert words in going_on(inputs(need=need)).obstacle
 
 
+def test_that_pages_are_named_in_place_of_commands():
+    unknown = going_on(inputs(need=RunNeed(RECIPE, "cuda", None, None)))
+    absent = going_on(inputs(reading=reading_without_card(free=60.0, total=64.0)))
+    assert "The Recipe page finds it out" in unknown.obstacle
+    assert "The Hardware page says" in absent.obstacle
+    assert "snugtune" not in f"{unknown.obstacle} {absent.obstacle}"
+
+
 def test_that_a_card_that_does_not_answer_is_not_taken_for_the_processor():
     shown = going_on(inputs(reading=reading_without_card(free=60.0, total=64.0)))
     assert "none answers now" in shown.obstacle

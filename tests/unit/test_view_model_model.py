@@ -7,6 +7,7 @@ import pytest
 from studio.domain.finding import error
 from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.estimate import Basis, Component, Group, MemoryEstimate
+from studio.domain.memory.outside_formula import outside_formula
 from studio.domain.recipe import Recipe
 from studio.services.model_shelf import ModelPlace, ModelState
 from studio.ui.pages.model.filters import (
@@ -105,6 +106,15 @@ def test_that_the_title_tells_how_many_models_are_listed():
 def test_that_a_prediction_is_a_range_and_never_a_point():
     assert model_row(place("m"), price(5), DEVICE, "").peak == "4.50 to 5.50"
     assert model_row(place("m"), price(200), DEVICE, "").peak == "180 to 220"
+
+
+def test_that_the_dry_run_is_named_where_the_terminal_has_a_flag_for_it():
+    unpriced = outside_formula(Recipe().with_value("train.label_smoothing", 0.1))
+    details = model_details(place("m"), unpriced, DEVICE, Recipe())
+    row = model_row(place("m"), unpriced, DEVICE, "")
+    for said in (details.why_not_priced, row.reason):
+        assert "--basis" not in said
+        assert "The dry run prices it" in said
 
 
 def test_that_a_model_without_a_price_has_no_figures():

@@ -21,6 +21,7 @@ from studio.domain.run import (
     StageProgress,
     StepPoint,
 )
+from studio.storage.tables.opening import missing
 from studio.ui.pages.run.endings import NextDeed
 from studio.ui.pages.run.pace import seconds_left
 from studio.ui.pages.run.samples import prompts_of
@@ -223,6 +224,14 @@ def test_that_a_loss_that_rose_is_called_higher() -> None:
     ending = view(worse).ending
     assert ending is not None
     assert "50 % higher" in ending.text
+
+
+def test_that_an_end_is_told_in_the_windows_words() -> None:
+    gone = missing(Path("hub:me/cheese")).finding
+    ending = view(replace(run(3), state=RunState.FAILED, failure=gone)).ending
+    assert ending is not None
+    assert "Fetch it on the Data page" in ending.text
+    assert "snugtune" not in ending.text
 
 
 def test_that_a_failure_says_what_was_kept_and_what_to_do() -> None:

@@ -1,5 +1,7 @@
 """A finding whose words name flags, as terminal and window say it."""
 
+from pathlib import Path
+
 import pytest
 
 from studio.cli import terminal
@@ -9,7 +11,9 @@ from studio.domain.hub_names import repository_name
 from studio.domain.memory.outside_formula import outside_formula
 from studio.domain.recipe import Recipe
 from studio.engine.failures import put_into_words
+from studio.services.library import find_run
 from studio.services.process_outcome import ProcessOutcome
+from studio.storage.tables.opening import missing
 from studio.system.chat_address import address_of
 from studio.ui.pages.finding_text import finding_text
 from studio.ui.pages.recipe.open_points import finding_texts
@@ -77,6 +81,30 @@ def test_that_a_flag_without_a_control_is_said_to_be_the_terminals():
     other = refused_by(address_of, "example", "m")
     advice = in_window(from_the_engine(other)).how_to_fix
     assert advice == "Give one such as https://example.org/v1."
+
+
+def test_that_the_window_names_a_page_where_the_terminal_names_a_command(capsys):
+    found = refused_by(find_run, "zzz").finding
+    terminal.say_finding(found)
+    assert "snugtune " in " ".join(capsys.readouterr().err.split())
+    text = finding_text(found)
+    assert text.what == "There is no run “zzz”."
+    assert text.consequence.startswith("Look at the Runs page")
+    assert "RUN" not in text.consequence
+
+
+def test_that_the_name_of_an_argument_is_no_place_in_the_window():
+    refused = refusal("combine.ranks", "Ranks differ.", where="RUN_OR_ADAPTER")
+    assert from_the_engine(refused).what == "RUN_OR_ADAPTER: Ranks differ."
+    assert finding_text(from_the_engine(refused)).what == "Ranks differ."
+
+
+def test_that_data_that_was_not_fetched_is_told_to_each_in_its_words():
+    found = missing(Path("hub:me/cheese")).finding
+    assert found.how_to_fix == "Fetch it by snugtune data fetch hub:me/cheese."
+    assert in_window(found).how_to_fix == (
+        "Fetch it on the Data page, by “From the Hugging Face hub…”."
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,6 @@ def _unpriced(what: str, where: str) -> Finding:
         "memory.no-formula",
         f"No formula prices {what}.",
         fix="Take --basis dry-run, which goes through the same code without its "
-        "memory; the window does so by itself.",
+        "memory.",
         where=where,
     )

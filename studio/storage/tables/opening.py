@@ -83,8 +83,7 @@ def missing(path: Path) -> StudioError:
         return refusal(
             "data.not-fetched",
             f"The data set {word.removeprefix(PREFIX)} is not on this machine yet.",
-            fix="Fetch it on the Data page (From the Hugging Face hub…), or by "
-            f"snugtune data fetch {word}.",
+            fix=f"Fetch it by snugtune data fetch {word}.",
             where="data.path",
         )
     return refusal(

@@ -20,6 +20,7 @@ from studio.ui.pages.bar_states import (
     short_by_bytes,
     verdict_of,
 )
+from studio.ui.pages.window_words import in_window
 from studio.ui.text import count, gib, size
 from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for
 from studio.ui.widgets.memory_bar_state import (
@@ -205,7 +206,7 @@ def model_details(
         parts=_parts(estimate, recipe if in_use else FRUGAL) if estimate else (),
         peak=f"{gib(estimate.peak_bytes)} GiB" if estimate else "",
         peak_range=peak_range(estimate) if estimate else "",
-        why_not_priced=price.sentence() if isinstance(price, Finding) else "",
+        why_not_priced=_said(price) if isinstance(price, Finding) else "",
         texts=_texts(place, device) if estimate else (),
         facts=(*_facts(place), _priced_for(in_use=in_use)),
         preparation=_preparation(place),
@@ -240,8 +241,12 @@ def _reason(price: Price | None, device: TrainingDevice, *, in_use: bool) -> str
     if price is None:
         return "Its memory is being worked out."
     if isinstance(price, Finding):
-        return price.sentence()
+        return _said(price)
     return f"{judge(price, device).reason} For {_recipe_words(in_use=in_use)}."
+
+
+def _said(finding: Finding) -> str:
+    return in_window(finding).sentence()
 
 
 def _priced_for(*, in_use: bool) -> tuple[str, str]:

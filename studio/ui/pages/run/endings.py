@@ -13,6 +13,7 @@ from studio.services.resuming import CHANGED, can_resume
 from studio.services.run_journal import saved_words
 from studio.ui.icon_names import IconName
 from studio.ui.pages.run.pace import seconds_left
+from studio.ui.pages.window_words import in_window
 from studio.ui.text import count, percent
 from studio.ui.tokens import Tone
 
@@ -200,6 +201,7 @@ def _broken(snapshot: RunSnapshot, less: str) -> Ending:
     if failure is None:
         headline, rest = "The run broke off", ""
     else:
+        failure = in_window(failure)
         headline, rest = failure.what, f"{failure.why} {failure.how_to_fix}".strip()
     kept = saved_words(snapshot)
     text = rest if kept in headline else f"{kept} {rest}".strip()

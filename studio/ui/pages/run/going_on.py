@@ -20,6 +20,7 @@ from studio.services.run_need import RunNeed
 from studio.services.run_wait import USUAL_MINUTES, obstacle_to
 from studio.ui.pages.bar_states import measured_bar, predicted_bar, short_by_bytes
 from studio.ui.pages.run.adaptations import change_words
+from studio.ui.pages.window_words import in_window
 from studio.ui.text import gib
 from studio.ui.widgets.marks import NOT_PRICED, Mark, mark_for
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Verdict
@@ -195,4 +196,6 @@ def _state(wait: FreeWait | None) -> str:
 
 
 def _obstacle_words(obstacle: Finding | None) -> str:
-    return "" if obstacle is None else f"{obstacle.what} {obstacle.how_to_fix}".strip()
+    if obstacle is None:
+        return ""
+    return f"{obstacle.what} {in_window(obstacle).how_to_fix}".strip()

@@ -8,6 +8,7 @@ from studio.domain.combining import LEAST, Combination, Way, even_weights
 from studio.domain.errors import StudioError
 from studio.services.combining import can_be_combined
 from studio.ui.pages.runs.view_model import RunFacts
+from studio.ui.pages.window_words import in_window
 
 TITLES: Final = {
     Way.CAT: "Add up (cat)",
@@ -102,4 +103,5 @@ def sentence(asked: Asked) -> str:
     try:
         return asked.combination().way.meaning
     except StudioError as refused:
-        return f"{refused.finding.what} {refused.finding.how_to_fix}"
+        found = in_window(refused.finding)
+        return f"{found.what} {found.how_to_fix}"
