@@ -127,7 +127,7 @@ def run_all() -> None:
             failed = failed or code not in {ExitCode.OK, ExitCode.PAUSED}
     troubled = [run for run in queue.read().runs if run.trouble]
     for run in troubled:
-        terminal.say_aside(f"{run.title} was not started: {run.trouble}")
+        terminal.say_aside(f"{run.title} was not started: {_trouble(run)}")
     raise typer.Exit(ExitCode.FAILED if failed or troubled else ExitCode.OK)
 
 
@@ -194,7 +194,11 @@ def _say(queue: Queue, *, json: bool) -> None:
 
 def _row(run: QueuedRun) -> tuple[str, ...]:
     starts = "in its turn" if run.start_at is None else _time_words(run.start_at)
-    return str(run.number), run.title, run.project, run.trouble or starts
+    return str(run.number), run.title, run.project, _trouble(run) or starts
+
+
+def _trouble(run: QueuedRun) -> str:
+    return "" if run.trouble is None else run.trouble.sentence()
 
 
 def _document(run: QueuedRun) -> dict[str, object]:
@@ -203,7 +207,7 @@ def _document(run: QueuedRun) -> dict[str, object]:
         "title": run.title,
         "project": run.project,
         "start_at": run.start_at.isoformat() if run.start_at else None,
-        "trouble": run.trouble or None,
+        "trouble": _trouble(run) or None,
     }
 
 

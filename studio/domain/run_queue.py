@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from typing import Self
 
 from studio.domain.errors import StudioError, refusal
+from studio.domain.finding import Finding
 from studio.domain.recipe import Recipe
 
 MOST_SWEPT_OPTIONS = 3
@@ -22,8 +23,8 @@ class QueuedRun:
         project: The name of the project that will keep it.
         title: What it is, for people.
         start_at: Not before then, with its time zone; None for as soon as it can.
-        trouble: Why it could not be started, a sentence; it then waits to be moved,
-            given a time, or removed.
+        trouble: Why it could not be started; it then waits to be moved, given a time,
+            or removed.
         token: Marks the directory that is made for it, so that a run whose start was
             cut off is known again; empty for entries of an older Snugtune.
     """
@@ -32,7 +33,7 @@ class QueuedRun:
     project: str
     title: str
     start_at: datetime | None = None
-    trouble: str = ""
+    trouble: Finding | None = None
     token: str = ""
 
     def is_due(self, now: datetime) -> bool:
@@ -101,7 +102,7 @@ class Queue:
         """
         run = self.run(number)
         others = [other for other in self.runs if other != run]
-        others.insert(max(0, place - 1), replace(run, trouble=""))
+        others.insert(max(0, place - 1), replace(run, trouble=None))
         return replace(self, runs=tuple(others))
 
     def timed(self, number: int, start_at: datetime | None) -> Self:
@@ -110,10 +111,10 @@ class Queue:
         Raises:
             StudioError: None in the queue has this number.
         """
-        return self._with(replace(self.run(number), start_at=start_at, trouble=""))
+        return self._with(replace(self.run(number), start_at=start_at, trouble=None))
 
-    def troubled(self, number: int, trouble: str) -> Self:
-        """With a sentence on why a run could not be started.
+    def troubled(self, number: int, trouble: Finding) -> Self:
+        """With a finding on why a run could not be started.
 
         Raises:
             StudioError: None in the queue has this number.

@@ -7,7 +7,7 @@ its end, is done in a thread; a run is begun in the window's own.
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -204,6 +204,7 @@ class QueueDriver(QObject):
     def _on_found(self, found: _Found) -> None:
         self._let_call_go()
         for run in found.refused:
+            assert run.trouble is not None  # so it was found
             self.refused.emit(_not_started(run.title, run.trouble))
         if not self.is_driving:
             return
@@ -257,9 +258,8 @@ class QueueDriver(QObject):
         try:
             return self.queue.begin(queued.number, self._make)
         except StudioError as refused:
-            trouble = refused.finding.sentence()
-            self.queue.mark(queued.number, trouble)
-            self.refused.emit(_not_started(queued.title, trouble))
+            self.queue.mark(queued.number, refused.finding)
+            self.refused.emit(_not_started(queued.title, refused.finding))
             return None
 
     def _make(self, queued: QueuedRun, recipe: Recipe) -> RunDirectory:
@@ -299,10 +299,11 @@ class QueueDriver(QObject):
         return is_stopped or self._controller.ordered is not Ordered.NOTHING
 
 
-def _not_started(title: str, trouble: str) -> Finding:
+def _not_started(title: str, trouble: Finding) -> Finding:
+    stays = "It stays in the queue; move it there to have it tried again."
     return warning(
         "queue.not-started",
         f"{title} was not started.",
-        why=trouble,
-        fix="It stays in the queue; move it there to have it tried again.",
+        why=replace(trouble, how_to_fix="").sentence(),
+        fix=f"{trouble.how_to_fix} {stays}".strip(),
     )

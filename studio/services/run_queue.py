@@ -19,7 +19,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from studio.domain.errors import ExitCode, StudioError, refusal
-from studio.domain.finding import error
+from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
 from studio.domain.run_queue import Queue, QueuedRun
 from studio.domain.waypoints import passing
@@ -152,7 +152,7 @@ class RunQueue:
             try:
                 check(self._folder.read_recipe(due.number))
             except StudioError as refused:
-                self.mark(due.number, refused.finding.sentence())
+                self.mark(due.number, refused.finding)
             else:
                 return due
         return None
@@ -207,13 +207,13 @@ class RunQueue:
             try:
                 directory = self.begin(due.number, make)
             except StudioError as refused:
-                self.mark(due.number, refused.finding.sentence())
+                self.mark(due.number, refused.finding)
                 continue
             if directory is not None:
                 return due, directory
         return None
 
-    def mark(self, number: int, trouble: str) -> None:
+    def mark(self, number: int, trouble: Finding) -> None:
         """Say why a run could not be started, if it still waits.
 
         Raises:

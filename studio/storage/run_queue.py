@@ -1,10 +1,11 @@
 """The queue on disk: one document for the order, one recipe a run beside it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from studio.domain.finding import Finding, error
 from studio.domain.recipe import Recipe
 from studio.domain.run_queue import Queue, QueuedRun
 from studio.storage.documents import read_toml, write_toml_atomically
@@ -109,10 +110,26 @@ def _document(run: QueuedRun) -> dict[str, object]:
     if run.start_at is not None:
         said["start_at"] = run.start_at
     if run.trouble:
-        said["trouble"] = run.trouble
+        said |= _said(run.trouble)
     if run.token:
         said["token"] = run.token
     return said
+
+
+def _said(trouble: Finding) -> dict[str, object]:
+    """A finding as the document holds it: place and reason stand in its sentence."""
+    sentence = replace(trouble, how_to_fix="").sentence()
+    said = {"trouble": sentence, "code": trouble.code, "advice": trouble.how_to_fix}
+    return {key: text for key, text in said.items() if text}
+
+
+def _trouble(said: Mapping[str, object]) -> Finding | None:
+    """The finding of an entry; one of an older Snugtune is all in its sentence."""
+    sentence = str(said.get("trouble", ""))
+    if not sentence:
+        return None
+    code = str(said.get("code", "queue.not-started"))
+    return error(code, sentence, fix=str(said.get("advice", "")))
 
 
 def _queued(said: Mapping[str, object]) -> QueuedRun | None:
@@ -129,6 +146,6 @@ def _queued(said: Mapping[str, object]) -> QueuedRun | None:
         str(said.get("project", "")),
         str(said.get("title", "")),
         start_at,
-        str(said.get("trouble", "")),
+        _trouble(said),
         str(said.get("token", "")),
     )

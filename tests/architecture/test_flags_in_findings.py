@@ -55,6 +55,8 @@ NEVER_SHOWN = {
     "run.not-running": "the window gives its orders to runs that it follows",
 }
 """Codes whose flags and commands the window needs no words for, and why."""
+HANDED_ON = {"queue.not-started"}
+"""Codes whose advice ends with another finding's, which may name what is typed."""
 SHOWN_AS_THEY_ARE = {
     "forms/option_rows.py": "what was typed for an option",
     "pages/recipe/sweeping.py": "what was typed for an option",
@@ -219,7 +221,7 @@ def test_that_all_that_is_typed_in_a_finding_has_words_in_the_window():
 def test_that_no_words_of_the_window_stand_for_a_finding_that_is_gone():
     raised = {code for _, _, codes in typed() for code in codes}
     advised = {code for code, words in WINDOW_WORDS.items() if words.fix}
-    assert sorted(advised - raised) == []
+    assert sorted(advised - raised) == sorted(HANDED_ON)
     assert sorted(NEVER_SHOWN.keys() - raised) == []
     everywhere = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
     assert [code for code in WINDOW_WORDS if f'"{code}"' not in everywhere] == []

@@ -190,6 +190,21 @@ def test_that_one_that_is_refused_is_told_once_and_stays(qtbot, driver, recipe):
     assert (told.what, told.why) == ("a was not started.", "Short by 1 GiB.")
 
 
+def test_that_advice_on_what_was_refused_is_told_with_where_it_waits(
+    qtbot, driver, recipe
+):
+    def check(_found):
+        raise refusal("data.not-fetched", "It isn't here.", fix="Type snugtune data.")
+
+    driver._check = check
+    add(driver, recipe, "a")
+    driver.drive()
+    ended(qtbot, driver)
+    (told,) = driver.told
+    assert told.why == "It isn't here."
+    assert told.how_to_fix.startswith("Type snugtune data. It stays in the queue")
+
+
 def test_that_a_recipe_that_fails_at_the_last_moment_is_told(
     qtbot, driver, recipe, monkeypatch
 ):
@@ -200,7 +215,9 @@ def test_that_a_recipe_that_fails_at_the_last_moment_is_told(
     add(driver, recipe, "a")
     driver.drive()
     ended(qtbot, driver)
-    assert [run.trouble for run in driver.queue.read().runs] == ["The disk is full."]
+    assert [run.trouble.what for run in driver.queue.read().runs] == [
+        "The disk is full."
+    ]
     assert len(driver.told) == 1
 
 

@@ -386,7 +386,7 @@ def test_that_a_run_that_was_refused_is_told_above_the_page(open_studio, qtbot):
     notices = studio._shell.notices
     qtbot.waitUntil(notices.isVisible, timeout=20_000)
     assert not studio.desk.queue.is_driving
-    assert [run.trouble for run in RunQueue().read().runs] == ["Short by 1 GiB."]
+    assert [run.trouble.what for run in RunQueue().read().runs] == ["Short by 1 GiB."]
 
 
 def refuse(_recipe: Recipe) -> None:

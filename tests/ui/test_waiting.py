@@ -1,15 +1,18 @@
 """The runs that wait, on the Runs page: order, times, removal, and their start."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from studio.domain.finding import error
 from studio.domain.run_queue import Queue
 from studio.services.library import all_runs
 from studio.services.run_queue import RunQueue
+from studio.storage.tables.opening import missing
 from studio.ui.pages.runs.page import RunsPage
 from studio.ui.pages.runs.waiting_model import (
     IN_TURN,
@@ -245,13 +248,20 @@ def test_that_a_queue_that_can_not_be_read_is_told(desk: TestDesk, shown, three,
 
 
 def test_that_the_trouble_of_the_chosen_run_is_told(three, shown, queue):
-    queue.mark(2, "The disk is full.")
+    queue.mark(2, error("disk.full", "The disk is full."))
     page = shown()
     assert not page.waiting.card.trouble.isVisible()
     page.waiting.card.table.selectRow(1)
     assert page.waiting.card.trouble.text() == f"The disk is full. {TRY_AGAIN}"
     page.waiting.card.earlier.click()
     assert not page.waiting.card.trouble.isVisible()
+
+
+def test_that_what_keeps_a_run_from_starting_is_told_in_the_windows_words():
+    queue = Queue().added("p", "a").troubled(1, missing(Path("hub:me/cheese")).finding)
+    (row,) = waiting_rows(WaitingFacts(queue.runs), NOW)
+    assert "is not on this machine yet. Fetch it on the Data page" in row.trouble
+    assert "snugtune" not in row.trouble
 
 
 def test_that_every_control_of_the_waiting_runs_has_a_name(three, shown):
@@ -295,7 +305,9 @@ def test_that_tab_goes_down_the_page(three, shown, example):
 
 def test_that_rows_say_when_they_start():
     queue = Queue().added("p", "a").added("p", "b").added("p", "c").added("p", "d")
-    queue = queue.troubled(1, "No.").timed(2, NOW + timedelta(hours=12))
+    queue = queue.troubled(1, error("of.another", "No.")).timed(
+        2, NOW + timedelta(hours=12)
+    )
     rows = waiting_rows(WaitingFacts(queue.runs), NOW)
     marks = [row.starts for row in rows]
     assert marks == [TROUBLED, marks[1], NEXT, IN_TURN]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from studio.domain.errors import StudioError, refusal
+from studio.domain.finding import error
 from studio.domain.recipe import Recipe
 from studio.domain.run_queue import Queue, sweep, time_of
 from studio.domain.waypoints import watch
@@ -53,7 +54,7 @@ def test_that_numbers_are_not_given_again():
 
 
 def test_that_a_run_in_trouble_waits_until_it_is_moved():
-    queue = three().troubled(1, "No such file.")
+    queue = three().troubled(1, error("data.missing", "No such file."))
     assert queue.due(NOW).number == 2
     assert queue.moved(1, 1).due(NOW).number == 1
 
@@ -112,7 +113,8 @@ def test_that_what_is_no_time_is_refused(typed):
 def test_that_the_queue_survives_a_restart(kept, tmp_path):
     recipe = Recipe().with_value("lora.rank", 8)
     kept.add("Words", [("a", recipe), ("b", Recipe())])
-    kept.change(lambda queue: queue.timed(2, LATER).troubled(1, "No."))
+    missing = error("data.missing", "No such file.", fix="Choose another.")
+    kept.change(lambda queue: queue.timed(2, LATER).troubled(1, missing))
     again = RunQueue(tmp_path / "queue")
     assert again.read() == kept.read()
     assert again.recipe(1).lora.rank == 8
@@ -215,7 +217,28 @@ def test_that_only_a_run_that_passes_its_check_is_ready(kept):
 
     assert kept.ready(NOW - timedelta(minutes=1), check) is None
     assert kept.ready(NOW, check).number == 2
-    assert kept.read().run(1).trouble == "Short by 1 GiB."
+    assert kept.read().run(1).trouble.what == "Short by 1 GiB."
+
+
+def test_that_advice_and_code_of_a_trouble_are_kept_apart(kept, tmp_path):
+    kept.add("P", [("a", Recipe())])
+    fetch = error(
+        "a.b", "It isn't here.", why="So.", fix="Fetch it.", where="data.path"
+    )
+    kept.mark(1, fetch)
+    (left,) = RunQueue(tmp_path / "queue").read().runs
+    told = error("a.b", "data.path: It isn't here. So.", fix="Fetch it.")
+    assert left.trouble == told
+    assert left.trouble.sentence() == fetch.sentence()
+
+
+def test_that_the_trouble_of_an_older_entry_is_read(kept):
+    kept.add("P", [("a", Recipe())])
+    document = kept._folder._document_path
+    older = document.read_text().replace('title = "a"', 'trouble = "It is. Mend it."')
+    document.write_text(older)
+    (left,) = kept.read().runs
+    assert left.trouble.sentence() == "It is. Mend it."
 
 
 def test_that_several_are_removed_even_when_one_is_gone(kept):
@@ -242,7 +265,7 @@ def test_that_a_run_that_cannot_start_does_not_hold_up_the_next(kept, tmp_path):
     kept.remove([queued.number])
     assert kept.take(NOW, make) is None
     (left,) = kept.read().runs
-    assert "no recipe at this place" in left.trouble
+    assert "no recipe at this place" in left.trouble.sentence()
 
 
 def test_that_one_program_at_a_time_starts_runs(kept, tmp_path):

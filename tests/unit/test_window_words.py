@@ -1,12 +1,13 @@
 """A finding whose words name flags, as terminal and window say it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from studio.cli import terminal
 from studio.domain.errors import StudioError, refusal
-from studio.domain.finding import Finding, error
+from studio.domain.finding import Finding, error, warning
 from studio.domain.hub_names import repository_name
 from studio.domain.memory.outside_formula import outside_formula
 from studio.domain.recipe import Recipe
@@ -105,6 +106,13 @@ def test_that_data_that_was_not_fetched_is_told_to_each_in_its_words():
     assert in_window(found).how_to_fix == (
         "Fetch it on the Data page, by “From the Hugging Face hub…”."
     )
+
+
+def test_that_a_run_that_waits_in_vain_names_no_command_once_it_is_told():
+    waits = warning("queue.not-started", "a was not started.", fix="It stays.")
+    assert in_window(waits) == waits
+    fix = "Fetch it by snugtune data fetch hub:me/cheese. It stays."
+    assert "snugtune" not in in_window(replace(waits, how_to_fix=fix)).how_to_fix
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,9 @@ WINDOW_WORDS: Final[Mapping[str, WindowWords]] = {
         "Compare it by “Export and prove”, which makes it anew, or "
         f"{_PUSHED_ALL_THE_SAME}"
     ),
+    "queue.not-started": WindowWords(
+        "The Runs page tells how to mend it; move it there to have it tried again."
+    ),
     "recipe.key": WindowWords("Take it out of the recipe."),
     "run.gone-on": WindowWords("The Runs page tells how it stands."),
     "run.not-a-run": WindowWords("Choose another one on the Runs page."),

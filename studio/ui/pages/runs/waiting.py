@@ -29,6 +29,7 @@ from studio.ui.pages.runs.waiting_model import (
     course_words,
     named,
     remove_question,
+    trouble_words,
     waiting_rows,
 )
 from studio.ui.pages.runs.waiting_view import WaitingCard
@@ -200,7 +201,7 @@ class Waiting(QWidget):
         card.later.setEnabled(one is not None and place < len(self._facts.runs) - 1)
         card.start_at.setEnabled(bool(chosen))
         card.remove.setEnabled(bool(chosen))
-        trouble = "" if one is None else one.trouble
+        trouble = "" if one is None else trouble_words(one)
         card.trouble.setText(f"{trouble} {TRY_AGAIN}")
         card.trouble.setVisible(bool(trouble))
 

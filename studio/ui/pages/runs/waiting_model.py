@@ -8,6 +8,7 @@ from typing import Final
 from studio.domain.run_queue import QueuedRun
 from studio.ui.icon_names import IconName
 from studio.ui.pages.start.view_model import when_words
+from studio.ui.pages.window_words import in_window
 from studio.ui.text import count
 from studio.ui.tokens import Tone
 from studio.ui.widgets.marks import Mark
@@ -91,7 +92,7 @@ def waiting_rows(
             starts=STARTING
             if run.number == begun
             else _starts(run, now, is_next=run.number == due),
-            trouble=run.trouble,
+            trouble=trouble_words(run),
         )
         for run in facts.runs
     )
@@ -128,6 +129,11 @@ def remove_question(titles: Sequence[str]) -> tuple[str, str]:
 def named(titles: Sequence[str]) -> str:
     """What one or several runs are called."""
     return titles[0] if len(titles) == 1 else count(len(titles), "run")
+
+
+def trouble_words(run: QueuedRun) -> str:
+    """Why a run was not started; empty for one that may be."""
+    return "" if run.trouble is None else in_window(run.trouble).sentence()
 
 
 def _driving_words(waits_for: str | datetime | None, now: datetime) -> str:
