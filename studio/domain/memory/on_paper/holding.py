@@ -67,8 +67,16 @@ class Run:
 
 def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
     """What the allocator holds at the highest."""
-    alike = replace(plan, extent=_NONE, compute=0, dropout=False, masks=False)
-    alike = replace(alike, attention=Attention.EAGER, flash=False, adds=False)
+    alike = replace(
+        plan,
+        extent=_NONE,
+        compute=0,
+        dropout=False,
+        masks=False,
+        attention=Attention.EAGER,
+        flash=False,
+        adds=False,
+    )
     pools = loaded(model, alike, warms_up=run.warms_up).copied()
     asides = [_parts(each) for each in run.asides]
     for place, aside in enumerate(asides):
