@@ -22,7 +22,7 @@ DEVICE = TrainingDevice(
 )
 KEPT = (
     *(holding.loaded, run.training, run.measuring, run.first_answers),
-    *(run.trained, run.measured, run.answered),
+    *(run.training_draft, run.measuring_draft, run.answering_draft),
 )
 # What people slide: some leave all tapes as they are, some none.
 SLIDES = (

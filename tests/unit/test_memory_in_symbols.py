@@ -6,7 +6,11 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.on_paper.extent import RANK, Extent, terms_of
 from studio.domain.memory.on_paper.planning import habits_of, of_training, plan_of
-from studio.domain.memory.on_paper.run import answered, measured, trained
+from studio.domain.memory.on_paper.run import (
+    answering_draft,
+    measuring_draft,
+    training_draft,
+)
 from tests.bench.formula_grid import ARCHITECTURES, RECIPES, config_of, recipe_of
 
 # Texts of few and of many tokens, odd lengths, lengths beyond windows and tiles.
@@ -33,9 +37,9 @@ def templates(model, recipe, plan, extent, rank):
     training = of_training(plan, recipe)
     habits = habits_of(recipe, on_card=True)
     for write, each, how in (
-        (trained, training, (habits,)),
-        (measured, plan, ("evaluate",)),
-        (answered, replace(plan, adds=False, masks=False), ("generate",)),
+        (training_draft, training, (habits,)),
+        (measuring_draft, plan, ("evaluate",)),
+        (answering_draft, replace(plan, adds=False, masks=False), ("generate",)),
     ):
         found = [write(model, x, *how) for x in (each, each.outlined())]
         yield *(getattr(x, "template", x) for x in found), each.amounts()

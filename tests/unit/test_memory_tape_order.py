@@ -9,7 +9,7 @@ from studio.domain.memory.on_paper.planning import plan_of
 from studio.domain.memory.on_paper.record import Template
 from studio.domain.memory.on_paper.repeating import Kind, Stream, often
 from studio.domain.memory.on_paper.rotary import rotated
-from studio.domain.memory.on_paper.run import measured
+from studio.domain.memory.on_paper.run import measuring_draft
 from studio.domain.memory.on_paper.tape import Node, Tape
 from studio.domain.memory.on_paper.tensors import Tensor
 from studio.domain.memory.part_names import LOGITS
@@ -233,7 +233,7 @@ def test_that_a_shared_matrix_passes_its_second_gradient_once_it_is_whole():
 
 def test_that_embeddings_live_until_the_decoder_returns():
     model = ModelArchitecture.from_config(GPT2)
-    tape = measured(model, plan_with(), "evaluate")
+    tape = measuring_draft(model, plan_with(), "evaluate")
     words, positions = 2, 3  # behind the batch, which is the first
     for number in (words, positions):
         rest = tape.events[tape.events.index(-number) :]

@@ -71,16 +71,16 @@ def _by_kernel(
     by_groups: bool,
 ) -> Tensor:
     """The kernel of `scaled_dot_product_attention` that torch takes."""
-    hidden = _masked(plan) if masks else 0
+    mask = _masked(plan) if masks else 0
     if not plan.card:
         # A processor's kernel works in registers, whatever the heads and masks.
-        return _fused(tape, plan, heads, inputs, hidden)
+        return _fused(tape, plan, heads, inputs, mask)
     is_half = inputs[0].width < FP32
     if plan.flash and is_half and not masks and heads.width <= _FLASH_HEAD:
         return _fused(tape, plan, heads, inputs, None)
     if (is_half and not plan.is_half and not plan.flash) or by_groups:
         return _math(tape, plan, heads, *inputs)
-    return _fused(tape, plan, heads, inputs, hidden)
+    return _fused(tape, plan, heads, inputs, mask)
 
 
 def _masked(plan: Plan) -> int:

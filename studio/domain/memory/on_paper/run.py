@@ -97,7 +97,7 @@ class _Draft:
 @lru_cache(maxsize=8)  # an optimizer's change asks for the same one again
 def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
     """A forward and a backward pass."""
-    draft = trained(model, plan.outlined(), habits)
+    draft = training_draft(model, plan.outlined(), habits)
     tape, turn = draft.template.at(plan.amounts()), draft.turn
     forward, backward = highest(tape, draft.made, turn)
     asked = None
@@ -109,8 +109,8 @@ def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
 
 
 @lru_cache(maxsize=32)
-def trained(model: ModelArchitecture, plan: Plan, habits: Habits) -> _Draft:
-    """Both passes by a plan's outline."""
+def training_draft(model: ModelArchitecture, plan: Plan, habits: Habits) -> _Draft:
+    """Both passes by a plan's outline, for batches of all sizes."""
     tape = Tape()
     tape.drops_out = plan.drops
     tape.passing = CHECKPOINTED
@@ -153,7 +153,7 @@ def _bytes(passing: Passing) -> int:
 @lru_cache(maxsize=8)
 def measuring(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     """A forward pass without a graph, to the loss."""
-    return _passing(measured(model, plan.outlined(), name), plan)
+    return _passing(measuring_draft(model, plan.outlined(), name), plan)
 
 
 def _passing(template: Template, plan: Plan) -> Passing:
@@ -162,8 +162,8 @@ def _passing(template: Template, plan: Plan) -> Passing:
 
 
 @lru_cache(maxsize=32)
-def measured(model: ModelArchitecture, plan: Plan, name: str) -> Template:
-    """The same by a plan's outline."""
+def measuring_draft(model: ModelArchitecture, plan: Plan, name: str) -> Template:
+    """Its tape by a plan's outline, for batches of all sizes."""
     tape = Tape()
     tape.passing = name
     _measure(tape, model, plan)
@@ -303,12 +303,12 @@ def answering(
 @lru_cache(maxsize=8)  # a change of the micro-batch asks for the same one again
 def first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
     """The first pass over the sample prompts, which fills the cache of keys."""
-    return _passing(answered(model, plan.outlined(), name), plan)
+    return _passing(answering_draft(model, plan.outlined(), name), plan)
 
 
 @lru_cache(maxsize=32)
-def answered(model: ModelArchitecture, plan: Plan, name: str) -> Template:
-    """The same by a plan's outline."""
+def answering_draft(model: ModelArchitecture, plan: Plan, name: str) -> Template:
+    """Its tape by a plan's outline, for batches of all sizes."""
     tape = Tape()
     tape.passing = name
     _answer(tape, model, plan)
