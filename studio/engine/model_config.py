@@ -5,6 +5,7 @@ from pathlib import Path
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PretrainedConfig
 
+from studio.domain.errors import refusal
 from studio.engine.tokenizer_loading import unloadable
 
 # What transformers raises over a config that describes no model.
@@ -13,12 +14,19 @@ NONSENSE = (
     StrictDataclassError,
 )
 
+# Without one of each there is no model to make anything of.
+_COUNTS = ("num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size")
+# The deepest ones have some hundred; each that is named is built, even without memory
+# for its weights, so that a slip of the pen would take all of the machine's.
+_MOST_LAYERS = 4096
+
 
 def read_config(folder: Path) -> PretrainedConfig:
     """The architecture that a model folder's config.json describes.
 
     Raises:
-        StudioError: There is none, or transformers doesn't know it.
+        StudioError: There is none, transformers doesn't know it, or a count in it
+            is of no model.
     """
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(
@@ -26,4 +34,19 @@ def read_config(folder: Path) -> PretrainedConfig:
         )
     except (OSError, *NONSENSE) as fault:
         raise unloadable(folder, fault) from fault
+    _refuse_nonsense(config.get_text_config(), folder)
     return config
+
+
+def _refuse_nonsense(config: PretrainedConfig, folder: Path) -> None:
+    for name in _COUNTS:
+        found = getattr(config, name, None)
+        if type(found) is not int:
+            continue  # a family that counts otherwise, or by layer
+        if found < 1 or (name == _COUNTS[0] and found > _MOST_LAYERS):
+            raise refusal(
+                "model.config",
+                f"This model can't be built: its config gives {found:,} as {name}.",
+                fix="Choose another model, or fetch this one again.",
+                where=str(folder),
+            )

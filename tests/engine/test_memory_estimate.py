@@ -221,3 +221,22 @@ def test_that_a_config_which_describes_no_model_is_refused_in_words(home, config
     code, said = estimated(home, config)
     assert code is ExitCode.BAD_INPUT, said
     assert isinstance(said, RunFailed)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "told"),
+    [
+        ("num_hidden_layers", 100_000_000, "100,000,000 as num_hidden_layers"),
+        ("num_hidden_layers", -3, "-3 as num_hidden_layers"),
+        ("num_hidden_layers", 0, "0 as num_hidden_layers"),
+        ("hidden_size", 0, "0 as hidden_size"),
+    ],
+)
+def test_that_a_count_of_no_model_is_named_before_anything_is_built(
+    home, name, number, told
+):
+    # Each layer is built, without memory for its weights: so many would take all.
+    code, said = estimated(home, CONFIG | {name: number})
+    assert code is ExitCode.BAD_INPUT
+    assert isinstance(said, RunFailed)
+    assert told in said.message
