@@ -246,16 +246,23 @@ def _memory_findings(
         case Verdict.DOES_NOT_FIT:
             yield _short(estimate, device)
         case Verdict.TIGHT:
-            spare = device.free_bytes - estimate.peak_bytes
-            yield warning(
-                "memory.tight",
-                f"Tight: {gib(spare)} stay free on {device.name}.",
-                why="Another program that takes memory could stop this run.",
-                fix="Close other programs, or lower train.sequence_length.",
-                where="train.sequence_length",
-            )
+            yield _tight(estimate, device)
         case Verdict.FITS:
             return
+
+
+def _tight(estimate: MemoryEstimate, device: TrainingDevice) -> Finding:
+    spare = device.free_bytes - estimate.peak_bytes
+    stays = f"{gib(spare)} stay free on {device.name}"
+    if spare < 0:  # torch gives cached blocks back before it reports a full card
+        stays = f"{gib(-spare)} of cached blocks must be given back on {device.name}"
+    return warning(
+        "memory.tight",
+        f"Tight: {stays}.",
+        why="Another program that takes memory could stop this run.",
+        fix="Close other programs, or lower train.sequence_length.",
+        where="train.sequence_length",
+    )
 
 
 def _short(estimate: MemoryEstimate, device: TrainingDevice) -> Finding:

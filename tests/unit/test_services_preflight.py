@@ -133,6 +133,15 @@ def test_that_what_is_short_is_told_with_its_amount(recipe):
     assert "Short by 0.25 GiB" in finding.what
 
 
+def test_that_no_less_than_nothing_stays_free(recipe):
+    estimate = price(recipe, PLACE, CARD)
+    assert estimate.peak_bytes - 10 * MIB > estimate.least_bytes
+    barely = replace(CARD, free_bytes=estimate.peak_bytes - 10 * MIB)
+    (finding,) = preflight(recipe, PLACE, barely, ROOM)
+    assert codes([finding]) == [(Severity.WARNING, "memory.tight")]
+    assert "Tight: 0.01 GiB of cached blocks must be given back" in finding.what
+
+
 def test_that_an_unpriced_model_is_remarked_on_not_refused(recipe):
     strange = replace(PLACE, config={"model_type": "mamba"})
     (finding,) = preflight(recipe, strange, CARD, ROOM)

@@ -8,6 +8,7 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.dataset import Chat, ChatFile, Turn
 from studio.domain.finding import Finding, Severity, error, warning
 from studio.domain.hardware import GIB, TrainingDevice
+from studio.domain.memory.estimate import Component, Group, Level
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.policy import Goal
@@ -129,6 +130,18 @@ def test_that_a_tight_run_says_that_another_program_could_stop_it() -> None:
     assert "0.10 GiB stay: another program could stop this run." in (
         view.verdict.sentence
     )
+
+
+def test_that_where_torch_must_give_blocks_back_no_minus_stays() -> None:
+    cached = Component("Cached", Group.OVERHEAD, GIB, level=Level.RESERVED)
+    formula = estimate_memory(MODEL, chosen(), device())
+    barely = replace(formula, components=(*formula.components, cached))
+    free = (barely.peak_bytes - GIB // 2) / GIB
+    view = recipe_view(replace(inputs(free_gib=free), estimate=barely))
+    assert view.verdict.mark.words == "Tight"
+    assert "more than" in view.verdict.sentence
+    assert "Torch gives unused blocks back" in view.verdict.sentence
+    assert "-0" not in view.verdict.sentence
 
 
 def test_that_a_run_that_is_short_gets_remedies_that_are_each_enough() -> None:

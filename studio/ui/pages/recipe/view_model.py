@@ -283,6 +283,13 @@ def _need(estimate: MemoryEstimate, device: TrainingDevice, verdict: Verdict) ->
     match verdict:
         case Verdict.SHORT:
             return f"The run needs **{peak} GiB**, more than {have}."
+        case Verdict.TIGHT if left < 0:
+            stay = (
+                "Torch gives unused blocks back; another program could stop this run."
+            )
+            return (
+                f"The run takes **{peak} GiB** where it can, more than {have}. {stay}"
+            )
         case Verdict.TIGHT:
             stay = f"{gib(left)} GiB stay: another program could stop this run."
         case _:
