@@ -109,6 +109,15 @@ def test_that_a_switch_not_rehearsed_yet_rests_on_the_formula_and_says_so():
     assert set(rough) <= {TURNED[1].key, last.key}
 
 
+def test_that_a_switch_is_not_said_twice_and_no_number_stands_alone():
+    told = {
+        row.what: row.why for row in explained(*[rehearsed(3)] * len(TURNED)).switches
+    }
+    assert told["Rank 8"] == ""
+    assert told["Remember instead of recomputing"].endswith(": Off")
+    assert not any(why.isdecimal() for why in told.values())
+
+
 def test_that_a_switch_the_engine_refuses_is_left_out():
     shown = explained(error("x", "No."), rehearsed(3))
     assert len(shown.switches) == 1
@@ -138,6 +147,14 @@ def test_that_a_better_figure_in_work_is_said_and_drawn():
     verdict = recipe_view(done).verdict
     assert verdict.basis == "by dry run, ± 6 %"
     assert not verdict.bar.provisional
+
+
+def test_that_a_range_that_was_learnt_is_said_as_it_is_drawn():
+    learnt = replace(EXACT, ratios={Level.DEVICE: (0.8, 1.3)})
+    verdict = recipe_view(replace(inputs(), estimate=learnt)).verdict
+    assert verdict.basis == "by dry run, −20 to +30 %"
+    assert verdict.bar.low_bytes == round(EXACT.peak_bytes * 0.8)
+    assert verdict.bar.high_bytes == round(EXACT.peak_bytes * 1.3)
 
 
 def test_that_a_dry_run_that_fails_leaves_the_formula_and_a_quiet_sentence():

@@ -10,6 +10,7 @@ from studio.domain.memory.estimate import (
     Basis,
     Component,
     Group,
+    Level,
     MemoryEstimate,
     MemoryPhase,
 )
@@ -212,15 +213,11 @@ def _sum(parts: list[Component]) -> int:
 def _switch_row(saving: Saving, basis: str) -> ReasonRow:
     switch = saving.switch
     saves = saving.saves_bytes > 0
-    option = option_for(switch.key)
-    words = value_words(option, switch.value)
-    if not switch.words.startswith(option.title):
-        words = f"{option.title}: {words}"
     amount = f"{gib(abs(saving.saves_bytes))} GiB"
     return ReasonRow(
         switch.key,
         switch.words,
-        f"{words} · {basis}" if basis else words,
+        " · ".join(filter(None, (_set_to(switch), basis))),
         f"saves {amount}" if saves else f"costs {amount}",
         Tone.SUCCESS if saves else Tone.NORMAL,
         yours=False,
@@ -228,12 +225,28 @@ def _switch_row(saving: Saving, basis: str) -> ReasonRow:
     )
 
 
+def _set_to(switch: Switch) -> str:
+    """What is set to what, as far as the switch's own words don't say it."""
+    option = option_for(switch.key)
+    value = value_words(option, switch.value)
+    if switch.words == f"{option.title} {value}":
+        return ""
+    if switch.words == option.title:
+        return value
+    return f"{option.title}: {value}"
+
+
 def basis_words(estimate: MemoryEstimate, *, in_work: bool) -> str:
     """What a figure rests on, how far off it may be, and whether a better one comes."""
-    error = estimate.expected_error
-    if estimate.reserved_error is not None:
-        error = estimate.reserved_error  # of the device's peak, which is what is shown
-    words = f"{estimate.basis.words}, ± {error * 100:.0f} %"
+    words = f"{estimate.basis.words}, {_off(estimate)}"
     if in_work and estimate.basis is Basis.FORMULA:
         return f"{words} · exact figure in work"
     return words
+
+
+def _off(estimate: MemoryEstimate) -> str:
+    """How far off the device's peak may be, which is what is shown, in percent."""
+    error = estimate.error(Level.DEVICE)
+    low, high = (estimate.ratios or {}).get(Level.DEVICE, (1 - error, 1 + error))
+    below, above = f"{(1 - low) * 100:.0f}", f"{(high - 1) * 100:.0f}"
+    return f"± {above} %" if below == above else f"−{below} to +{above} %"
