@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from studio.domain.cards import CardFacts, CloudPrice, find_card
+from studio.domain.errors import StudioError
 from studio.domain.hardware import GIB, MachineReading, TrainingDevice, gib
 from studio.storage.cards import load_cards
 from studio.system.resources import resource_root
@@ -37,8 +38,20 @@ def device_named(name: str, machine: MachineReading) -> TrainingDevice:
     if (size := _size_of(name)) is not None:
         return _card_of(size)
     if here.kind == "cuda" and name.strip().casefold() in here.name.casefold():
-        return here
+        return _other_card(name, here.name) or here
     return find_card(known_cards(), name).device()
+
+
+def _other_card(name: str, here: str) -> TrainingDevice | None:
+    """A known card whose name is but a part of the name of the one that is here.
+
+    “RTX 4070 Ti” is no RTX 4070 Ti SUPER.
+    """
+    try:
+        meant, own = (find_card(known_cards(), each) for each in (name, here))
+    except StudioError:
+        return None
+    return None if meant == own else meant.device()
 
 
 def cloud_price_of(device: TrainingDevice) -> CloudPrice | None:

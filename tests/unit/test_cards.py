@@ -151,6 +151,22 @@ def test_that_no_name_means_the_device_that_is_here():
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "here", "total_gib"),
+    [
+        ("RTX 4070 Ti", "NVIDIA GeForce RTX 4070 Ti SUPER", 12),
+        ("RTX 4090", "NVIDIA GeForce RTX 4090 Laptop GPU", 24),
+        ("RTX 3060", "NVIDIA GeForce RTX 3060 Ti", 12),
+    ],
+)
+def test_that_part_of_a_name_means_the_card_of_that_whole_name(asked, here, total_gib):
+    meant = device_named(asked, with_card(here))
+    assert meant.name == asked
+    assert round(meant.total_bytes / GIB) == total_gib
+    own = device_named(here.removeprefix("NVIDIA "), with_card(here))
+    assert own.free_bytes == 20 * GIB
+
+
 @pytest.mark.parametrize("name", ["-3", "0", "9999", "nan", "24 apples", "%s", "💥"])
 def test_that_nonsense_is_refused_in_a_sentence(name):
     with pytest.raises(StudioError) as refused:
