@@ -44,10 +44,17 @@ class ModelArchitecture:
         """
         text = Config.of(config)
         family = text.family
+        if not family:
+            raise refusal(
+                "model.config",
+                "A model whose config names no “model_type” can’t be priced yet.",
+                fix="Download the model again, or choose another.",
+                where="config.json",
+            )
         if family not in FAMILIES:
             raise refusal(
                 "model.architecture",
-                f"Models of the kind “{family or 'unknown'}” can’t be priced yet.",
+                f"Models of the kind “{family}” can’t be priced yet.",
                 fix="They can still be trained; watch the memory of the first steps.",
                 where="config.json",
             )

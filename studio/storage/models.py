@@ -300,14 +300,23 @@ def _read_config(folder: Path) -> Mapping[str, object]:
 
 def _read_json(path: Path) -> Mapping[str, object]:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        read = None
+        text = path.read_text(encoding="utf-8")
+        read = json.loads(text) if text.strip() else None
+    except OSError as fault:
+        raise _unreadable(path, (fault.strerror or str(fault)).lower()) from fault
+    except json.JSONDecodeError as fault:
+        raise _unreadable(path, f"line {fault.lineno} is no JSON") from fault
+    except (ValueError, RecursionError) as fault:
+        raise _unreadable(path, "it is no JSON") from fault
     if isinstance(read, dict):
         return read
-    raise refusal(
+    raise _unreadable(path, "it holds no object" if text.strip() else "it is empty")
+
+
+def _unreadable(path: Path, why: str) -> StudioError:
+    return refusal(
         "model.config",
-        f"The model's {path.name} can't be read.",
+        f"The model's {path.name} can't be read: {why}.",
         fix="Fetch the model again, or choose another one.",
         where=str(path),
     )
