@@ -9,6 +9,7 @@ import typer
 
 from studio import __version__
 from studio.cli import (
+    asking,
     chatting,
     combining,
     data,
@@ -165,15 +166,11 @@ def estimate(  # noqa: PLR0913 - a command line has the options it has
     json: Json = False,
 ) -> None:
     """Predict the peak memory of a recipe, or measure it."""
+    asking.refuse_clashes(asking.Asked(gpu, basis, measure, random_weights, timeline))
     recipe = load_recipe(recipe_file) if recipe_file else Recipe()
     recipe = _with(recipe, assignments)
-    if model:
-        recipe = recipe.with_value("model.name", model)
-        is_chosen = any(
-            each.startswith("model.attention") for each in assignments or ()
-        )
-        if recipe_file is None and not is_chosen:
-            recipe = pricing.with_possible_attention(recipe)
+    is_chosen = recipe_file is not None
+    recipe = asking.with_model(recipe, model, assignments or (), is_chosen=is_chosen)
     if measure:
         priced = measuring.measure(recipe, is_random=random_weights)
     else:

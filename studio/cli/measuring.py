@@ -9,7 +9,7 @@ from pathlib import Path
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
-from studio.cli.pricing import Priced, attention_errors
+from studio.cli.pricing import Priced, shape_errors
 from studio.domain.errors import refusal
 from studio.domain.memory.measured import measured_estimate
 from studio.domain.recipe import Recipe
@@ -44,7 +44,7 @@ def measure(recipe: Recipe, *, is_random: bool) -> Priced:
     """
     raise_first_error(recipe.contradictions())
     config = store().config_of(recipe.model.name)
-    raise_first_error(attention_errors(recipe, config))
+    raise_first_error(shape_errors(recipe, config))
     device = read_machine_once().device()
     with terminal.ProgressDisplay() as display, _model(recipe, is_random) as folder:
         said = _measured(recipe, folder, display, is_random=is_random)

@@ -1,7 +1,7 @@
 """`snugtune estimate`: what a recipe will take, by formula or by a dry run."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -11,7 +11,7 @@ from studio.cli.engine_run import run_engine
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.errors import StudioError, refusal
 from studio.domain.expert_findings import expert_refusal
-from studio.domain.finding import Finding
+from studio.domain.finding import Finding, Severity
 from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.memory.estimate import Basis, Level, MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
@@ -24,9 +24,9 @@ from studio.protocol.events import EngineEvent
 from studio.services.cards import device_named
 from studio.services.dry_runs import VERB, Question, about_model
 from studio.services.measured import measured, remarks, taught
-from studio.services.model_findings import attention_findings
+from studio.services.model_findings import attention_findings, shape_findings
 from studio.services.model_places import store
-from studio.services.preflight import raise_first_error
+from studio.services.preflight import device_findings, raise_first_error
 from studio.system.machine import read_machine_once
 
 _Estimates = dict[Recipe, MemoryEstimate | Finding]
@@ -68,7 +68,7 @@ def estimate(
     """
     raise_first_error(recipe.contradictions())
     config = _config_of(recipe)
-    raise_first_error(attention_errors(recipe, config))
+    raise_first_error(shape_errors(recipe, config))
     device = device_named(gpu, read_machine_once())
     on_card = device.kind == "cuda"
     turned = switches(recipe, on_card=on_card) if explain else ()
@@ -78,7 +78,15 @@ def estimate(
     if isinstance(now, Finding):
         raise StudioError(now)
     saved = savings(now, _told(turned, found)) if explain else None
-    return Priced(recipe, device, now, saved)
+    notes = (*now.notes, *_refused_there(recipe, device))
+    return Priced(recipe, device, replace(now, notes=notes), saved)
+
+
+def _refused_there(recipe: Recipe, device: TrainingDevice) -> Iterator[str]:
+    """Why no run of a recipe would begin on a device, however much memory it has."""
+    for finding in device_findings(recipe, device):
+        if finding.severity is Severity.ERROR:
+            yield f"No such run would begin there: {finding.what} {finding.how_to_fix}"
 
 
 def with_possible_attention(recipe: Recipe) -> Recipe:
@@ -87,18 +95,23 @@ def with_possible_attention(recipe: Recipe) -> Recipe:
     Raises:
         StudioError: No model is named, or nothing tells its shape.
     """
-    if any(attention_errors(recipe, _config_of(recipe))):
+    model = _shape_in(_config_of(recipe))
+    if model is not None and any(attention_findings(recipe, model)):
         return recipe.with_value("model.attention", Attention.EAGER)
     return recipe
 
 
-def attention_errors(recipe: Recipe, config: Mapping[str, object]) -> list[Finding]:
-    """What stands against a recipe's kernel; nothing for a family nobody describes."""
+def shape_errors(recipe: Recipe, config: Mapping[str, object]) -> list[Finding]:
+    """What the model's shape says of a recipe; nothing where nobody describes it."""
+    model = _shape_in(config)
+    return [] if model is None else list(shape_findings(recipe, model))
+
+
+def _shape_in(config: Mapping[str, object]) -> ModelArchitecture | None:
     try:
-        model = ModelArchitecture.from_config(config)
+        return ModelArchitecture.from_config(config)
     except StudioError:
-        return []  # left to the engine
-    return list(attention_findings(recipe, model))
+        return None  # left to the engine
 
 
 def document(priced: Priced) -> dict[str, object]:
@@ -140,9 +153,17 @@ def say(priced: Priced) -> None:
         terminal.say(f"{level.word.capitalize():<11}{gib(peak.bytes):>12}  ({between})")
     terminal.say(f"Peak phase   {found.phase}, {found.basis.words}")
     for note in found.notes:
-        terminal.say(note)
-    verdict = _VERDICTS[found.verdict(device, headroom_bytes(device))]
-    terminal.say(f"On {device.name} with {gib(device.free_bytes)} free it {verdict}.")
+        terminal.say_text(note)
+    verdict = found.verdict(device, headroom_bytes(device))
+    words = f"On {device.name} with {gib(device.free_bytes)} free it"
+    terminal.say_text(f"{words} {_VERDICTS[verdict]}{_barely(found, device, verdict)}.")
+
+
+def _barely(found: MemoryEstimate, device: TrainingDevice, verdict: Verdict) -> str:
+    """How something can fit that takes more than is free; else nothing."""
+    if verdict is Verdict.TIGHT and found.peak_bytes > device.free_bytes:
+        return ", once torch has given blocks back that it only keeps"
+    return ""
 
 
 _VERDICTS = {

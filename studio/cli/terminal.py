@@ -37,6 +37,11 @@ def say(line: str = "") -> None:
     print(line)
 
 
+def say_text(text: str) -> None:
+    """Print a sentence of result, wrapped for reading."""
+    say(textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
 def say_piece(text: str) -> None:
     """Print a piece of a line as soon as it is there."""
     print(text, end="", flush=True)

@@ -67,16 +67,23 @@ def measured(
     """
     found = rows_of(_rows(), subject_here(device, config, recipe))
     if not found:
-        raise refusal(
-            "estimate.not-measured",
-            f"Nothing was measured for this recipe on {device.name} yet.",
-            fix="Measure it with snugtune estimate --measure, or take --basis dry-run.",
-            where="--basis",
-        )
+        raise _not_measured(device)
     ran_out = found[0].ran_out
     if ran_out is not None:
         raise does_not_fit(ran_out)
     return measured_estimate([row for row in found if row.ran_out is None])
+
+
+def _not_measured(device: TrainingDevice) -> StudioError:
+    is_elsewhere = device.kind == "cuda" and not device.driver
+    return refusal(
+        "estimate.not-measured",
+        f"Nothing was measured for this recipe on {device.name} yet.",
+        fix="Take --basis dry-run: only a card that is here can be measured."
+        if is_elsewhere
+        else "Measure it with snugtune estimate --measure, or take --basis dry-run.",
+        where="--basis",
+    )
 
 
 def remarks() -> Sequence[Finding]:

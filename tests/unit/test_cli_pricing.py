@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -91,6 +92,17 @@ def test_that_an_estimate_survives_the_wire(recipe):
     assert heard.components == estimate.components
     assert heard.peak(Level.DEVICE) == estimate.peak(Level.DEVICE)
     assert heard.basis is estimate.basis
+
+
+def test_that_what_fits_on_less_than_its_peak_says_how(recipe, capsys):
+    priced = pricing.estimate(recipe, "24", Basis.FORMULA)
+    peak, least = priced.estimate.peak_bytes, priced.estimate.least_bytes
+    between = replace(priced.device, free_bytes=(peak + least) // 2)
+    pricing.say(replace(priced, device=between))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "it fits tightly, once torch has given blocks back" in said
+    pricing.say(replace(priced, device=replace(between, free_bytes=peak)))
+    assert "given blocks back" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""Options of `snugtune estimate` that would be without an effect are refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from studio import cli
+from studio.domain.errors import ExitCode
+from tests.unit.test_cli_pricing import CONFIG
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    monkeypatch.setenv("SNUGTUNE_HOME", str(tmp_path / "home"))
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    return str(tmp_path)
+
+
+@pytest.fixture
+def said(model, capsys):
+    """Carries `estimate` out: its exit code, results, and what it says aside."""
+
+    def carry_out(*arguments):
+        code = cli.main(["estimate", "--model", model, *arguments])
+        told = capsys.readouterr()
+        return code, told.out, " ".join(told.err.split())
+
+    return carry_out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--measure", "--gpu", "4090"], "Leave --gpu or --measure out"),
+        (["--measure", "--basis", "formula"], "asks for no measurement"),
+        (
+            ["--measure", "--timeline", "x.svg"],
+            "Take --basis dry-run without --measure",
+        ),
+        (["--basis", "formula", "--timeline", "x.svg"], "Take --basis dry-run"),
+        (["--basis", "formula", "--random-weights"], "Take --measure, or leave"),
+        (
+            ["--set", "model.name=other"],
+            "--set model.name other. Leave one of them out",
+        ),
+    ],
+)
+def test_that_an_option_without_effect_is_refused_at_once(said, arguments, words):
+    code, result, aside = said(*arguments)
+    assert code == ExitCode.BAD_INPUT
+    assert words in aside
+    assert not result
+
+
+def test_that_the_same_model_may_be_named_twice(said, model):
+    code, result, _ = said("--basis", "formula", "--set", f"model.name={model}")
+    assert code == ExitCode.OK
+    assert "Device" in result
+
+
+def test_that_a_layer_the_model_lacks_is_refused_by_formula_too(said):
+    code, _, aside = said("--basis", "formula", "--set", "lora.targets=foo_proj")
+    assert code == ExitCode.BAD_INPUT
+    assert "no linear layer called “foo_proj”" in aside
+
+
+def test_that_a_card_which_cannot_compute_a_recipe_is_named_beside_its_price(said):
+    code, result, _ = said("--basis", "formula", "--gpu", "T4")
+    assert code == ExitCode.OK
+    words = " ".join(result.split())
+    assert "No such run would begin there: T4 does not compute in BF16." in words
+    assert max(map(len, result.splitlines())) <= 88
+    halves = ("model.compute_dtype=fp16", "lora.adapter_dtype=fp32")
+    settings = [part for half in halves for part in ("--set", half)]
+    _, result, _ = said("--basis", "formula", "--gpu", "T4", *settings)
+    assert "No such run" not in result
+
+
+def test_that_what_was_never_measured_elsewhere_is_not_to_be_measured_here(said):
+    code, _, aside = said("--basis", "measured", "--gpu", "4090")
+    assert code == ExitCode.BAD_INPUT
+    assert "only a card that is here can be measured" in aside
+    _, _, aside = said("--basis", "measured")
+    assert "snugtune estimate --measure" in aside
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("", "it is empty"), ("{\n1", "line 2 is no JSON"), ("[]", "it holds no object")],
+)
+def test_that_an_unreadable_config_says_why(said, model, text, why):
+    Path(model, "config.json").write_text(text, encoding="utf-8")
+    code, _, aside = said("--basis", "formula")
+    assert code == ExitCode.BAD_INPUT
+    assert f"config.json can't be read: {why}." in aside
+
+
+def test_that_a_config_without_a_kind_is_not_sent_to_the_dry_run(said, model):
+    Path(model, "config.json").write_text('{"hidden_size": 64}', encoding="utf-8")
+    code, _, aside = said("--basis", "formula")
+    assert code == ExitCode.BAD_INPUT
+    assert "names no “model_type”" in aside
+    assert "dry-run" not in aside
