@@ -12,7 +12,7 @@ from studio.ui.text import GIB
 from studio.ui.theme import ColourScheme
 from studio.ui.tokens import DARK, LIGHT
 from studio.ui.widgets.memory_bar import MemoryBar
-from studio.ui.widgets.memory_bar_frame import axis
+from studio.ui.widgets.memory_bar_frame import axis, peak_words
 from studio.ui.widgets.memory_bar_layout import BarHeight
 from studio.ui.widgets.memory_bar_state import MemoryBarState, Segment
 from tests.ui.gallery import STATES, a_bar
@@ -160,6 +160,23 @@ def test_that_names_on_the_axis_never_touch_or_leave_the_bar(qtbot):
         assert rects[-1].right() <= width
         assert all(b.left() - a.right() >= 8 for a, b in pairwise(rects))
         assert len(names) >= 4
+
+
+def test_that_the_limit_s_line_never_stands_in_the_peak_s_words(qtbot):
+    made = MemoryBar()
+    qtbot.addWidget(made)
+    for need, width in product((0.9, 1.02, 1.07, 1.1, 1.2, 2, 6), (480, 990, 1560)):
+        peak = round(12 * GIB * need)
+        band = (peak, round(peak * 0.93), round(peak * 1.07))
+        used = {Segment.WEIGHTS: peak}
+        made.set_state(MemoryBarState.filled(12 * GIB, used, band=band))
+        made.resize(width, 114)
+        picture = made._picture()
+        low, high = (picture.x(made.state.on_card(each)) for each in band[1:])
+        words, rect = peak_words(picture, (low, high))
+        assert words.startswith("peak")
+        assert rect.left() >= 0
+        assert not rect.left() <= picture.x(12 * GIB) <= rect.right() + 3, (need, width)
 
 
 def test_that_bars_of_a_list_can_share_a_scale(qtbot):

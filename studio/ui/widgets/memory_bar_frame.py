@@ -22,6 +22,7 @@ _SWATCH: Final = 10
 _LEGEND_GAPS: Final = (16, 12, 8)
 _LINE_HEIGHT: Final = 16
 _AXIS_GAP: Final = 8
+_LIMIT_GAP: Final = 4
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _CENTRE: Final = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
@@ -71,19 +72,34 @@ def paint_bracket(painter: QPainter, picture: BarPicture) -> None:
 def _paint_peak_words(
     painter: QPainter, picture: BarPicture, bracket: tuple[float, float]
 ) -> None:
+    words, rect = peak_words(picture, bracket)
+    painter.setFont(sans(PointSize.CAPTION, MEDIUM))
+    painter.drawText(rect, _LEFT, words)
+
+
+def peak_words(picture: BarPicture, bracket: tuple[float, float]) -> tuple[str, QRectF]:
+    """The peak in words, and where they stand: beside the bracket and the limit's line.
+
+    Args:
+        picture: Of a predicted peak.
+        bracket: Its left and right end, in pixels.
+    """
     state = picture.state
     words = (
         f"peak {gib(state.peak_bytes or 0)}, "
         f"between {gib(state.low_bytes or 0)} and {gib(state.high_bytes or 0)}"
     )
     font = sans(PointSize.CAPTION, MEDIUM)
-    painter.setFont(font)
     width = QFontMetricsF(font).horizontalAdvance(words)
     y = picture.rect.top() - 9 - _LINE_HEIGHT / 2 - 3
     rect = QRectF(bracket[0] - 8 - width, y, width, _LINE_HEIGHT)
+    limit = picture.x(state.total_bytes)
+    crosses = rect.left() < limit < rect.right() + _LIMIT_GAP
+    if crosses and limit - _LIMIT_GAP - width >= picture.rect.left():
+        rect.moveRight(limit - _LIMIT_GAP)  # the line would stand between letters
     if rect.left() < picture.rect.left():
         rect.moveLeft(bracket[1] + 8)
-    painter.drawText(rect, _LEFT, words)
+    return words, rect
 
 
 def axis(picture: BarPicture) -> tuple[AxisLabel, ...]:
