@@ -1,7 +1,7 @@
 """Which device a user means by a name: a card here, a known one, a size."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from studio.domain.cards import CardFacts, CloudPrice, find_card
@@ -32,26 +32,34 @@ def device_named(name: str, machine: MachineReading) -> TrainingDevice:
     Raises:
         StudioError: No card is meant by it, or several are.
     """
-    here = machine.device()
     if not name.strip():
-        return here
+        return machine.device()
     if (size := _size_of(name)) is not None:
         return _card_of(size)
-    if here.kind == "cuda" and name.strip().casefold() in here.name.casefold():
-        return _other_card(name, here.name) or here
+    asked = name.strip().casefold()
+    for here in _cards_of(machine):
+        if asked in here.name.casefold() and not _means_another(name, here.name):
+            return here
     return find_card(known_cards(), name).device()
 
 
-def _other_card(name: str, here: str) -> TrainingDevice | None:
-    """A known card whose name is but a part of the name of the one that is here.
+def _cards_of(machine: MachineReading) -> Iterator[TrainingDevice]:
+    """The cards that can be used, that of a run first."""
+    seen = [machine, *(machine.looked_at(gpu.uuid) for gpu in machine.gpus)]
+    for device in (each.device() for each in seen):
+        if device.kind == "cuda":
+            yield device
+
+
+def _means_another(name: str, here: str) -> bool:
+    """Whether a known card is called so, and the one that is here but similarly.
 
     “RTX 4070 Ti” is no RTX 4070 Ti SUPER.
     """
     try:
-        meant, own = (find_card(known_cards(), each) for each in (name, here))
+        return find_card(known_cards(), name) != find_card(known_cards(), here)
     except StudioError:
-        return None
-    return None if meant == own else meant.device()
+        return False
 
 
 def cloud_price_of(device: TrainingDevice) -> CloudPrice | None:

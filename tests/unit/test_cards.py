@@ -1,5 +1,6 @@
 import itertools
 import tomllib
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -165,6 +166,22 @@ def test_that_part_of_a_name_means_the_card_of_that_whole_name(asked, here, tota
     assert round(meant.total_bytes / GIB) == total_gib
     own = device_named(here.removeprefix("NVIDIA "), with_card(here))
     assert own.free_bytes == 20 * GIB
+
+
+def test_that_every_card_of_the_machine_is_meant_with_what_is_free_of_it():
+    first = with_card("NVIDIA GeForce RTX 3060")
+    other = GpuReading(
+        index=1,
+        uuid="GPU-2",
+        name="NVIDIA GeForce RTX 4090",
+        compute_capability=(8, 9),
+        total_bytes=24 * GIB,
+        free_bytes=3 * GIB,
+    )
+    both = replace(first, gpus=(*first.gpus, other))
+    assert device_named("4090", both).free_bytes == 3 * GIB
+    assert device_named("3060", both).free_bytes == 20 * GIB
+    assert device_named("", both).name == "NVIDIA GeForce RTX 3060"
 
 
 @pytest.mark.parametrize("name", ["-3", "0", "9999", "nan", "24 apples", "%s", "💥"])
