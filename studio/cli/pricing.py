@@ -156,14 +156,17 @@ def say(priced: Priced) -> None:
         terminal.say_text(note)
     verdict = found.verdict(device, headroom_bytes(device))
     words = f"On {device.name} with {gib(device.free_bytes)} free it"
-    terminal.say_text(f"{words} {_VERDICTS[verdict]}{_barely(found, device, verdict)}.")
+    terminal.say_text(f"{words} {_VERDICTS[verdict]}{_how(found, device, verdict)}.")
 
 
-def _barely(found: MemoryEstimate, device: TrainingDevice, verdict: Verdict) -> str:
-    """How something can fit that takes more than is free; else nothing."""
-    if verdict is Verdict.TIGHT and found.peak_bytes > device.free_bytes:
+def _how(found: MemoryEstimate, device: TrainingDevice, verdict: Verdict) -> str:
+    """How something can fit that takes more than is free, or how much is missing."""
+    missing = found.peak_bytes - device.free_bytes
+    if missing <= 0 or verdict is Verdict.FITS:
+        return ""
+    if verdict is Verdict.TIGHT:
         return ", once torch has given blocks back that it only keeps"
-    return ""
+    return f": {gib(missing)} are missing"
 
 
 _VERDICTS = {

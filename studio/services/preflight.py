@@ -233,6 +233,8 @@ def _memory_findings(
 ) -> Iterator[Finding]:
     estimate = price(recipe, place, device)
     if isinstance(estimate, Finding):
+        if recipe.contradictions():
+            return  # no dry run begins before they are mended
         yield Finding(
             code=estimate.code,
             severity=Severity.INFO,

@@ -535,6 +535,35 @@ def test_that_the_bar_says_where_the_memory_goes(page, desk):
     assert desk.pricer.asked.recipes == (recipe(desk),)
 
 
+def test_that_switches_without_a_formula_are_counted_until_they_are_rehearsed(
+    page, desk
+):
+    desk.desk.projects.current.set_value("lora.adapter_dtype", "fp32")
+    desk.desk.projects.current.set_value("lora.variant", "dora")
+    answer(desk)
+    page.view.where.click()
+    panel = page.view.panel
+    turned = desk.pricer.asked.recipes[1:]
+    assert panel._switches_card.note_label.text() == f"0 of {len(turned)} rehearsed"
+    assert panel.switches_note.text() == "Shown as they are priced."
+    desk.pricer.tell(turned[0], error("x", "The engine refuses it."))
+    assert panel._switches_card.note_label.text() == f"0 of {len(turned) - 1} rehearsed"
+
+
+def test_that_a_recipe_of_contradictions_waits_for_no_dry_run(page, desk):
+    desk.desk.projects.current.set_value("lora.variant", "dora")
+    assert desk.pricer.asked is None
+    told = " ".join(card.text.what + card.text.consequence for card in cards(page))
+    assert "can't hold together" in told
+    assert "begins by itself" not in told
+    assert "once its settings can hold together" in page.view.sentence.text()
+    page.view.where.click()
+    panel = page.view.panel
+    for note in (panel.parts_note, panel.switches_note, panel.timeline_note):
+        assert note.isVisible()
+        assert note.text() == "Shown once the recipe is priced."
+
+
 def test_that_the_panel_is_reached_by_its_key_and_without_a_mouse(page, desk):
     answer(desk)
     QTest.keyClick(page, Qt.Key.Key_I, Qt.KeyboardModifier.ControlModifier)

@@ -105,6 +105,14 @@ def test_that_what_fits_on_less_than_its_peak_says_how(recipe, capsys):
     assert "given blocks back" not in capsys.readouterr().out
 
 
+def test_that_what_does_not_fit_says_what_is_missing(recipe, capsys):
+    priced = pricing.estimate(recipe, "24", Basis.FORMULA)
+    short = replace(priced.device, free_bytes=priced.estimate.peak_bytes - 2 * GIB)
+    pricing.say(replace(priced, device=short))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "it does not fit: 2.00 GiB are missing." in said
+
+
 @pytest.mark.parametrize(
     ("gpu", "basis", "words"),
     [

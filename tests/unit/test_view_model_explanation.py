@@ -135,6 +135,13 @@ def test_that_without_an_estimate_nothing_is_made_up():
     assert shown.groups == shown.switches == ()
     assert shown.timeline is None
     assert "when the dry run has gone through" in shown.timeline_note
+    assert "has been rehearsed" in shown.parts_note == shown.switches_note
+    shown = explanation(error("x", "No."), None, (), bar=None, in_work=False)
+    assert "once the recipe is priced" in shown.parts_note
+    assert shown.parts_note == shown.switches_note == shown.timeline_note
+    shown = explained(*[EXACT] * len(TURNED))
+    assert (shown.switches, shown.note) == ((), "")
+    assert shown.switches_note == "No switch changes this peak."
 
 
 def test_that_a_better_figure_in_work_is_said_and_drawn():

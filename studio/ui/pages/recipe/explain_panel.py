@@ -39,6 +39,7 @@ class ExplainPanel(TwoColumns):
         self.switches = ScrollColumn("What each switch would do")
         self.timeline = StepTimeline()
         self.timeline_note = _note()
+        self.parts_note = _note()
         self.switches_note = _note()
         self._make_parts()
         self._make_switches()
@@ -58,9 +59,12 @@ class ExplainPanel(TwoColumns):
         self._switches_card.set_note(shown.note or shown.basis)
         if before is None or shown.switches != before.switches:
             self.switches.set_rows([self._reason(row) for row in shown.switches])
+        self.parts.setVisible(bool(shown.groups))
+        self.parts_note.setVisible(not shown.groups)
+        self.parts_note.setText(shown.parts_note)
         self.switches.setVisible(bool(shown.switches))
         self.switches_note.setVisible(not shown.switches)
-        self.switches_note.setText("Shown as they are priced.")
+        self.switches_note.setText(shown.switches_note)
         self.timeline.set_timeline(shown.timeline)
         self.timeline.setVisible(shown.timeline is not None)
         self.timeline_note.setText(shown.timeline_note)
@@ -68,13 +72,14 @@ class ExplainPanel(TwoColumns):
 
     def _make_parts(self) -> None:
         self._parts_card = Card("Where it goes", " ", divided=True, flush=True)
-        self._parts_card.body.addWidget(self.parts)
+        self._parts_card.body.addWidget(self.parts_note, 0, Qt.AlignmentFlag.AlignTop)
+        self._parts_card.body.addWidget(self.parts, 1)
         self._parts_card.setMinimumHeight(_LEAST_HEIGHT)
         self.left.addWidget(self._parts_card, 1)
 
     def _make_switches(self) -> None:
         card = Card("What each switch would do", " ", divided=True, flush=True)
-        card.body.addWidget(self.switches_note)
+        card.body.addWidget(self.switches_note, 0, Qt.AlignmentFlag.AlignTop)
         card.body.addWidget(self.switches, 1)
         card.setMinimumHeight(_LEAST_HEIGHT)
         self._switches_card = card

@@ -83,7 +83,9 @@ class Explanation:
         basis: What the figures rest on.
         groups: The parts of the peak, in the bar's order.
         switches: What each would do, those that save the most first.
-        note: What is still to come of the switches, or why there are none.
+        note: What is still to come of the switches.
+        parts_note: Said in the place of the parts.
+        switches_note: Said in the place of the switches.
         timeline: One training step; None until it was gone through.
         timeline_note: Said in its place.
     """
@@ -92,6 +94,8 @@ class Explanation:
     groups: tuple[GroupRow, ...] = ()
     switches: tuple[ReasonRow, ...] = ()
     note: str = ""
+    parts_note: str = ""
+    switches_note: str = ""
     timeline: Timeline | None = None
     timeline_note: str = ""
 
@@ -115,21 +119,34 @@ def explanation(
         in_work: Whether the dry run of the recipe is still to come.
     """
     if not isinstance(estimate, MemoryEstimate) or bar is None:
-        return Explanation("", timeline_note=_no_timeline(in_work=in_work))
+        return _unexplained(in_work=in_work)
     exact = [
         (each.switch, each.estimate)
         for each in priced
         if isinstance(each.estimate, MemoryEstimate)
         and each.estimate.basis is estimate.basis
     ]
+    note = _note(priced, len(exact)) if estimate.basis is Basis.DRY_RUN else ""
+    rows = tuple(_switch_rows(estimate, formula, priced, exact))
+    empty = "Shown as they are priced." if note else "No switch changes this peak."
     return Explanation(
         basis=estimate.basis.words,
         groups=tuple(_groups(estimate, bar)),
-        switches=tuple(_switch_rows(estimate, formula, priced, exact)),
-        note=_note(priced, len(exact)) if estimate.basis is Basis.DRY_RUN else "",
+        switches=rows,
+        note=note,
+        switches_note="" if rows else empty,
         timeline=estimate.timeline,
         timeline_note="" if estimate.timeline else _no_timeline(in_work=in_work),
     )
+
+
+def _unexplained(*, in_work: bool) -> Explanation:
+    """What stands in the place of everything while the recipe has no figure."""
+    if in_work:
+        told = "Shown when the run has been rehearsed."
+        return Explanation("", (), (), "", told, told, None, _no_timeline(in_work=True))
+    told = "Shown once the recipe is priced."
+    return Explanation("", (), (), "", told, told, None, told)
 
 
 def _switch_rows(

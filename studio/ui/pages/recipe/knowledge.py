@@ -243,11 +243,21 @@ class Knowledge:
         return tuple(
             PricedSwitch(
                 switch,
-                self._estimate(switch.recipe, place, device),
+                self._of_switch(switch.recipe, place, device),
                 self._by_formula(switch.recipe, place, device),
             )
             for switch in turned
         )
+
+    def _of_switch(
+        self, recipe: Recipe, place: ModelPlace, device: TrainingDevice
+    ) -> MemoryEstimate | Finding | None:
+        """Its peak, or why the engine refuses it; None while that is still to come."""
+        answer = self._desk.pricer.answer(recipe)
+        if isinstance(answer, Finding):
+            return answer
+        found = self._estimate(recipe, place, device)
+        return None if isinstance(found, Finding) else found
 
     @staticmethod
     def _by_formula(

@@ -242,7 +242,7 @@ def _verdict(inputs: RecipeInputs) -> VerdictLine:
     if device is None:
         return VerdictLine(NOT_PRICED, "The free memory is not measured yet.", "", None)
     if isinstance(estimate, Finding):
-        return _unpriced(estimate, device, inputs.exact)
+        return _unpriced(estimate, device, inputs)
     if estimate is None:
         sentence = "The need of this recipe is not known yet."
         return VerdictLine(NOT_PRICED, sentence, "", measured_bar(device))
@@ -257,11 +257,14 @@ def _verdict(inputs: RecipeInputs) -> VerdictLine:
 
 
 def _unpriced(
-    estimate: Finding, device: TrainingDevice, exact: Exactness
+    estimate: Finding, device: TrainingDevice, inputs: RecipeInputs
 ) -> VerdictLine:
-    """The formula knows no such model; the dry run may."""
+    """The formula knows no such model; the dry run may, if the recipe can be had."""
+    exact = inputs.exact
     sentence, basis = estimate.what, ""
-    if exact.in_work:
+    if inputs.model is not None and inputs.recipe.contradictions():
+        sentence = "It is priced once its settings can hold together."
+    elif exact.in_work:
         sentence = "The run is rehearsed to find what it needs; this takes seconds."
         basis = "exact figure in work"
     bar = replace(measured_bar(device), provisional=exact.in_work)
