@@ -564,6 +564,19 @@ def test_that_a_recipe_of_contradictions_waits_for_no_dry_run(page, desk):
         assert note.text() == "Shown once the recipe is priced."
 
 
+def test_that_a_long_refusal_stays_within_the_header(page, desk, tmp_path):
+    gone = str(tmp_path / "/".join(["a-folder-of-a-long-name"] * 8))
+    desk.desk.projects.current.set_value("model.name", gone)
+    note = page.view.note
+    assert gone in note.toolTip()
+    assert note.text().endswith("…")
+    words = note.fontMetrics().boundingRect(
+        0, 0, note.width(), 1000, Qt.TextFlag.TextWordWrap, note.text()
+    )
+    assert words.width() <= note.width()
+    assert words.height() + page.view.steps.height() <= page.view.header.height()
+
+
 def test_that_the_panel_is_reached_by_its_key_and_without_a_mouse(page, desk):
     answer(desk)
     QTest.keyClick(page, Qt.Key.Key_I, Qt.KeyboardModifier.ControlModifier)

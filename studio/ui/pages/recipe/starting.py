@@ -8,7 +8,7 @@ from studio.domain.errors import StudioError
 from studio.ui.pages.desk import Desk
 from studio.ui.pages.recipe.queue_offer import QueueOffer
 from studio.ui.pages.recipe.view import RecipeView
-from studio.ui.text import count
+from studio.ui.text import breakable, count
 from studio.ui.tokens import Tone
 from studio.ui.widgets.labels import set_tone
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SAVED: Final = "Everything below is saved as you change it"
 START: Final = "Start training"
 START_LATER: Final = "Start when it ends…"
+_MOST_LETTERS: Final = 100
+"""What four lines of the header hold; “Before you start” has the whole."""
 
 
 class Starting(QObject):
@@ -52,7 +54,8 @@ class Starting(QObject):
         view.start.setAccessibleDescription(shown.refused)
         view.queue.setVisible(not is_later)
         view.queue.setEnabled(self._may_queue(shown))
-        view.note.setText(shown.refused or self._added or SAVED)
+        view.note.setText(_briefly(shown.refused) or self._added or SAVED)
+        view.note.setToolTip(shown.refused)
         set_tone(view.note, Tone.NORMAL if shown.refused else Tone.MUTED)
 
     def start(self, shown: "Shown") -> None:
@@ -95,3 +98,10 @@ class Starting(QObject):
         self._added = f"{count(runs, 'run')} added; see Runs."
         if not self._desk.controller.is_running:
             self._view.note.setText(self._added)
+
+
+def _briefly(refused: str) -> str:
+    """A refusal as long as the header is high, a path in it broken where it may be."""
+    if len(refused) > _MOST_LETTERS:
+        refused = f"{refused[: _MOST_LETTERS - 1].rstrip()}…"
+    return breakable(refused)
