@@ -136,12 +136,38 @@ def test_that_each_phase_peaks_as_high_as_in_the_dry_run(name, recipe_name):
     assert found == {phase: pytest.approx(true[phase], rel=0.06) for phase in true}
 
 
+# Attention that drops entries takes every score there, with keys that many queries
+# share too; masks of what is dropped have the entries' format; autocast widens neither
+# norms nor probabilities, and peft casts beside it.
 @pytest.mark.parametrize(
     ("name", "recipe"),
-    [("smollm2-1.7b", "default-2k"), ("qwen2.5-7b", "padded"), ("odd", "fp32")],
+    [
+        ("smollm2-1.7b", "default-2k"),
+        ("qwen2.5-7b", "padded"),
+        ("odd", "fp32"),
+        ("gpt2-xl", "no-ckpt"),
+        ("starcoder1-1b", "dropout"),
+        ("gemma-2-9b", "default-2k"),
+        ("gpt2-xl", "fp32-adapter"),
+        ("smollm2-1.7b", "fp32-adapter"),
+    ],
 )
 def test_that_it_agrees_on_a_processor(name, recipe):
     assert abs(compare(name, recipe, on_processor=True).allocated) <= 0.02
+
+
+def test_that_it_knows_what_a_processor_scores_a_tile_with(monkeypatch):
+    small = {
+        **ARCHITECTURES["smollm2-1.7b"],
+        "hidden_size": 576,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+    }
+    monkeypatch.setitem(ARCHITECTURES, "smollm2-135m", small)
+    cell = compare("smollm2-135m", "default-2k", layers=None, on_processor=True)
+    assert abs(cell.allocated) <= 0.02
 
 
 def test_that_a_vision_part_that_rests_is_known_to_both(monkeypatch):

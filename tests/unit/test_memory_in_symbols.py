@@ -18,10 +18,11 @@ EXTENTS = ((1, 24), (1, 1001), (3, 640), (2, 5000))
 SYMBOLS = Extent.of(2, 64).outlined()
 
 
-def device_of(name):
+def device_of(name, place):
+    """The card of a recipe, and for each third one a processor."""
     capability = RECIPES[name][0]
     return TrainingDevice(
-        kind="cuda",
+        kind="cuda" if place % 3 else "cpu",
         name="",
         total_bytes=80 * GIB,
         free_bytes=80 * GIB,
@@ -35,7 +36,7 @@ def templates(model, recipe, plan, extent, rank):
     extent = Extent.of(*extent, model.decoder.windows)
     plan = replace(plan, extent=extent, rank=rank if plan.rank else 0)
     training = of_training(plan, recipe)
-    habits = habits_of(recipe, on_card=True)
+    habits = habits_of(recipe, on_card=plan.card)
     for write, each, how in (
         (training_draft, training, (habits,)),
         (measuring_draft, plan, ("evaluate",)),
@@ -50,7 +51,7 @@ def test_that_a_tape_in_symbols_comes_to_what_one_in_numbers_does(name):
     model = ModelArchitecture.from_config(config_of(name))
     for place, recipe_name in enumerate(RECIPES):
         recipe = recipe_of(name, recipe_name)
-        plan = plan_of(model, recipe, device_of(recipe_name))
+        plan = plan_of(model, recipe, device_of(recipe_name, place))
         extent, rank = EXTENTS[place % len(EXTENTS)], 7 + place % 20
         for numbers, symbols, amounts in templates(model, recipe, plan, extent, rank):
             whole = numbers.at(amounts)

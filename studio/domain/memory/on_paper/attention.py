@@ -73,13 +73,17 @@ def _by_kernel(
     """The kernel of `scaled_dot_product_attention` that torch takes."""
     mask = _masked(plan) if masks else 0
     if not plan.card:
-        # A processor's kernel works in registers, whatever the heads and masks.
+        # A processor's kernel works in registers, whatever the heads and masks, but
+        # knows no dropout (ATen/native/transformers/attention.cpp,
+        # `_fused_sdp_choice_cpp`).
+        if heads.drops and tape.learns and (tape.drops_out or heads.drops_always):
+            return _math(tape, plan, heads, inputs, by_groups=by_groups)
         return _fused(tape, plan, heads, inputs, mask)
     is_half = inputs[0].width < FP32
     if plan.flash and is_half and not masks and heads.width <= _FLASH_HEAD:
         return _fused(tape, plan, heads, inputs, None)
     if (is_half and not plan.is_half and not plan.flash) or by_groups:
-        return _math(tape, plan, heads, *inputs)
+        return _math(tape, plan, heads, inputs, by_groups=by_groups)
     return _fused(tape, plan, heads, inputs, mask)
 
 
@@ -206,14 +210,14 @@ def _eager(
         scores = tanh(tape, scores)
         scores = scaled(tape, scores)
     scores = shifted(tape, scores)
-    wide = FP32 if plan.autocast or not heads.half_softmax else width
+    wide = FP32 if plan.widens or not heads.half_softmax else width
     # fp16 becomes fp32 within the kernel (ATen/native/SoftMax.cpp).
     within = plan.is_half and scores.width < FP32
     shares = softmax(tape, scores, wide, copies=wide != scores.width and not within)
     shares = cast(tape, shares, width)
     del scores  # its name is given to the shares
     if heads.drops:
-        shares = dropped(tape, shares)
+        shares = dropped(tape, shares, always=heads.drops_always)
     seen.append(shares)
     return _contiguous(tape, _matmul(tape, plan, shares, value, query.count))
 
@@ -276,14 +280,21 @@ def _matmul_back(first: int, second: int, copies: bool, tape: Tape, node: Node) 
 
 
 def _math(
-    tape: Tape, plan: Plan, heads: Heads, query: Tensor, key: Tensor, value: Tensor
+    tape: Tape,
+    plan: Plan,
+    heads: Heads,
+    inputs: tuple[Tensor, Tensor, Tensor],
+    *,
+    by_groups: bool,
 ) -> Tensor:
     """`_scaled_dot_product_attention_math`: every score, half precision in fp32."""
-    width = query.width
-    wide = query, key, value = [cast(tape, x, FP32) for x in (query, key, value)]
+    width = inputs[0].width
+    wide = query, key, value = [cast(tape, x, FP32) for x in inputs]
+    del inputs
     query = scaled(tape, query)
     mask = tape.new(_masked(plan), FP32)
-    key, value = _repeated(tape, heads, key), _repeated(tape, heads, value)
+    if by_groups:  # else each query has its key already
+        key, value = _repeated(tape, heads, key), _repeated(tape, heads, value)
     pairs = heads.queries * plan.extent.pairs
     scores = shifted(
         tape, _matmul(tape, plan, query, scaled(tape, key), pairs, casts=False)
@@ -293,7 +304,7 @@ def _math(
     shares = softmax(tape, scores, FP32, copies=False)
     del scores, inside
     if heads.drops:
-        shares = dropped(tape, shares)
+        shares = dropped(tape, shares, always=heads.drops_always)
     told = cast(tape, made_kept(shares), width)  # the shares, which nobody asked for
     made = cast(
         tape, _matmul(tape, plan, shares, value, query.count, casts=False), width

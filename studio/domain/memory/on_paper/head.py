@@ -14,6 +14,9 @@ from studio.domain.memory.part_names import GRADIENTS, LOGITS
 HEAD_TILE_COLUMNS = 32_768  # trl trainer/utils.py:1506
 _TILE_ON_PROCESSOR = 2048
 _TILES = 3  # how many equal tiles of the head are written down
+# FP32 copies of a tile that stand at once: forward the logits, their distances from the
+# highest and the exponentials; backward seven, and the capped ones' own.
+_SCORED, _SCORED_BACK = 3, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,12 @@ class _Loss:
         hidden: Width of each.
         tile: Bytes of the logits that are made at a time.
         width: Bytes of an entry of what is scored.
+        torch: Whether torch's own operators score a tile, as on a processor, and not
+            one kernel.
+        entries: Of a tile.
+        weights: Of the head's part that makes a tile, entries.
+        caps: Whether logits are capped.
+        compute: Bytes of an entry of what is multiplied.
         tokens: Entries of the batch.
         chunk: Bytes of rows in another format, if they are cast.
         narrowed: Bytes of the head's tiles in another format, if they are cast.
@@ -37,6 +46,11 @@ class _Loss:
     hidden: int
     tile: int
     width: int
+    torch: bool
+    entries: int
+    weights: int
+    caps: bool
+    compute: int
     tokens: int
     chunk: int
     narrowed: tuple[int, ...]
@@ -58,6 +72,11 @@ def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> T
         hidden,
         at_once * columns * width,
         x.width,
+        not plan.card,
+        at_once * min(columns, vocabulary),
+        min(columns, vocabulary) * hidden,
+        model.decoder.head_steps > 1,
+        width,
         x.count,
         at_once * hidden * width if width != x.width else 0,
         tuple(each * hidden * width for each in cut),
@@ -70,11 +89,23 @@ def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> T
     chunk = tape.storage(loss.chunk, LOGITS) if loss.chunk else None
     for size in loss.narrowed:
         tape.storage(size, LOGITS)  # ends with its product
+    if loss.torch:
+        _scored(tape, loss, _SCORED)
     del chunk, tile, statistics
     made = tape.new(rows, 4, LOGITS)
     if x.node is not None:
         made.node = tape.node(partial(_tiled_back, loss), (x.node,), (found,))
     return made
+
+
+def _scored(tape: Tape, loss: _Loss, copies: int) -> None:
+    """What torch's own operators make of a tile, as it stands at the highest.
+
+    FP32 copies, and a byte for each entry that says where the targets are
+    (`_forward_tile` and `_backward_tile` of trl's kernels/chunked_logprob.py).
+    """
+    inside = [tape.new(loss.entries, FP32, LOGITS) for _ in range(copies)]
+    inside.append(tape.new(loss.entries, 1, LOGITS))
 
 
 def _cut(vocabulary: int, columns: int) -> list[int]:
@@ -99,6 +130,10 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
         narrowed = tape.storage(size, LOGITS)
         tape.multiplies()
     tape.multiplies()
+    if loss.torch:
+        _scored(tape, loss, _SCORED_BACK + loss.caps)
+        if loss.compute != FP32:
+            tape.storage(FP32 * (loss.entries + loss.weights), LOGITS)  # a product's
     half = of_hidden
     if loss.width != FP32:
         half = tape.new(loss.rows * loss.hidden, loss.width, LOGITS)

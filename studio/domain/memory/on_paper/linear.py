@@ -33,10 +33,12 @@ def _adapted_quantized(tape: Tape, plan: Plan, layer: LinearShape, x: Tensor) ->
     if plan.four_bit:
         result = copied(tape, result)
     width = result.width
-    if not plan.autocast:
+    # It asks for a card's autocast alone, and so casts beside a processor's.
+    casts = not plan.widens
+    if casts:
         x = cast(tape, x, plan.adapter)
     output = scaled(tape, _low_rank(tape, plan, layer, x))
-    if not plan.autocast:
+    if casts:
         output = cast(tape, output, width)
     return added(tape, result, output)
 

@@ -75,7 +75,7 @@ def _rms_back(kind: Norm, width: int, trains: bool, tape: Tape, node: Node) -> N
 
 
 def _layer_norm(tape: Tape, plan: Plan, x: Tensor) -> Tensor:
-    if plan.autocast:
+    if plan.widens:
         x = cast(tape, x, 4)
     node = None
     if x.node is not None:

@@ -133,12 +133,16 @@ def _cubed_back(tape: Tape, node: Node) -> None:
     tape.give(node.inputs[0], made)
 
 
-def dropped(tape: Tape, x: Tensor) -> Tensor:
-    """`native_dropout`: a result, and a mask of bytes that is kept; in training."""
-    if not (tape.learns and tape.drops_out):
+def dropped(tape: Tape, x: Tensor, *, always: bool = False) -> Tensor:
+    """A result, and a mask that is kept; in training, even where others are off.
+
+    A card's `native_dropout` makes it of bytes, a processor of the entries' format
+    (ATen/native/Dropout.cpp).
+    """
+    if not (tape.learns and (tape.drops_out or always)):
         return x
     made = tape.new(x.count, x.width)
-    mask = tape.new(x.count, 1)
+    mask = tape.new(x.count, 1 if tape.on_card else x.width)
     if x.node is not None:
         made.node = tape.node(_dropped_back, (x.node,), (mask,))
     return made
@@ -171,11 +175,11 @@ def made_kept(made: Tensor) -> Tensor:
 
 
 def _softmax_back(width: int, tape: Tape, node: Node) -> None:
-    """CUDA allocates grad * output beside the result (ATen/native/cuda/SoftMax.cu)."""
+    """A card has grad * output beside the result (ATen/native/cuda/SoftMax.cu)."""
     kept = node.taken()
     grad = node.received()
     made = tape.new(grad.count, width, ATTENTION)
-    inside = tape.new(grad.count, grad.width, ATTENTION)
+    inside = tape.new(grad.count, grad.width, ATTENTION) if tape.on_card else None
     del inside, kept, grad
     tape.give(node.inputs[0], made)
 

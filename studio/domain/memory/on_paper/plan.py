@@ -86,6 +86,15 @@ class Plan:
         return self.four_bit or self.eight_bit
 
     @property
+    def widens(self) -> bool:
+        """Whether norms and softmax are computed in FP32 by autocast.
+
+        A card's list of such operators has them, a processor's has not
+        (aten/src/ATen/autocast_mode.cpp).
+        """
+        return self.autocast and self.card
+
+    @property
     def trains_norms(self) -> bool:
         """Whether norms are trained, beside adapters or with all weights."""
         return self.trains_base or self.norms_beside

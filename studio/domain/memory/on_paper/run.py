@@ -112,7 +112,7 @@ def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
 def training_draft(model: ModelArchitecture, plan: Plan, habits: Habits) -> _Draft:
     """Both passes by a plan's outline, for batches of all sizes."""
     tape = Tape()
-    tape.drops_out = plan.drops
+    tape.drops_out, tape.on_card = plan.drops, plan.card
     tape.passing = CHECKPOINTED
     if not habits.checkpoints:
         tape.passing = REMEMBERED
@@ -226,7 +226,7 @@ def _kinds(
     stream is fp32 behind the first block, which is apart from the others then.
     """
     (first, count), *others = model.decoder.kinds
-    widens = plan.autocast
+    widens = plan.widens
     if first.norm is not Norm.LAYER:
         widens = first.norm is Norm.RMS and plan.norms == FP32
     apart |= plan.quantizes and plan.plain < FP32 and widens

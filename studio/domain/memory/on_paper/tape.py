@@ -124,6 +124,7 @@ class Tape:
         names: Component of each storage.
         passing: Component of what is written down without a name.
         drops_out: Whether training drops entries out.
+        on_card: Whether kernels are a card's.
         waiting: The head's part of the gradient of a matrix that it shares.
         gradients: Of weights, which live until the optimizer has stepped.
         casts: Of trained weights, which autocast keeps while a forward pass goes on
@@ -146,6 +147,7 @@ class Tape:
         self.names = [""]
         self.passing = ""
         self.drops_out = True
+        self.on_card = True
         self.gradients: list[Tensor] = []
         self.waiting: Tensor | None = None
         self.first_forward = 0
