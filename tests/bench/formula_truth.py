@@ -1,10 +1,11 @@
 """Compare the formula with the dry run on the whole grid, and write the table.
 
-    python -m tests.bench.formula_truth [--layers N] [--only NAME,...]
+    python -m tests.bench.formula_truth [--layers N] [--only NAME,...] [--processor]
 
 Each cell is rehearsed for real; nothing is kept from earlier runs. Two layers are the
 default: all cells at full depth, which --layers 0 takes, need many hours. What passes
-by weighs the most against what stands then, so most errors are larger.
+by weighs the most against what stands then, so most errors are larger. With
+--processor it is a processor's, and with --only some are compared: neither is written.
 """
 
 import argparse
@@ -134,13 +135,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--only", default="")
+    parser.add_argument("--processor", action="store_true")
     given = parser.parse_args()
     names = given.only.split(",") if given.only else list(ARCHITECTURES)
     warnings.simplefilter("ignore")
     cells, began = {}, time.monotonic()
     for name in names:
         for recipe in RECIPES:
-            cell = cells[name, recipe] = compare(name, recipe, given.layers or None)
+            cell = cells[name, recipe] = compare(
+                name, recipe, given.layers or None, on_processor=given.processor
+            )
             gc.collect()
             print(name, recipe, cell, flush=True)
     said = (
@@ -149,7 +153,7 @@ def main():
         f"{table(cells)}"
     )
     print(said)
-    if not given.only:
+    if not given.only and not given.processor:
         text = _TABLE.read_text(encoding="utf-8")
         head, _, rest = text.partition(BEGIN)
         tail = rest.partition(END)[2]
