@@ -74,8 +74,8 @@ def _by_kernel(
     mask = _masked(plan) if masks else 0
     if not plan.card:
         # A processor's kernel works in registers, whatever the heads and masks, but
-        # knows no dropout (ATen/native/transformers/attention.cpp,
-        # `_fused_sdp_choice_cpp`).
+        # knows no dropout (ATen/native/transformers/sdp_utils_cpp.h,
+        # `check_for_dropout`).
         if heads.drops and tape.learns and (tape.drops_out or heads.drops_always):
             return _math(tape, plan, heads, inputs, by_groups=by_groups)
         return _fused(tape, plan, heads, inputs, mask)

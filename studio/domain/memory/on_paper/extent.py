@@ -99,7 +99,8 @@ def _symbol(place: int) -> int:
     return 1 << _DIGIT * place
 
 
-# Tokens times rank, the entries of an adapter's inner products, are at place 3.
+# In the order of `Extent.amounts`. Tokens times rank, the entries of an adapter's inner
+# products, are at place 3.
 RANK = _symbol(2)
 _SYMBOLS = Extent(
     tokens=_symbol(1),

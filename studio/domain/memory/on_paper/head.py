@@ -19,7 +19,7 @@ _TILES = 3  # how many equal tiles of the head are written down
 _SCORED, _SCORED_BACK = 3, 7
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Loss:
     """The loss function's shape.
 
@@ -28,8 +28,8 @@ class _Loss:
         hidden: Width of each.
         tile: Bytes of the logits that are made at a time.
         width: Bytes of an entry of what is scored.
-        torch: Whether torch's own operators score a tile, as on a processor, and not
-            one kernel.
+        by_operators: Whether torch's own score a tile, as on a processor, and not one
+            kernel.
         entries: Of a tile.
         weights: Of the head's part that makes a tile, entries.
         caps: Whether logits are capped.
@@ -46,7 +46,7 @@ class _Loss:
     hidden: int
     tile: int
     width: int
-    torch: bool
+    by_operators: bool
     entries: int
     weights: int
     caps: bool
@@ -67,29 +67,30 @@ def tiled_loss(tape: Tape, plan: Plan, x: Tensor, model: ModelArchitecture) -> T
     columns = HEAD_TILE_COLUMNS if plan.card else _TILE_ON_PROCESSOR
     width = plan.compute if plan.autocast else x.width
     cut = _cut(vocabulary, columns) if width != plan.outer else ()
+    part = min(columns, vocabulary)
     loss = _Loss(
-        rows,
-        hidden,
-        at_once * columns * width,
-        x.width,
-        not plan.card,
-        at_once * min(columns, vocabulary),
-        min(columns, vocabulary) * hidden,
-        model.decoder.head_steps > 1,
-        width,
-        x.count,
-        at_once * hidden * width if width != x.width else 0,
-        tuple(each * hidden * width for each in cut),
-        vocabulary * hidden if plan.trains_base or plan.embeddings_beside else 0,
-        plan.outer,
-        model.tied,
+        rows=rows,
+        hidden=hidden,
+        tile=at_once * columns * width,
+        width=x.width,
+        by_operators=not plan.card,
+        entries=at_once * part,
+        weights=part * hidden,
+        caps=model.decoder.head_steps > 1,
+        compute=width,
+        tokens=x.count,
+        chunk=at_once * hidden * width if width != x.width else 0,
+        narrowed=tuple(each * hidden * width for each in cut),
+        head=vocabulary * hidden if plan.trains_base or plan.embeddings_beside else 0,
+        head_width=plan.outer,
+        tied=model.tied,
     )
     statistics = tape.storage(10 * 4 * rows, LOGITS)
     tile = tape.storage(loss.tile, LOGITS)
     chunk = tape.storage(loss.chunk, LOGITS) if loss.chunk else None
     for size in loss.narrowed:
         tape.storage(size, LOGITS)  # ends with its product
-    if loss.torch:
+    if loss.by_operators:
         _scored(tape, loss, _SCORED)
     del chunk, tile, statistics
     made = tape.new(rows, 4, LOGITS)
@@ -130,7 +131,7 @@ def _tiled_back(loss: _Loss, tape: Tape, node: Node) -> None:
         narrowed = tape.storage(size, LOGITS)
         tape.multiplies()
     tape.multiplies()
-    if loss.torch:
+    if loss.by_operators:
         _scored(tape, loss, _SCORED_BACK + loss.caps)
         if loss.compute != FP32:
             tape.storage(FP32 * (loss.entries + loss.weights), LOGITS)  # a product's

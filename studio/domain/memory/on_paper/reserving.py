@@ -47,8 +47,8 @@ class Part:
     sizes: Sequence[int]
     counts: Mapping[int, int]
     large: Sequence[int]
-    most: int = 0
-    left: int = 0
+    most: int
+    left: int
 
 
 class Pools:

@@ -111,8 +111,8 @@ def training(model: ModelArchitecture, plan: Plan, habits: Habits) -> Step:
 @lru_cache(maxsize=32)
 def training_draft(model: ModelArchitecture, plan: Plan, habits: Habits) -> _Draft:
     """Both passes by a plan's outline, for batches of all sizes."""
-    tape = Tape()
-    tape.drops_out, tape.on_card = plan.drops, plan.card
+    tape = Tape(on_card=plan.card)
+    tape.drops_out = plan.drops
     tape.passing = CHECKPOINTED
     if not habits.checkpoints:
         tape.passing = REMEMBERED
@@ -164,7 +164,7 @@ def _passing(template: Template, plan: Plan) -> Passing:
 @lru_cache(maxsize=32)
 def measuring_draft(model: ModelArchitecture, plan: Plan, name: str) -> Template:
     """Its tape by a plan's outline, for batches of all sizes."""
-    tape = Tape()
+    tape = Tape(on_card=plan.card)
     tape.passing = name
     _measure(tape, model, plan)
     return Template(tape, *_halves(tape, tape.events))
@@ -309,7 +309,7 @@ def first_answers(model: ModelArchitecture, plan: Plan, name: str) -> Passing:
 @lru_cache(maxsize=32)
 def answering_draft(model: ModelArchitecture, plan: Plan, name: str) -> Template:
     """Its tape by a plan's outline, for batches of all sizes."""
-    tape = Tape()
+    tape = Tape(on_card=plan.card)
     tape.passing = name
     _answer(tape, model, plan)
     return Template(tape, *_halves(tape, tape.events))

@@ -139,7 +139,7 @@ class Tape:
         first_product: How many there were before the first of the backward pass.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, on_card: bool = True) -> None:
         self.events: list[int] = []
         self._write = self.events.append
         self.sizes = [0]  # the first number is 1, for it has a negative
@@ -147,7 +147,7 @@ class Tape:
         self.names = [""]
         self.passing = ""
         self.drops_out = True
-        self.on_card = True
+        self.on_card = on_card
         self.gradients: list[Tensor] = []
         self.waiting: Tensor | None = None
         self.first_forward = 0
