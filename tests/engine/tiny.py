@@ -98,15 +98,21 @@ def make_model(folder: Path, architecture="llama", **changes):
 
 def make_mixture(folder: Path, family):
     """Write a tiny mixture of experts with its tokenizer."""
-    tokenizer = make_tokenizer()
-    torch.manual_seed(0)
-    config = AutoConfig.for_model(
+    return make_of(
+        folder,
         family,
-        **SHAPE,
         **MIXTURES[family],
         num_experts_per_tok=2,
         tie_word_embeddings=False,
-        vocab_size=len(tokenizer),
+    )
+
+
+def make_of(folder: Path, family, **changes):
+    """Write a tiny model of any family with its tokenizer."""
+    tokenizer = make_tokenizer()
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(
+        family, **{**SHAPE, "vocab_size": len(tokenizer), **changes}
     )
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

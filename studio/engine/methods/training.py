@@ -14,6 +14,7 @@ from studio.domain.recipe_options import LoraVariant
 from studio.domain.run import Phase
 from studio.engine.data_preparation import prepare_data
 from studio.engine.devices import choose_device, formats_of, refuse_on_processor
+from studio.engine.dropout_off import turn_off_dropout
 from studio.engine.heap_keeping import keep_heap_within
 from studio.engine.main_memory import warn_of_main_memory
 from studio.engine.methods import dpo, kto, orpo, sft
@@ -161,5 +162,6 @@ def build_trainer(run: TrainingRun) -> AnyTrainer:
     with set_aside(run.model):  # trl casts to bf16 what it finds trained
         trainer: AnyTrainer = _METHODS[run.recipe.train.method].build_trainer(run)
     if run.recipe.train.method in REFERRING_METHODS:
+        turn_off_dropout(run.model)
         hold_start(run)
     return trainer
