@@ -137,8 +137,9 @@ def test_that_each_phase_peaks_as_high_as_in_the_dry_run(name, recipe_name):
 
 
 # Attention that drops entries takes every score there, with keys that many queries
-# share too; masks of what is dropped have the entries' format; autocast widens neither
-# norms nor probabilities, and peft casts beside it.
+# share too, and beside a reference nothing drops; masks of what is dropped have the
+# entries' format; autocast widens neither norms nor probabilities, and peft casts
+# beside it.
 @pytest.mark.parametrize(
     ("name", "recipe"),
     [
@@ -147,6 +148,7 @@ def test_that_each_phase_peaks_as_high_as_in_the_dry_run(name, recipe_name):
         ("odd", "fp32"),
         ("gpt2-xl", "no-ckpt"),
         ("starcoder1-1b", "dropout"),
+        ("starcoder1-1b", "pairs-no-ckpt"),
         ("gemma-2-9b", "default-2k"),
         ("gpt2-xl", "fp32-adapter"),
         ("smollm2-1.7b", "fp32-adapter"),

@@ -92,8 +92,6 @@ class Heads:
         joins: Whether the rest of a head is joined to the rotated part.
         joins_each: Whether queries are joined before keys are rotated.
         drops: Whether probabilities are dropped at random in training.
-        drops_always: Whether they are by a number of the config, which stays when
-            modules that drop are turned off.
         caps: Whether scores are capped by a hyperbolic tangent.
         half_softmax: Whether probabilities are computed in the scores' format.
         wide_turns: Whether positions rotate in fp32.
@@ -107,7 +105,6 @@ class Heads:
     joins: bool = False
     joins_each: bool = False
     drops: bool = False
-    drops_always: bool = False
     caps: bool = False
     half_softmax: bool = False
     wide_turns: bool = False

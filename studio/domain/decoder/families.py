@@ -260,7 +260,7 @@ def _gpt_bigcode(config: Config) -> Decoder:
     values = dict(config.values) | ({"num_key_value_heads": 1} if single else {})
     decoder = _gpt2(Config({"activation_function": "gelu_pytorch_tanh"} | values))
     block = decoder.kinds[0][0]
-    heads = replace(block.heads, half_softmax=False, drops_always=True)
+    heads = replace(block.heads, half_softmax=False)
     views = Views.QUERY if single else Views.WHOLE
     kinds = _all(config, replace(block, heads=heads, views=views))
     # A causal mask for the longest row, one byte a pair.

@@ -76,7 +76,7 @@ def _by_kernel(
         # A processor's kernel works in registers, whatever the heads and masks, but
         # knows no dropout (ATen/native/transformers/sdp_utils_cpp.h,
         # `check_for_dropout`).
-        if heads.drops and tape.learns and (tape.drops_out or heads.drops_always):
+        if heads.drops and tape.learns and tape.drops_out:
             return _math(tape, plan, heads, inputs, by_groups=by_groups)
         return _fused(tape, plan, heads, inputs, mask)
     is_half = inputs[0].width < FP32
@@ -217,7 +217,7 @@ def _eager(
     shares = cast(tape, shares, width)
     del scores  # its name is given to the shares
     if heads.drops:
-        shares = dropped(tape, shares, always=heads.drops_always)
+        shares = dropped(tape, shares)
     seen.append(shares)
     return _contiguous(tape, _matmul(tape, plan, shares, value, query.count))
 
@@ -304,7 +304,7 @@ def _math(
     shares = softmax(tape, scores, FP32, copies=False)
     del scores, inside
     if heads.drops:
-        shares = dropped(tape, shares, always=heads.drops_always)
+        shares = dropped(tape, shares)
     told = cast(tape, made_kept(shares), width)  # the shares, which nobody asked for
     made = cast(
         tape, _matmul(tape, plan, shares, value, query.count, casts=False), width

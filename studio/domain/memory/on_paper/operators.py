@@ -133,13 +133,13 @@ def _cubed_back(tape: Tape, node: Node) -> None:
     tape.give(node.inputs[0], made)
 
 
-def dropped(tape: Tape, x: Tensor, *, always: bool = False) -> Tensor:
-    """A result, and a mask that is kept; in training, even where others are off.
+def dropped(tape: Tape, x: Tensor) -> Tensor:
+    """A result, and a mask that is kept, where training drops.
 
     A card's `native_dropout` makes it of bytes, a processor of the entries' format
     (ATen/native/Dropout.cpp).
     """
-    if not (tape.learns and (tape.drops_out or always)):
+    if not (tape.learns and tape.drops_out):
         return x
     made = tape.new(x.count, x.width)
     mask = tape.new(x.count, 1 if tape.on_card else x.width)
