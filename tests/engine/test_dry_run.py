@@ -1,3 +1,4 @@
+import math
 from collections import defaultdict
 from itertools import accumulate
 
@@ -27,6 +28,7 @@ from studio.engine.dry_run.subject import Subject
 from studio.engine.methods.training import build_trainer
 from studio.engine.model_config import read_config
 from studio.engine.model_loading import load_model
+from tests.engine import tiny
 
 CARD = Card(capability=(8, 9), total_bytes=24 << 30, has_triton=True)
 
@@ -368,6 +370,29 @@ def test_that_fp32_logits_of_the_model_take_the_16_bit_ones_away(tiny_model):
     ]
     fell = (peaks[0] - peaks[1]) / (tokens * vocabulary)
     assert fell == pytest.approx(2, abs=0.1)
+
+
+def test_that_logits_are_scaled_before_they_are_made_fp32(tmp_path):
+    tiny.make_of(tmp_path, "granite", logits_scaling=8.0)
+    options = {
+        "model__compute_dtype": "bf16",
+        "compat__shifted_logits_copy": True,
+        "compat__early_logits_upcast": True,
+    }
+    recording = rehearse(subject_of(tmp_path, CARD, **options))
+    words = read_config(tmp_path).vocab_size
+    widths = [
+        (entry.what, event.size // math.prod(entry.shape))
+        for event in recording.trace
+        if isinstance(event, Allocation)
+        and (entry := recording.entries[event.tensor]).shape[-1:] == (words,)
+        and entry.phase is MemoryPhase.FORWARD
+    ]
+    # 16-bit logits, the same scaled, then FP32 ones.
+    made = [what for what, _ in widths]
+    first = made.index("div") - 1
+    assert [width for _, width in widths[first : first + 3]] == [2, 2, 4]
+    assert made[first + 1 : first + 3] == ["div", "_to_copy"]
 
 
 def test_that_fp32_norms_alone_leave_the_embeddings_as_they_are(tiny_model):

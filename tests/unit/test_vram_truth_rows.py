@@ -1,12 +1,15 @@
 from collections import defaultdict
 
 from tests.bench.vram_truth import in_runs, left_out
+from tests.bench.vram_truth_earlier import earlier
 from tests.bench.vram_truth_prices import recipe_of
 from tests.bench.vram_truth_rows import (
     ALLOCATED,
     DEVICE,
     GIB,
+    MIB,
     RESERVED,
+    WITHOUT,
     Left,
     case_of,
     reasons,
@@ -56,6 +59,29 @@ def test_that_the_loss_of_a_librarys_version_is_priced():
     recipe = recipe_of(case_of(2, later).options)
     assert not recipe.compat.early_logits_upcast
     assert recipe.compat.autocast
+
+
+def test_that_a_later_row_is_told_without_what_lay_beside_torch_too():
+    device = {"peak_nvml_gib": "4"}
+    later = AMPERE | device | {"lib_versions": "transformers 4.48.1"}
+    assert case_of(2, later).measured[WITHOUT] == 4 * GIB - 1163 * MIB
+    assert WITHOUT not in case_of(2, AMPERE | device).measured
+
+
+def test_that_the_earlier_table_goes_by_the_rules_of_the_file():
+    cases = list(earlier())
+    assert len(cases) == 9
+    for case in cases:
+        recipe = recipe_of(case.options)
+        assert recipe.compat.early_logits_upcast
+        assert recipe.compat.shifted_logits_copy
+        assert case.measured[DEVICE] > case.measured[ALLOCATED]
+    quantized = [case for case in cases if case.options["model.precision"] == "nf4"]
+    assert [case.options["compat.upcast_norms"] for case in quantized] == [
+        *(True, True),
+        *(False, False, False),
+    ]
+    assert all(case.options["lora.dropout"] == 0.1 for case in quantized)
 
 
 def test_that_a_row_which_cant_be_told_as_a_recipe_says_why():

@@ -5,6 +5,7 @@ Trainer have it: no mask, all logits at once.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from peft import PeftModelForCausalLM, prepare_model_for_kbit_training
@@ -61,14 +62,13 @@ class ForeignSteps:
         """Train for one step, and write down a second, which finds what it left."""
         recording = self.recorder.recording
         enable_checkpointing(self.model, self.trainer)
-        wrap_autocast(self.model, self.subject.formats)
         compat = self.subject.recipe.compat
+        whole = self.model if compat.full_training else self.model.get_base_model()
         if compat.shifted_logits_copy:
-            whole = self.model if compat.full_training else self.model.get_base_model()
             vars(whole)["_loss_function"] = _shifted_loss
         if compat.early_logits_upcast:
-            head = self.model.get_output_embeddings()
-            head.register_forward_hook(_in_fp32)
+            _upcast_logits(whole)
+        wrap_autocast(self.model, self.subject.formats)
         optimizer = self.trainer.create_optimizer()
         suit_card(optimizer, self.subject)
         batch = self._batch()
@@ -104,9 +104,26 @@ class ForeignSteps:
         return outputs
 
 
-def _in_fp32(_head: object, _inputs: object, logits: torch.Tensor) -> torch.Tensor:
-    """Models of transformers 4.45 return fp32 logits; the 16-bit ones are gone."""
-    return logits.float()
+def _upcast_logits(model: Any) -> None:  # noqa: ANN401 - a causal model, whose class mixes its parts in
+    """Let a model's forward pass go as transformers 4.45 has it.
+
+    The logits are scaled or capped in 16 bits, as the model does, then made fp32; the
+    16-bit ones are gone before the loss (models/granite/modeling_granite.py of 4.45.2).
+    """
+    forward = model.forward
+    named: list[object] = []  # until the loss is known, as a local name holds it
+    head: torch.nn.Module = model.get_output_embeddings()
+    head.register_forward_pre_hook(lambda _, hidden: named.append(hidden))
+
+    def forward_in_fp32(*, labels: torch.Tensor, **inputs: object) -> ModelOutput:
+        outputs: ModelOutput = forward(**inputs)
+        outputs["logits"] = outputs["logits"].float()
+        words = model.config.get_text_config().vocab_size
+        outputs["loss"] = model.loss_function(outputs["logits"], labels, words)
+        named.clear()
+        return outputs
+
+    model.forward = forward_in_fp32
 
 
 def _shifted_loss(

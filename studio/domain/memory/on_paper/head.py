@@ -177,11 +177,11 @@ def full_loss(
         tape, plan, x, model.hidden, model.vocabulary, width, trains=trains
     )
     tape.rename(logits, LOGITS)
-    if upcasts:
-        logits = _wide(tape, logits)  # the 16-bit ones go
     for step in range(model.decoder.head_steps):
         logits = tanh(tape, logits) if step == 1 else scaled(tape, logits)
         tape.rename(logits, LOGITS)
+    if upcasts:
+        logits = _wide(tape, logits)  # the 16-bit ones go
     whole = wide = _wide(tape, logits)
     if shifts:
         wide = _shifted(tape, plan, whole)
