@@ -18,6 +18,7 @@ from studio.cli import (
     exporting,
     inspecting,
     measuring,
+    misuse,
     models,
     pricing,
     pushing,
@@ -65,6 +66,7 @@ Gpu = Annotated[
 
 app = typer.Typer(
     name="snugtune",
+    cls=misuse.PlainGroup,
     help="Fine-tune language models on the GPU in front of you. "
     "Without a command the window opens.",
     no_args_is_help=False,

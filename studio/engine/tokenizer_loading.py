@@ -3,6 +3,7 @@
 No torch is loaded here, which costs a second and 200 MB that tokens don't need.
 """
 
+import re
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,6 +12,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from studio.domain.errors import StudioError, refusal
 
 Tokenizer: TypeAlias = PreTrainedTokenizerBase
+
+_CLASS = re.compile(r"^[A-Z]\w*Error: ")
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -37,11 +40,23 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 def unloadable(folder: Path, fault: Exception) -> StudioError:
     """The error for a folder that transformers makes no model of."""
-    said = str(fault).strip().splitlines()
-    reason = said[0].partition(". ")[0].rstrip(".") if said else type(fault).__name__
     return refusal(
         "model.not-loadable",
-        f"This model can't be loaded: {reason}.",
+        f"This model can't be loaded: {_reason(fault)}.",
         fix="Choose another model, or fetch this one again.",
         where=str(folder),
     )
+
+
+def _reason(fault: Exception) -> str:
+    """The first sentence that says something, without the names of validators.
+
+    Those of huggingface_hub's strict dataclasses stand in a line ahead of it, which
+    ends with a colon, and the class of what they raised before it.
+    """
+    said = str(fault).strip().splitlines()
+    told = [line.strip() for line in said if not line.endswith(":")] or said
+    if not told:
+        return type(fault).__name__
+    words = _CLASS.sub("", told[0]) or told[0]
+    return words.partition(". ")[0].rstrip(".")

@@ -1,5 +1,6 @@
 """How weights are held, which faults of libraries are kept away, what is refused."""
 
+import json
 import shutil
 
 import pytest
@@ -17,6 +18,7 @@ from studio.engine.adapter_targets import linear_names
 from studio.engine.adapters import attach, set_dtype
 from studio.engine.bitsandbytes_guards import compute_eagerly
 from studio.engine.devices import formats_of
+from studio.engine.model_config import read_config
 from studio.engine.model_loading import load_model, load_plain
 from studio.engine.tokenizer_loading import load_tokenizer
 from tests.engine.helpers import recipe_for
@@ -254,6 +256,23 @@ def test_that_a_torn_weight_file_is_refused_in_words(tiny_model, tmp_path):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(StudioError, match="can't be loaded"):
         loaded(folder)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"head_dim": 15}, "RoPE requires an even rotary dimension, but"),
+        ({"hidden_act": 7}, "Field 'hidden_act' expected str, got int"),
+    ],
+)
+def test_that_a_config_is_refused_without_the_names_of_validators(
+    tmp_path, changed, words
+):
+    config = {"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4}
+    (tmp_path / "config.json").write_text(json.dumps(config | changed))
+    with pytest.raises(StudioError) as refused:
+        read_config(tmp_path)
+    assert refused.value.finding.what.startswith(f"This model can't be loaded: {words}")
 
 
 def test_that_a_tokenizer_without_a_chat_template_is_refused(tiny_model, tmp_path):
