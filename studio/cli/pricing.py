@@ -8,7 +8,7 @@ from time import perf_counter
 
 from studio.cli import terminal
 from studio.cli.engine_run import run_engine
-from studio.domain.architecture import ModelArchitecture
+from studio.domain.architecture import ModelArchitecture, heads_refused
 from studio.domain.errors import StudioError, refusal
 from studio.domain.expert_findings import expert_refusal
 from studio.domain.finding import Finding, Severity
@@ -104,7 +104,10 @@ def with_possible_attention(recipe: Recipe) -> Recipe:
 def shape_errors(recipe: Recipe, config: Mapping[str, object]) -> list[Finding]:
     """What the model's shape says of a recipe; nothing where nobody describes it."""
     model = _shape_in(config)
-    return [] if model is None else list(shape_findings(recipe, model))
+    if model is not None:
+        return list(shape_findings(recipe, model))
+    refused = heads_refused(config)
+    return [] if refused is None else [refused]
 
 
 def _shape_in(config: Mapping[str, object]) -> ModelArchitecture | None:

@@ -8,8 +8,10 @@ from studio.domain.decoder.block import Block, LinearShape
 from studio.domain.decoder.config import Config
 from studio.domain.decoder.decoder import Decoder
 from studio.domain.decoder.families import FAMILIES
+from studio.domain.decoder.head_counts import impossible_heads
 from studio.domain.decoder.vision import Tower, tower_of
-from studio.domain.errors import refusal
+from studio.domain.errors import StudioError, refusal
+from studio.domain.finding import Finding
 
 _USUAL_VOCABULARY = {"gemma3_text": 262_208}
 
@@ -39,8 +41,8 @@ class ModelArchitecture:
         """Read the shape from the decoded config.json.
 
         Raises:
-            StudioError: The family's shape isn't known to the formula, or a number
-                is missing.
+            StudioError: The family's shape isn't known to the formula, a number is
+                missing, or no model can have so many heads.
         """
         text = Config.of(config)
         family = text.family
@@ -58,6 +60,9 @@ class ModelArchitecture:
                 fix="They can still be trained; watch the memory of the first steps.",
                 where="config.json",
             )
+        refused = impossible_heads(text)
+        if refused is not None:
+            raise StudioError(refused)
         decoder = FAMILIES[family](text)
         usual = _USUAL_VOCABULARY.get(family, 0)
         return cls(
@@ -115,6 +120,15 @@ class ModelArchitecture:
     def linears(self) -> tuple[tuple[LinearShape, int], ...]:
         """Linear layers, and how many blocks have each."""
         return tuple((x, n) for block, n in self.decoder.kinds for x in block.linears)
+
+
+def heads_refused(config: Mapping[str, object]) -> Finding | None:
+    """Why no model can have the heads of a decoded config.json; None where one can.
+
+    Families that the formula doesn't know aren't judged.
+    """
+    text = Config.of(config)
+    return impossible_heads(text) if text.family in FAMILIES else None
 
 
 __all__ = ["Block", "LinearShape", "ModelArchitecture"]

@@ -1,11 +1,13 @@
 """A model's config.json as transformers understands it, before any weight is read."""
 
+import json
 from pathlib import Path
 
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PretrainedConfig
 
-from studio.domain.errors import refusal
+from studio.domain.architecture import heads_refused
+from studio.domain.errors import StudioError, refusal
 from studio.engine.tokenizer_loading import unloadable
 
 # What transformers raises over a config that describes no model.
@@ -28,6 +30,7 @@ def read_config(folder: Path) -> PretrainedConfig:
         StudioError: There is none, transformers doesn't know it, or a count in it
             is of no model.
     """
+    _refuse_impossible_heads(folder / "config.json")
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
@@ -36,6 +39,17 @@ def read_config(folder: Path) -> PretrainedConfig:
         raise unloadable(folder, fault) from fault
     _refuse_nonsense(config.get_text_config(), folder)
     return config
+
+
+def _refuse_impossible_heads(file: Path) -> None:
+    """Say what transformers refuses by a validator's name, or later by two shapes."""
+    try:
+        described = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return  # transformers tells what is wrong with the file
+    refused = heads_refused(described) if isinstance(described, dict) else None
+    if refused is not None:
+        raise StudioError(refused)
 
 
 def _refuse_nonsense(config: PretrainedConfig, folder: Path) -> None:

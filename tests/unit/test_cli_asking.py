@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from studio import cli
+from studio.cli import measuring, pricing
 from studio.domain.errors import ExitCode
 from tests.unit.test_cli_pricing import CONFIG
 
@@ -102,3 +103,33 @@ def test_that_a_config_without_a_kind_is_not_sent_to_the_dry_run(said, model):
     assert code == ExitCode.BAD_INPUT
     assert "names no “model_type”" in aside
     assert "dry-run" not in aside
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"num_attention_heads": 7}, "num_attention_heads = 7, by which hidden_size"),
+        ({"num_key_value_heads": 3}, "num_key_value_heads = 3, by which num_attention"),
+        ({"num_attention_heads": 0}, "gives no usable “num_attention_heads”"),
+        ({"num_key_value_heads": 0}, "gives no usable “num_key_value_heads”"),
+        ({"num_key_value_heads": -8}, "gives no usable “num_key_value_heads”"),
+        ({"num_attention_heads": "32"}, "gives no usable “num_attention_heads”"),
+        ({"head_dim": 0}, "gives no usable “head_dim”"),
+        ({"head_dim": 15}, "gives heads an odd width"),
+    ],
+)
+def test_that_impossible_heads_are_refused_alike_on_each_basis(
+    said, model, monkeypatch, changed, words
+):
+    def engine(*_arguments, **_options):
+        pytest.fail("an engine was started")
+
+    monkeypatch.setattr(pricing, "run_engine", engine)
+    monkeypatch.setattr(measuring, "run_engine", engine)
+    Path(model, "config.json").write_text(json.dumps(CONFIG | changed), "utf-8")
+    asked = (["--basis", "formula"], ["--basis", "dry-run"], ["--measure"])
+    answers = {said(*basis) for basis in asked}
+    ((code, result, aside),) = answers
+    assert code == ExitCode.BAD_INPUT
+    assert words in aside
+    assert not result

@@ -193,3 +193,12 @@ def test_that_no_layer_and_all_beside_some_contradict(targets):
 def test_that_preflight_tells_what_the_architecture_says():
     findings = preflight(Recipe(), place(MIXTRAL), CARD, None)
     assert "model.experts-in-16-bits" in [finding.code for finding in findings]
+
+
+def test_that_impossible_heads_are_found_before_a_run_and_by_its_price():
+    config = MIXTRAL | {"num_key_value_heads": 5}
+    (finding,) = architecture_findings(Recipe(), place(config))
+    assert finding.severity is Severity.ERROR
+    assert finding == price_by_formula(Recipe(), place(config), CARD)
+    unknown = config | {"model_type": "not-known-yet"}
+    assert not list(architecture_findings(Recipe(), place(unknown)))

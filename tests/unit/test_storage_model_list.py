@@ -5,6 +5,7 @@ import re
 import pytest
 
 from studio.domain.architecture import ModelArchitecture
+from studio.domain.errors import StudioError
 from studio.storage.model_list import find_known, known_models
 from studio.system.resources import resource_root
 
@@ -32,8 +33,12 @@ def test_that_what_a_file_holds_beside_the_language_model_is_what_it_is_said_to_
 
 def test_that_a_wrong_number_would_be_noticed():
     model = find_known(LISTS, "Qwen2.5-7B-Instruct")
-    wrong = dict(model.whole_config) | {"num_key_value_heads": 8}
-    assert ModelArchitecture.from_config(wrong).parameters != model.parameters
+    for heads in (2, 7, 14):
+        wrong = dict(model.whole_config) | {"num_key_value_heads": heads}
+        assert ModelArchitecture.from_config(wrong).parameters != model.parameters
+    impossible = dict(model.whole_config) | {"num_key_value_heads": 8}
+    with pytest.raises(StudioError, match="can’t be divided"):
+        ModelArchitecture.from_config(impossible)
 
 
 def test_that_the_list_is_long_and_each_entry_whole():
