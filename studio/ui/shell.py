@@ -23,11 +23,13 @@ from studio.ui.shell_model import (
     ShellFacts,
     captions,
     card_reading,
+    estimate_here,
     percent_of,
     state_words,
 )
 
 if TYPE_CHECKING:
+    from studio.domain.hardware import TrainingDevice
     from studio.services.model_shelf import ModelPlace
 
 
@@ -88,6 +90,7 @@ class Shell(QObject):
         desk.controller.snapshot_changed.connect(self._show_run)
         desk.controller.run_ended.connect(self._count_runs)
         desk.pricer.answers_changed.connect(self._show_captions)
+        desk.planned_card.changed.connect(self._show_captions)
         self.guard.closing_granted.connect(self._window.close)
         self.guard.waiting_for_stop.connect(self._on_waiting_for_stop)
         self.guard.waiting_for_stop.connect(desk.queue.hold)
@@ -111,23 +114,29 @@ class Shell(QObject):
 
     def _facts(self) -> ShellFacts:
         desk = self._desk
-        project = desk.projects.current
+        project, planned = desk.projects.current, desk.planned_card.device
         return ShellFacts(
             reading=desk.hardware.latest,
             recipe=None if project is None else project.recipe,
             data=desk.data.chat_file,
             data_refused=desk.data.finding is not None,
-            estimate=self._estimate(),
+            estimate=self._estimate(self._device()),
+            planned=self._estimate(planned),
+            is_planned=planned is not None,
             run=desk.controller.snapshot,
             runs=self._runs,
             waiting=self._waiting,
         )
 
-    def _estimate(self) -> MemoryEstimate | None:
-        project, reading = self._desk.projects.current, self._desk.hardware.latest
-        if project is None or reading is None or self._place is None:
+    def _device(self) -> "TrainingDevice | None":
+        reading = self._desk.hardware.latest
+        return None if reading is None else reading.device()
+
+    def _estimate(self, device: "TrainingDevice | None") -> MemoryEstimate | None:
+        project = self._desk.projects.current
+        if project is None or device is None or self._place is None:
             return None
-        found = price(project.recipe, self._place, reading.device())
+        found = price(project.recipe, self._place, device)
         return found if isinstance(found, MemoryEstimate) else None
 
     def _look_up_model(self) -> None:
@@ -140,10 +149,10 @@ class Shell(QObject):
                 return  # the Model page says why; here the caption stays empty
 
     def _suit_example(self) -> None:
-        reading = self._desk.hardware.latest
-        if reading is not None:
+        device = self._device()
+        if device is not None:
             try:
-                self._desk.projects.suit_example(reading.device())
+                self._desk.projects.suit_example(device)
             except StudioError as refused:
                 self._desk.notices.post(refused.finding)
 
@@ -158,7 +167,7 @@ class Shell(QObject):
         for key, caption in captions(facts).items():
             nav.set_caption(key, caption)
         nav.set_attention("data", needed=facts.data_refused)
-        card = card_reading(facts.reading, facts.estimate, facts.run)
+        card = card_reading(facts.reading, estimate_here(facts), facts.run)
         self._window.status.show_card(card)
 
     @Slot()

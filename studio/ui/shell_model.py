@@ -44,6 +44,8 @@ class ShellFacts:
         data: The project's chats; None when none are read.
         data_refused: Whether its file can't be used.
         estimate: The recipe's predicted peak; None when it can't be priced.
+        planned: The same on the card that is planned for; None without such a plan.
+        is_planned: Whether the recipe is planned for a card that isn't here.
         run: The window's run; None before the first.
         runs: How many runs the project has.
         waiting: How many runs wait in the queue, of any project.
@@ -54,6 +56,8 @@ class ShellFacts:
     data: ChatFile | None = None
     data_refused: bool = False
     estimate: MemoryEstimate | None = None
+    planned: MemoryEstimate | None = None
+    is_planned: bool = False
     run: RunSnapshot | None = None
     runs: int = 0
     waiting: int = 0
@@ -65,7 +69,7 @@ def captions(facts: ShellFacts) -> Mapping[str, str]:
         "hardware": _free(facts.reading),
         "model": _model(facts.recipe),
         "data": _rows(facts.data),
-        "recipe": _peak(facts.estimate),
+        "recipe": _peak(facts),
         "run": _run(facts.run),
         "runs": _runs(facts.runs, facts.waiting),
         "help": "F1",
@@ -102,6 +106,15 @@ def card_reading(
         temperature_c=None if card is None else card.temperature_c,
         driver="" if card is None else reading.driver_version,
     )
+
+
+def estimate_here(facts: ShellFacts) -> MemoryEstimate | None:
+    """What this machine's memory is marked with; None for a plan for another card.
+
+    A run under way is one of this machine, whatever is planned meanwhile.
+    """
+    is_under_way = facts.run is not None and not facts.run.state.is_over
+    return facts.estimate if is_under_way or not facts.is_planned else None
 
 
 def state_words(run: RunSnapshot | None) -> tuple[str, IconName]:
@@ -141,8 +154,12 @@ def _model(recipe: Recipe | None) -> str:
     return "" if recipe is None else short_model_name(recipe.model.name)
 
 
-def _peak(estimate: MemoryEstimate | None) -> str:
-    return "" if estimate is None else f"{gib(estimate.peak_bytes)} GiB"
+def _peak(facts: ShellFacts) -> str:
+    """As the Recipe page says it, for the card that it is said of."""
+    told = facts.planned if facts.is_planned else facts.estimate
+    if told is None:
+        return ""
+    return f"{gib(told.peak_bytes)} {'planned' if facts.is_planned else 'GiB'}"
 
 
 def _run(run: RunSnapshot | None) -> str:

@@ -15,9 +15,11 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from studio import app
 from studio.app import Arguments, Studio
+from studio.domain.cards import find_card
 from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
 from studio.domain.run import RunSnapshot, RunState, StepPoint
+from studio.services.cards import known_cards
 from studio.services.crash_log import CrashLog
 from studio.services.preferences import KeepRunning, Preferences
 from studio.services.project_store import create_project
@@ -170,6 +172,21 @@ def test_that_the_captions_tell_the_project(open_studio, qtbot):
     qtbot.waitUntil(lambda: nav.item("hardware").caption.endswith(" free"))
     assert nav.item("model").caption == "SmolLM2-135M"
     assert nav.item("recipe").caption.endswith(" GiB")
+
+
+def test_that_a_plan_for_another_card_is_never_told_of_this_machine(open_studio, qtbot):
+    studio = open_studio(Arguments(example=True))
+    nav, bar = studio.window.side_nav, studio.window.status.memory_bar
+    qtbot.waitUntil(lambda: nav.item("recipe").caption.endswith(" GiB"))
+    assert bar.state.peak_bytes is not None
+    plan = studio.desk.planned_card
+    plan.choose(find_card(known_cards(), "RTX 4090").device())
+    assert nav.item("recipe").caption.endswith(" planned")
+    assert nav.item("hardware").caption.endswith(" free")
+    assert bar.state.peak_bytes is None
+    plan.choose(None)
+    assert nav.item("recipe").caption.endswith(" GiB")
+    assert bar.state.peak_bytes is not None
 
 
 def test_that_the_title_tells_the_percent_of_a_run(open_studio, qtbot):

@@ -306,11 +306,13 @@ def test_that_a_plan_prices_for_a_card_that_is_not_here(own, desk: TestDesk):
     assert "of the 31." in own.view.sentence.accessibleName()
     assert not own.view.start.isEnabled()
     assert own.view.note.text() == "This is a plan for RTX 5090, which isn’t here."
+    assert desk.desk.planned_card.device == planner.device
     assert "roughly" in own.view.steps.text()
     planner._menu.aboutToShow.emit()
     planner._menu.actions()[0].trigger()
     assert own.view.start.isEnabled()
     assert planner.button.text() == "What if I had …"
+    assert desk.desk.planned_card.device is None
 
 
 def test_that_every_known_card_can_be_planned_for(own):

@@ -28,6 +28,7 @@ from studio.ui.shell_model import (
     ShellFacts,
     captions,
     card_reading,
+    estimate_here,
     percent_of,
     state_words,
 )
@@ -101,6 +102,25 @@ def test_that_the_status_bar_s_tick_is_the_predicted_peak():
     assert (told.name, told.temperature_c, told.driver) == ("Card", 46, "570.1")
     assert told.memory.peak_bytes == 3 * GIB
     assert card_reading(MACHINE, None).memory.peak_bytes is None
+
+
+def test_that_a_plan_for_another_card_is_told_as_one():
+    there = replace(ESTIMATE, components=(Component("w", Group.WEIGHTS, 5 * GIB),))
+    plan = ShellFacts(
+        reading=MACHINE, estimate=ESTIMATE, planned=there, is_planned=True
+    )
+    assert captions(plan)["recipe"] == "5.00 planned"
+    assert captions(plan)["hardware"] == "10.00 free"
+    assert estimate_here(plan) is None
+    assert captions(replace(plan, planned=None))["recipe"] == ""
+
+
+def test_that_a_run_s_peak_is_marked_whatever_is_planned_meanwhile():
+    plan = ShellFacts(estimate=ESTIMATE, run=RUN, is_planned=True)
+    assert estimate_here(plan) == ESTIMATE
+    over = replace(plan, run=replace(RUN, state=RunState.FINISHED))
+    assert estimate_here(over) is None
+    assert estimate_here(replace(over, is_planned=False)) == ESTIMATE
 
 
 def test_that_without_a_card_the_processor_s_memory_is_told():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.ui.pages.planned_card import PlannedCard
 from studio.ui.pages.run.chosen_run import ChosenRun
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Desk:
         go_to: Shows another page by its key: start, hardware, model, data, recipe,
             run, runs, export, playground, settings or help.
         chosen_run: The run that the user opened, which Run and Export show.
+        planned_card: The card that the Recipe page plans for.
     """
 
     preferences: "Preferences"
@@ -81,3 +83,4 @@ class Desk:
     theme: "Theme"
     go_to: Callable[[str], object]
     chosen_run: ChosenRun = field(default_factory=ChosenRun)
+    planned_card: PlannedCard = field(default_factory=PlannedCard)

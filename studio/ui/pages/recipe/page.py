@@ -265,6 +265,7 @@ class RecipePage(QWidget):
     def _on_planned(self) -> None:
         self._knowledge.planned = self.view.planner.device
         self.refresh(by_user=True)
+        self._desk.planned_card.choose(self.view.planner.device)
 
     @Slot(str)
     def _on_goal_chosen(self, key: str) -> None:
