@@ -11,7 +11,7 @@ from studio.cli.engine_run import run_engine
 from studio.cli.going_on import ways_on
 from studio.domain.adaptive_rank import ranks_words
 from studio.domain.best_step import ended_words
-from studio.domain.errors import ExitCode
+from studio.domain.errors import ExitCode, StudioError
 from studio.domain.memory.measurement import MemoryComparison
 from studio.domain.pauses import exit_code_of
 from studio.domain.run import HeldOutPoint, Phase, RunSnapshot, Sample
@@ -35,11 +35,13 @@ from studio.protocol.events import (
     Warned,
 )
 from studio.protocol.export_events import Merged
+from studio.services.cancelled import mark_cancelled
 from studio.services.leading import (
     again,
     goes_on_by_itself,
     resume_arguments,
 )
+from studio.services.process_outcome import CANCELLED
 from studio.services.resuming import refuse_resuming
 from studio.services.run_journal import snapshot_of
 from studio.storage.run_directory import RunDirectory
@@ -200,18 +202,29 @@ def _lead(report: RunReport, *options: str) -> None:
     directory = report.directory
     with led(directory):
         while True:
-            run_engine(
-                "train",
-                str(directory.path),
-                *options,
-                listener=report.hear,
-                log_path=directory.log_path,
-            )
+            _run(report, *options)
             if report.is_stopping or not goes_on_by_itself(
                 directory, report.paused, report.helped
             ):
                 return
             options = tuple(again(options))
+
+
+def _run(report: RunReport, *options: str) -> None:
+    """Run one engine to its end; one that Ctrl+C ended by force is written down."""
+    directory = report.directory
+    try:
+        run_engine(
+            "train",
+            str(directory.path),
+            *options,
+            listener=report.hear,
+            log_path=directory.log_path,
+        )
+    except StudioError as ended:
+        if ended.finding.code == CANCELLED:
+            mark_cancelled(directory, snapshot_of(directory).engine)
+        raise
 
 
 def _saved(adapted: RunAdapted) -> str:

@@ -10,7 +10,7 @@ from studio.domain.hardware import TrainingDevice
 from studio.domain.recipe import Recipe
 from studio.domain.relief import relief_words, relieved
 from studio.domain.run import RunSnapshot, RunState
-from studio.services.cancelled import CANCELLED
+from studio.services.process_outcome import CANCELLED
 from studio.services.resuming import can_resume
 from studio.services.run_need import kind_of
 

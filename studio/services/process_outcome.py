@@ -38,6 +38,9 @@ from studio.protocol.export_events import (
     Pushed,
 )
 
+CANCELLED = "run.cancelled"
+"""The code of a run whose process was ended by force on purpose."""
+
 _LOG_TAIL_BYTES = 4096
 
 
@@ -107,12 +110,15 @@ class ProcessOutcome:
         words = self._of_card()
         log = "Its log may say more." if self.log_path else ""
         return error(
-            "engine.ended",
+            CANCELLED if self._was_forced() else "engine.ended",
             self._unspoken(),
             why=self._cause(),
             fix=f"{words.advice} {log}".strip() if words else log,
             where=str(self.log_path) if self.log_path else "",
         )
+
+    def _was_forced(self) -> bool:
+        return not self.fault and self.ordered in {Ordered.TERMINATE, Ordered.KILL}
 
     def _unspoken(self) -> str:
         match self.ordered:

@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from studio.domain.errors import refusal
 from studio.domain.recipe import Recipe
-from studio.domain.run import RunSnapshot
+from studio.domain.run import EngineIdentity, RunSnapshot
 from studio.protocol.commands import (
     EngineCommand,
     Pause,
@@ -16,6 +16,7 @@ from studio.protocol.commands import (
 )
 from studio.protocol.events import EngineEvent
 from studio.services.background import WorkerThread
+from studio.services.cancelled import mark_cancelled
 from studio.services.engine_process import EngineProcess
 from studio.services.hardware_monitor import HardwareMonitor
 from studio.services.journal_tail import JournalTail
@@ -224,19 +225,28 @@ class RunController(QObject):
 
     def terminate(self) -> None:
         """End the run without finishing the step under way."""
-        self._ordered = Ordered.TERMINATE
-        if self._worker is not None:
-            self._worker.terminate()
-        elif self._tail is not None and self._tail.snapshot.engine is not None:
-            terminate_group(self._tail.snapshot.engine)
+        self._end(Ordered.TERMINATE, TrainingWorker.terminate, terminate_group)
 
     def kill(self) -> None:
         """End the run at once; what was saved before stays."""
-        self._ordered = Ordered.KILL
+        self._end(Ordered.KILL, TrainingWorker.kill, kill_group)
+
+    def _end(
+        self,
+        rung: Ordered,
+        tell: Callable[[TrainingWorker], None],
+        end_group: Callable[[EngineIdentity], object],
+    ) -> None:
+        """End the own worker's engine, or that of a joined run, and write that down."""
+        self._ordered = rung
+        if self._directory is None or not self.is_running:
+            return
+        engine = (self._tail.snapshot if self._tail else self._told()).engine
+        mark_cancelled(self._directory, engine)
         if self._worker is not None:
-            self._worker.kill()
-        elif self._tail is not None and self._tail.snapshot.engine is not None:
-            kill_group(self._tail.snapshot.engine)
+            tell(self._worker)
+        elif engine is not None:
+            end_group(engine)
 
     def save_now(self) -> None:
         """Order a checkpoint after the step under way."""

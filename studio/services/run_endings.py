@@ -3,9 +3,9 @@
 from studio.domain.best_step import ended_words
 from studio.domain.errors import StudioError
 from studio.domain.run import RunSnapshot, RunState
-from studio.services.cancelled import cancelled
+from studio.services.cancelled import cancelled, mark_cancelled
 from studio.services.machine_record import with_machine
-from studio.services.process_outcome import ProcessOutcome
+from studio.services.process_outcome import CANCELLED, ProcessOutcome
 from studio.services.run_journal import (
     empty_snapshot,
     fold_all,
@@ -36,7 +36,11 @@ def told_at_end(
         outcome: How the process ended.
     """
     told = fuller(told, directory)
-    failure = cancelled(told, saved_words(told)) or outcome.finding()
+    failure = outcome.finding()
+    if failure is not None and failure.code == CANCELLED:
+        mark_cancelled(directory, told.engine)
+    else:
+        failure = cancelled(told, saved_words(told)) or failure
     if not told.state.is_over and failure is not None:
         told = lost(told, failure)
     return with_machine(told, directory)

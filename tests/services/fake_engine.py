@@ -293,6 +293,12 @@ def runs_out_and_hangs() -> None:
     time.sleep(300)
 
 
+def saved_and_deaf() -> None:
+    step(1, 9)
+    checkpoint(1)
+    deaf()
+
+
 def deaf() -> None:
     while True:
         time.sleep(0.05)
@@ -485,6 +491,7 @@ SCENES = {
     "runs-out-when-asked": runs_out_when_asked,
     "runs-out-and-hangs": runs_out_and_hangs,
     "deaf": deaf,
+    "saved-and-deaf": saved_and_deaf,
     "stuck": stuck,
     "grandchild": grandchild,
     "family": family,

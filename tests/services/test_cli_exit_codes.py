@@ -11,9 +11,13 @@ from studio import cli
 from studio.cli import commands, engine_run, queue
 from studio.domain.errors import EXIT_CODES, ExitCode
 from studio.protocol.commands import Pause
+from studio.protocol.events import StepFinished
 from studio.services import ordering
+from studio.services.engine_process import EngineProcess
 from studio.services.library import all_runs
+from studio.services.process_outcome import CANCELLED, Ordered
 from studio.services.project_store import ensure_example
+from studio.services.run_journal import snapshot_of
 from studio.services.run_queue import RunQueue
 from studio.storage.run_directory import RunDirectory
 from tests.services.conftest import fake_engine
@@ -106,6 +110,29 @@ def test_that_a_run_whose_card_was_lost_can_be_gone_on_with(recipe, fates):
     fates += ["card lost", "finish"]
     assert cli.main(["train", recipe]) == ExitCode.FAILED
     assert cli.main(["resume", all_runs()[0].name]) == ExitCode.OK
+
+
+def test_that_a_run_that_ctrl_c_ended_by_force_is_known_as_cancelled(
+    recipe, fates, elsewhere, monkeypatch
+):
+    starts = EngineProcess.start
+
+    def started(engine):
+        starts(engine)
+        begun.append(engine)
+
+    def interrupt_twice(run):
+        while not any(isinstance(event, StepFinished) for event in run.events()):
+            time.sleep(0.02)
+        begun[0].ordered = Ordered.TERMINATE
+        begun[0].terminate()
+
+    begun = []
+    monkeypatch.setattr(EngineProcess, "start", started)
+    fates += [WAITS]
+    elsewhere(interrupt_twice)
+    assert cli.main(["train", recipe]) == ExitCode.FAILED
+    assert snapshot_of(all_runs()[0]).failure.code == CANCELLED
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ from PySide6.QtTest import QTest
 
 from studio.domain.run import RunState
 from studio.services.leading import AGAIN
+from studio.services.process_outcome import CANCELLED
+from studio.services.run_controller import RunController
+from studio.services.run_journal import snapshot_of
 from studio.ui.pages.run.endings import NextDeed
 from studio.ui.pages.run.page import RunPage
 from tests.ui.desks import TestDesk, desk, reading_with_card, reading_without_card
@@ -78,6 +81,52 @@ def test_that_the_space_bar_still_goes_on_as_before(qtbot, desk: TestDesk, examp
     QTest.keyClick(page, " ")
     assert "--save-memory" not in controller._options
     ended(qtbot, desk)
+
+
+def checkpointed(qtbot, desk: TestDesk) -> RunController:
+    controller = desk.desk.controller
+    qtbot.waitUntil(lambda: controller.snapshot.step >= 1, timeout=PATIENCE_MS)
+    controller.save_now()
+    qtbot.waitUntil(lambda: bool(controller.snapshot.checkpoints), timeout=PATIENCE_MS)
+    return controller
+
+
+@pytest.mark.parametrize("rung", ["end_now", "kill"])
+def test_that_a_run_that_its_user_ended_is_not_offered_less_memory(
+    qtbot, desk: TestDesk, example, rung
+):
+    desk.scene = "steps"
+    desk.desk.controller.start(example, example.recipe)
+    page = shown(qtbot, desk)
+    controller = checkpointed(qtbot, desk)
+    getattr(page.view, rung).click()
+    ended(qtbot, desk)
+    assert controller.snapshot.state is RunState.LOST
+    assert page.view.ending.deed_button(NextDeed.RESUME).isVisible()
+    assert "ended by force" in page.view.ending.headline.text()
+    assert not less(page).isVisible()
+    opened_again = shown(qtbot, desk)
+    assert opened_again.view.ending.isVisible()
+    assert not less(opened_again).isVisible()
+    read_anew = snapshot_of(controller.directory)
+    assert (read_anew.state, read_anew.failure.code) == (RunState.LOST, CANCELLED)
+
+
+def test_that_a_run_whose_end_was_ordered_is_not_offered_it_either(
+    qtbot, desk: TestDesk, example
+):
+    # It doesn't hear of the order, so that it is ended by force.
+    desk.scene = "saved-and-deaf"
+    controller = desk.desk.controller
+    controller._grace_s = 0.1
+    controller.start(example, example.recipe)
+    page = shown(qtbot, desk)
+    qtbot.waitUntil(lambda: bool(controller.snapshot.checkpoints), timeout=PATIENCE_MS)
+    controller.stop()
+    ended(qtbot, desk)
+    assert "ended by force" in page.view.ending.headline.text()
+    assert not less(page).isVisible()
+    assert snapshot_of(controller.directory).failure.code == CANCELLED
 
 
 def test_that_nothing_is_offered_where_nothing_can_be_lowered(
