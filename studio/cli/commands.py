@@ -61,7 +61,10 @@ Assignments = Annotated[
 ]
 
 Gpu = Annotated[
-    str, typer.Option("--gpu", help="A card by its name or its memory in GiB.")
+    str,
+    typer.Option(
+        "--gpu", help="A card by its name, or its free memory in GiB, such as 23.5."
+    ),
 ]
 
 app = typer.Typer(
@@ -195,11 +198,9 @@ def recommend(  # noqa: PLR0913, PLR0917 - a command line has the options it has
     data: Annotated[
         Path | None, typer.Option("--data", help="The chats to learn from.")
     ] = None,
-    gpu: Annotated[
-        str, typer.Option("--gpu", help="A card by its name or its memory in GiB.")
-    ] = "",
+    gpu: Gpu = "",
     vram: Annotated[
-        float | None, typer.Option("--vram", help="A card by its memory in GiB.")
+        float | None, typer.Option("--vram", help="A card by its free memory in GiB.")
     ] = None,
     goal: Annotated[
         Goal, typer.Option(help="What the free memory shall buy.")
@@ -251,7 +252,7 @@ def list_models(
     gpu: Gpu = "",
     vram: Annotated[
         float | None,
-        typer.Option("--vram", min=0.1, max=512, help="A card’s memory in GiB."),
+        typer.Option("--vram", min=0.1, max=512, help="A card’s free memory in GiB."),
     ] = None,
     *,
     json: Json = False,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from studio.cli import terminal
+from studio.cli.devices import own_device
 from studio.cli.engine_run import run_engine
 from studio.cli.pricing import Priced, shape_errors
 from studio.domain.errors import refusal
@@ -28,7 +29,6 @@ from studio.services.model_places import store
 from studio.services.preflight import raise_first_error
 from studio.storage.models import ModelState
 from studio.storage.recipes import save_recipe
-from studio.system.machine import read_machine_once
 
 
 def measure(recipe: Recipe, *, is_random: bool) -> Priced:
@@ -45,7 +45,7 @@ def measure(recipe: Recipe, *, is_random: bool) -> Priced:
     raise_first_error(recipe.contradictions())
     config = store().config_of(recipe.model.name)
     raise_first_error(shape_errors(recipe, config))
-    device = read_machine_once().device()
+    device, remarks = own_device()
     with terminal.ProgressDisplay() as display, _model(recipe, is_random) as folder:
         said = _measured(recipe, folder, display, is_random=is_random)
     row = heard_measurement(said, subject_here(device, config, recipe))
@@ -53,7 +53,8 @@ def measure(recipe: Recipe, *, is_random: bool) -> Priced:
         raise does_not_fit(row.ran_out)
     found = replace(measured_estimate([row]), seconds=said.seconds)
     compared = heard_comparison(said)
-    notes = (*found.notes, *([compared.sentence()] if compared else []))
+    told = [remark.sentence() for remark in remarks]
+    notes = (*found.notes, *([compared.sentence()] if compared else []), *told)
     return Priced(recipe, device, replace(found, notes=notes))
 
 

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from studio.cli import terminal
+from studio.cli.devices import asked_device_aloud
 from studio.domain.cards import CloudPrice
 from studio.domain.errors import refusal
 from studio.domain.hardware import TrainingDevice, gib
 from studio.domain.recommend.marks import RECIPE_WORDS, Marking
 from studio.domain.recommend.proposal import headroom_bytes
-from studio.services.cards import cloud_price_of, device_named
+from studio.services.cards import cloud_price_of
 from studio.services.model_marks import MarkedModel, marked
 from studio.services.model_places import store
 from studio.storage.models import ModelState
-from studio.system.machine import read_machine_once
 
 JSON_HELP = """With --json:
 
@@ -37,7 +37,7 @@ def models(gpu: str, vram: float | None, *, json: bool) -> None:
     Raises:
         StudioError: Both are given, or no card is meant.
     """
-    device = device_named(_asked(gpu, vram), read_machine_once())
+    device = asked_device_aloud(_asked(gpu, vram))
     found = marked([*store().known(), *store().on_disk()], device)
     if json:
         terminal.say_json(_document(device, found))

@@ -7,6 +7,7 @@ from pathlib import Path
 from time import perf_counter
 
 from studio.cli import terminal
+from studio.cli.devices import asked_device
 from studio.cli.engine_run import run_engine
 from studio.domain.architecture import ModelArchitecture, heads_refused
 from studio.domain.errors import StudioError, refusal
@@ -21,13 +22,11 @@ from studio.domain.recipe import Recipe
 from studio.domain.recipe_options import Attention
 from studio.domain.recommend.proposal import headroom_bytes
 from studio.protocol.events import EngineEvent
-from studio.services.cards import device_named
 from studio.services.dry_runs import VERB, Question, about_model
 from studio.services.measured import measured, remarks, taught
 from studio.services.model_findings import attention_findings, shape_findings
 from studio.services.model_places import store
 from studio.services.preflight import device_findings, raise_first_error
-from studio.system.machine import read_machine_once
 
 _Estimates = dict[Recipe, MemoryEstimate | Finding]
 
@@ -69,7 +68,7 @@ def estimate(
     raise_first_error(recipe.contradictions())
     config = _config_of(recipe)
     raise_first_error(shape_errors(recipe, config))
-    device = device_named(gpu, read_machine_once())
+    device, remarks = asked_device(gpu)
     on_card = device.kind == "cuda"
     turned = switches(recipe, on_card=on_card) if explain else ()
     recipes = (recipe, *(switch.recipe for switch in turned))
@@ -78,7 +77,8 @@ def estimate(
     if isinstance(now, Finding):
         raise StudioError(now)
     saved = savings(now, _told(turned, found)) if explain else None
-    notes = (*now.notes, *_refused_there(recipe, device))
+    told = (remark.sentence() for remark in remarks)
+    notes = (*now.notes, *told, *_refused_there(recipe, device))
     return Priced(recipe, device, replace(now, notes=notes), saved)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from studio.cli import terminal
+from studio.cli.devices import asked_device_aloud
 from studio.cli.fetching import file_here
 from studio.domain.errors import refusal
 from studio.domain.hardware import gib
@@ -16,11 +17,9 @@ from studio.domain.recommend.elsewhere import Alternative, Exit
 from studio.domain.recommend.policy import POLICIES, Goal
 from studio.domain.recommend.proposal import Reason
 from studio.domain.time_words import duration_range
-from studio.services.cards import device_named
 from studio.services.recommending import Recommendation, recommend
 from studio.storage.data_sets import read_data
 from studio.storage.recipes import save_recipe
-from studio.system.machine import read_machine_once
 
 FULL_TRAINING = "compat.full_training"
 _TIME_BASIS = "from the card’s data sheet, not measured"
@@ -50,7 +49,7 @@ def find(
     if data is not None:
         base = base.with_value("data.path", str(file_here(data)))
         chats = read_data(base.data)
-    device = device_named(gpu, read_machine_once())
+    device = asked_device_aloud(gpu)
     return recommend(base, device, chats, goal, frozenset(kept))
 
 

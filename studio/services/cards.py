@@ -34,7 +34,7 @@ def device_named(name: str, machine: MachineReading) -> TrainingDevice:
     """
     if not name.strip():
         return machine.device()
-    if (size := _size_of(name)) is not None:
+    if (size := size_named(name)) is not None:
         return _card_of(size)
     asked = name.strip().casefold()
     for here in _cards_of(machine):
@@ -68,7 +68,8 @@ def cloud_price_of(device: TrainingDevice) -> CloudPrice | None:
     return prices.get(device.name)
 
 
-def _size_of(name: str) -> int | None:
+def size_named(name: str) -> int | None:
+    """The bytes of a memory that a name is, such as ``24`` or ``24 GiB``; else None."""
     match = _SIZE.fullmatch(name.strip())
     if match is None or not 0 < float(match[1]) <= _MOST_GIB:
         return None
