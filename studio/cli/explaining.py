@@ -6,7 +6,7 @@ from studio.cli import terminal
 from studio.cli.pricing import Priced
 from studio.cli.timeline_svg import write_timeline
 from studio.domain.errors import refusal
-from studio.domain.hardware import GIB, gib
+from studio.domain.hardware import GIB, amount, gib
 from studio.domain.memory.estimate import Basis
 from studio.domain.memory.switches import Saving
 from studio.domain.recipe import option_for
@@ -43,7 +43,7 @@ def draw(priced: Priced, file: Path) -> None:
 def _say_parts(priced: Priced) -> None:
     found = priced.estimate
     rows = [
-        (part.name, part.phase or "-", gib(part.bytes), f"{share:.1%}")
+        (part.name, part.phase or "-", amount(part.bytes), f"{share:.1%}")
         for part in sorted(found.components, key=lambda part: -part.bytes)
         if (share := part.bytes / found.peak_bytes) >= _LEAST_SHARE
     ]
@@ -53,7 +53,8 @@ def _say_parts(priced: Priced) -> None:
 
 def _say_phases(priced: Priced) -> None:
     if priced.estimate.phase_peaks:
-        phases = [(at, gib(held)) for at, held in priced.estimate.phase_peaks.items()]
+        peaks = priced.estimate.phase_peaks.items()
+        phases = [(at, amount(held)) for at, held in peaks]
         terminal.say()
         terminal.say_table(("Phase", "Allocated at most"), phases)
 
@@ -68,10 +69,14 @@ def _say_savings(priced: Priced) -> None:
         header = ("Switch", f"Effect, {priced.estimate.basis.words}", "Set")
         terminal.say()
         terminal.say_table(header, rows)
+    elif priced.savings is not None and priced.estimate.basis is not Basis.MEASURED:
+        least = gib(_LEAST_BYTES)
+        terminal.say()
+        terminal.say(f"No switch that can be priced saves or costs as much as {least}.")
 
 
 def _row(saving: Saving) -> tuple[str, str, str]:
-    switch, amount = saving.switch, gib(abs(saving.saves_bytes))
-    effect = f"saves {amount}" if saving.saves_bytes > 0 else f"costs {amount}"
+    switch, moved = saving.switch, gib(abs(saving.saves_bytes))
+    effect = f"saves {moved}" if saving.saves_bytes > 0 else f"costs {moved}"
     shown = option_for(switch.key).show(switch.value)
     return switch.words, effect, f"{switch.key}={shown}"

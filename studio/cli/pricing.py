@@ -13,7 +13,7 @@ from studio.domain.architecture import ModelArchitecture, heads_refused
 from studio.domain.errors import StudioError, refusal
 from studio.domain.expert_findings import expert_refusal
 from studio.domain.finding import Finding, Severity
-from studio.domain.hardware import TrainingDevice, gib
+from studio.domain.hardware import TrainingDevice, amount, gib
 from studio.domain.memory.estimate import Basis, Level, MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.memory.outside_formula import outside_formula
@@ -152,8 +152,9 @@ def say(priced: Priced) -> None:
     found, device = priced.estimate, priced.device
     for level in Level:
         peak = found.peak(level)
-        between = f"{gib(peak.low_bytes)} to {gib(peak.high_bytes)}"
-        terminal.say(f"{level.word.capitalize():<11}{gib(peak.bytes):>12}  ({between})")
+        between = f"{amount(peak.low_bytes)} to {amount(peak.high_bytes)}"
+        shown = f"{amount(peak.bytes):>12}"
+        terminal.say(f"{level.word.capitalize():<11}{shown}  ({between})")
     terminal.say(f"Peak phase   {found.phase}, {found.basis.words}")
     for note in found.notes:
         terminal.say_text(note)
@@ -169,7 +170,7 @@ def _how(found: MemoryEstimate, device: TrainingDevice, verdict: Verdict) -> str
         return ""
     if verdict is Verdict.TIGHT:
         return ", once torch has given blocks back that it only keeps"
-    return f": {gib(missing)} are missing"
+    return f": {amount(missing)} are missing"
 
 
 _VERDICTS = {

@@ -9,7 +9,7 @@ from studio.cli import terminal
 from studio.cli.devices import asked_device_aloud
 from studio.cli.fetching import file_here
 from studio.domain.errors import refusal
-from studio.domain.hardware import gib
+from studio.domain.hardware import amount, gib
 from studio.domain.memory.estimate import Level, MemoryEstimate
 from studio.domain.recipe import Recipe, option_for
 from studio.domain.recommend.duration import Seconds
@@ -135,7 +135,7 @@ def say(found: Recommendation) -> None:
         terminal.say(f"Fits: {peak} of the {free} that are free on {device.name}.")
     else:
         terminal.say(f"Nothing fits {device.name} with {free} free.")
-        lacks = gib(proposal.missing_bytes)
+        lacks = amount(proposal.missing_bytes)
         _wrapped(f"The most frugal recipe takes {peak} and lacks {lacks}. It would be:")
     terminal.say(f"{policy.title}: {policy.help}")
     terminal.say()

@@ -295,3 +295,13 @@ class TrainingDevice:
 def gib(amount: float) -> str:
     """Bytes in GiB with two decimals, such as ``8.24 GiB``."""
     return f"{amount / GIB:,.2f} GiB"
+
+
+def amount(size: float) -> str:
+    """Bytes in GiB, or in MiB where two decimals of a GiB would show nothing."""
+    if not size:
+        return "0 GiB"
+    if gib(size) != gib(0):
+        return gib(size)
+    told = f"{size / MIB:.2f} MiB"
+    return "under 0.01 MiB" if told == "0.00 MiB" else told

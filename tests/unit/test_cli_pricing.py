@@ -7,7 +7,7 @@ import pytest
 from studio.cli import explaining, pricing
 from studio.domain.errors import StudioError
 from studio.domain.expert_findings import DROPOUT_ON_EXPERTS
-from studio.domain.hardware import GIB
+from studio.domain.hardware import GIB, MIB
 from studio.domain.memory.estimate import Basis, Level
 from studio.domain.recipe import Recipe
 from studio.protocol.codec import (
@@ -64,6 +64,40 @@ def test_that_an_explanation_names_parts_and_savings(recipe, capsys):
     assert re.search(r"Recompute .* saves .* train.checkpointing=true", said)
     assert re.search(r"16-bit weights .* costs .* model.precision=bf16", said)
     assert "On a card of 24.00 GiB" in said
+
+
+def test_that_an_explanation_shows_no_zero_of_what_is_small(tmp_path, capsys):
+    small = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
+    small |= {"num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 256}
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG | small))
+    recipe = Recipe().with_value("model.name", str(tmp_path))
+    priced = pricing.estimate(recipe, "24", Basis.FORMULA, explain=True)
+    pricing.say(priced)
+    explaining.explain(priced)
+    said = capsys.readouterr().out
+    assert re.search(r"Checkpointed activations  forward +[\d.]+ MiB", said)
+    assert re.search(r"load +[\d.]+ MiB", said)
+    assert not re.search(r"\b0\.00 [GM]iB", said)
+
+
+def test_that_switches_without_an_effect_are_told_in_a_line(recipe, capsys):
+    priced = pricing.estimate(recipe, "24", Basis.FORMULA)
+    explaining.explain(replace(priced, savings=()))
+    said = capsys.readouterr().out
+    told = "No switch that can be priced saves or costs as much as 0.01 GiB."
+    assert said.splitlines()[-1] == told
+    assert "Effect, by formula" not in said
+    explaining.explain(priced)
+    assert "No switch" not in capsys.readouterr().out
+
+
+def test_that_what_is_missing_by_little_is_told_in_mib(recipe, capsys):
+    priced = pricing.estimate(recipe, "24", Basis.FORMULA)
+    estimate = replace(priced.estimate, runs_out=True)
+    short = replace(priced.device, free_bytes=estimate.peak_bytes - 3 * MIB)
+    pricing.say(replace(priced, estimate=estimate, device=short))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "it does not fit: 3.00 MiB are missing." in said
 
 
 def test_that_switches_stand_by_saving_and_are_the_differences(recipe):

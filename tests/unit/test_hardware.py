@@ -7,10 +7,12 @@ import pytest
 from studio.domain import card_words
 from studio.domain.hardware import (
     GIB,
+    MIB,
     GpuReading,
     GpuSlice,
     MachineReading,
     PcieLink,
+    amount,
 )
 from studio.system.gpu_findings import no_card
 from studio.system.graphics import graphics_below, with_graphics
@@ -186,3 +188,18 @@ def test_that_wsl_is_told_by_its_environment_or_its_kernel(
     environment, release, platform
 ):
     assert platform_of_driver(environment, release) == platform
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 GiB"),
+        (1, "under 0.01 MiB"),
+        (MIB // 4, "0.25 MiB"),
+        (5 * MIB, "5.00 MiB"),
+        (6 * MIB, "0.01 GiB"),
+        (3 * GIB, "3.00 GiB"),
+    ],
+)
+def test_that_an_amount_is_never_a_zero_of_something(size, words):
+    assert amount(size) == words
