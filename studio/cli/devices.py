@@ -6,7 +6,7 @@ from dataclasses import replace
 from studio.cli import terminal
 from studio.domain.cards import CardFacts, CardKind
 from studio.domain.finding import Finding, Severity
-from studio.domain.hardware import GIB, MachineReading, TrainingDevice, gib
+from studio.domain.hardware import GIB, MachineReading, TrainingDevice, amount, gib
 from studio.services.cards import device_named, known_cards, size_named
 from studio.system.machine import read_machine_once
 
@@ -59,7 +59,8 @@ def _taken_as_free(size: int) -> Finding:
     return Finding(
         code="card.size-alone",
         severity=Severity.INFO,
-        what=f"All of the {gib(size)} is taken as free memory, for no card is named.",
+        what=f"All of the {amount(size)} is taken as free memory, "
+        "for no card is named.",
         why=""
         if sold is None
         else f"An idle {sold.name}, sold with as much, leaves programs "

@@ -9,11 +9,11 @@ from time import perf_counter
 from studio.cli import terminal
 from studio.cli.devices import asked_device
 from studio.cli.engine_run import run_engine
-from studio.domain.architecture import ModelArchitecture, heads_refused
+from studio.domain.architecture import ModelArchitecture, counts_refused
 from studio.domain.errors import StudioError, refusal
 from studio.domain.expert_findings import expert_refusal
 from studio.domain.finding import Finding, Severity
-from studio.domain.hardware import TrainingDevice, amount, gib
+from studio.domain.hardware import TrainingDevice, amount
 from studio.domain.memory.estimate import Basis, Level, MemoryEstimate, Verdict
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.memory.outside_formula import outside_formula
@@ -23,6 +23,7 @@ from studio.domain.recipe_options import Attention
 from studio.domain.recommend.proposal import headroom_bytes
 from studio.protocol.events import EngineEvent
 from studio.services.dry_runs import VERB, Question, about_model
+from studio.services.fitness_findings import length_findings
 from studio.services.measured import measured, remarks, taught
 from studio.services.model_findings import attention_findings, shape_findings
 from studio.services.model_places import store
@@ -68,7 +69,7 @@ def estimate(
     raise_first_error(recipe.contradictions())
     config = _config_of(recipe)
     raise_first_error(shape_errors(recipe, config))
-    device, remarks = asked_device(gpu)
+    device, said_of_it = asked_device(gpu)
     on_card = device.kind == "cuda"
     turned = switches(recipe, on_card=on_card) if explain else ()
     recipes = (recipe, *(switch.recipe for switch in turned))
@@ -77,13 +78,18 @@ def estimate(
     if isinstance(now, Finding):
         raise StudioError(now)
     saved = savings(now, _told(turned, found)) if explain else None
-    told = (remark.sentence() for remark in remarks)
-    notes = (*now.notes, *told, *_refused_there(recipe, device))
+    told = (remark.sentence() for remark in said_of_it)
+    notes = (*now.notes, *told, *_doubts(recipe, config, device))
     return Priced(recipe, device, replace(now, notes=notes), saved)
 
 
-def _refused_there(recipe: Recipe, device: TrainingDevice) -> Iterator[str]:
-    """Why no run of a recipe would begin on a device, however much memory it has."""
+def _doubts(
+    recipe: Recipe, config: Mapping[str, object], device: TrainingDevice
+) -> Iterator[str]:
+    """Why no run would begin or do well, however much memory the device has."""
+    model = _shape_in(config)
+    for finding in () if model is None else length_findings(recipe, model):
+        yield replace(finding, where="").sentence()
     for finding in device_findings(recipe, device):
         if finding.severity is Severity.ERROR:
             yield f"No such run would begin there: {finding.what} {finding.how_to_fix}"
@@ -106,7 +112,7 @@ def shape_errors(recipe: Recipe, config: Mapping[str, object]) -> list[Finding]:
     model = _shape_in(config)
     if model is not None:
         return list(shape_findings(recipe, model))
-    refused = heads_refused(config)
+    refused = counts_refused(config)
     return [] if refused is None else [refused]
 
 
@@ -159,7 +165,7 @@ def say(priced: Priced) -> None:
     for note in found.notes:
         terminal.say_text(note)
     verdict = found.verdict(device, headroom_bytes(device))
-    words = f"On {device.name} with {gib(device.free_bytes)} free it"
+    words = f"On {device.name} with {amount(device.free_bytes)} free it"
     terminal.say_text(f"{words} {_VERDICTS[verdict]}{_how(found, device, verdict)}.")
 
 

@@ -87,7 +87,7 @@ def say_finding(finding: Finding) -> None:
     }[finding.severity]
     print(
         textwrap.fill(
-            f"{word}: {finding.sentence()}{_flag_words(finding)}",
+            f"{word}: {_plain(finding.sentence())}{_flag_words(finding)}",
             WIDTH,
             subsequent_indent="  ",
             break_long_words=False,
@@ -95,6 +95,11 @@ def say_finding(finding: Finding) -> None:
         ),
         file=sys.stderr,
     )
+
+
+def _plain(text: str) -> str:
+    """A text without the controls that a file's or a library's words may hold."""
+    return "".join(c if c.isprintable() or c.isspace() else "�" for c in text)
 
 
 def _flag_words(finding: Finding) -> str:

@@ -7,6 +7,7 @@ from typing import Self
 from studio.domain.decoder.block import Block, LinearShape
 from studio.domain.decoder.config import Config
 from studio.domain.decoder.decoder import Decoder
+from studio.domain.decoder.expert_counts import impossible_experts
 from studio.domain.decoder.families import FAMILIES
 from studio.domain.decoder.head_counts import impossible_heads
 from studio.domain.decoder.vision import Tower, tower_of
@@ -42,7 +43,7 @@ class ModelArchitecture:
 
         Raises:
             StudioError: The family's shape isn't known to the formula, a number is
-                missing, or no model can have so many heads.
+                missing, or no model can have so many heads or experts.
         """
         text = Config.of(config)
         family = text.family
@@ -60,7 +61,7 @@ class ModelArchitecture:
                 fix="They can still be trained; watch the memory of the first steps.",
                 where="config.json",
             )
-        refused = impossible_heads(text)
+        refused = counts_refused(config)
         if refused is not None:
             raise StudioError(refused)
         decoder = FAMILIES[family](text)
@@ -122,13 +123,15 @@ class ModelArchitecture:
         return tuple((x, n) for block, n in self.decoder.kinds for x in block.linears)
 
 
-def heads_refused(config: Mapping[str, object]) -> Finding | None:
-    """Why no model can have the heads of a decoded config.json; None where one can.
+def counts_refused(config: Mapping[str, object]) -> Finding | None:
+    """Why no model has such heads or experts as a config.json says; None where one can.
 
     Families that the formula doesn't know aren't judged.
     """
     text = Config.of(config)
-    return impossible_heads(text) if text.family in FAMILIES else None
+    if text.family not in FAMILIES:
+        return None
+    return impossible_heads(text) or impossible_experts(text)
 
 
 __all__ = ["Block", "LinearShape", "ModelArchitecture"]

@@ -95,10 +95,10 @@ class Recipe:
         """The same recipe with one ``key=value`` of a command line applied.
 
         Raises:
-            StudioError: No ``=`` in it, unknown key, or a refused value.
+            StudioError: No ``=`` in it, no key or an unknown one, or a refused value.
         """
         key, equals, typed = assignment.partition("=")
-        if not equals:
+        if not equals or not key.strip():
             raise refusal(
                 "recipe.assignment",
                 f"“{assignment}” sets nothing.",

@@ -6,7 +6,7 @@ from pathlib import Path
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PretrainedConfig
 
-from studio.domain.architecture import heads_refused
+from studio.domain.architecture import counts_refused
 from studio.domain.errors import StudioError, refusal
 from studio.engine.tokenizer_loading import unloadable
 
@@ -21,6 +21,8 @@ _COUNTS = ("num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_siz
 # The deepest ones have some hundred; each that is named is built, even without memory
 # for its weights, so that a slip of the pen would take all of the machine's.
 _MOST_LAYERS = 4096
+# As the formula has it: torch takes seconds to hours over sizes beyond.
+_MOST = (1 << 31) - 1
 
 
 def read_config(folder: Path) -> PretrainedConfig:
@@ -30,7 +32,7 @@ def read_config(folder: Path) -> PretrainedConfig:
         StudioError: There is none, transformers doesn't know it, or a count in it
             is of no model.
     """
-    _refuse_impossible_heads(folder / "config.json")
+    _refuse_impossible_counts(folder / "config.json")
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
@@ -41,13 +43,13 @@ def read_config(folder: Path) -> PretrainedConfig:
     return config
 
 
-def _refuse_impossible_heads(file: Path) -> None:
+def _refuse_impossible_counts(file: Path) -> None:
     """Say what transformers refuses by a validator's name, or later by two shapes."""
     try:
         described = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return  # transformers tells what is wrong with the file
-    refused = heads_refused(described) if isinstance(described, dict) else None
+    refused = counts_refused(described) if isinstance(described, dict) else None
     if refused is not None:
         raise StudioError(refused)
 
@@ -57,7 +59,8 @@ def _refuse_nonsense(config: PretrainedConfig, folder: Path) -> None:
         found = getattr(config, name, None)
         if type(found) is not int:
             continue  # a family that counts otherwise, or by layer
-        if found < 1 or (name == _COUNTS[0] and found > _MOST_LAYERS):
+        most = _MOST_LAYERS if name == _COUNTS[0] else _MOST
+        if not 0 < found <= most:
             raise refusal(
                 "model.config",
                 f"This model can't be built: its config gives {found:,} as {name}.",

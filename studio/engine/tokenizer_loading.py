@@ -54,6 +54,8 @@ def _reason(fault: Exception) -> str:
     Those of huggingface_hub's strict dataclasses stand in a line ahead of it, which
     ends with a colon, and the class of what they raised before it.
     """
+    if isinstance(fault, KeyError):
+        return f"transformers knows no {fault}"
     said = str(fault).strip().splitlines()
     told = [line.strip() for line in said if not line.endswith(":")] or said
     if not told:

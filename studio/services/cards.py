@@ -6,7 +6,7 @@ from functools import cache
 
 from studio.domain.cards import CardFacts, CloudPrice, find_card
 from studio.domain.errors import StudioError
-from studio.domain.hardware import GIB, MachineReading, TrainingDevice, gib
+from studio.domain.hardware import GIB, MachineReading, TrainingDevice, amount
 from studio.storage.cards import load_cards
 from studio.system.resources import resource_root
 
@@ -80,7 +80,7 @@ def _card_of(size: int) -> TrainingDevice:
     """A card of which only the memory is known."""
     return TrainingDevice(
         kind="cuda",
-        name=f"a card of {gib(size)}",
+        name=f"a card of {amount(size)}",
         total_bytes=size,
         free_bytes=size,
         has_bf16=True,

@@ -45,7 +45,7 @@ def fitness_findings(
     """
     model = architecture_of(place)
     if model is not None:
-        yield from _length_findings(recipe, model)
+        yield from length_findings(recipe, model)
         yield from _rate_findings(recipe, model)
     if isinstance(data, ChatFile):
         yield from _cut_findings(recipe, data)
@@ -56,7 +56,8 @@ def fitness_findings(
         yield from _tokenizer_findings(place.folder)
 
 
-def _length_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
+def length_findings(recipe: Recipe, model: ModelArchitecture) -> Iterator[Finding]:
+    """What speaks against a recipe's longest rows."""
     length, most = recipe.train.sequence_length, model.context * recipe.model.stretch
     if length > most:
         yield warning(

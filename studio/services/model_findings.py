@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from studio.domain.architecture import ModelArchitecture, heads_refused
+from studio.domain.architecture import ModelArchitecture, counts_refused
 from studio.domain.expert_findings import (
     EXPERTS_AMONG_OTHERS,
     expert_cost,
@@ -19,13 +19,13 @@ from studio.storage.models import ModelPlace
 def architecture_findings(recipe: Recipe, place: ModelPlace) -> Iterator[Finding]:
     """What the model can't do, and what it costs where that is easily missed.
 
-    A family that the formula doesn't know is left to the engine, but for heads that no
-    model can have.
+    A family that the formula doesn't know is left to the engine, but for heads and
+    experts that no model can have.
     """
     model = architecture_of(place)
     if model is not None:
         yield from shape_findings(recipe, model)
-    elif (refused := heads_refused(place.config or {})) is not None:
+    elif (refused := counts_refused(place.config or {})) is not None:
         yield refused
 
 

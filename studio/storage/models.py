@@ -112,8 +112,8 @@ class ModelStore:
         known = find_known(self.lists, name)
         if known is not None:
             return _place_of(known, self.converted)
-        folder = Path(name).expanduser()
-        if folder.exists():
+        folder = _folder_named(name)
+        if folder is not None:
             return _place_of_folder(folder.absolute())
         if _HUB_ID.fullmatch(name):
             return _cached(name) or _absent(name)
@@ -128,8 +128,8 @@ class ModelStore:
         Raises:
             StudioError: Nothing tells the model's shape.
         """
-        folder = Path(name).expanduser()
-        if name and (folder / "config.json").is_file():
+        folder = _folder_named(name)
+        if folder is not None and (folder / "config.json").is_file():
             return _read_config(folder)
         place = self.find(name)
         if place.config is None:
@@ -214,6 +214,15 @@ def _packaged_gguf(package: str) -> Path | None:
     if spec is None or spec.origin is None:
         return None
     return next(iter(sorted(Path(spec.origin).parent.glob("*.gguf"))), None)
+
+
+def _folder_named(name: str) -> Path | None:
+    """What lies at a path; None where nothing does, or nothing can be called so."""
+    try:
+        folder = Path(name).expanduser()
+        return folder if name and folder.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a zero byte, no such user
+        return None
 
 
 def _place_of_folder(folder: Path) -> ModelPlace:
@@ -338,7 +347,7 @@ def _weight_bytes(folder: Path | None, gguf: Path | None) -> int:
 def _not_a_model(folder: Path) -> StudioError:
     if (folder / "adapter_config.json").is_file():
         what, fix = "This is an adapter, not a model.", "Name the base model instead."
-    elif folder.is_file():
+    elif not folder.is_dir():
         what = "This is a file; a model is a folder."
         fix = "Name the folder that holds config.json and the .safetensors files."
     elif not (folder / "config.json").is_file():

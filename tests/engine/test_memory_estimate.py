@@ -230,6 +230,7 @@ def test_that_a_config_which_describes_no_model_is_refused_in_words(home, config
         ("num_hidden_layers", -3, "-3 as num_hidden_layers"),
         ("num_hidden_layers", 0, "0 as num_hidden_layers"),
         ("hidden_size", 0, "0 as hidden_size"),
+        ("vocab_size", 1 << 31, "2,147,483,648 as vocab_size"),
     ],
 )
 def test_that_a_count_of_no_model_is_named_before_anything_is_built(

@@ -20,10 +20,11 @@ from studio.engine.bitsandbytes_guards import compute_eagerly
 from studio.engine.devices import formats_of
 from studio.engine.model_config import read_config
 from studio.engine.model_loading import load_model, load_plain
-from studio.engine.tokenizer_loading import load_tokenizer
+from studio.engine.tokenizer_loading import load_tokenizer, unloadable
 from tests.engine.helpers import recipe_for
 
 CPU = torch.device("cpu")
+KINDS = ["full_attention"] * 3
 
 
 def loaded(folder, **options):
@@ -261,7 +262,10 @@ def test_that_a_torn_weight_file_is_refused_in_words(tiny_model, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"head_dim": 15}, "RoPE requires an even rotary dimension, but"),
+        (
+            {"num_hidden_layers": 2, "layer_types": KINDS},
+            "`num_hidden_layers` (2) must",
+        ),
         ({"hidden_act": 7}, "Field 'hidden_act' expected str, got int"),
     ],
 )
@@ -273,6 +277,11 @@ def test_that_a_config_is_refused_without_the_names_of_validators(
     with pytest.raises(StudioError) as refused:
         read_config(tmp_path)
     assert refused.value.finding.what.startswith(f"This model can't be loaded: {words}")
+
+
+def test_that_a_name_that_transformers_does_not_know_is_told_as_one(tmp_path):
+    finding = unloadable(tmp_path, KeyError("zzz")).finding
+    assert finding.what == "This model can't be loaded: transformers knows no 'zzz'."
 
 
 def test_that_a_tokenizer_without_a_chat_template_is_refused(tiny_model, tmp_path):

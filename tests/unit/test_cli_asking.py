@@ -133,3 +133,67 @@ def test_that_impossible_heads_are_refused_alike_on_each_basis(
     assert code == ExitCode.BAD_INPUT
     assert words in aside
     assert not result
+
+
+def test_that_impossible_experts_are_refused_before_an_engine_is_started(
+    said, model, monkeypatch
+):
+    def engine(*_arguments, **_options):
+        pytest.fail("an engine was started")
+
+    monkeypatch.setattr(pricing, "run_engine", engine)
+    experts = {"model_type": "mixtral", "num_local_experts": 4}
+    for chosen, words in (
+        (9, "says num_experts_per_tok = 9, but num_local_experts = 4"),
+        (0, "gives no usable “num_experts_per_tok”"),
+    ):
+        config = CONFIG | experts | {"num_experts_per_tok": chosen}
+        Path(model, "config.json").write_text(json.dumps(config), "utf-8")
+        for basis in ("formula", "dry-run"):
+            code, _, aside = said("--basis", basis)
+            assert code == ExitCode.BAD_INPUT
+            assert words in aside
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a" * 5000, "There is no model"),
+        ("~nobody-of-that-name/x", "There is no model"),
+        ("zero\0byte", "There is no model"),
+        ("/dev/null", "This is a file; a model is a folder."),
+    ],
+)
+def test_that_what_can_be_no_folder_is_no_model(name, words, capsys):
+    assert cli.main(["estimate", "--basis", "formula", "--model", name]) == (
+        ExitCode.BAD_INPUT
+    )
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_that_a_value_without_a_key_sets_nothing(said):
+    code, _, aside = said("--set", "=3")
+    assert code == ExitCode.BAD_INPUT
+    assert "“=3” sets nothing. Write key=value" in aside
+
+
+def test_that_rows_beyond_what_the_model_reads_are_told_beside_the_price(said):
+    _, result, _ = said("--basis", "formula", "--set", "train.sequence_length=10000")
+    words = " ".join(result.split())
+    assert "Rows of 10,000 tokens are longer than this model reads." in words
+    _, result, _ = said("--basis", "formula", "--set", "train.sequence_length=8192")
+    assert "longer than" not in result
+
+
+def test_that_a_tiny_card_is_not_called_one_of_nothing(said):
+    _, result, _ = said("--basis", "formula", "--gpu", "0.001")
+    words = " ".join(result.split())
+    assert "On a card of 1.02 MiB with 1.02 MiB free it does not fit" in words
+
+
+def test_that_what_a_config_says_cannot_steer_the_terminal(said, model):
+    config = CONFIG | {"model_type": "lla\x1b[2Jma\0"}
+    Path(model, "config.json").write_text(json.dumps(config), "utf-8")
+    code, _, aside = said("--basis", "formula")
+    assert code == ExitCode.BAD_INPUT
+    assert "Models of the kind “lla�[2Jma�” can’t be priced" in aside

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from studio.domain.errors import refusal
+from studio.domain.errors import StudioError
+from studio.domain.finding import Finding, error
 
 _MOST = 1 << 31
 
@@ -40,12 +41,7 @@ class Config:
             or isinstance(found, bool)
             or not 0 < found < _MOST
         ):
-            raise refusal(
-                "model.config",
-                f"The model’s config gives no usable “{keys[0]}”.",
-                fix="Download the model again, or choose another.",
-                where="config.json",
-            )
+            raise StudioError(config_refused(f"gives no usable “{keys[0]}”"))
         return found
 
     def share(self, *keys: str, default: float) -> float:
@@ -70,3 +66,13 @@ class Config:
         """The sliding window, in tokens; 0 for none."""
         found = self.values.get("sliding_window", default)
         return found if isinstance(found, int) and not isinstance(found, bool) else 0
+
+
+def config_refused(what: str) -> Finding:
+    """That no model can be made of a config, for what it says."""
+    return error(
+        "model.config",
+        f"The model’s config {what}.",
+        fix="Download the model again, or choose another.",
+        where="config.json",
+    )

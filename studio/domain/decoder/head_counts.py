@@ -6,8 +6,8 @@ family takes what was tried with transformers 5.23 on models of a few weights.
 
 from typing import TypeAlias
 
-from studio.domain.decoder.config import Config
-from studio.domain.finding import Finding, error
+from studio.domain.decoder.config import Config, config_refused
+from studio.domain.finding import Finding
 
 _Named: TypeAlias = tuple[str, int]
 _Given: TypeAlias = dict[tuple[str, ...], _Named]
@@ -46,7 +46,7 @@ def impossible_heads(text: Config) -> Finding | None:
         if type(count) is int and count > 0:
             given[names] = (found, count)
         elif names is not _WIDTH:
-            return _refused(f"gives no usable “{found}”")
+            return config_refused(f"gives no usable “{found}”")
     return _width_refused(text, given) or _uneven(given.get(_HEADS), given.get(_KEYS))
 
 
@@ -57,7 +57,9 @@ def _width_refused(text: Config, given: _Given) -> Finding | None:
         if uneven is not None:
             return uneven
     if is_unfit:
-        return _refused("gives heads an odd width, but positions turn pairs of entries")
+        return config_refused(
+            "gives heads an odd width, but positions turn pairs of entries"
+        )
     return None
 
 
@@ -77,15 +79,6 @@ def _uneven(whole: _Named | None, parts: _Named | None) -> Finding | None:
     if whole is None or parts is None or whole[1] % parts[1] == 0:
         return None
     (name, count), (part, among) = whole, parts
-    return _refused(
+    return config_refused(
         f"says {part} = {among}, by which {name} = {count} can’t be divided"
-    )
-
-
-def _refused(what: str) -> Finding:
-    return error(
-        "model.config",
-        f"The model’s config {what}.",
-        fix="Download the model again, or choose another.",
-        where="config.json",
     )
