@@ -51,7 +51,7 @@ class ModelArchitecture:
             raise refusal(
                 "model.config",
                 "A model whose config names no “model_type” can’t be priced yet.",
-                fix="Download the model again, or choose another.",
+                fix="Choose another model, or fetch this one again.",
                 where="config.json",
             )
         if family not in FAMILIES:

@@ -73,6 +73,6 @@ def config_refused(what: str) -> Finding:
     return error(
         "model.config",
         f"The model’s config {what}.",
-        fix="Download the model again, or choose another.",
+        fix="Choose another model, or fetch this one again.",
         where="config.json",
     )
