@@ -52,7 +52,8 @@ _CAUSES = {
         "Rows that fit spread too: line 9 by 3 %, line 48 by 8 %, line 59 by 15 %. The "
         "version that the engine uses reads in order what it quantises. That an order "
         "comes out by chance shows in what FitCheck read behind loading: 1,070.05 to "
-        "1,078.05 MiB for TinyLlama in 15 runs alike, where equal orders give one figure"
+        "1,078.05 MiB for TinyLlama in 15 runs alike, where equal orders give one "
+        "figure"
     ),
     "A100, not in the file": _CARD_FULL,
     "A100, later table, bf16 full": _CARD_FULL,
