@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from studio.domain.architecture import counts_refused
+from studio.domain.architecture import ModelArchitecture, counts_refused
 from studio.domain.decoder.families import FAMILIES
 from studio.domain.errors import StudioError
 from studio.engine.model_config import NONSENSE, read_config
@@ -85,3 +85,13 @@ def test_that_the_engine_says_what_the_formula_says(tmp_path):
     with pytest.raises(StudioError) as refused:
         read_config(tmp_path)
     assert refused.value.finding == counts_refused(described)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_that_heads_of_no_told_width_have_the_one_of_transformers(family):
+    described = config_of(family, 64, 4, 4, None)
+    kept = {name: it for name, it in described.items() if name != "model_type"}
+    config = AutoConfig.for_model(family, **kept)
+    width = getattr(config, "head_dim", None) or 64 // 4
+    heads = ModelArchitecture.from_config(described).decoder.kinds[0][0].heads
+    assert heads.width == width

@@ -23,6 +23,9 @@ from studio.domain.decoder.block import (
 from studio.domain.decoder.config import Config
 from studio.domain.decoder.decoder import Decoder, Kinds
 
+# A head's width where a config leaves it out and the family has one of its own,
+# whatever the model's (transformers models/<family>/configuration_<family>.py).
+_USUAL_HEAD = {"qwen3": 128, "gemma": 256, "gemma2": 256}
 # A linear layer of attention.
 _attends = partial(LinearShape, attends=True)
 
@@ -30,7 +33,8 @@ _attends = partial(LinearShape, attends=True)
 def _heads(config: Config, *, rotary: float = 1.0, **habits: bool) -> Heads:
     hidden = config.whole("hidden_size", "n_embd")
     queries = config.whole("num_attention_heads", "n_head")
-    width = config.whole("head_dim", default=hidden // queries)
+    usual = _USUAL_HEAD.get(config.family, hidden // queries)
+    width = config.whole("head_dim", default=usual)
     return Heads(
         queries,
         config.whole("num_key_value_heads", default=queries),
