@@ -9,7 +9,7 @@ from time import perf_counter
 from studio.cli import terminal
 from studio.cli.devices import asked_device
 from studio.cli.engine_run import run_engine
-from studio.domain.architecture import ModelArchitecture, counts_refused
+from studio.domain.architecture import ModelArchitecture, config_refusal
 from studio.domain.errors import StudioError, refusal
 from studio.domain.expert_findings import expert_refusal
 from studio.domain.finding import Finding, Severity
@@ -112,7 +112,7 @@ def shape_errors(recipe: Recipe, config: Mapping[str, object]) -> list[Finding]:
     model = _shape_in(config)
     if model is not None:
         return list(shape_findings(recipe, model))
-    refused = counts_refused(config)
+    refused = config_refusal(config)
     return [] if refused is None else [refused]
 
 

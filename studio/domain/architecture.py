@@ -10,6 +10,7 @@ from studio.domain.decoder.decoder import Decoder
 from studio.domain.decoder.expert_counts import impossible_experts
 from studio.domain.decoder.families import FAMILIES
 from studio.domain.decoder.head_counts import impossible_heads
+from studio.domain.decoder.purposes import purpose_refused
 from studio.domain.decoder.vision import Tower, tower_of
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding
@@ -61,7 +62,7 @@ class ModelArchitecture:
                 fix="They can still be trained; watch the memory of the first steps.",
                 where="config.json",
             )
-        refused = counts_refused(config)
+        refused = config_refusal(config)
         if refused is not None:
             raise StudioError(refused)
         decoder = FAMILIES[family](text)
@@ -123,11 +124,14 @@ class ModelArchitecture:
         return tuple((x, n) for block, n in self.decoder.kinds for x in block.linears)
 
 
-def counts_refused(config: Mapping[str, object]) -> Finding | None:
-    """Why no model has such heads or experts as a config.json says; None where one can.
+def config_refusal(config: Mapping[str, object]) -> Finding | None:
+    """Why no model that answers can be made of a decoded config.json; None if one can.
 
-    Families that the formula doesn't know aren't judged.
+    Heads and experts of families that the formula doesn't know aren't judged.
     """
+    refused = purpose_refused(config)
+    if refused is not None:
+        return refused
     text = Config.of(config)
     if text.family not in FAMILIES:
         return None

@@ -6,7 +6,7 @@ from pathlib import Path
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PretrainedConfig
 
-from studio.domain.architecture import counts_refused
+from studio.domain.architecture import config_refusal
 from studio.domain.errors import StudioError, refusal
 from studio.engine.tokenizer_loading import unloadable
 
@@ -32,7 +32,7 @@ def read_config(folder: Path) -> PretrainedConfig:
         StudioError: There is none, transformers doesn't know it, or a count in it
             is of no model.
     """
-    _refuse_impossible_counts(folder / "config.json")
+    _refuse_unfit(folder / "config.json")
     try:
         config: PretrainedConfig = AutoConfig.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
@@ -43,13 +43,13 @@ def read_config(folder: Path) -> PretrainedConfig:
     return config
 
 
-def _refuse_impossible_counts(file: Path) -> None:
-    """Say what transformers refuses by a validator's name, or later by two shapes."""
+def _refuse_unfit(file: Path) -> None:
+    """Say what transformers refuses in odd words, or not at all."""
     try:
         described = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return  # transformers tells what is wrong with the file
-    refused = counts_refused(described) if isinstance(described, dict) else None
+    refused = config_refusal(described) if isinstance(described, dict) else None
     if refused is not None:
         raise StudioError(refused)
 

@@ -119,18 +119,31 @@ def load_weights(folder: Path, **options: Any) -> Model:  # noqa: ANN401 - trans
     """Load by transformers' keywords, safetensors only, no foreign code.
 
     Raises:
-        StudioError: The folder holds no model that transformers knows.
+        StudioError: The folder holds no model that transformers knows, or not all of
+            its weights.
     """
     try:
-        model: Model = AutoModelForCausalLM.from_pretrained(
+        read: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
+            output_loading_info=True,
             **options,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as fault:
         raise unloadable(folder, fault) from fault
+    model: Model = read[0]
+    missing = sorted(read[1]["missing_keys"])
+    if missing:
+        others = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+        raise refusal(
+            "model.weights-missing",
+            f"The model's files lack weights, which would be made up: {missing[0]}"
+            f"{others}.",
+            fix="Fetch the model again, or choose one for text generation.",
+            where=str(folder),
+        )
     return model
 
 

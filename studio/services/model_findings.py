@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from studio.domain.architecture import ModelArchitecture, counts_refused
+from studio.domain.architecture import ModelArchitecture, config_refusal
 from studio.domain.expert_findings import (
     EXPERTS_AMONG_OTHERS,
     expert_cost,
@@ -25,7 +25,7 @@ def architecture_findings(recipe: Recipe, place: ModelPlace) -> Iterator[Finding
     model = architecture_of(place)
     if model is not None:
         yield from shape_findings(recipe, model)
-    elif (refused := counts_refused(place.config or {})) is not None:
+    elif (refused := config_refusal(place.config or {})) is not None:
         yield refused
 
 

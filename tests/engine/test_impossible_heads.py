@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from studio.domain.architecture import ModelArchitecture, counts_refused
+from studio.domain.architecture import ModelArchitecture, config_refusal
 from studio.domain.decoder.families import FAMILIES
 from studio.domain.errors import StudioError
 from studio.engine.model_config import NONSENSE, read_config
@@ -75,7 +75,7 @@ def test_that_heads_are_refused_which_transformers_fails_over(family):
         if (family, heads) in NOT_JUDGED:
             continue
         described = config_of(family, *heads)
-        is_refused = counts_refused(described) is not None
+        is_refused = config_refusal(described) is not None
         assert is_refused != can_be_built(described), heads
 
 
@@ -84,7 +84,7 @@ def test_that_the_engine_says_what_the_formula_says(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(described))
     with pytest.raises(StudioError) as refused:
         read_config(tmp_path)
-    assert refused.value.finding == counts_refused(described)
+    assert refused.value.finding == config_refusal(described)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from bitsandbytes.functional import has_avx512bf16
 from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
@@ -95,7 +95,7 @@ def asked(monkeypatch):
 
     def take(folder, **options):
         told.update(options, folder=folder)
-        return "the model"
+        return "the model", {"missing_keys": set()}
 
     monkeypatch.setattr(model_loading, "is_flash_attn_2_available", lambda: True)
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", take)
@@ -257,6 +257,26 @@ def test_that_a_torn_weight_file_is_refused_in_words(tiny_model, tmp_path):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(StudioError, match="can't be loaded"):
         loaded(folder)
+
+
+def test_that_weights_which_would_be_made_up_are_refused(tiny_model, tmp_path):
+    folder = tmp_path / "half"
+    shutil.copytree(tiny_model, folder)
+    weights = load_file(folder / "model.safetensors")
+    gone = sorted(name for name in weights if "layers.1." in name)
+    kept = {name: it for name, it in weights.items() if name not in gone}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+    told = f"made up: {gone[0]} and {len(gone) - 1} more"
+    with pytest.raises(StudioError, match=told) as refused:
+        loaded(folder)
+    assert refused.value.finding.code == "model.weights-missing"
+
+
+def test_that_a_model_that_reads_words_to_come_is_refused(tmp_path):
+    config = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(StudioError, match="BertForMaskedLM"):
+        read_config(tmp_path)
 
 
 @pytest.mark.parametrize(
