@@ -55,6 +55,9 @@ class ModelArchitecture:
                 fix="Choose another model, or fetch this one again.",
                 where="config.json",
             )
+        refused = config_refusal(config)
+        if refused is not None:
+            raise StudioError(refused)
         if family not in FAMILIES:
             raise refusal(
                 "model.architecture",
@@ -62,9 +65,6 @@ class ModelArchitecture:
                 fix="They can still be trained; watch the memory of the first steps.",
                 where="config.json",
             )
-        refused = config_refusal(config)
-        if refused is not None:
-            raise StudioError(refused)
         decoder = FAMILIES[family](text)
         usual = _USUAL_VOCABULARY.get(family, 0)
         return cls(

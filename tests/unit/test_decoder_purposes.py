@@ -48,6 +48,13 @@ def test_that_no_known_architecture_is_refused(name):
     assert config_refusal(config_of(name)) is None
 
 
+def test_that_a_family_without_a_formula_is_refused_for_its_purpose_first():
+    config = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
+    with pytest.raises(StudioError) as refused:
+        ModelArchitecture.from_config(config)
+    assert refused.value.finding.code == "model.purpose"
+
+
 def test_that_the_formula_prices_no_classifier():
     config = config_of("llama-3.1-8b") | {
         "architectures": ["LlamaForTokenClassification"]
