@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from itertools import product
 
 import pytest
 
@@ -9,6 +10,7 @@ from studio.domain.architecture import ModelArchitecture
 from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.formula import estimate_memory
 from studio.domain.memory.on_paper import holding, run
+from studio.domain.recipe import Recipe
 from tests.bench.formula_grid import ARCHITECTURES, RECIPES, config_of, recipe_of
 from tests.bench.pace import slowness
 
@@ -21,7 +23,14 @@ DEVICE = TrainingDevice(
     compute_capability=(8, 9),
 )
 KEPT = (
-    *(holding.loaded, run.training, run.measuring, run.first_answers),
+    *(
+        holding.loaded,
+        holding.kept,
+        holding.parts_of,
+        run.training,
+        run.measuring,
+        run.first_answers,
+    ),
     *(run.training_draft, run.measuring_draft, run.answering_draft),
 )
 # What people slide: some leave all tapes as they are, some none.
@@ -91,3 +100,41 @@ def test_that_a_recipe_is_priced_in_a_few_milliseconds(measured, most_s):
     print(f"formula, {measured.__name__}, median and longest by round, ms: {said}")
     # The best round is the program's cost; the others show the machine.
     assert min(median for median, _ in rounds) < most_s
+
+
+# What a search goes through: 135 recipes of a model, the optimizer changing first.
+SEARCHED = {
+    "train.micro_batch": (1, 2, 8),
+    "train.sequence_length": (512, 1024, 2048),
+    "lora.rank": (8, 16, 64),
+    "train.optimizer": (
+        *("adamw_fused", "adamw_8bit", "paged_adamw_8bit"),
+        *("adafactor", "lion_8bit"),
+    ),
+}
+
+
+def searched():
+    """Every recipe of a search."""
+    for values in product(*SEARCHED.values()):
+        recipe = Recipe()
+        for key, value in zip(SEARCHED, values, strict=True):
+            recipe = recipe.with_value(key, value)
+        yield recipe
+
+
+def test_that_many_recipes_are_priced_within_two_milliseconds_each():
+    recipes, taken, pace = [*searched()], [], []
+    for name in ARCHITECTURES:
+        pace.append(slowness())
+        model = ModelArchitecture.from_config(config_of(name))
+        forget()
+        total = sum(seconds(model, recipe) for recipe in recipes)
+        taken.append(total / len(recipes))
+    slow = statistics.median(pace)
+    each = sorted(one / slow * 1e3 for one in taken)
+    print(
+        f"formula, {len(recipes)} recipes of {len(each)} models, ms each: median "
+        f"{statistics.median(each):.2f}, longest {each[-1]:.2f}"
+    )
+    assert statistics.median(each) < 2  # ms

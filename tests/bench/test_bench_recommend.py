@@ -7,6 +7,7 @@ from time import process_time
 from studio.domain.architecture import ModelArchitecture
 from studio.domain.cards import find_card
 from studio.domain.memory.formula import estimate_memory
+from studio.domain.memory.on_paper import holding
 from studio.domain.recipe import Recipe
 from studio.domain.recommend.policy import Goal
 from studio.domain.recommend.propose import propose
@@ -24,6 +25,7 @@ MOST_S = 0.05
 def seconds_of(wish: Wish) -> float:
     """With nothing kept from an earlier call."""
     estimate_memory.cache_clear()
+    holding.kept.cache_clear()
     began = process_time()
     propose(wish)
     return process_time() - began

@@ -1,11 +1,18 @@
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from studio.domain.architecture import ModelArchitecture
+from studio.domain.hardware import GIB, TrainingDevice
 from studio.domain.memory.allocator import CachingAllocator, EmptyCache, rounded
+from studio.domain.memory.formula import estimate_memory
 from studio.domain.memory.on_paper.extent import Extent
+from studio.domain.memory.on_paper.holding import kept
 from studio.domain.memory.on_paper.record import Template
 from studio.domain.memory.on_paper.reserving import ONE_BY_ONE, Pools
 from studio.domain.memory.on_paper.tape import Tape
+from studio.domain.train_options import Optimizer
+from tests.bench.formula_grid import config_of, recipe_of
 
 MIB = 1 << 20
 NUMBERS = Extent.of(0, 0).amounts(0)
@@ -73,11 +80,61 @@ def test_that_a_copy_goes_on_as_its_original_does_and_leaves_it_alone(before, af
     pools = Pools()
     pools.replay(part_of(known, {}, first))
     held = pools.reserved
-    copied = pools.copied()
+    copied, _ = pools.copied()
     copied.replay(part_of(more, {}, second))
     assert pools.reserved == held
     pools.replay(part_of(more, {}, second))
     assert pools.reserved == copied.reserved
+
+
+@given(
+    st.lists(st.tuples(sizes, st.integers(0, 12)), max_size=30),
+    st.lists(st.tuples(sizes, st.integers(0, 12)), max_size=30),
+    st.booleans(),
+)
+def test_that_what_stands_in_a_copy_can_end_there(before, after, has_many):
+    first, known, _ = written(before)
+    second, more, _ = written(after)
+    counts = {1: 7} if has_many and before else {}
+    if counts:
+        known[1] *= 7
+    pools = Pools()
+    left = pools.replay(part_of(known, counts, first))
+    held = pools.reserved
+    copied, images = pools.copied(left)
+    assert set(images) == set(left)
+    for each, standing in ((copied, images), (pools, left)):
+        for places in standing.values():
+            each.end(places)
+        if each is copied:
+            assert pools.reserved == held
+        each.replay(part_of(more, {}, second))
+    assert pools.reserved == copied.reserved
+
+
+@pytest.mark.parametrize("name", ["default-2k", "full-acc1", "pairs", "lion-r256"])
+def test_that_another_optimizer_finds_what_a_run_of_its_own_would(name):
+    model = ModelArchitecture.from_config(config_of("smollm2-1.7b", 2))
+    device = TrainingDevice(
+        kind="cuda",
+        name="",
+        total_bytes=80 * GIB,
+        free_bytes=80 * GIB,
+        has_bf16=True,
+        compute_capability=(8, 9),
+    )
+    price, recipe = estimate_memory.__wrapped__, recipe_of("smollm2-1.7b", name)
+    recipes = [
+        recipe.with_value("train.optimizer", each.value) for each in list(Optimizer)
+    ]
+    alone = []
+    for each in recipes:
+        kept.cache_clear()
+        alone.append(price(model, each, device))
+    kept.cache_clear()
+    for _ in range(2):
+        assert [price(model, each, device) for each in recipes] == alone
+    assert kept.cache_info().hits > len(recipes)
 
 
 @given(st.lists(sizes, max_size=20), sizes)

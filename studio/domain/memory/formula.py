@@ -207,8 +207,8 @@ def _passing(
     if not plan.card:
         return found, 0
     warms_up = plan.quantizes or not recipe.compared()
-    run = Run(warms_up, asides, made, stepping, workspace_of(device))
-    return found, reserved_bytes(model, plan, run)
+    run = Run(warms_up, asides, made, workspace_of(device))
+    return found, reserved_bytes(model, plan, run, stepping)
 
 
 def _parts(passing: Passing) -> list[Component]:

@@ -18,6 +18,7 @@ from studio.domain.memory.on_paper.extent import Extent
 from studio.domain.memory.on_paper.linear import QUANTIZATION_BLOCK
 from studio.domain.memory.on_paper.passing import Passing
 from studio.domain.memory.on_paper.plan import Plan
+from studio.domain.memory.on_paper.record import Record
 from studio.domain.memory.on_paper.reserving import (
     ONE_BY_ONE,
     Live,
@@ -48,25 +49,76 @@ _Parts = tuple[Part, ...]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What decides the order of a run, beside its plan.
+    """What decides the order of a run up to its first optimizer step, beside its plan.
 
     Attributes:
         warms_up: Room for all weights is made before they are loaded.
         asides: Before the first step: a measurement and answers, which keep keys.
         step: A forward and a backward pass.
-        stepping: How steps are taken.
         workspace: Bytes of a cuBLAS handle.
     """
 
     warms_up: bool
-    asides: Sequence[Passing]
+    asides: tuple[Passing, ...]
     step: Step
-    stepping: Stepping
     workspace: int
 
 
-def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
+def reserved_bytes(
+    model: ModelArchitecture, plan: Plan, run: Run, stepping: Stepping
+) -> int:
     """What the allocator holds at the highest."""
+    pools, gradients = kept(model, plan, run).state(model, plan, run)
+    is_new = take_step(pools, model, plan, stepping, is_first=True)
+    _end(pools, gradients)
+    asked = run.step.reference
+    # Small states change little; what is large, or much, finds other blocks free.
+    if is_new or asked or stepping.holds_much:
+        later = replace(run, workspace=0)
+        gradients = _passes(pools, plan, later, _all_parts(run.step))
+        take_step(pools, model, plan, stepping, is_first=False)
+        _end(pools, gradients)
+    most = max(each.bytes for each in run.step.highest.values())
+    for passing in run.asides:
+        if passing.bytes > most:  # after training the states lie in its way
+            _forward(pools, _parts(passing), 0)
+    return pools.reserved
+
+
+class Kept:
+    """What a run comes to before its first optimizer step, once it is asked again.
+
+    To copy it takes a while, which only other optimizers for the same run are worth.
+    """
+
+    __slots__ = ("_state", "_was_asked")
+
+    def __init__(self) -> None:
+        self._was_asked = False
+        self._state: tuple[Pools, Live] | None = None
+
+    def state(
+        self, model: ModelArchitecture, plan: Plan, run: Run
+    ) -> tuple[Pools, Live]:
+        """Pools to go on from, and the gradients that stand there."""
+        if self._state is None:
+            pools, gradients = _passed(model, plan, run)
+            if self._was_asked:
+                self._state = pools.copied(gradients)
+            self._was_asked = True
+            return pools, gradients
+        pools, gradients = self._state
+        return pools.copied(gradients)
+
+
+@lru_cache(maxsize=4)
+def kept(_model: ModelArchitecture, _plan: Plan, _run: Run) -> Kept:
+    """What is kept of a run."""
+    return Kept()
+
+
+def _passed(model: ModelArchitecture, plan: Plan, run: Run) -> tuple[Pools, Live]:
+    """A run up to its first optimizer step, and the gradients that stand there."""
     alike = replace(
         plan,
         extent=_NONE,
@@ -77,36 +129,28 @@ def reserved_bytes(model: ModelArchitecture, plan: Plan, run: Run) -> int:
         flash=False,
         adds=False,
     )
-    pools = loaded(model, alike, warms_up=run.warms_up).copied()
-    asides = [_parts(each) for each in run.asides]
-    for place, aside in enumerate(asides):
-        _forward(pools, aside, 0 if place else run.workspace)
-    asked = run.step.reference
-    passes = run.step.tape.parts(), _parts(asked) if asked else ()
-    is_new = _step(pools, model, plan, run, passes)
-    # Small states change little; what is large, or much, finds other blocks free.
-    if is_new or asked or run.stepping.holds_much:
-        _step(pools, model, plan, replace(run, workspace=0), passes, is_first=False)
-    most = max(each.bytes for each in run.step.highest.values())
-    for passing, aside in zip(run.asides, asides, strict=True):
-        if passing.bytes > most:  # after training the states lie in its way
-            _forward(pools, aside, 0)
-    return pools.reserved
+    pools, _ = loaded(model, alike, warms_up=run.warms_up).copied()
+    for place, aside in enumerate(run.asides):
+        _forward(pools, _parts(aside), 0 if place else run.workspace)
+    return pools, _passes(pools, plan, run, _all_parts(run.step))
 
 
-def _step(
-    pools: Pools,
-    model: ModelArchitecture,
-    plan: Plan,
-    run: Run,
-    passes: tuple[_Parts, _Parts],
-    *,
-    is_first: bool = True,
-) -> bool:
+def _all_parts(step: Step) -> tuple[_Parts, _Parts]:
+    """Those of a step, and those of the base alone if it is asked."""
+    asked = step.reference
+    return parts_of(step.tape), _parts(asked) if asked else ()
+
+
+def _end(pools: Pools, standing: Live) -> None:
+    for places in standing.values():
+        pools.end(places)
+
+
+def _passes(pools: Pools, plan: Plan, run: Run, passes: tuple[_Parts, _Parts]) -> Live:
     """A step's passes, and those of the base alone, which is asked then if it is.
 
     Returns:
-        Whether the next step finds other blocks free.
+        The gradients.
     """
     (*_, turned, back, again), _ = passes
     own = 0 if run.asides else run.workspace  # else this thread has had its products
@@ -116,10 +160,7 @@ def _step(
     gradients = pools.replay(back, live)
     if plan.adds:
         pools.replay(again, _ahead(pools, passes, 0))
-    is_new = take_step(pools, model, plan, run.stepping, is_first=is_first)
-    for places in gradients.values():
-        pools.end(places)
-    return is_new
+    return gradients
 
 
 def _ahead(pools: Pools, passes: tuple[_Parts, _Parts], workspace: int) -> Live:
@@ -136,7 +177,13 @@ def _ahead(pools: Pools, passes: tuple[_Parts, _Parts], workspace: int) -> Live:
 
 def _parts(passing: Passing) -> _Parts:
     assert passing.tape is not None
-    return passing.tape.parts()
+    return parts_of(passing.tape)
+
+
+@lru_cache(maxsize=16)  # a run comes back to its passes, with other optimizers, too
+def parts_of(tape: Record) -> _Parts:
+    """A tape's parts, read once."""
+    return tape.parts()
 
 
 def _forward(pools: Pools, parts: _Parts, workspace: int) -> Live:

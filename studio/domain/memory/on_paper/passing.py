@@ -8,7 +8,7 @@ from studio.domain.memory.estimate import MemoryPhase
 from studio.domain.memory.on_paper.record import Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a pass that is kept is the same one
 class Passing:
     """The highest point of a phase, beside what stands from loading on.
 

@@ -17,7 +17,7 @@ Events = Sequence[int]
 """Numbers of storages as they are allocated; negative for releases."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a record that is kept is the same one
 class Record:
     """A tape in bytes.
 

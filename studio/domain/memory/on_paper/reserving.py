@@ -8,7 +8,7 @@ are counted alone.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,13 +110,17 @@ class Pools:
         else:
             self._large.end(places)
 
-    def copied(self) -> "Pools":
-        """The same, to go on from; what stands in the copy stands for good."""
+    def copied(self, live: Live | None = None) -> "tuple[Pools, Live]":
+        """The same, to go on from, and what of it can be ended there.
+
+        Args:
+            live: What stands and may end in the copy; the rest stands for good.
+        """
         made = Pools()
-        made._large = self._large.copied()
+        made._large, images = self._large.copied(live or {})
         made._filled, made._before = self._filled, self._before
         made._small, made._small_most = self._small, self._small_most
-        return made
+        return made, images
 
     def empty(self) -> None:
         """Give back what is wholly free."""
@@ -268,12 +272,12 @@ class _Pool:
         for block in places:
             self.give(block)
 
-    def copied(self) -> "_Pool":
-        """The same with blocks of its own."""
+    def copied(self, live: Live) -> "tuple[_Pool, Live]":
+        """The same with blocks of its own, and the images of some that stand."""
         made = _Pool()
         made.reserved, made._segments = self.reserved, self._segments
         images: dict[int, Block] = {}
-        for block in self._blocks:
+        for block in (*self._blocks, *_blocks_of(live.values())):
             each = block
             while each[2]:
                 each = each[2]
@@ -285,7 +289,7 @@ class _Pool:
                 before, each = image, each[3]
         made._sizes += self._sizes
         made._blocks += (images[id(block)] for block in self._blocks)
-        return made
+        return made, {number: _image(it, images) for number, it in live.items()}
 
     def empty(self) -> None:
         """Give back segments that are wholly free."""
@@ -293,6 +297,22 @@ class _Pool:
         sizes = [each[0] for each in kept]
         self.reserved -= sum(self._sizes) - sum(sizes)
         self._blocks[:], self._sizes[:] = kept, sizes
+
+
+def _blocks_of(places: Iterable[Places]) -> Iterator[Block]:
+    for each in places:
+        if isinstance(each, list):
+            yield each
+        elif isinstance(each, tuple):
+            yield from each
+
+
+def _image(places: Places, images: Mapping[int, Block]) -> Places:
+    if isinstance(places, list):
+        return images[id(places)]
+    if isinstance(places, tuple):
+        return tuple(images[id(block)] for block in places)
+    return places
 
 
 def _rooms(size: int, count: int) -> int:
