@@ -25,8 +25,8 @@ FAMILIES = {
     "phi3": {"resid_pdrop": 0.0},
     "llama": {},
     "gemma3_text": {"head_dim": 16},
-    "mixtral": tiny.MIXTURES["mixtral"],
-    "qwen3_moe": tiny.MIXTURES["qwen3_moe"],
+    "mixtral": {**tiny.MIXTURES["mixtral"], "num_experts_per_tok": 2},
+    "qwen3_moe": {**tiny.MIXTURES["qwen3_moe"], "num_experts_per_tok": 2},
 }
 MIXTURES = frozenset(tiny.MIXTURES)
 WORDS = [
