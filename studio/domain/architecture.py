@@ -44,7 +44,7 @@ class ModelArchitecture:
 
         Raises:
             StudioError: The family's shape isn't known to the formula, a number is
-                missing, or no model can have so many heads or experts.
+                missing, or it is refused (`config_refusal`).
         """
         text = Config.of(config)
         family = text.family

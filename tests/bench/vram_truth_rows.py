@@ -236,7 +236,7 @@ def _accelerated(line: int, row: Mapping[str, str]) -> Case | str:
         options["lora.targets"] = _TARGETS[row["target_modules"]]
         options["lora.dropout"] = _DROPOUT
     kind = {"full": "bf16 full", "lora": "bf16 LoRA"}.get(method, "NF4 LoRA")
-    is_later = not options["compat.early_logits_upcast"]
+    is_later = "transformers 4.48" in row["lib_versions"]
     table = "A100, later table" if is_later else "A100"
     return Case(
         line=line,
