@@ -69,7 +69,9 @@ def preflight(
         found += fitness_findings(recipe, place, data)
         found += export_remarks(place)
         if device is not None:
-            found += _memory_findings(recipe, place, device)
+            told = {each.what for each in found}
+            memory = _memory_findings(recipe, place, device)
+            found += [each for each in memory if each.what not in told]
         if disk_free_bytes is not None:
             rows = _rows_as_trained(recipe, data)
             found += _disk_findings(recipe, place, disk_free_bytes, rows)

@@ -59,5 +59,5 @@ def test_that_the_formula_prices_no_classifier():
     config = config_of("llama-3.1-8b") | {
         "architectures": ["LlamaForTokenClassification"]
     }
-    with pytest.raises(StudioError, match="doesn’t write on"):
+    with pytest.raises(StudioError, match="isn’t made to write on"):
         ModelArchitecture.from_config(config)

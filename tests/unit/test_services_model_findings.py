@@ -195,6 +195,13 @@ def test_that_preflight_tells_what_the_architecture_says():
     assert "model.experts-in-16-bits" in [finding.code for finding in findings]
 
 
+def test_that_preflight_tells_once_what_stands_against_a_model_and_its_price():
+    bert = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
+    findings = preflight(Recipe(), place(bert), CARD, None)
+    told = [each for each in findings if each.code == "model.purpose"]
+    assert [each.severity for each in told] == [Severity.ERROR]
+
+
 def test_that_impossible_heads_are_found_before_a_run_and_by_its_price():
     config = MIXTRAL | {"num_key_value_heads": 5}
     (finding,) = architecture_findings(Recipe(), place(config))

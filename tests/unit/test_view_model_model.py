@@ -179,7 +179,10 @@ def test_that_a_model_to_be_unpacked_says_so():
 
 @pytest.mark.parametrize(
     ("weights", "words"),
-    [(0, ""), (134_515_008, "135 M"), (7_615_616_512, "7.62 B"), (70e9, "70 B")],
+    [
+        *((0, ""), (134_515_008, "135 M"), (999_885_952, "1 B")),
+        *((7_615_616_512, "7.62 B"), (70e9, "70 B")),
+    ],
 )
 def test_that_weights_are_counted_as_people_say_them(weights, words):
     assert weights_words(int(weights)) == words

@@ -23,16 +23,16 @@ def purpose_refused(config: Mapping[str, object]) -> Finding | None:
     told = config.get("architectures")
     names = [str(name) for name in told] if isinstance(told, list) else []
     if config.get("is_encoder_decoder") is True:
-        return _refused("reads a text with one half and writes with the other")
+        return _refused("it reads with one half and writes with the other")
     if names and all(map(_OTHERWISE.search, names)):
-        return _refused(f"is made for something else, as its config says: {names[0]}")
+        return _refused(f"its config says {names[0]}")
     return None
 
 
 def _refused(why: str) -> Finding:
     return error(
         "model.purpose",
-        f"This model doesn’t write on from what it has read: it {why}.",
+        f"This model isn’t made to write on: {why}.",
         fix="Choose a model for text generation, whose config says ForCausalLM.",
         where="config.json",
     )

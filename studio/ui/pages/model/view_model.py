@@ -226,7 +226,7 @@ def list_facts(shown: int, models: int, device: TrainingDevice) -> str:
 
 def weights_words(parameters: int) -> str:
     """A number of weights as people say it: ``135 M``, ``7.62 B``; empty for 0."""
-    if parameters >= _BILLION:
+    if parameters >= _BILLION - _MILLION / 2:  # else rounded to 1000 M
         return f"{parameters / _BILLION:.3g} B"
     return f"{parameters / _MILLION:.0f} M" if parameters else ""
 
