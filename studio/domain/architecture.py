@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from studio.domain.decoder.activations import activation_of, unknown_activation
 from studio.domain.decoder.block import Block, LinearShape
 from studio.domain.decoder.config import Config
 from studio.domain.decoder.decoder import Decoder
@@ -66,6 +67,9 @@ class ModelArchitecture:
                 where="config.json",
             )
         decoder = FAMILIES[family](text)
+        has_experts = any(block.experts for block, _ in decoder.kinds)
+        activation = activation_of(text, has_experts=has_experts)
+        decoder = decoder.with_activation(activation)
         usual = _USUAL_VOCABULARY.get(family, 0)
         return cls(
             family=family,
@@ -135,7 +139,9 @@ def config_refusal(config: Mapping[str, object]) -> Finding | None:
     text = Config.of(config)
     if text.family not in FAMILIES:
         return None
-    return impossible_heads(text) or impossible_experts(text)
+    return (
+        impossible_heads(text) or impossible_experts(text) or unknown_activation(text)
+    )
 
 
 __all__ = ["Block", "LinearShape", "ModelArchitecture"]

@@ -50,10 +50,13 @@ class Names(Enum):
 
 
 class Activation(Enum):
-    """The feed-forward block's nonlinear function, as many kernels as it takes."""
+    """The feed-forward block's nonlinear function, by the kernels that it takes."""
 
-    KERNEL = auto()
+    KERNEL = auto()  # one, which keeps what goes in
+    FROM_OUTPUT = auto()  # one, which keeps what comes out
     COMPOSED = auto()  # GELU of GPT-2, written out in Python
+    FAST = auto()  # the same without a power, of GPT-NeoX 20B
+    QUICK = auto()  # by a sigmoid
 
 
 @dataclass(frozen=True, slots=True)

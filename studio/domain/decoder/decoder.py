@@ -1,8 +1,8 @@
 """A decoder: its blocks, and what surrounds them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from studio.domain.decoder.block import Block
+from studio.domain.decoder.block import Activation, Block
 
 Kinds = tuple[tuple[Block, int], ...]
 
@@ -33,6 +33,13 @@ class Decoder:
     drops_embedding: bool = False
     tied: bool = False
     fused_attention: bool = True
+
+    def with_activation(self, activation: Activation) -> "Decoder":
+        """The same with such a function in its blocks."""
+        kinds = tuple(
+            (replace(block, activation=activation), n) for block, n in self.kinds
+        )
+        return replace(self, kinds=kinds)
 
     @property
     def windows(self) -> frozenset[int]:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 
 from studio.domain.decoder.block import (
-    Activation,
     Block,
     Experts,
     Heads,
@@ -243,12 +242,10 @@ def _plain(
 
 def _gpt2(config: Config) -> Decoder:
     block = _plain(config, ("c_attn", "c_proj", "c_fc", "c_proj"))
-    composed = config.values.get("activation_function", "gelu_new") == "gelu_new"
     drops = config.share("attn_pdrop", default=0.1) > 0
     block = replace(
         block,
         heads=replace(block.heads, drops=drops, half_softmax=True),
-        activation=Activation.COMPOSED if composed else Activation.KERNEL,
         drops_residual=config.share("resid_pdrop", default=0.1) > 0,
     )
     return Decoder(
@@ -262,7 +259,7 @@ def _gpt2(config: Config) -> Decoder:
 def _gpt_bigcode(config: Config) -> Decoder:
     single = config.flag("multi_query", default=True)
     values = dict(config.values) | ({"num_key_value_heads": 1} if single else {})
-    decoder = _gpt2(Config({"activation_function": "gelu_pytorch_tanh"} | values))
+    decoder = _gpt2(Config(values))
     block = decoder.kinds[0][0]
     heads = replace(block.heads, half_softmax=False)
     views = Views.QUERY if single else Views.WHOLE

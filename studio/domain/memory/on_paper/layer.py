@@ -184,12 +184,28 @@ def _product(tape: Tape, plan: Plan, block: Block, x: Tensor) -> Tensor:
 
 
 def _active(tape: Tape, block: Block, x: Tensor) -> Tensor:
-    if block.activation is Activation.KERNEL:
-        return activated(tape, x)
-    # 0.5 * x * (1 + tanh(a * (x + b * x ** 3)))
-    half = scaled(tape, x)
-    return multiplied(tape, half, shifted(tape, tanh(tape, _bent(tape, x))))
+    match block.activation:
+        case Activation.KERNEL:
+            return activated(tape, x)
+        case Activation.FROM_OUTPUT:
+            return tanh(tape, x)
+        case Activation.QUICK:  # x * sigmoid(a * x)
+            return multiplied(tape, x, tanh(tape, scaled(tape, x)))
+        case _:  # 0.5 * x * (1 + tanh(bent x))
+            half = scaled(tape, x)
+            bend = _BENT[block.activation]
+            return multiplied(tape, half, shifted(tape, tanh(tape, bend(tape, x))))
 
 
 def _bent(tape: Tape, x: Tensor) -> Tensor:
+    """`a * (x + b * x.pow(3))`."""
     return scaled(tape, added(tape, x, scaled(tape, cubed(tape, x))))
+
+
+def _bent_fast(tape: Tape, x: Tensor) -> Tensor:
+    """`a * x * (1 + b * x * x)`."""
+    line = scaled(tape, x)
+    return multiplied(tape, line, shifted(tape, multiplied(tape, scaled(tape, x), x)))
+
+
+_BENT = {Activation.COMPOSED: _bent, Activation.FAST: _bent_fast}
