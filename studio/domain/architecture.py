@@ -12,6 +12,7 @@ from studio.domain.decoder.expert_counts import impossible_experts
 from studio.domain.decoder.families import FAMILIES
 from studio.domain.decoder.head_counts import impossible_heads
 from studio.domain.decoder.purposes import purpose_refused
+from studio.domain.decoder.unknown_words import unknown_words
 from studio.domain.decoder.vision import Tower, tower_of
 from studio.domain.errors import StudioError, refusal
 from studio.domain.finding import Finding
@@ -139,9 +140,8 @@ def config_refusal(config: Mapping[str, object]) -> Finding | None:
     text = Config.of(config)
     if text.family not in FAMILIES:
         return None
-    return (
-        impossible_heads(text) or impossible_experts(text) or unknown_activation(text)
-    )
+    impossible = impossible_heads(text) or impossible_experts(text)
+    return impossible or unknown_activation(text) or unknown_words(text)
 
 
 __all__ = ["Block", "LinearShape", "ModelArchitecture"]

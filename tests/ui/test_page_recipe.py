@@ -641,3 +641,16 @@ def test_that_a_dragged_head_room_is_kept_and_changes_what_is_proposed(own, desk
     assert own.view.memory.state.held(Segment.HEADROOM) == 4 * GIB
     budget = desk.desk.hardware.latest.device().free_bytes - 4 * GIB
     assert own._advice().estimate.peak_bytes <= budget
+
+
+def test_that_a_model_is_not_rehearsed_that_is_refused_already(own, desk: TestDesk):
+    folder = Path(own._desk.folders.cache) / "Bert"
+    folder.mkdir(parents=True)
+    bert = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
+    (folder / "config.json").write_text(json.dumps(bert), encoding="utf-8")
+    (folder / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    assert desk.pricer.asked is not None
+    desk.desk.projects.current.set_value("model.name", str(folder))
+    assert desk.pricer.asked is None
+    assert "rehearsed" not in own.view.sentence.accessibleName()
+    assert any("“bert”" in c.text.what or "made to" in c.text.what for c in cards(own))

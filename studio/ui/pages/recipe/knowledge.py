@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from studio.domain.architecture import config_refusal
 from studio.domain.dataset import ChatFile
 from studio.domain.errors import StudioError
 from studio.domain.finding import Finding
@@ -197,6 +198,7 @@ class Knowledge:
         config = None if place is None else place.config
         if (
             config is None
+            or config_refusal(config) is not None
             or device is None
             or recipe.contradictions()
             or self._disturbs_training(device)
