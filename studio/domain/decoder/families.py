@@ -39,6 +39,7 @@ def _heads(config: Config, *, rotary: float = 1.0, **habits: bool) -> Heads:
         config.whole("num_key_value_heads", default=queries),
         width,
         int(width * rotary),
+        drops=config.share("attention_dropout", default=0.0) > 0,
         **habits,
     )
 
@@ -274,15 +275,16 @@ def _gpt_neox(config: Config) -> Decoder:
     share = config.share("rotary_pct", "partial_rotary_factor", default=0.25)
     rotary = int(block.heads.width * share)
     parallel = config.flag("use_parallel_residual", default=True)
+    drops = config.share("hidden_dropout", default=0.0) > 0
     block = replace(
         block,
         heads=replace(block.heads, rotary=rotary, joins=True),
         names=Names.NOTHING,
         views=Views.WHOLE,
         residual=Residual.PARALLEL if parallel else Residual.BEFORE,
-        drops_residual=config.share("hidden_dropout", default=0.0) > 0,
+        drops_residual=drops,
     )
-    return Decoder(kinds=_all(config, block))
+    return Decoder(kinds=_all(config, block), drops_embedding=drops)
 
 
 def _starcoder2(config: Config) -> Decoder:
@@ -298,7 +300,8 @@ def _starcoder2(config: Config) -> Decoder:
         drops_residual=config.share("residual_dropout", default=0.0) > 0,
         window=config.window(),
     )
-    return Decoder(kinds=_all(config, block), tied=True)
+    drops = config.share("embedding_dropout", default=0.0) > 0
+    return Decoder(kinds=_all(config, block), tied=True, drops_embedding=drops)
 
 
 def _stablelm(config: Config) -> Decoder:

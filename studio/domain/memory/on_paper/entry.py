@@ -69,6 +69,8 @@ def entered(
         held.append(tape.new(places * model.hidden, plan.plain))
         x = added(tape, x, held[1])
     names = Locals(held, _masks(tape, model, plan), [])
+    if model.decoder.drops_embedding:
+        x = dropped(tape, x)
     rotary = max(block.heads.rotary for block, _ in model.decoder.kinds)
     if rotary:
         entries = places * rotary
@@ -76,8 +78,6 @@ def entered(
         cosine = tape.new(entries, 4)
         del frequencies, cosine
         names.turns += [tape.new(entries, x.width), tape.new(entries, x.width)]
-    if model.decoder.drops_embedding:
-        x = dropped(tape, x)
     return x, beside, names
 
 
