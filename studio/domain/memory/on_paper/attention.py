@@ -92,18 +92,19 @@ def _masked(plan: Plan) -> int:
     return plan.extent.pairs if plan.masks else plan.extent.square
 
 
-def _repeated(tape: Tape, heads: Heads, x: Tensor) -> Tensor:
+def _repeated(tape: Tape, heads: Heads, x: Tensor, *, copies: bool = False) -> Tensor:
     """`repeat_kv`: each key head once for every query head of its group.
 
-    A single head is seen as often as there are queries, and not copied.
+    A single head is seen as often as there are queries, and not copied, but where that
+    `copies` what it sees.
     """
     groups = heads.queries // heads.keys
     if groups == 1:
         return x
-    storage = x.storage
-    if heads.keys > 1:
+    storage, is_view = x.storage, heads.keys == 1 and not copies
+    if not is_view:
         storage = tape.storage(x.count * groups * x.width)
-    made = Tensor(storage, x.count * groups, x.width, strided=heads.keys == 1)
+    made = Tensor(storage, x.count * groups, x.width, strided=is_view)
     if x.node is not None:
         made.node = tape.node(partial(_repeated_back, groups), (x.node,))
     return made
@@ -294,7 +295,11 @@ def _math(
     query = scaled(tape, query)
     mask = tape.new(_masked(plan), FP32)
     if by_groups:  # else each query has its key already
-        key, value = _repeated(tape, heads, key), _repeated(tape, heads, value)
+        # torch's own `repeat_interleave` copies a single head, too
+        # (ATen/native/transformers/attention.cpp,
+        # `pre_process_group_query_attention_input`).
+        key = _repeated(tape, heads, key, copies=True)
+        value = _repeated(tape, heads, value, copies=True)
     pairs = heads.queries * plan.extent.pairs
     scores = shifted(
         tape, _matmul(tape, plan, query, scaled(tape, key), pairs, casts=False)
