@@ -30,6 +30,8 @@ def normed(tape: Tape, plan: Plan, kind: Norm, x: Tensor, width: int) -> Tensor:
         back = partial(_rms_back, kind, x.width, plan.trains_norms)
         node = tape.node(back, (entry,), kept)
         del kept
+    elif plan.trains_norms:  # of the first block: no gradient passes below
+        node = tape.node(_weight_back, (), (half or product,))
     del stays
     if kind is Norm.RMS:
         half = half or cast(tape, product, x.width)
@@ -74,15 +76,31 @@ def _rms_back(kind: Norm, width: int, trains: bool, tape: Tape, node: Node) -> N
     tape.give(node.inputs[0], through)
 
 
+def _weight_back(tape: Tape, node: Node) -> None:
+    """The gradient of a weight alone, before it is summed."""
+    kept = node.taken()
+    grad = node.received()
+    of_weight = tape.new(grad.count, grad.width)
+    del of_weight, kept, grad
+
+
 def _layer_norm(tape: Tape, plan: Plan, x: Tensor) -> Tensor:
     if plan.widens:
         x = cast(tape, x, 4)
     node = None
     if x.node is not None:
         node = tape.node(_layer_norm_back, (x.node,), (x,))
+    elif plan.trains_norms:
+        node = tape.node(_weights_back, (), (x,))
     made = tape.new(x.count, x.width)
     made.node = node
     return made
+
+
+def _weights_back(_tape: Tape, node: Node) -> None:
+    """Gradients of weight and bias alone: vectors."""
+    node.taken()
+    node.received()
 
 
 def _layer_norm_back(tape: Tape, node: Node) -> None:
