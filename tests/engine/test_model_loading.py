@@ -292,7 +292,8 @@ def test_that_a_model_that_reads_words_to_come_is_refused(tmp_path):
 def test_that_a_config_is_refused_without_the_names_of_validators(
     tmp_path, changed, words
 ):
-    config = {"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4}
+    # Of a family whose config nobody but transformers judges.
+    config = {"model_type": "cohere2", "hidden_size": 64, "num_attention_heads": 4}
     (tmp_path / "config.json").write_text(json.dumps(config | changed))
     with pytest.raises(StudioError) as refused:
         read_config(tmp_path)
