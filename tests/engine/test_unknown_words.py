@@ -87,7 +87,7 @@ def test_that_lists_of_layers_are_refused_that_transformers_fails_over(family, l
     ("odd", "words"),
     [
         ({"hidden_act": "nope"}, "says hidden_act = “nope”"),
-        ({"rope_scaling": {"rope_type": "nope"}}, "rope_scaling.rope_type = “nope”"),
+        ({"rope_scaling": {"rope_type": "nope"}}, "says rope_type = “nope”"),
         ({"rope_scaling": {"rope_type": "yarn"}}, "gives no “factor”"),
         ({"layer_types": ["nope"]}, "a layer of the kind “nope”"),
         ({"layer_types": []}, "lists 0 layer_types, but num_hidden_layers = 1"),

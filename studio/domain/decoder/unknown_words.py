@@ -54,8 +54,7 @@ def _rotary_refused(text: Config) -> Finding | None:
     kind = told.get("rope_type", told.get("type", "default"))
     if not isinstance(kind, str) or kind not in known:
         return config_refused(
-            f"says {key}.rope_type = “{kind}”, a kind of positions that transformers "
-            "doesn’t know"
+            f"says rope_type = “{kind}”, positions that transformers doesn’t know"
         )
     lacking = sorted(known[kind] - told.keys())
     if lacking:
