@@ -32,6 +32,7 @@ from tests.bench.formula_grid import ARCHITECTURES, RECIPES, config_of, recipe_o
 BEGIN, END = "<!-- formula truth: begin -->", "<!-- formula truth: end -->"
 _TABLE = Path(__file__).parents[2] / "BENCHMARKS.md"
 _CARD_BYTES = 80 << 30
+LEVELS = (Level.ALLOCATED, Level.RESERVED)
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,20 @@ def compare(name, recipe_name, layers=2, *, on_processor=False):
     config, recipe = config_of(name, layers), recipe_of(name, recipe_name)
     capability = None if on_processor else RECIPES[recipe_name][0]
     try:
-        model = ModelArchitecture.from_config(config)
-        true = rehearsed(config, recipe, capability)
+        allocated, reserved = errors_of(config, recipe, capability)
     except StudioError as refused:
         return Cell(refusal=str(refused))
     except Exception as fault:  # noqa: BLE001 - a library's own refusal, told as it is
         return Cell(refusal=f"{type(fault).__name__}: {fault}"[:200])
+    return Cell(allocated, reserved)
+
+
+def errors_of(config, recipe, capability):
+    """The formula's relative errors: of the allocated peak, and of the reserved one."""
+    model = ModelArchitecture.from_config(config)
+    true = rehearsed(config, recipe, capability)
     found = estimate_memory(model, recipe, device_of(capability))
-    errors = (
-        found.bytes_up_to(level) / true.bytes_up_to(level) - 1
-        for level in (Level.ALLOCATED, Level.RESERVED)
-    )
-    return Cell(*errors)
+    return [found.bytes_up_to(each) / true.bytes_up_to(each) - 1 for each in LEVELS]
 
 
 def recorded(config, recipe, capability):

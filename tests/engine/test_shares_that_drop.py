@@ -2,11 +2,8 @@
 
 import pytest
 
-from studio.domain.architecture import ModelArchitecture
-from studio.domain.memory.estimate import Level
-from studio.domain.memory.formula import estimate_memory
 from tests.bench.formula_grid import RECIPES, config_of, recipe_of
-from tests.bench.formula_truth import device_of, rehearsed
+from tests.bench.formula_truth import errors_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -20,21 +17,11 @@ CASES = [
 ]
 
 
-def errors(config, recipe, capability):
-    true = rehearsed(config, recipe, capability)
-    model = ModelArchitecture.from_config(config)
-    found = estimate_memory(model, recipe, device_of(capability))
-    return [
-        found.bytes_up_to(level) / true.bytes_up_to(level) - 1
-        for level in (Level.ALLOCATED, Level.RESERVED)
-    ]
-
-
 @pytest.mark.parametrize(("architecture", "share", "recipe_name"), CASES)
 def test_that_a_share_that_drops_is_priced(architecture, share, recipe_name):
     recipe, capability = recipe_of(architecture, recipe_name), RECIPES[recipe_name][0]
     config = config_of(architecture, 2) | {share: 0.1}
-    for error in errors(config, recipe, capability):
+    for error in errors_of(config, recipe, capability):
         assert abs(error) < 0.01
 
 
@@ -42,5 +29,5 @@ def test_that_a_share_that_drops_is_priced(architecture, share, recipe_name):
 def test_that_a_processor_has_no_kernel_that_drops(architecture):
     recipe = recipe_of(architecture, "default-2k")
     config = config_of(architecture, 2) | {"attention_dropout": 0.1}
-    allocated, _ = errors(config, recipe, None)
+    allocated, _ = errors_of(config, recipe, None)
     assert abs(allocated) < 0.02
